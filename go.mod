@@ -1,0 +1,3 @@
+module levada
+
+go 1.26.0

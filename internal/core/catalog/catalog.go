@@ -1,0 +1,40 @@
+// Package catalog holds the things that runs are filed under: experiments, pipelines and their versions.
+//
+// It is vocabulary only; the pipeline service decides, the store keeps.
+package catalog
+
+import "time"
+
+// Experiment is a named group of runs.
+type Experiment struct {
+	ID          string     `json:"id"`
+	DisplayName string     `json:"display_name"`
+	Description string     `json:"description,omitempty"`
+	Archived    bool       `json:"archived,omitempty"`
+	CreatedAt   time.Time  `json:"created_at"`
+	LastRunAt   *time.Time `json:"last_run_at,omitempty"`
+}
+
+// Pipeline is an uploaded pipeline; its specifications are in its versions.
+type Pipeline struct {
+	ID string `json:"id"`
+	// Name is unique among pipelines.
+	Name        string            `json:"name"`
+	DisplayName string            `json:"display_name"`
+	Description string            `json:"description,omitempty"`
+	Tags        map[string]string `json:"tags,omitempty"`
+	CreatedAt   time.Time         `json:"created_at"`
+}
+
+// Version is one specification of a pipeline.
+type Version struct {
+	ID         string `json:"id"`
+	PipelineID string `json:"pipeline_id"`
+	// Name is unique among the versions of a pipeline.
+	Name        string            `json:"name"`
+	DisplayName string            `json:"display_name"`
+	Description string            `json:"description,omitempty"`
+	SpecDigest  string            `json:"spec_digest"`
+	Tags        map[string]string `json:"tags,omitempty"`
+	CreatedAt   time.Time         `json:"created_at"`
+}

@@ -1,0 +1,35 @@
+package run
+
+import "time"
+
+// Changes are the rows that a batch of events replaced.
+type Changes struct {
+	Run   *Run
+	Tasks []Task
+	// Artifacts are new ones, made by the tasks of this batch.
+	Artifacts []Artifact
+	Cache     []CacheEntry
+}
+
+// CacheEntry remembers the outputs of a task that succeeded.
+type CacheEntry struct {
+	Key       string    `json:"key"`
+	RunID     string    `json:"run_id"`
+	TaskID    string    `json:"task_id"`
+	Outputs   Values    `json:"outputs"`
+	CreatedAt time.Time `json:"created_at"`
+}
+
+// LogLine is one line of a step's output. Text is valid UTF-8 without the line break: bytes that were not are shown as \xNN.
+type LogLine struct {
+	At     time.Time `json:"at"`
+	Stream string    `json:"stream" enum:"stdout,stderr,system"`
+	Text   string    `json:"text"`
+}
+
+// BlobFile is one file of an artifact.
+type BlobFile struct {
+	Path   string `json:"path"`
+	Size   int64  `json:"size"`
+	Digest string `json:"digest"`
+}

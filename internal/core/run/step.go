@@ -1,0 +1,49 @@
+package run
+
+import (
+	"time"
+
+	"levada/internal/core/ir"
+)
+
+// Step is one attempt of one leaf task, complete enough to be executed anywhere: the runner that gets it needs
+// no other knowledge of the run. Placeholders in the executor are not resolved yet, because they mention paths
+// that only the runner knows.
+type Step struct {
+	Job      Job
+	TaskID   string
+	TaskPath string
+	TaskName string
+	// Attempt counts from 1.
+	Attempt   int
+	Component *ir.Component
+	Executor  *ir.Executor
+	// Kubernetes holds the Kubernetes extras of this executor; nil when there are none.
+	Kubernetes *ir.KubernetesExecutor
+	Inputs     Values
+	// Iteration is the index in the innermost loop, or -1.
+	Iteration int
+}
+
+// Job is what the steps of one run have in common.
+type Job struct {
+	RunID string
+	// Name is the run's display name; ResourceName starts with the pipeline's name and a hyphen, as KFP's does.
+	Name         string
+	ResourceName string
+	PipelineName string
+	PipelineRoot string
+	CreatedAt    time.Time
+	ScheduledAt  time.Time
+	// Workspace is true when the pipeline asked for a workspace shared by its steps.
+	Workspace bool
+}
+
+// Event is one record of a run's log, as it is stored. Seq counts from 1 without gaps within the run.
+type Event struct {
+	Seq  int64
+	At   time.Time
+	Type string
+	// Body is the JSON of the engine's event.
+	Body []byte
+}

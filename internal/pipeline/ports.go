@@ -1,0 +1,97 @@
+package pipeline
+
+import (
+	"context"
+	"io"
+
+	"levada/internal/core/catalog"
+	"levada/internal/core/listing"
+	"levada/internal/core/run"
+)
+
+// Store keeps what the service must not lose. A method that returns nil has its writes on disk. Every Get returns a
+// NotFound error for an unknown id; every Create returns a Conflict error for a name in use.
+type Store interface {
+	RunStore
+	CatalogStore
+}
+
+// RunStore keeps runs: their event logs, which are the truth, and the rows derived from them.
+type RunStore interface {
+	// CreateRun stores a new run with its first events and rows in one transaction.
+	CreateRun(ctx context.Context, r run.Run, events []run.Event, tasks []run.Task) error
+	// Append adds events to a run's log and replaces the rows they changed, all or nothing. It returns a Conflict
+	// error when the log does not end just before events[0].Seq.
+	Append(ctx context.Context, runID string, events []run.Event, changed run.Changes) error
+	// Events returns a run's log from the given sequence number on.
+	Events(ctx context.Context, runID string, from int64) ([]run.Event, error)
+	GetRun(ctx context.Context, id string) (run.Run, error)
+	ListRuns(ctx context.Context, q listing.Query) (listing.Page[run.Run], error)
+	// UnfinishedRuns returns the ids of the runs whose state is not final, oldest first.
+	UnfinishedRuns(ctx context.Context) ([]string, error)
+	SetArchived(ctx context.Context, runID string, archived bool) error
+	DeleteRun(ctx context.Context, id string) error
+	// Tasks returns all tasks of a run in the order in which they were created.
+	Tasks(ctx context.Context, runID string) ([]run.Task, error)
+	// GetTask finds a task of a run by id.
+	GetTask(ctx context.Context, runID, taskID string) (run.Task, error)
+	// Artifacts lists artifacts; keys: run_id, task_id, name, schema_title, digest, created_at.
+	Artifacts(ctx context.Context, q listing.Query) (listing.Page[run.Artifact], error)
+	GetArtifact(ctx context.Context, id string) (run.Artifact, error)
+	// CacheEntry finds the newest entry of a key; NotFound when there is none.
+	CacheEntry(ctx context.Context, key string) (run.CacheEntry, error)
+}
+
+// CatalogStore keeps experiments, pipelines, versions and specifications.
+type CatalogStore interface {
+	CreateExperiment(ctx context.Context, e catalog.Experiment) error
+	GetExperiment(ctx context.Context, id string) (catalog.Experiment, error)
+	ExperimentByName(ctx context.Context, name string) (catalog.Experiment, error)
+	ListExperiments(ctx context.Context, q listing.Query) (listing.Page[catalog.Experiment], error)
+	SetExperimentArchived(ctx context.Context, id string, archived bool) error
+	DeleteExperiment(ctx context.Context, id string) error
+
+	CreatePipeline(ctx context.Context, p catalog.Pipeline) error
+	GetPipeline(ctx context.Context, id string) (catalog.Pipeline, error)
+	PipelineByName(ctx context.Context, name string) (catalog.Pipeline, error)
+	ListPipelines(ctx context.Context, q listing.Query) (listing.Page[catalog.Pipeline], error)
+	// DeletePipeline also deletes the pipeline's versions.
+	DeletePipeline(ctx context.Context, id string) error
+
+	CreateVersion(ctx context.Context, v catalog.Version) error
+	GetVersion(ctx context.Context, id string) (catalog.Version, error)
+	// ListVersions lists the versions of one pipeline.
+	ListVersions(ctx context.Context, pipelineID string, q listing.Query) (listing.Page[catalog.Version], error)
+	DeleteVersion(ctx context.Context, id string) error
+
+	// PutSpec stores a specification under its digest; storing it again is not an error.
+	PutSpec(ctx context.Context, digest string, spec []byte) error
+	GetSpec(ctx context.Context, digest string) ([]byte, error)
+}
+
+// Runner executes steps.
+type Runner interface {
+	// Environment returns the digest of everything outside the step that may change what it computes (interpreter,
+	// installed packages, image), building it first if need be. It is part of the cache key.
+	Environment(ctx context.Context, s *run.Step) (string, error)
+	// Run executes a step and collects its outputs into the blob store. It returns when the step has ended; it ends the
+	// step when ctx is done. An error that is not a *run.Failure counts as a SystemError.
+	Run(ctx context.Context, s *run.Step) (run.Values, error)
+}
+
+// Blobs holds artifact content by digest.
+type Blobs interface {
+	// Has reports whether the whole content of a digest is here and so may be reused.
+	Has(ctx context.Context, digest string) (bool, error)
+	// Files lists the files of a digest: one with an empty Path for a file, all of them for a directory.
+	Files(ctx context.Context, digest string) ([]run.BlobFile, error)
+	// Open reads one file: path is empty for a file digest, a listed Path for a directory digest.
+	Open(ctx context.Context, digest, path string) (io.ReadSeekCloser, error)
+}
+
+// Logs gives the lines that steps printed.
+type Logs interface {
+	// Read calls line for each stored line of an attempt, in order. With follow it goes on until the attempt has ended or
+	// ctx is done. An attempt that has printed nothing has no lines and is no error.
+	Read(ctx context.Context, runID, taskID string, attempt int, follow bool, line func(run.LogLine) error) error
+}
