@@ -35,8 +35,8 @@ type Job struct {
 	PipelineRoot string
 	CreatedAt    time.Time
 	ScheduledAt  time.Time
-	// Workspace is true when the pipeline asked for a workspace shared by its steps.
-	Workspace bool
+	// WorkspacePath is the directory shared by the steps of the run, empty when the pipeline asked for none.
+	WorkspacePath string
 }
 
 // Event is one record of a run's log, as it is stored. Seq counts from 1 without gaps within the run.
