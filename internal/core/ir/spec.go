@@ -17,6 +17,8 @@ type Pipeline struct {
 	Digest string
 	// Canonical is that JSON: an object with pipeline_spec and, where there is one, platform_spec.
 	Canonical []byte
+
+	kubernetes map[string]*KubernetesExecutor
 }
 
 // Spec is a PipelineSpec.

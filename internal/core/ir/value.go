@@ -1,0 +1,147 @@
+package ir
+
+import (
+	"bytes"
+	"encoding/json"
+	"math"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"levada/internal/core/fault"
+)
+
+// Text renders a parameter as it appears inside a command or a string: a string as it is, everything else as JSON. Whole
+// numbers have no decimal point.
+func Text(v any) string {
+	switch v := v.(type) {
+	case string:
+		return v
+	case float64:
+		return formatNumber(v)
+	case nil:
+		return ""
+	}
+	return JSON(v)
+}
+
+// JSON renders a value as compact JSON without HTML escapes.
+func JSON(v any) string {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if enc.Encode(v) != nil {
+		return ""
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+func formatNumber(f float64) string {
+	if f == math.Trunc(f) && math.Abs(f) < 1<<53 {
+		return strconv.FormatInt(int64(f), 10)
+	}
+	return strconv.FormatFloat(f, 'g', -1, 64)
+}
+
+// Convert fits a value to a declared type; without a type it stays as it is. A STRING takes anything as JSON text; a number, boolean, list or mapping is also
+// taken from a string that holds it, as loop items and templates give it. Null passes: whether it is allowed is the
+// caller's business.
+func Convert(v any, t ParameterType) (any, error) {
+	if v == nil || t == "" {
+		return v, nil
+	}
+	if t == String {
+		return Text(v), nil
+	}
+	if s, ok := v.(string); ok && t != TaskFinalStatus {
+		var parsed any
+		if json.Unmarshal([]byte(s), &parsed) != nil || parsed == nil {
+			return nil, mismatch(v, t)
+		}
+		v = parsed
+	}
+	if !fits(v, t) {
+		return nil, mismatch(v, t)
+	}
+	return v, nil
+}
+
+func fits(v any, t ParameterType) bool {
+	switch t {
+	case NumberDouble:
+		_, ok := v.(float64)
+		return ok
+	case NumberInteger:
+		f, ok := v.(float64)
+		return ok && f == math.Trunc(f)
+	case String:
+		_, ok := v.(string)
+		return ok
+	case Boolean:
+		_, ok := v.(bool)
+		return ok
+	case List:
+		_, ok := v.([]any)
+		return ok
+	case Struct, TaskConfig, TaskFinalStatus:
+		_, ok := v.(map[string]any)
+		return ok
+	}
+	return true
+}
+
+func mismatch(v any, t ParameterType) error {
+	return fault.Invalidf("want %s, got %s", t, kindOf(v))
+}
+
+// CheckParameters compares the parameters of a submission with the pipeline's inputs and returns them with defaults filled in.
+// Missing, unknown and wrongly typed ones are Invalid errors; types are not converted, as in KFP's API.
+func (p *Pipeline) CheckParameters(given map[string]any) (map[string]any, error) {
+	defs := p.Spec.Root.InputDefinitions.Parameters
+	for _, name := range sortedKeys(given) {
+		if defs[name] == nil {
+			known := strings.Join(sortedKeys(defs), ", ")
+			if known == "" {
+				known = "none"
+			}
+			return nil, fault.Invalidf("parameter %q: pipeline %q has no such input; its inputs are: %s", name, p.Spec.PipelineInfo.Name, known)
+		}
+	}
+	out := make(map[string]any, len(defs))
+	for _, name := range sortedKeys(defs) {
+		def := defs[name]
+		v, ok := given[name]
+		if !ok || v == nil {
+			d, has := def.Default()
+			switch {
+			case has:
+				out[name] = d
+			case !def.IsOptional:
+				return nil, fault.Invalidf("parameter %q: missing; pipeline %q needs it (%s) and it has no default", name, p.Spec.PipelineInfo.Name, def.ParameterType)
+			}
+			continue
+		}
+		if !fits(v, def.ParameterType) {
+			return nil, fault.Invalidf("parameter %q: %w", name, mismatch(v, def.ParameterType))
+		}
+		if err := checkLiteral(v, def); err != nil {
+			return nil, fault.Invalidf("parameter %q: %w", name, err)
+		}
+		out[name] = v
+	}
+	for _, name := range sortedKeys(p.Spec.Root.InputDefinitions.Artifacts) {
+		if !p.Spec.Root.InputDefinitions.Artifacts[name].IsOptional {
+			return nil, fault.Invalidf("input artifact %q: a run cannot be given artifacts; use an importer inside the pipeline", name)
+		}
+	}
+	return out, nil
+}
+
+// checkLiteral tests a value against the declared literals.
+func checkLiteral(v any, def *InputParameter) error {
+	if len(def.Literals) == 0 || slices.ContainsFunc(def.Literals, func(l any) bool { return reflect.DeepEqual(l, v) }) {
+		return nil
+	}
+	return fault.Invalidf("want one of %s, got %s", JSON(def.Literals), JSON(v))
+}
