@@ -74,9 +74,16 @@ type Runner interface {
 	// Environment returns the digest of everything outside the step that may change what it computes (interpreter,
 	// installed packages, image), building it first if need be. It is part of the cache key.
 	Environment(ctx context.Context, s *run.Step) (string, error)
+	// Reserve waits until the machine has room for what the step asks for. The caller releases the room when the step has
+	// ended, or was not started after all.
+	Reserve(ctx context.Context, s *run.Step) (release func(), err error)
 	// Run executes a step and collects its outputs into the blob store. It returns when the step has ended; it ends the
 	// step when ctx is done. An error that is not a *run.Failure counts as a SystemError.
 	Run(ctx context.Context, s *run.Step) (run.Values, error)
+	// Abandon ends whatever an earlier process has left running of an attempt.
+	Abandon(ctx context.Context, s *run.Step) error
+	// Forget removes what the runner keeps of a deleted run: logs and working directories.
+	Forget(ctx context.Context, runID string) error
 }
 
 // Blobs holds artifact content by digest.

@@ -7,172 +7,119 @@ package pipeline
 
 import (
 	"context"
-	"io"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"time"
 
-	"levada/internal/core/catalog"
+	"levada/internal/core/fault"
 	"levada/internal/core/ir"
-	"levada/internal/core/listing"
-	"levada/internal/core/run"
 )
 
-// Submission asks for a run.
-type Submission struct {
-	// Spec is a compiled pipeline (YAML or JSON, one or two documents), or PipelineID with an optional VersionID names an
-	// uploaded one. Without VersionID the newest version is meant.
-	Spec       []byte
-	PipelineID string
-	VersionID  string
-
-	DisplayName    string // default: the pipeline's name and the time
-	Description    string
-	ExperimentID   string // default: the experiment "Default"
-	Parameters     map[string]any
-	PipelineRoot   string
-	ServiceAccount string
-	CacheOff       bool
+// Options are what a service is made of.
+type Options struct {
+	Store  Store
+	Runner Runner
+	Blobs  Blobs
+	Logs   Logs
+	Logger *slog.Logger
+	// Now and NewID give the time and new UUIDs.
+	Now   func() time.Time
+	NewID func() string
+	// WorkspaceDir is where the workspaces of runs are made, one directory each.
+	WorkspaceDir string
 }
 
-// Update is a change of a run that a watcher is told of. Exactly one field is set.
-type Update struct {
-	Run  *run.Run
-	Task *run.Task
+// Service runs pipelines. Its methods may be called from any goroutine.
+type Service struct {
+	deps Options
+
+	// ctx ends when the service closes; every actor and step lives within it.
+	ctx    context.Context
+	stop   context.CancelCauseFunc
+	actors sync.WaitGroup
+
+	mu     sync.Mutex
+	active map[string]*actor
+	specs  map[string]*ir.Pipeline // by digest; bounded by maxSpecs
+	closed bool
 }
 
-// Submit validates a submission whole, stores the run and starts it.
-func (s *Service) Submit(ctx context.Context, sub Submission) (run.Run, error) { panic("wip") }
+// maxSpecs bounds the parsed specifications that are kept.
+const maxSpecs = 64
 
-// GetRun returns a run.
-func (s *Service) GetRun(ctx context.Context, id string) (run.Run, error) { panic("wip") }
+var errClosing = errors.New("the service is shutting down")
 
-// ListRuns lists runs; keys: id, display_name, state, experiment_id, pipeline_id, pipeline_name, created_at, finished_at, archived.
-func (s *Service) ListRuns(ctx context.Context, q listing.Query) (listing.Page[run.Run], error) {
-	panic("wip")
+// Open returns a service that has taken up the runs an earlier process left unfinished.
+func Open(ctx context.Context, o Options) (*Service, error) {
+	s := &Service{deps: o, active: map[string]*actor{}, specs: map[string]*ir.Pipeline{}}
+	s.ctx, s.stop = context.WithCancelCause(context.WithoutCancel(ctx))
+	if err := s.ensureDefaultExperiment(ctx); err != nil {
+		return nil, err
+	}
+	ids, err := o.Store.UnfinishedRuns(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("find unfinished runs: %w", err)
+	}
+	for _, id := range ids {
+		if err := s.resume(ctx, id); err != nil {
+			// One unreadable run must not keep the others from going on.
+			s.deps.Logger.Error("run cannot be resumed", "run", id, "error", err)
+		}
+	}
+	return s, nil
 }
 
-// CancelRun asks a run to stop and returns when the request is on disk. Cancelling a finished run is a Conflict.
-func (s *Service) CancelRun(ctx context.Context, id string) error { panic("wip") }
-
-// ArchiveRun hides a run from default lists, or brings it back.
-func (s *Service) ArchiveRun(ctx context.Context, id string, archived bool) error { panic("wip") }
-
-// DeleteRun removes a finished run with its tasks, events and logs. Artifacts that others use stay.
-func (s *Service) DeleteRun(ctx context.Context, id string) error { panic("wip") }
-
-// Tasks returns all tasks of a run that exist so far, in the order in which they were created.
-func (s *Service) Tasks(ctx context.Context, runID string) ([]run.Task, error) { panic("wip") }
-
-// GetTask finds a task by id, path or, where it is unambiguous, name.
-func (s *Service) GetTask(ctx context.Context, runID, task string) (run.Task, error) { panic("wip") }
-
-// Watch returns the run, its tasks, and a channel of what changes from that moment on. The channel is closed when the run is final
-// or ctx is done. A reader that is too slow is not waited for: it is given only the newest state of each task.
-func (s *Service) Watch(ctx context.Context, runID string) (run.Run, []run.Task, <-chan Update, error) {
-	panic("wip")
+// Close stops all steps and waits until nothing of the service runs any more. Unfinished runs go on with the next Open.
+// Closing twice is safe.
+func (s *Service) Close(ctx context.Context) error {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.stop(errClosing)
+	done := make(chan struct{})
+	go func() {
+		s.actors.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("close pipeline service: %w", context.Cause(ctx))
+	}
 }
 
-// Logs calls line for each line of an attempt of a task (attempt 0 means the newest); with follow it goes on until the task is final.
-func (s *Service) Logs(ctx context.Context, runID, task string, attempt int, follow bool, line func(run.LogLine) error) error {
-	panic("wip")
+// begin registers an actor and starts it.
+func (s *Service) begin(a *actor) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return fault.Unavailablef("the server is shutting down; try again when it is back")
+	}
+	s.active[a.run.ID] = a
+	s.actors.Add(1)
+	go func() {
+		defer s.actors.Done()
+		a.loop(s.ctx)
+		s.mu.Lock()
+		delete(s.active, a.run.ID)
+		s.mu.Unlock()
+	}()
+	return nil
 }
 
-// RunSpec returns the specification a run was started from.
-func (s *Service) RunSpec(ctx context.Context, runID string) (*ir.Pipeline, error) { panic("wip") }
-
-// Spec returns a stored specification by digest.
-func (s *Service) Spec(ctx context.Context, digest string) (*ir.Pipeline, error) { panic("wip") }
-
-// ListArtifacts lists artifacts; keys: run_id, task_id, name, schema_title, digest, created_at.
-func (s *Service) ListArtifacts(ctx context.Context, q listing.Query) (listing.Page[run.Artifact], error) {
-	panic("wip")
+func (s *Service) actor(runID string) *actor {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.active[runID]
 }
 
-// GetArtifact returns an artifact.
-func (s *Service) GetArtifact(ctx context.Context, id string) (run.Artifact, error) { panic("wip") }
-
-// ArtifactFiles lists the files of an artifact whose content is held here.
-func (s *Service) ArtifactFiles(ctx context.Context, id string) ([]run.BlobFile, error) {
-	panic("wip")
+func (s *Service) workspace(runID string, p *ir.Pipeline) string {
+	if c := p.Config(); c == nil || len(c.Workspace) == 0 {
+		return ""
+	}
+	return filepath.Join(s.deps.WorkspaceDir, runID)
 }
-
-// OpenArtifact reads one file of an artifact; path is empty unless it is a directory.
-func (s *Service) OpenArtifact(ctx context.Context, id, path string) (io.ReadSeekCloser, error) {
-	panic("wip")
-}
-
-// CreateExperiment creates an experiment; a name in use is a Conflict.
-func (s *Service) CreateExperiment(ctx context.Context, name, description string) (catalog.Experiment, error) {
-	panic("wip")
-}
-
-// GetExperiment returns an experiment.
-func (s *Service) GetExperiment(ctx context.Context, id string) (catalog.Experiment, error) {
-	panic("wip")
-}
-
-// ListExperiments lists experiments; keys: id, display_name, created_at, last_run_at, archived.
-func (s *Service) ListExperiments(ctx context.Context, q listing.Query) (listing.Page[catalog.Experiment], error) {
-	panic("wip")
-}
-
-// ArchiveExperiment archives an experiment and its runs, or brings the experiment back.
-func (s *Service) ArchiveExperiment(ctx context.Context, id string, archived bool) error {
-	panic("wip")
-}
-
-// DeleteExperiment deletes an experiment; its runs stay and belong to the default experiment.
-func (s *Service) DeleteExperiment(ctx context.Context, id string) error { panic("wip") }
-
-// Upload describes a pipeline or version to store.
-type Upload struct {
-	Name        string // default: the name inside the specification
-	DisplayName string
-	Description string
-	Tags        map[string]string
-	Spec        []byte
-}
-
-// UploadPipeline validates a specification and stores it as a new pipeline with its first version.
-func (s *Service) UploadPipeline(ctx context.Context, u Upload) (catalog.Pipeline, catalog.Version, error) {
-	panic("wip")
-}
-
-// UploadVersion validates a specification and stores it as a new version of a pipeline.
-func (s *Service) UploadVersion(ctx context.Context, pipelineID string, u Upload) (catalog.Version, error) {
-	panic("wip")
-}
-
-// GetPipeline returns a pipeline.
-func (s *Service) GetPipeline(ctx context.Context, id string) (catalog.Pipeline, error) {
-	panic("wip")
-}
-
-// PipelineByName finds a pipeline by its unique name.
-func (s *Service) PipelineByName(ctx context.Context, name string) (catalog.Pipeline, error) {
-	panic("wip")
-}
-
-// ListPipelines lists pipelines; keys: id, name, display_name, created_at.
-func (s *Service) ListPipelines(ctx context.Context, q listing.Query) (listing.Page[catalog.Pipeline], error) {
-	panic("wip")
-}
-
-// DeletePipeline deletes a pipeline and, with cascade, its versions; without cascade one that still has versions is a Conflict.
-func (s *Service) DeletePipeline(ctx context.Context, id string, cascade bool) error { panic("wip") }
-
-// GetVersion returns a version of a pipeline.
-func (s *Service) GetVersion(ctx context.Context, pipelineID, versionID string) (catalog.Version, error) {
-	panic("wip")
-}
-
-// ListVersions lists the versions of a pipeline; keys: id, name, display_name, created_at.
-func (s *Service) ListVersions(ctx context.Context, pipelineID string, q listing.Query) (listing.Page[catalog.Version], error) {
-	panic("wip")
-}
-
-// DeleteVersion deletes a version.
-func (s *Service) DeleteVersion(ctx context.Context, pipelineID, versionID string) error {
-	panic("wip")
-}
-
-// Service runs pipelines.
-type Service struct{}

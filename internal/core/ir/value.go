@@ -130,11 +130,6 @@ func (p *Pipeline) CheckParameters(given map[string]any) (map[string]any, error)
 		}
 		out[name] = v
 	}
-	for _, name := range sortedKeys(p.Spec.Root.InputDefinitions.Artifacts) {
-		if !p.Spec.Root.InputDefinitions.Artifacts[name].IsOptional {
-			return nil, fault.Invalidf("input artifact %q: a run cannot be given artifacts; use an importer inside the pipeline", name)
-		}
-	}
 	return out, nil
 }
 

@@ -33,3 +33,11 @@ type BlobFile struct {
 	Size   int64  `json:"size"`
 	Digest string `json:"digest"`
 }
+
+// BlobInfo describes stored artifact content. Digest is "sha256:<hex>" for a file and "dir-sha256:<hex>" for a directory;
+// Size counts the bytes of all files.
+type BlobInfo struct {
+	Digest string `json:"digest"`
+	Size   int64  `json:"size"`
+	Files  int    `json:"files"`
+}

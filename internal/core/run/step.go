@@ -37,6 +37,9 @@ type Job struct {
 	ScheduledAt  time.Time
 	// WorkspacePath is the directory shared by the steps of the run, empty when the pipeline asked for none.
 	WorkspacePath string
+	// SuccessWord is what an exit handler reads as the state of a task that succeeded: "COMPLETE" through KFP's API, whose
+	// users test for it, and SUCCEEDED (empty here) elsewhere.
+	SuccessWord string
 }
 
 // Event is one record of a run's log, as it is stored. Seq counts from 1 without gaps within the run.

@@ -1,0 +1,213 @@
+package pipeline
+
+import (
+	"context"
+
+	"levada/internal/core/catalog"
+	"levada/internal/core/fault"
+	"levada/internal/core/ir"
+	"levada/internal/core/listing"
+)
+
+// DefaultExperiment is the name of the experiment that takes the runs that name none.
+const DefaultExperiment = "Default"
+
+func (s *Service) ensureDefaultExperiment(ctx context.Context) error {
+	_, err := s.defaultExperiment(ctx)
+	return err
+}
+
+// defaultExperiment returns the id of the default experiment, creating it when it is missing.
+func (s *Service) defaultExperiment(ctx context.Context) (string, error) {
+	e, err := s.deps.Store.ExperimentByName(ctx, DefaultExperiment)
+	if fault.KindOf(err) == fault.NotFound {
+		e, err = s.CreateExperiment(ctx, DefaultExperiment, "Runs that name no experiment.")
+		if fault.KindOf(err) == fault.Conflict { // someone else was faster
+			e, err = s.deps.Store.ExperimentByName(ctx, DefaultExperiment)
+		}
+	}
+	return e.ID, err
+}
+
+// CreateExperiment creates an experiment; a name in use is a Conflict.
+func (s *Service) CreateExperiment(ctx context.Context, name, description string) (catalog.Experiment, error) {
+	if err := checkName("experiment", name); err != nil {
+		return catalog.Experiment{}, err
+	}
+	e := catalog.Experiment{ID: s.deps.NewID(), DisplayName: name, Description: description, CreatedAt: s.now()}
+	return e, s.deps.Store.CreateExperiment(ctx, e)
+}
+
+// GetExperiment returns an experiment.
+func (s *Service) GetExperiment(ctx context.Context, id string) (catalog.Experiment, error) {
+	return s.deps.Store.GetExperiment(ctx, id)
+}
+
+// ExperimentByName finds an experiment by its unique name.
+func (s *Service) ExperimentByName(ctx context.Context, name string) (catalog.Experiment, error) {
+	return s.deps.Store.ExperimentByName(ctx, name)
+}
+
+// ListExperiments lists experiments; keys: id, display_name, created_at, last_run_at, archived.
+func (s *Service) ListExperiments(ctx context.Context, q listing.Query) (listing.Page[catalog.Experiment], error) {
+	return s.deps.Store.ListExperiments(ctx, q)
+}
+
+// ArchiveExperiment archives an experiment and its runs, or brings the experiment back.
+func (s *Service) ArchiveExperiment(ctx context.Context, id string, archived bool) error {
+	if _, err := s.deps.Store.GetExperiment(ctx, id); err != nil {
+		return err
+	}
+	return s.deps.Store.SetExperimentArchived(ctx, id, archived)
+}
+
+// DeleteExperiment deletes an experiment. Its runs stay.
+func (s *Service) DeleteExperiment(ctx context.Context, id string) error {
+	e, err := s.deps.Store.GetExperiment(ctx, id)
+	if err != nil {
+		return err
+	}
+	if e.DisplayName == DefaultExperiment {
+		return fault.Conflictf("experiment %q takes the runs that name none and cannot be deleted", DefaultExperiment)
+	}
+	return s.deps.Store.DeleteExperiment(ctx, id)
+}
+
+// Upload describes a pipeline or version to store.
+type Upload struct {
+	Name        string // default: the name inside the specification
+	DisplayName string
+	Description string
+	Tags        map[string]string
+	Spec        []byte
+}
+
+// fill completes an upload from its specification.
+func (u *Upload) fill(p *ir.Pipeline) error {
+	if u.Name == "" {
+		u.Name = p.Spec.PipelineInfo.Name
+	}
+	if u.DisplayName == "" {
+		u.DisplayName = u.Name
+	}
+	if u.Description == "" {
+		u.Description = p.Spec.PipelineInfo.Description
+	}
+	return checkName("pipeline", u.Name)
+}
+
+// UploadPipeline validates a specification and stores it as a new pipeline with its first version.
+func (s *Service) UploadPipeline(ctx context.Context, u Upload) (catalog.Pipeline, catalog.Version, error) {
+	p, err := ir.Parse(u.Spec)
+	if err == nil {
+		err = u.fill(p)
+	}
+	if err != nil {
+		return catalog.Pipeline{}, catalog.Version{}, err
+	}
+	pl := catalog.Pipeline{
+		ID: s.deps.NewID(), Name: u.Name, DisplayName: u.DisplayName, Description: u.Description, Tags: u.Tags, CreatedAt: s.now(),
+	}
+	v := s.version(pl.ID, u, p)
+	if err := s.deps.Store.PutSpec(ctx, p.Digest, p.Canonical); err != nil {
+		return catalog.Pipeline{}, catalog.Version{}, err
+	}
+	if err := s.deps.Store.CreatePipeline(ctx, pl); err != nil {
+		return catalog.Pipeline{}, catalog.Version{}, err
+	}
+	return pl, v, s.deps.Store.CreateVersion(ctx, v)
+}
+
+// UploadVersion validates a specification and stores it as a new version of a pipeline.
+func (s *Service) UploadVersion(ctx context.Context, pipelineID string, u Upload) (catalog.Version, error) {
+	if _, err := s.deps.Store.GetPipeline(ctx, pipelineID); err != nil {
+		return catalog.Version{}, err
+	}
+	p, err := ir.Parse(u.Spec)
+	if err == nil {
+		err = u.fill(p)
+	}
+	if err != nil {
+		return catalog.Version{}, err
+	}
+	v := s.version(pipelineID, u, p)
+	if err := s.deps.Store.PutSpec(ctx, p.Digest, p.Canonical); err != nil {
+		return catalog.Version{}, err
+	}
+	return v, s.deps.Store.CreateVersion(ctx, v)
+}
+
+func (s *Service) version(pipelineID string, u Upload, p *ir.Pipeline) catalog.Version {
+	return catalog.Version{
+		ID: s.deps.NewID(), PipelineID: pipelineID, Name: u.Name, DisplayName: u.DisplayName, Description: u.Description,
+		Tags: u.Tags, SpecDigest: p.Digest, CreatedAt: s.now(),
+	}
+}
+
+// GetPipeline returns a pipeline.
+func (s *Service) GetPipeline(ctx context.Context, id string) (catalog.Pipeline, error) {
+	return s.deps.Store.GetPipeline(ctx, id)
+}
+
+// PipelineByName finds a pipeline by its unique name.
+func (s *Service) PipelineByName(ctx context.Context, name string) (catalog.Pipeline, error) {
+	return s.deps.Store.PipelineByName(ctx, name)
+}
+
+// ListPipelines lists pipelines; keys: id, name, display_name, created_at.
+func (s *Service) ListPipelines(ctx context.Context, q listing.Query) (listing.Page[catalog.Pipeline], error) {
+	return s.deps.Store.ListPipelines(ctx, q)
+}
+
+// DeletePipeline deletes a pipeline and, with cascade, its versions; without cascade one that still has versions is a Conflict.
+func (s *Service) DeletePipeline(ctx context.Context, id string, cascade bool) error {
+	if _, err := s.deps.Store.GetPipeline(ctx, id); err != nil {
+		return err
+	}
+	if !cascade {
+		page, err := s.deps.Store.ListVersions(ctx, id, listing.Query{PageSize: 1})
+		if err != nil {
+			return err
+		}
+		if page.Total > 0 {
+			return fault.Conflictf("pipeline %s still has %d versions; delete them first, or ask for cascade", id, page.Total)
+		}
+	}
+	return s.deps.Store.DeletePipeline(ctx, id)
+}
+
+// GetVersion returns a version of a pipeline.
+func (s *Service) GetVersion(ctx context.Context, pipelineID, versionID string) (catalog.Version, error) {
+	v, err := s.deps.Store.GetVersion(ctx, versionID)
+	if err == nil && v.PipelineID != pipelineID {
+		err = fault.NotFoundf("pipeline %s has no version %s", pipelineID, versionID)
+	}
+	return v, err
+}
+
+// ListVersions lists the versions of a pipeline; keys: id, name, display_name, created_at.
+func (s *Service) ListVersions(ctx context.Context, pipelineID string, q listing.Query) (listing.Page[catalog.Version], error) {
+	if _, err := s.deps.Store.GetPipeline(ctx, pipelineID); err != nil {
+		return listing.Page[catalog.Version]{}, err
+	}
+	return s.deps.Store.ListVersions(ctx, pipelineID, q)
+}
+
+// DeleteVersion deletes a version.
+func (s *Service) DeleteVersion(ctx context.Context, pipelineID, versionID string) error {
+	if _, err := s.GetVersion(ctx, pipelineID, versionID); err != nil {
+		return err
+	}
+	return s.deps.Store.DeleteVersion(ctx, versionID)
+}
+
+func checkName(what, name string) error {
+	const most = 255
+	if name == "" {
+		return fault.Invalidf("the %s needs a name", what)
+	}
+	if len(name) > most {
+		return fault.Invalidf("the name of the %s is %d bytes; at most %d are allowed", what, len(name), most)
+	}
+	return nil
+}
