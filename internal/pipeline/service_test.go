@@ -1,0 +1,297 @@
+package pipeline_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+	"go.uber.org/goleak"
+
+	"levada/internal/adapter/blob"
+	"levada/internal/adapter/steplog"
+	"levada/internal/adapter/store"
+	"levada/internal/core/fault"
+	"levada/internal/core/listing"
+	"levada/internal/core/run"
+	"levada/internal/pipeline"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// runner executes steps by calling a function, so that a test decides how they end.
+type runner struct {
+	mu   sync.Mutex
+	ran  []string
+	held int
+	do   func(ctx context.Context, s *run.Step) (run.Values, error)
+}
+
+func (r *runner) Environment(context.Context, *run.Step) (string, error) { return "env", nil }
+func (r *runner) Abandon(context.Context, *run.Step) error               { return nil }
+func (r *runner) Forget(context.Context, string) error                   { return nil }
+
+func (r *runner) Reserve(context.Context, *run.Step) (func(), error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.held++
+	return func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.held--
+	}, nil
+}
+
+func (r *runner) Run(ctx context.Context, s *run.Step) (run.Values, error) {
+	r.mu.Lock()
+	r.ran = append(r.ran, s.TaskPath)
+	r.mu.Unlock()
+	if r.do != nil {
+		return r.do(ctx, s)
+	}
+	return run.Values{Parameters: map[string]any{"out": "value of " + s.TaskName}}, nil
+}
+
+func (r *runner) tookPart() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return append([]string{}, r.ran...)
+}
+
+// open returns a service on a data directory; the store is the real one.
+func open(t *testing.T, dir string, r *runner) (*pipeline.Service, func()) {
+	t.Helper()
+	ctx := context.Background()
+	st, err := store.Open(ctx, store.Options{Path: filepath.Join(dir, "levada.db")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	blobs, err := blob.Open(filepath.Join(dir, "blobs"), blob.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	svc, err := pipeline.Open(ctx, pipeline.Options{
+		Store: st, Runner: r, Blobs: blobs, Logs: steplog.New(steplog.Options{Dir: filepath.Join(dir, "logs")}),
+		Logger: slog.New(slog.DiscardHandler), Now: time.Now, NewID: uuid.NewString, WorkspaceDir: filepath.Join(dir, "workspaces"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed := false
+	done := func() {
+		if closed {
+			return
+		}
+		closed = true
+		if err := errors.Join(svc.Close(ctx), st.Close(), blobs.Close()); err != nil {
+			t.Error(err)
+		}
+		if r.held != 0 {
+			t.Errorf("%d reservations were not given back", r.held)
+		}
+	}
+	t.Cleanup(done)
+	return svc, done
+}
+
+const twoSteps = `
+schemaVersion: 2.1.0
+pipelineInfo: {name: two-steps}
+deploymentSpec: {executors: {e: {container: {image: x, command: [run, "{{$.inputs.parameters['in']}}"]}}}}
+components:
+  op:
+    executorLabel: e
+    inputDefinitions: {parameters: {in: {parameterType: STRING, defaultValue: nothing}}}
+    outputDefinitions: {parameters: {out: {parameterType: STRING}}}
+root:
+  inputDefinitions: {parameters: {word: {parameterType: STRING}}}
+  dag:
+    tasks:
+      first: {componentRef: {name: op}, taskInfo: {name: first}, cachingOptions: {enableCache: true}, inputs: {parameters: {in: {componentInputParameter: word}}}}
+      second:
+        componentRef: {name: op}
+        taskInfo: {name: second}
+        cachingOptions: {enableCache: true}
+        inputs: {parameters: {in: {taskOutputParameter: {producerTask: first, outputParameterKey: out}}}}
+`
+
+func submit(t *testing.T, svc *pipeline.Service, word string) run.Run {
+	t.Helper()
+	r, err := svc.Submit(context.Background(), pipeline.Submission{Spec: []byte(twoSteps), Parameters: map[string]any{"word": word}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// wait follows a run until it is final.
+func wait(t *testing.T, svc *pipeline.Service, id string) run.Run {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	_, _, updates, err := svc.Watch(ctx, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range updates { //nolint:revive // the end of the stream is what counts
+	}
+	r, err := svc.GetRun(ctx, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !r.State.Final() {
+		t.Fatalf("run is still %s when its updates have ended", r.State)
+	}
+	return r
+}
+
+func TestARunGoesThroughItsTasksAndIsStored(t *testing.T) {
+	r := &runner{}
+	svc, _ := open(t, t.TempDir(), r)
+	got := wait(t, svc, submit(t, svc, "hello").ID)
+	if got.State != run.Succeeded {
+		t.Fatalf("run is %s: %+v", got.State, got.Failure)
+	}
+	if diff := cmp.Diff(map[run.State]int{run.Succeeded: 2}, got.Tasks); diff != "" {
+		t.Errorf("counts (-want +got):\n%s", diff)
+	}
+	second, err := svc.GetTask(context.Background(), got.ID, "second")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if in := second.Inputs.Parameters["in"]; in != "value of first" {
+		t.Errorf("input of the second task is %v", in)
+	}
+}
+
+func TestASecondRunOfTheSamePipelineRunsNothing(t *testing.T) {
+	r := &runner{}
+	svc, _ := open(t, t.TempDir(), r)
+	wait(t, svc, submit(t, svc, "hello").ID)
+	got := wait(t, svc, submit(t, svc, "hello").ID)
+	if got.State != run.Succeeded || got.Cached != 2 {
+		t.Errorf("second run is %s with %d cached tasks, want SUCCEEDED with 2", got.State, got.Cached)
+	}
+	if diff := cmp.Diff([]string{"first", "second"}, r.tookPart()); diff != "" {
+		t.Errorf("steps that ran (-want +got):\n%s", diff)
+	}
+}
+
+func TestEqualOutputsStopTheRebuildBelow(t *testing.T) {
+	r := &runner{}
+	svc, _ := open(t, t.TempDir(), r)
+	wait(t, svc, submit(t, svc, "hello").ID)
+	wait(t, svc, submit(t, svc, "another word, same output").ID)
+	if diff := cmp.Diff([]string{"first", "second", "first"}, r.tookPart()); diff != "" {
+		t.Errorf("steps that ran (-want +got):\n%s", diff)
+	}
+}
+
+func TestARunGoesOnAfterTheProcessHasEnded(t *testing.T) {
+	dir := t.TempDir()
+	started := make(chan struct{})
+	blocked := &runner{do: func(ctx context.Context, s *run.Step) (run.Values, error) {
+		if s.TaskName == "second" {
+			close(started)
+			<-ctx.Done()
+			return run.Values{}, ctx.Err()
+		}
+		return run.Values{Parameters: map[string]any{"out": "1"}}, nil
+	}}
+	svc, end := open(t, dir, blocked)
+	id := submit(t, svc, "hello").ID
+	<-started
+	end()
+	again := &runner{}
+	svc, _ = open(t, dir, again)
+	if got := wait(t, svc, id); got.State != run.Succeeded {
+		t.Errorf("run is %s: %+v", got.State, got.Failure)
+	}
+	if diff := cmp.Diff([]string{"second"}, again.tookPart()); diff != "" {
+		t.Errorf("steps that ran after the restart (-want +got):\n%s", diff)
+	}
+	second, err := svc.GetTask(context.Background(), id, "second")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if second.Attempts != 2 {
+		t.Errorf("second has %d attempts, want 2: the one that was lost and its replacement", second.Attempts)
+	}
+}
+
+func TestACancelledRunStopsItsSteps(t *testing.T) {
+	started := make(chan struct{})
+	r := &runner{do: func(ctx context.Context, _ *run.Step) (run.Values, error) {
+		close(started)
+		<-ctx.Done()
+		return run.Values{}, ctx.Err()
+	}}
+	svc, _ := open(t, t.TempDir(), r)
+	id := submit(t, svc, "hello").ID
+	<-started
+	if err := svc.CancelRun(context.Background(), id); err != nil {
+		t.Fatal(err)
+	}
+	if got := wait(t, svc, id); got.State != run.Canceled {
+		t.Errorf("run is %s", got.State)
+	}
+	if err := svc.CancelRun(context.Background(), id); fault.KindOf(err) != fault.Conflict {
+		t.Errorf("cancelling a finished run: %v, want a Conflict", err)
+	}
+}
+
+func TestAFailedStepNamesItselfInTheRunsFailure(t *testing.T) {
+	r := &runner{do: func(context.Context, *run.Step) (run.Values, error) {
+		return run.Values{}, &run.Failure{Reason: run.ReasonExit, Message: "exit status 3: ValueError: no", ExitCode: 3}
+	}}
+	svc, _ := open(t, t.TempDir(), r)
+	got := wait(t, svc, submit(t, svc, "hello").ID)
+	if got.State != run.Failed || got.Failure == nil || got.Failure.Task != "first" || got.Failure.ExitCode != 3 ||
+		!strings.Contains(got.Failure.Message, "ValueError: no") {
+		t.Errorf("run is %s with failure %+v", got.State, got.Failure)
+	}
+}
+
+func TestNothingIsStoredOfABadSubmission(t *testing.T) {
+	svc, _ := open(t, t.TempDir(), &runner{})
+	ctx := context.Background()
+	for name, sub := range map[string]pipeline.Submission{
+		"no specification":   {},
+		"not YAML":           {Spec: []byte("{")},
+		"missing parameter":  {Spec: []byte(twoSteps)},
+		"unknown parameter":  {Spec: []byte(twoSteps), Parameters: map[string]any{"word": "a", "wrod": "b"}},
+		"wrong type":         {Spec: []byte(twoSteps), Parameters: map[string]any{"word": 1.0}},
+		"two specifications": {Spec: []byte(twoSteps), PipelineID: "x"},
+	} {
+		if _, err := svc.Submit(ctx, sub); fault.KindOf(err) != fault.Invalid {
+			t.Errorf("%s: %v, want an Invalid error", name, err)
+		}
+	}
+	page, err := svc.ListRuns(ctx, listing.Query{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if page.Total != 0 {
+		t.Errorf("%d runs are stored, want none", page.Total)
+	}
+}
+
+func TestManyRunsAtOnceAllEnd(t *testing.T) {
+	svc, _ := open(t, t.TempDir(), &runner{})
+	var ids []string
+	for i := range 50 {
+		ids = append(ids, submit(t, svc, fmt.Sprint("word ", i)).ID)
+	}
+	for _, id := range ids {
+		if got := wait(t, svc, id); got.State != run.Succeeded {
+			t.Errorf("run %s is %s", id, got.State)
+		}
+	}
+}
