@@ -61,7 +61,7 @@ func (s *Service) ArchiveExperiment(ctx context.Context, id string, archived boo
 	return s.deps.Store.SetExperimentArchived(ctx, id, archived)
 }
 
-// DeleteExperiment deletes an experiment. Its runs stay.
+// DeleteExperiment deletes an experiment; its runs stay and belong to the default experiment.
 func (s *Service) DeleteExperiment(ctx context.Context, id string) error {
 	e, err := s.deps.Store.GetExperiment(ctx, id)
 	if err != nil {
@@ -69,6 +69,14 @@ func (s *Service) DeleteExperiment(ctx context.Context, id string) error {
 	}
 	if e.DisplayName == DefaultExperiment {
 		return fault.Conflictf("experiment %q takes the runs that name none and cannot be deleted", DefaultExperiment)
+	}
+	other, err := s.defaultExperiment(ctx)
+	if err != nil {
+		return err
+	}
+	// A crash between the two leaves an empty experiment, which can be deleted again.
+	if err := s.deps.Store.MoveRuns(ctx, id, other); err != nil {
+		return err
 	}
 	return s.deps.Store.DeleteExperiment(ctx, id)
 }
@@ -112,10 +120,7 @@ func (s *Service) UploadPipeline(ctx context.Context, u Upload) (catalog.Pipelin
 	if err := s.deps.Store.PutSpec(ctx, p.Digest, p.Canonical); err != nil {
 		return catalog.Pipeline{}, catalog.Version{}, err
 	}
-	if err := s.deps.Store.CreatePipeline(ctx, pl); err != nil {
-		return catalog.Pipeline{}, catalog.Version{}, err
-	}
-	return pl, v, s.deps.Store.CreateVersion(ctx, v)
+	return pl, v, s.deps.Store.CreatePipeline(ctx, pl, &v)
 }
 
 // UploadVersion validates a specification and stores it as a new version of a pipeline.

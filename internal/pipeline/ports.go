@@ -50,8 +50,11 @@ type CatalogStore interface {
 	ListExperiments(ctx context.Context, q listing.Query) (listing.Page[catalog.Experiment], error)
 	SetExperimentArchived(ctx context.Context, id string, archived bool) error
 	DeleteExperiment(ctx context.Context, id string) error
+	// MoveRuns files the runs of one experiment under another.
+	MoveRuns(ctx context.Context, from, to string) error
 
-	CreatePipeline(ctx context.Context, p catalog.Pipeline) error
+	// CreatePipeline stores a pipeline and, unless it is nil, its first version.
+	CreatePipeline(ctx context.Context, p catalog.Pipeline, first *catalog.Version) error
 	GetPipeline(ctx context.Context, id string) (catalog.Pipeline, error)
 	PipelineByName(ctx context.Context, name string) (catalog.Pipeline, error)
 	ListPipelines(ctx context.Context, q listing.Query) (listing.Page[catalog.Pipeline], error)
@@ -69,7 +72,7 @@ type CatalogStore interface {
 	GetSpec(ctx context.Context, digest string) ([]byte, error)
 }
 
-// Runner executes steps.
+// Runner executes steps. Opening one has ended whatever an earlier process left running.
 type Runner interface {
 	// Environment returns the digest of everything outside the step that may change what it computes (interpreter,
 	// installed packages, image), building it first if need be. It is part of the cache key.
@@ -80,8 +83,6 @@ type Runner interface {
 	// Run executes a step and collects its outputs into the blob store. It returns when the step has ended; it ends the
 	// step when ctx is done. An error that is not a *run.Failure counts as a SystemError.
 	Run(ctx context.Context, s *run.Step) (run.Values, error)
-	// Abandon ends whatever an earlier process has left running of an attempt.
-	Abandon(ctx context.Context, s *run.Step) error
 	// Forget removes what the runner keeps of a deleted run: logs and working directories.
 	Forget(ctx context.Context, runID string) error
 }

@@ -2,14 +2,13 @@ package pipeline
 
 import (
 	"context"
-	"fmt"
 
 	"levada/internal/core/engine"
 	"levada/internal/core/run"
 )
 
 // resume takes up a run that an earlier process left unfinished. Its log says where it stood: ready tasks are looked up and
-// launched, attempts that were running are ended if anything of them is left, and started anew.
+// launched, and attempts that were running are started anew (the runner has ended what was left of them).
 func (s *Service) resume(ctx context.Context, id string) error {
 	r, err := s.deps.Store.GetRun(ctx, id)
 	if err != nil {
@@ -39,9 +38,6 @@ func (s *Service) resume(ctx context.Context, id string) error {
 	}
 	for _, task := range due.Running {
 		step := state.Step(task)
-		if err := s.deps.Runner.Abandon(ctx, step); err != nil {
-			return fmt.Errorf("end attempt %d of task %q: %w", step.Attempt, task, err)
-		}
 		a.send(lost(state, task, step))
 	}
 	if !due.WakeAt.IsZero() {

@@ -35,7 +35,6 @@ type runner struct {
 }
 
 func (r *runner) Environment(context.Context, *run.Step) (string, error) { return "env", nil }
-func (r *runner) Abandon(context.Context, *run.Step) error               { return nil }
 func (r *runner) Forget(context.Context, string) error                   { return nil }
 
 func (r *runner) Reserve(context.Context, *run.Step) (func(), error) {

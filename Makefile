@@ -1,0 +1,161 @@
+# Levada. `make` lists what can be made; docs/development.md says more.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+# A Go that is too old must say so instead of downloading another.
+export GOTOOLCHAIN := local
+# What the tests install and may keep between runs and clones: Python environments and packages.
+export LEVADA_TEST_CACHE ?= $(HOME)/.cache/levada-test
+
+# The tools below, uv among them: with it the server builds the environments of steps in seconds.
+export PATH := $(CURDIR)/.cache/bin:$(PATH)
+
+PORT ?= 8080
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+
+GO_TAGS := grpcnotrace
+# The packages that `make test-go` tests; the others below test/ have targets of their own.
+GO_DIRS := ./cmd/... ./internal/... ./python/... ./bench/... ./test/cli/... ./test/levadatest/...
+GO_FORMATTED := cmd internal python bench test
+BIN := bin/levada
+TOOLS := $(CURDIR)/.cache/bin
+CLIENT := .cache/demo-client
+KFP := kfp==2.17.0
+RUFF := .cache/ruff/bin/ruff
+RUFF_VERSION := ruff==0.17.6
+UI_STAMP := ui/node_modules/.package-lock.json
+UI_BUILT := internal/web/dist/index.html
+UI_SOURCES := $(shell find ui -type f -not -path 'ui/node_modules/*' -not -path 'ui/e2e/*' -not -name schema.d.ts 2>/dev/null)
+
+.PHONY: help
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | \
+		while IFS=$$'\t' read -r name text; do printf '  %-16s %s\n' "$$name" "$$text"; done
+
+## Building
+
+.PHONY: build
+build: ## Build bin/levada, with the user interface where Node.js is installed
+	@scripts/prereqs.sh go
+	@if scripts/prereqs.sh node; then \
+		$(MAKE) --no-print-directory ui; \
+	else \
+		echo "levada: building without the user interface; a page in its place says so"; \
+	fi
+	CGO_ENABLED=0 go build -trimpath -tags $(GO_TAGS) -ldflags "-s -w -X levada/internal/app.Version=$(VERSION)" -o $(BIN) ./cmd/levada
+
+.PHONY: ui
+ui: $(UI_BUILT) ## Build the user interface that the binary embeds
+
+$(UI_STAMP): ui/package-lock.json ui/package.json
+	@scripts/prereqs.sh node
+	cd ui && npm ci --no-audit --no-fund
+	@touch $@
+
+$(UI_BUILT): $(UI_STAMP) $(UI_SOURCES)
+	cd ui && npm run --silent build
+	@touch $@
+
+.PHONY: demo
+demo: build client ## Run the flights example from nothing to a packaged model (PORT=8080, DETACH=1 to stop at its end)
+	@exec python3 scripts/demo.py --port $(PORT) --python $(CLIENT)/bin/python $(if $(filter 1 true yes,$(DETACH)),--detach)
+
+.PHONY: client
+client:
+	@scripts/prereqs.sh python
+	@scripts/python-env.sh $(CLIENT) $(KFP)
+
+.PHONY: fmt
+fmt: ruff ## Format the Go and Python code
+	gofmt -w $(GO_FORMATTED)
+	$(RUFF) format --quiet .
+
+.PHONY: clean
+clean: ## Remove what was built; the demo's data in .levada stays
+	rm -rf bin .cache ui/node_modules ui/dist bench/out test/out
+	find internal/web/dist -mindepth 1 -not -name placeholder.html -delete 2>/dev/null || true
+
+## Checking
+
+.PHONY: test
+test: ## Run every check and test, one after the other, and say what passed
+	@scripts/prereqs.sh go python node cc
+	@scripts/stages.sh test-ui check build test-go test-flights test-kfp conformance test-browser test-bench
+
+.PHONY: check
+check: $(TOOLS)/staticcheck ## Check the form of the Go code: gofmt, go vet, staticcheck
+	@unformatted=$$(gofmt -l $(GO_FORMATTED)); \
+	if [ -n "$$unformatted" ]; then printf 'not formatted, run make fmt:\n%s\n' "$$unformatted" >&2; exit 1; fi
+	go vet -tags $(GO_TAGS) ./...
+	$(TOOLS)/staticcheck -tags $(GO_TAGS) ./...
+
+.PHONY: test-go
+test-go: $(TOOLS)/gotestsum uv ## Run the Go tests with the race detector
+	CGO_ENABLED=1 $(TOOLS)/gotestsum --format pkgname --hide-summary=skipped -- \
+		-race -tags $(GO_TAGS) -timeout 10m $(GO_DIRS)
+
+.PHONY: test-ui
+test-ui: $(UI_STAMP) ## Type-check, test and build the user interface
+	cd ui && npm run --silent typecheck && npm run --silent test
+	@$(MAKE) --no-print-directory ui
+
+.PHONY: test-flights
+test-flights: ## Run the steps of the flights example on its real data
+	@scripts/prereqs.sh python
+	@scripts/python-env.sh $(LEVADA_TEST_CACHE)/flights examples/flights/requirements.txt
+	$(LEVADA_TEST_CACHE)/flights/bin/python -m pytest -q -p no:cacheprovider examples/flights
+
+.PHONY: test-kfp
+test-kfp: build uv ## Drive the server with an unmodified kfp.Client
+	LEVADA_BIN=$(CURDIR)/$(BIN) go test -tags $(GO_TAGS) -timeout 15m -count 1 ./test/kfpclient/...
+
+.PHONY: conformance
+conformance: build uv ## Run the published KFP pipelines and compare how they end
+	LEVADA_BIN=$(CURDIR)/$(BIN) go test -tags $(GO_TAGS) -timeout 20m -count 1 ./test/conformance/...
+
+.PHONY: test-browser
+test-browser: build $(UI_STAMP) ## Use the user interface in a real browser
+	@browser=$$(scripts/chromium.sh); cd ui && CHROMIUM="$$browser" npm run --silent e2e
+
+.PHONY: lint
+lint: check $(TOOLS)/golangci-lint ruff $(UI_STAMP) ## Look for everything the linters know; zero warnings
+	$(TOOLS)/golangci-lint run ./...
+	$(RUFF) check --quiet .
+	$(RUFF) format --quiet --diff .
+	cd ui && npm run --silent typecheck && npm run --silent lint
+
+.PHONY: update-golden
+update-golden: ## Rewrite the expected outputs of the tests; read the difference before you commit it
+	go test -tags $(GO_TAGS) $(GO_DIRS) -update
+
+## Measuring
+
+.PHONY: bench
+bench: build uv ## Measure what a step costs (docs/performance.md)
+	go run ./bench -out bench/out
+
+.PHONY: test-bench
+test-bench: build uv
+	go run ./bench -steps 10 -runs 1 -out bench/out
+
+## Tools, built from the versions that tools/go.mod pins
+
+$(TOOLS)/staticcheck $(TOOLS)/gotestsum $(TOOLS)/golangci-lint: tools/go.mod tools/go.sum
+	@scripts/prereqs.sh go
+	@echo "building $(@F) (once)"
+	@cd tools && CGO_ENABLED=0 GOFLAGS=-mod=readonly go build -o $@ \
+		$$(go list -f '{{.ImportPath}}' tool | grep '/$(@F)$$')
+
+.PHONY: uv
+uv:
+	@scripts/prereqs.sh python
+	@scripts/python-env.sh
+
+.PHONY: ruff
+ruff:
+	@scripts/prereqs.sh python
+	@scripts/python-env.sh .cache/ruff $(RUFF_VERSION)

@@ -1,0 +1,33 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestTheMedianIsTheMiddleAndIgnoresTheOrder(t *testing.T) {
+	for _, tt := range []struct {
+		sample sample
+		want   float64
+	}{
+		{sample{3, 1, 2}, 2},
+		{sample{4, 1, 3, 2}, 2.5},
+		{sample{7}, 7},
+	} {
+		if got := tt.sample.median(); got != tt.want {
+			t.Errorf("the median of %v is %v, want %v", tt.sample, got, tt.want)
+		}
+	}
+}
+
+func TestTheTableShowsTimePerStepWithItsSpread(t *testing.T) {
+	r := result{
+		At: time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC), Steps: 10,
+		Modes: []modeResult{{Mode: "warm", First: 9, Runs: sample{0.2, 0.1, 0.3}, Cached: sample{0.01}}},
+	}
+	want := "| warm | 0.200 (0.100 – 0.300) | 20.00 (10.00 – 30.00) | 0.010 (0.010 – 0.010) | 9.000 | 3 |"
+	if got := r.markdown(); !strings.Contains(got, want) {
+		t.Errorf("the table is\n%s\nwant a line\n%s", got, want)
+	}
+}

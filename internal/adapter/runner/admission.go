@@ -1,0 +1,133 @@
+package runner
+
+import (
+	"container/list"
+	"context"
+	"sync"
+
+	"levada/internal/core/ir"
+	"levada/internal/core/run"
+)
+
+// Reserve waits until the machine has room for what a step declares. The caller calls release once, when the step has ended or
+// was not started after all. Importers and volume steps do no work of their own and need no room.
+func (r *Runner) Reserve(ctx context.Context, s *run.Step) (release func(), err error) {
+	if s.Executor == nil || s.Executor.Container == nil || isVolumeStub(s.Executor.Container.Image) {
+		return func() {}, nil
+	}
+	l, err := r.layout(s)
+	if err != nil {
+		return nil, err
+	}
+	in, err := l.executorInput(s)
+	if err != nil {
+		return nil, err
+	}
+	limits, err := ir.ResolveLimits(s.Executor.Container.Resources, in, placeholders(s))
+	if err != nil {
+		return nil, inputError("%v", err)
+	}
+	need, _ := r.gate.clamp(needs(limits))
+	if err := r.gate.enter(ctx, need); err != nil {
+		return nil, err
+	}
+	return func() { r.gate.leave(need) }, nil
+}
+
+// gate admits steps while the machine has room for what they declare, first come, first served: a large step is not
+// overtaken for ever by small ones.
+type gate struct {
+	mu                  sync.Mutex
+	cores, memory       float64
+	freeCores, freeRoom float64
+	queue               list.List
+	running             int
+}
+
+type waiter struct {
+	need  share
+	ready chan struct{}
+}
+
+// share is a part of the machine: cores and bytes.
+type share struct{ cores, memory float64 }
+
+func newGate(cores, memory float64) *gate {
+	return &gate{cores: cores, memory: memory, freeCores: cores, freeRoom: memory}
+}
+
+// clamp reduces a need to what the machine has and reports whether it had to.
+func (g *gate) clamp(need share) (share, bool) {
+	out := share{min(need.cores, g.cores), min(need.memory, g.memory)}
+	return out, out != need
+}
+
+// enter waits for room. The caller must call leave with the same share when it is done.
+func (g *gate) enter(ctx context.Context, need share) error {
+	g.mu.Lock()
+	if g.queue.Len() == 0 && g.fits(need) {
+		g.take(need)
+		g.mu.Unlock()
+		return nil
+	}
+	w := &waiter{need, make(chan struct{})}
+	e := g.queue.PushBack(w)
+	g.mu.Unlock()
+	select {
+	case <-w.ready:
+		return nil
+	case <-ctx.Done():
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	select {
+	case <-w.ready: // admitted in the same moment: give it back
+		g.give(need)
+	default:
+		g.queue.Remove(e)
+	}
+	g.admit()
+	return ctx.Err()
+}
+
+func (g *gate) leave(need share) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.give(need)
+	g.admit()
+}
+
+func (g *gate) fits(n share) bool {
+	const slack = 1e-9 // sums of fractions of a core
+	return n.cores <= g.freeCores+slack && n.memory <= g.freeRoom+slack
+}
+
+func (g *gate) take(n share) {
+	g.freeCores -= n.cores
+	g.freeRoom -= n.memory
+	g.running++
+}
+
+func (g *gate) give(n share) {
+	g.freeCores += n.cores
+	g.freeRoom += n.memory
+	g.running--
+}
+
+func (g *gate) admit() {
+	for e := g.queue.Front(); e != nil; e = g.queue.Front() {
+		w, _ := e.Value.(*waiter)
+		if !g.fits(w.need) {
+			return
+		}
+		g.take(w.need)
+		g.queue.Remove(e)
+		close(w.ready)
+	}
+}
+
+func (g *gate) counts() (running, waiting int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.running, g.queue.Len()
+}

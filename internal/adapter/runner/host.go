@@ -1,0 +1,340 @@
+package runner
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"levada/internal/adapter/steplog"
+)
+
+// host is one warm host process; python/warmhost.py describes the protocol.
+type host struct {
+	conn  *net.UnixConn
+	pid   int
+	ready chan struct{} // closed when the imports are done
+	gone  chan struct{} // closed when the process has ended and every job has its answer
+	cmd   hostCommand
+
+	sending sync.Mutex
+
+	mu      sync.Mutex
+	next    int
+	jobs    map[int]*hostJob
+	dead    error // set when no more jobs can be given
+	used    time.Time
+	stderr  tailBuffer
+	waiting sync.WaitGroup
+}
+
+type hostJob struct {
+	started chan startedJob // one value
+	done    chan ending     // one value, after started
+	pid     int
+}
+
+type startedJob struct {
+	pid int
+	err error
+}
+
+type hostMessage struct {
+	Op      string   `json:"op"`
+	ID      int      `json:"id"`
+	PID     int      `json:"pid"`
+	Code    int      `json:"code"`
+	Signal  int      `json:"signal"`
+	Error   string   `json:"error"`
+	Module  string   `json:"module"`
+	Modules []string `json:"modules"`
+}
+
+// hostCommand says how a host is started.
+type hostCommand struct {
+	python, script, dir string
+	env                 []string
+	// modules are imported before the host is ready.
+	modules []string
+	// learned hears of the modules that steps imported, refused of one that must not be imported by a host.
+	learned func([]string)
+	refused func(string)
+}
+
+// startHost starts a host process. It does not wait for the imports.
+func startHost(cmd hostCommand) (*host, error) {
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+	if err != nil {
+		return nil, fmt.Errorf("socketpair: %w", err)
+	}
+	unix.CloseOnExec(pair[0])
+	unix.CloseOnExec(pair[1])
+	ours, theirs := os.NewFile(uintptr(pair[0]), "host"), os.NewFile(uintptr(pair[1]), "host")
+	defer theirs.Close()
+	fc, err := net.FileConn(ours)
+	ours.Close()
+	if err != nil {
+		return nil, fmt.Errorf("socketpair: %w", err)
+	}
+	conn, ok := fc.(*net.UnixConn)
+	if !ok {
+		return nil, errors.Join(errors.New("socketpair: not a Unix socket"), fc.Close())
+	}
+	h := &host{conn: conn, cmd: cmd, ready: make(chan struct{}), gone: make(chan struct{}), jobs: make(map[int]*hostJob)}
+	if err := h.launch(theirs); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return h, nil
+}
+
+func (h *host) launch(socket *os.File) error {
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	defer null.Close()
+	r, w, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer w.Close()
+	list, err := json.Marshal(append([]string{}, h.cmd.modules...))
+	if err != nil {
+		return err
+	}
+	proc, err := os.StartProcess(h.cmd.python, []string{h.cmd.python, h.cmd.script, "3", string(list)}, &os.ProcAttr{
+		Dir: h.cmd.dir, Env: h.cmd.env, Files: []*os.File{null, null, w, socket},
+		Sys: &syscall.SysProcAttr{Setsid: true},
+	})
+	if err != nil {
+		return errors.Join(fmt.Errorf("start the warm host: %w", err), r.Close())
+	}
+	h.pid = proc.Pid
+	h.waiting.Go(func() { h.readStderr(r) })
+	h.waiting.Go(func() { h.read(proc) })
+	return nil
+}
+
+func (h *host) readStderr(r *os.File) {
+	defer r.Close()
+	buf := make([]byte, 4096)
+	for {
+		n, err := r.Read(buf)
+		h.stderr.add(buf[:n])
+		if err != nil {
+			return
+		}
+	}
+}
+
+// read handles the host's messages until it ends, then its process.
+func (h *host) read(proc *os.Process) {
+	for {
+		m, err := readMessage(h.conn)
+		if err != nil {
+			break
+		}
+		h.handle(m)
+	}
+	// Without its socket the host ends by itself; one that hangs is not waited for.
+	t := time.AfterFunc(2*time.Second, func() { _ = proc.Kill() })
+	h.conn.Close()
+	st, err := proc.Wait()
+	t.Stop()
+	h.mu.Lock()
+	if h.dead == nil {
+		h.dead = h.obituary(st, err)
+	}
+	jobs := h.jobs
+	h.jobs = make(map[int]*hostJob)
+	h.mu.Unlock()
+	for _, j := range jobs {
+		h.orphan(j)
+	}
+	close(h.gone)
+}
+
+// orphan ends a step whose host has gone: its exit status can no longer be known.
+func (h *host) orphan(j *hostJob) {
+	if j.pid == 0 {
+		j.started <- startedJob{err: h.dead}
+		return
+	}
+	kill(j.pid, syscall.SIGKILL)
+	for _, p := range sessionProcesses(j.pid) {
+		_ = syscall.Kill(p.pid, syscall.SIGKILL)
+	}
+	j.done <- ending{err: fmt.Errorf("the step's status is lost, the process that started it has ended: %w", h.dead)}
+}
+
+func (h *host) obituary(st *os.ProcessState, err error) error {
+	if err != nil {
+		return fmt.Errorf("the warm host is lost: %w", err)
+	}
+	return fmt.Errorf("the warm host ended (%s)%s", st, withDetail(h.stderr.text()))
+}
+
+func readMessage(r io.Reader) (hostMessage, error) {
+	var m hostMessage
+	var head [4]byte
+	if _, err := io.ReadFull(r, head[:]); err != nil {
+		return m, err
+	}
+	n := binary.BigEndian.Uint32(head[:])
+	if n > 1<<20 {
+		return m, errors.New("the warm host sent a message of impossible length")
+	}
+	body := make([]byte, n)
+	if _, err := io.ReadFull(r, body); err != nil {
+		return m, err
+	}
+	return m, json.Unmarshal(body, &m)
+}
+
+func (h *host) handle(m hostMessage) {
+	switch m.Op {
+	case "ready":
+		close(h.ready)
+		return
+	case "learned":
+		h.cmd.learned(m.Modules)
+		return
+	case "unsafe":
+		h.cmd.refused(m.Module)
+		return
+	}
+	h.mu.Lock()
+	j := h.jobs[m.ID]
+	if j != nil && m.Op == "started" {
+		j.pid = m.PID
+	}
+	if m.Op == "exit" || m.Op == "failed" {
+		delete(h.jobs, m.ID)
+		h.used = time.Now()
+	}
+	h.mu.Unlock()
+	if j == nil {
+		return
+	}
+	switch m.Op {
+	case "started":
+		j.started <- startedJob{pid: m.PID}
+	case "failed":
+		j.started <- startedJob{err: errors.New(steplog.Printable([]byte(m.Error)))}
+	case "exit":
+		j.done <- ending{code: m.Code, signal: syscall.Signal(m.Signal)}
+	}
+}
+
+// run forks a step.
+func (h *host) run(ctx context.Context, j job, files stdio) (process, error) {
+	hj := &hostJob{started: make(chan startedJob, 1), done: make(chan ending, 1)}
+	h.mu.Lock()
+	if h.dead != nil {
+		h.mu.Unlock()
+		return process{}, h.dead
+	}
+	h.next++
+	id := h.next
+	h.jobs[id] = hj
+	h.mu.Unlock()
+	err := h.send(map[string]any{"op": "run", "id": id, "args": j.module, "env": j.env, "cwd": j.dir}, files)
+	if err != nil {
+		h.conn.Close() // the stream may end in the middle of a message: nothing more can follow it
+		<-h.gone
+	}
+	select {
+	case s := <-hj.started:
+		if s.err != nil {
+			return process{}, s.err
+		}
+		return process{s.pid, hj.done}, nil
+	case <-ctx.Done():
+	}
+	// The answer comes in any case; the step must not be left behind.
+	if s := <-hj.started; s.err == nil {
+		kill(s.pid, syscall.SIGKILL)
+		<-hj.done
+	}
+	return process{}, ctx.Err()
+}
+
+func (h *host) send(message any, files stdio) error {
+	body, err := json.Marshal(message)
+	if err != nil {
+		return err
+	}
+	frame := binary.BigEndian.AppendUint32(make([]byte, 0, len(body)+4), uint32(len(body)))
+	frame = append(frame, body...)
+	rights := unix.UnixRights(int(files.in.Fd()), int(files.out.Fd()), int(files.err.Fd()))
+	h.sending.Lock()
+	defer h.sending.Unlock()
+	n, _, err := h.conn.WriteMsgUnix(frame, rights, nil)
+	if err != nil {
+		return err
+	}
+	for n < len(frame) {
+		m, err := h.conn.Write(frame[n:])
+		if err != nil {
+			return err
+		}
+		n += m
+	}
+	return nil
+}
+
+// awaitReady waits until the host can fork.
+func (h *host) awaitReady(ctx context.Context) error {
+	t := time.NewTimer(time.Minute)
+	defer t.Stop()
+	select {
+	case <-h.ready:
+		return nil
+	case <-h.gone:
+		return h.dead
+	case <-t.C:
+		return errors.New("the warm host was not ready after a minute")
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// alive reports whether jobs can be given to the host.
+func (h *host) alive() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.dead == nil
+}
+
+func (h *host) idle() (bool, time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.jobs) == 0, h.used
+}
+
+// close ends the host and its steps and waits for them.
+func (h *host) close() {
+	h.conn.Close()
+	h.waiting.Wait()
+}
+
+// warmable reports whether a step's environment can be given to a process whose interpreter is running already. Variables
+// that an interpreter or the loader reads when it starts cannot.
+func warmable(env map[string]string) bool {
+	for k := range env {
+		if strings.HasPrefix(k, "PYTHON") && k != "PYTHONUNBUFFERED" || strings.HasPrefix(k, "LD_") || strings.HasPrefix(k, "DYLD_") || k == "MALLOC_ARENA_MAX" {
+			return false
+		}
+	}
+	return true
+}

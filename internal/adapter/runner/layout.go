@@ -1,0 +1,247 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"levada/internal/adapter/steplog"
+	"levada/internal/core/ir"
+	"levada/internal/core/run"
+)
+
+// layout is the directory of one attempt:
+//
+//	inputs/<input>/<n>/<name>      input artifacts, read-only
+//	outputs/<task>/<output>        output artifacts
+//	outputs/params/<name>          output parameters
+//	outputs/executor_output.json   what the kfp executor reports
+//	tmp/                           HOME and TMPDIR
+//	cwd/                           the working directory
+type layout struct {
+	root string
+	task string
+}
+
+func (r *Runner) workDir() string { return filepath.Join(r.opt.DataDir, "work") }
+
+func (r *Runner) layout(s *run.Step) (layout, error) {
+	if err := errors.Join(safeElement("run id", s.Job.RunID), safeElement("task id", s.TaskID), safeElement("task name", s.TaskName)); err != nil {
+		return layout{}, err
+	}
+	if s.Attempt < 1 {
+		return layout{}, inputError("attempt %d of task %s: attempts count from 1", s.Attempt, s.TaskPath)
+	}
+	root := filepath.Join(r.workDir(), s.Job.RunID, s.TaskID, strconv.Itoa(s.Attempt))
+	return layout{root: root, task: s.TaskName}, nil
+}
+
+var element = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_. -]{0,199}$`)
+
+// safeElement refuses names that would leave the directory they become part of.
+func safeElement(what, name string) error {
+	if !element.MatchString(name) {
+		return inputError("%s %q cannot be part of a path: want letters, digits, '-', '_' and '.', not starting with '.' or '-', at most 200", what, name)
+	}
+	return nil
+}
+
+func inputError(format string, args ...any) error {
+	return &run.Failure{Reason: run.ReasonInput, Message: fmt.Sprintf(format, args...)}
+}
+
+func (l layout) inputs() string              { return filepath.Join(l.root, "inputs") }
+func (l layout) outputs() string             { return filepath.Join(l.root, "outputs") }
+func (l layout) tmp() string                 { return filepath.Join(l.root, "tmp") }
+func (l layout) cwd() string                 { return filepath.Join(l.root, "cwd") }
+func (l layout) pidFile() string             { return filepath.Join(l.root, "pid") }
+func (l layout) outputFile() string          { return filepath.Join(l.outputs(), "executor_output.json") }
+func (l layout) parameter(n string) string   { return filepath.Join(l.outputs(), "params", n) }
+func (l layout) artifact(name string) string { return filepath.Join(l.outputs(), l.task, name) }
+
+// create makes the directories anew: what an earlier life of the same attempt left behind is not this step's output.
+func (l layout) create() error {
+	if err := removeAll(l.root); err != nil {
+		return err
+	}
+	for _, dir := range []string{l.inputs(), filepath.Join(l.outputs(), "params"), filepath.Join(l.outputs(), l.task), l.tmp(), l.cwd()} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// executorInput builds what the step is told. It only computes paths: materialise makes the inputs appear there.
+func (l layout) executorInput(s *run.Step) (*ir.ExecutorInput, error) {
+	in := &ir.ExecutorInput{}
+	in.Inputs.ParameterValues = s.Inputs.Parameters
+	for name, list := range s.Inputs.Artifacts {
+		if err := safeElement("input", name); err != nil {
+			return nil, err
+		}
+		out := ir.ArtifactList{Artifacts: make([]ir.RuntimeArtifact, len(list))}
+		for i, a := range list {
+			out.Artifacts[i] = runtimeArtifact(a, l.inputPath(name, i, a))
+		}
+		setKey(&in.Inputs.Artifacts, name, out)
+	}
+	in.Outputs.OutputFile = l.outputFile()
+	defs := outputs(s.Component)
+	for name := range defs.Parameters {
+		if err := safeElement("output parameter", name); err != nil {
+			return nil, err
+		}
+		setKey(&in.Outputs.Parameters, name, ir.OutputFile{OutputFile: l.parameter(name)})
+	}
+	for name, def := range defs.Artifacts {
+		if err := safeElement("output artifact", name); err != nil {
+			return nil, err
+		}
+		a := ir.RuntimeArtifact{Name: name, Type: def.ArtifactType, URI: l.artifact(name), Metadata: declaredMetadata(def)}
+		setKey(&in.Outputs.Artifacts, name, ir.ArtifactList{Artifacts: []ir.RuntimeArtifact{a}})
+	}
+	return in, nil
+}
+
+func setKey[V any](m *map[string]V, key string, v V) {
+	if *m == nil {
+		*m = make(map[string]V)
+	}
+	(*m)[key] = v
+}
+
+// outputs returns the declared outputs, never nil.
+func outputs(c *ir.Component) *ir.OutputDefinitions {
+	if c == nil || c.OutputDefinitions == nil {
+		return &ir.OutputDefinitions{}
+	}
+	return c.OutputDefinitions
+}
+
+func declaredMetadata(def *ir.OutputArtifact) map[string]any {
+	m := make(map[string]any, len(def.Metadata))
+	for k, v := range def.Metadata {
+		m[k] = v
+	}
+	return m
+}
+
+func runtimeArtifact(a run.Artifact, path string) ir.RuntimeArtifact {
+	name := a.Name
+	if name == "" {
+		name = a.ID
+	}
+	if name == "" {
+		name = "artifact" // the kfp executor fails on an empty name
+	}
+	return ir.RuntimeArtifact{
+		Name: name, URI: path, Metadata: a.Metadata,
+		Type: ir.ArtifactType{SchemaTitle: a.SchemaTitle, SchemaVersion: a.SchemaVersion, InstanceSchema: a.InstanceSchema},
+	}
+}
+
+// inputPath is where an input artifact appears: its own URI when Levada does not hold its content.
+func (l layout) inputPath(input string, i int, a run.Artifact) string {
+	if a.Digest == "" {
+		return a.URI
+	}
+	base := filepath.Base(strings.TrimRight(a.Name, "/"))
+	if element.MatchString(base) && base != "." {
+		return filepath.Join(l.inputs(), input, strconv.Itoa(i), base)
+	}
+	return filepath.Join(l.inputs(), input, strconv.Itoa(i), input)
+}
+
+// materialise makes the content of the input artifacts appear.
+func (r *Runner) materialise(ctx context.Context, s *run.Step, l layout) error {
+	for name, list := range s.Inputs.Artifacts {
+		for i, a := range list {
+			if a.Digest == "" {
+				continue
+			}
+			dest := l.inputPath(name, i, a)
+			if err := os.MkdirAll(filepath.Dir(dest), 0o755); err != nil {
+				return err
+			}
+			if err := r.opt.Blobs.Materialise(ctx, a.Digest, dest); err != nil {
+				if ctx.Err() != nil {
+					return ctx.Err()
+				}
+				return inputError("input artifact %q: its content %s could not be brought here: %v", name, a.Digest, err)
+			}
+		}
+	}
+	return nil
+}
+
+func placeholders(s *run.Step) ir.Placeholders { return s.Job.Placeholders(s.TaskName, s.TaskID) }
+
+// leave removes the directory of a step that succeeded and keeps those of the newest failed ones.
+func (r *Runner) leave(l layout, f *run.Failure, log *steplog.Writer) {
+	if f != nil && r.opt.KeepFailed > 0 && f.Reason != run.ReasonCanceled {
+		if _, err := os.Stat(l.root); err == nil {
+			log.System("the step's working directory is kept: %s", l.root)
+			if err := r.failed.add(l.root); err != nil {
+				r.opt.Logger.Warn("old working directories could not be removed", "error", err)
+			}
+			return
+		}
+	}
+	if err := removeAll(l.root); err != nil {
+		r.opt.Logger.Warn("a working directory could not be removed", "path", l.root, "error", err)
+	}
+	removeEmptyParents(l.root)
+}
+
+// removeEmptyParents removes the directories of the task and the run when nothing else is in them.
+func removeEmptyParents(root string) {
+	if os.Remove(filepath.Dir(root)) == nil {
+		_ = os.Remove(filepath.Dir(filepath.Dir(root)))
+	}
+}
+
+// removeAll removes a tree even when the step took the write permission from its directories.
+func removeAll(root string) error {
+	err := os.RemoveAll(root)
+	if err == nil {
+		return nil
+	}
+	walkErr := filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
+		if d != nil && d.IsDir() {
+			// The error that counts is that of the second removal.
+			_ = os.Chmod(path, 0o700)
+		}
+		return nil
+	})
+	return errors.Join(walkErr, os.RemoveAll(root))
+}
+
+// keptDirs remembers the working directories of failed steps, oldest first.
+type keptDirs struct {
+	root  string
+	limit int
+
+	mu   sync.Mutex
+	dirs []string
+}
+
+func (k *keptDirs) add(dir string) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.dirs = append(slices.DeleteFunc(k.dirs, func(d string) bool { return d == dir }), dir)
+	var err error
+	for len(k.dirs) > k.limit {
+		err = errors.Join(err, removeAll(k.dirs[0]))
+		removeEmptyParents(k.dirs[0])
+		k.dirs = k.dirs[1:]
+	}
+	return err
+}

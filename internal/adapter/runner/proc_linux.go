@@ -1,0 +1,136 @@
+package runner
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"strconv"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// proc is a process as /proc shows it.
+type proc struct {
+	pid   int
+	rss   int64 // bytes
+	start uint64
+}
+
+// stat reads /proc/<pid>/stat; session is 0 when the process is gone.
+func stat(pid int) (p proc, session int) {
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return p, 0
+	}
+	// The second field is the name in parentheses, which may hold anything.
+	i := bytes.LastIndexByte(b, ')')
+	if i < 0 {
+		return p, 0
+	}
+	// The fields from the third on; see proc_pid_stat(5).
+	f := bytes.Fields(b[i+1:])
+	if len(f) < 22 || f[0][0] == 'Z' {
+		return p, 0
+	}
+	session, _ = strconv.Atoi(string(f[3]))
+	pages, _ := strconv.ParseInt(string(f[21]), 10, 64)
+	start, _ := strconv.ParseUint(string(f[19]), 10, 64)
+	return proc{pid, pages * int64(os.Getpagesize()), start}, session
+}
+
+func pids() []int {
+	d, err := os.Open("/proc")
+	if err != nil {
+		return nil
+	}
+	defer d.Close()
+	names, err := d.Readdirnames(-1)
+	if err != nil {
+		return nil
+	}
+	var out []int
+	for _, n := range names {
+		if pid, err := strconv.Atoi(n); err == nil {
+			out = append(out, pid)
+		}
+	}
+	return out
+}
+
+// sessionProcesses returns the processes of a session.
+func sessionProcesses(session int) []proc {
+	var out []proc
+	for _, pid := range pids() {
+		if p, s := stat(pid); s == session {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// processesWith returns the processes that were started with a variable in their environment.
+func processesWith(variable string) []int {
+	var out []int
+	for _, pid := range pids() {
+		env, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/environ")
+		if err == nil && bytes.Contains(append([]byte{0}, env...), append([]byte{0}, variable...)) && pid != os.Getpid() {
+			out = append(out, pid)
+		}
+	}
+	return out
+}
+
+// watchMemory adds up what the processes of a session hold and reports once when that is over the limit.
+func watchMemory(ctx context.Context, session int, limit int64, over chan<- int64) {
+	tick := time.NewTicker(150 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		var used int64
+		for _, p := range sessionProcesses(session) {
+			used += p.rss
+		}
+		if used > limit {
+			over <- used
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// startTime identifies a process together with its pid, which the system uses again.
+func startTime(pid int) uint64 {
+	p, _ := stat(pid)
+	return p.start
+}
+
+// noCore keeps a crash of the step from filling the disk.
+func noCore(pid int) {
+	_ = unix.Prlimit(pid, unix.RLIMIT_CORE, &unix.Rlimit{}, nil)
+}
+
+// machineMemory is the memory of the machine in bytes.
+func machineMemory() float64 {
+	var info unix.Sysinfo_t
+	if unix.Sysinfo(&info) != nil {
+		return 1 << 40
+	}
+	return float64(info.Totalram) * float64(info.Unit)
+}
+
+// closeOnExec keeps descriptors that the server was started with out of the steps.
+func closeOnExec() {
+	d, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return
+	}
+	for _, e := range d {
+		if fd, err := strconv.Atoi(e.Name()); err == nil && fd > 2 {
+			unix.CloseOnExec(fd)
+		}
+	}
+}

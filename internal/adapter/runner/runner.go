@@ -1,0 +1,321 @@
+// Package runner executes steps as processes on this machine.
+//
+// It prepares a working directory, makes the step's inputs appear as local files, runs the step in its Python environment
+// with its output captured, and stores what it produced by content. A lightweight Python component is forked from a
+// warm host, a process that has the imports done; everything else is started as written.
+//
+// The package knows steps, not runs: no engine, no cache, no storage but the Blobs it is given. Start reading at
+// Runner.Run.
+package runner
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"levada/internal/adapter/pyenv"
+	"levada/internal/adapter/steplog"
+	"levada/internal/core/fault"
+	"levada/internal/core/ir"
+	"levada/internal/core/run"
+)
+
+// Mode says how recognised Python components are executed.
+type Mode string
+
+// The modes.
+const (
+	// Warm forks them from a process that has the imports done.
+	Warm Mode = "warm"
+	// Exec starts an interpreter for each.
+	Exec Mode = "exec"
+)
+
+// Blobs stores content by digest.
+type Blobs interface {
+	// Put stores a file or directory and may move it away from path.
+	Put(ctx context.Context, path string) (run.BlobInfo, error)
+	// Materialise makes the content appear at dest, as read-only files.
+	Materialise(ctx context.Context, digest, dest string) error
+}
+
+// Options configure a Runner. DataDir, Envs, Blobs, Logs and Environ are required.
+type Options struct {
+	// DataDir is the data directory; the runner uses work/, volumes/ and tools/ in it.
+	DataDir string
+	Envs    *pyenv.Provider
+	Blobs   Blobs
+	Logs    *steplog.Store
+	// Environ is the environment of the server process, of which steps see a small part.
+	Environ []string
+	// Mode is Warm by default.
+	Mode   Mode
+	Logger *slog.Logger
+	Clock  func() time.Time
+	// Grace is how long a step may take to end after SIGTERM. Default 10 s.
+	Grace time.Duration
+	// KeepFailed is how many working directories of failed steps are kept. Default 20; negative keeps none.
+	KeepFailed int
+	// Cores and Memory (bytes) are what the steps may use together. Default: the machine's.
+	Cores  float64
+	Memory float64
+	// MaxHosts is how many warm hosts are kept at once. Default 8.
+	MaxHosts int
+}
+
+// Runner executes steps. It is safe for concurrent use.
+type Runner struct {
+	opt   Options
+	gate  *gate
+	hosts *hostPool
+
+	ctx    context.Context //nolint:containedctx // ends every step when the runner is closed
+	cancel context.CancelFunc
+	mu     sync.Mutex
+	closed bool
+	steps  sync.WaitGroup
+	stats  counters
+	failed keptDirs
+}
+
+// Stats counts what the runner has done since it was made.
+type Stats struct {
+	// Warm and Executed count the steps by how they were started.
+	Warm, Executed int64
+	// Fallbacks counts the steps that were executed because their warm host could not be used.
+	Fallbacks int64
+	// Running and Waiting count the steps of this moment.
+	Running, Waiting int
+}
+
+type counters struct{ warm, executed, fallbacks atomic.Int64 }
+
+// New returns a runner. It ends what an earlier runner on the same data directory left behind when it was killed.
+func New(opt Options) *Runner {
+	opt.setDefaults()
+	if abs, err := filepath.Abs(opt.DataDir); err == nil {
+		opt.DataDir = abs // steps get these paths and have another working directory
+	}
+	r := &Runner{opt: opt, gate: newGate(opt.Cores, opt.Memory)}
+	r.ctx, r.cancel = context.WithCancel(context.Background())
+	r.hosts = newHostPool(opt)
+	r.failed = keptDirs{root: r.workDir(), limit: opt.KeepFailed}
+	closeOnExec()
+	r.sweep()
+	return r
+}
+
+func (opt *Options) setDefaults() {
+	if opt.Mode == "" {
+		opt.Mode = Warm
+	}
+	if opt.Logger == nil {
+		opt.Logger = slog.New(slog.DiscardHandler)
+	}
+	if opt.Clock == nil {
+		opt.Clock = time.Now
+	}
+	if opt.Grace <= 0 {
+		opt.Grace = 10 * time.Second
+	}
+	if opt.KeepFailed == 0 {
+		opt.KeepFailed = 20
+	}
+	if opt.Cores <= 0 {
+		opt.Cores = float64(runtime.NumCPU())
+	}
+	if opt.Memory <= 0 {
+		opt.Memory = machineMemory()
+	}
+	if opt.MaxHosts <= 0 {
+		opt.MaxHosts = 8
+	}
+}
+
+// Close ends every step and host and waits for them, at most until ctx is done.
+func (r *Runner) Close(ctx context.Context) error {
+	r.mu.Lock()
+	r.closed = true
+	r.mu.Unlock()
+	r.cancel()
+	done := make(chan struct{})
+	go func() {
+		r.steps.Wait()
+		r.hosts.close()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("some steps have not ended yet: %w", ctx.Err())
+	}
+}
+
+// Stats returns the counters.
+func (r *Runner) Stats() Stats {
+	running, waiting := r.gate.counts()
+	return Stats{
+		Warm: r.stats.warm.Load(), Executed: r.stats.executed.Load(), Fallbacks: r.stats.fallbacks.Load(),
+		Running: running, Waiting: waiting,
+	}
+}
+
+// Environment returns the digest of what the step will run in, building it if need be. What the build prints is in
+// the log of the step's attempt.
+func (r *Runner) Environment(ctx context.Context, s *run.Step) (string, error) {
+	if s.Executor == nil || s.Executor.Container == nil || isVolumeStub(s.Executor.Container.Image) {
+		return "", nil
+	}
+	if err := r.begin(); err != nil {
+		return "", err
+	}
+	defer r.steps.Done()
+	l, err := r.layout(s)
+	if err != nil {
+		return "", err
+	}
+	in, err := l.executorInput(s)
+	if err != nil {
+		return "", err
+	}
+	c, err := ir.ResolveContainer(s.Executor.Container, in, placeholders(s))
+	if err != nil {
+		return "", &run.Failure{Reason: run.ReasonInput, Message: err.Error()}
+	}
+	plan, err := r.opt.Envs.Plan(ctx, c.Image, c.Command, c.Args)
+	if err != nil {
+		return "", environmentFailure(err)
+	}
+	env, err := r.prepare(ctx, s, plan)
+	if err != nil {
+		return "", err
+	}
+	if plan.Lightweight != nil {
+		return env.Digest, nil
+	}
+	sum := sha256.Sum256([]byte(env.Digest + "\n" + c.Image))
+	return "sha256:" + hex.EncodeToString(sum[:]), nil
+}
+
+// prepare makes the environment of a plan before the attempt runs; its log is opened only when there is something to build.
+func (r *Runner) prepare(ctx context.Context, s *run.Step, plan pyenv.Plan) (*pyenv.Environment, error) {
+	if r.opt.Envs.Built(plan.Spec) {
+		return r.ensure(ctx, plan, nil)
+	}
+	w, err := r.opt.Logs.Open(s.Job.RunID, s.TaskID, s.Attempt)
+	if err != nil {
+		r.opt.Logger.Warn("a step's log could not be opened", "run", s.Job.RunID, "task", s.TaskPath, "error", err)
+		return r.ensure(ctx, plan, nil)
+	}
+	env, err := r.ensure(ctx, plan, w)
+	if err != nil {
+		w.System("%s", err)
+	}
+	if err := w.Detach(); err != nil {
+		r.opt.Logger.Error("a step's log is not complete", "run", s.Job.RunID, "task", s.TaskPath, "error", err)
+	}
+	return env, err
+}
+
+func (r *Runner) ensure(ctx context.Context, plan pyenv.Plan, log *steplog.Writer) (*pyenv.Environment, error) {
+	say := func(string) {}
+	if log != nil {
+		say = func(line string) { log.System("%s", line) }
+	}
+	env, err := r.opt.Envs.Ensure(ctx, plan.Spec, say)
+	if err != nil {
+		return nil, environmentFailure(err)
+	}
+	return env, nil
+}
+
+func environmentFailure(err error) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return &run.Failure{Reason: run.ReasonEnvironment, Message: err.Error()}
+}
+
+// begin counts a step in, unless the runner is closed.
+func (r *Runner) begin() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return fault.Unavailablef("the runner is shutting down")
+	}
+	r.steps.Add(1)
+	return nil
+}
+
+// Run executes a step, stores its outputs and returns them. The error is a *run.Failure.
+func (r *Runner) Run(ctx context.Context, s *run.Step) (run.Values, error) {
+	if err := r.begin(); err != nil {
+		return run.Values{}, &run.Failure{Reason: run.ReasonSystem, Message: err.Error()}
+	}
+	defer r.steps.Done()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(r.ctx, cancel)()
+	l, err := r.layout(s)
+	if err != nil {
+		return run.Values{}, asFailure(ctx, err)
+	}
+	log, err := r.opt.Logs.Open(s.Job.RunID, s.TaskID, s.Attempt)
+	if err != nil {
+		return run.Values{}, asFailure(ctx, err)
+	}
+	out, err := r.execute(ctx, s, l, log)
+	failure := asFailure(ctx, err)
+	if failure != nil {
+		log.System("%s: %s", failure.Reason, failure.Message)
+	}
+	r.leave(l, failure, log)
+	if err := log.Close(); err != nil {
+		r.opt.Logger.Error("a step's log is not complete", "run", s.Job.RunID, "task", s.TaskPath, "error", err)
+	}
+	if failure != nil {
+		return run.Values{}, failure
+	}
+	return out, nil
+}
+
+func (r *Runner) execute(ctx context.Context, s *run.Step, l layout, log *steplog.Writer) (run.Values, error) {
+	switch {
+	case s.Executor == nil:
+		return run.Values{}, unsupported("task %s has no executor", s.TaskPath)
+	case s.Executor.Importer != nil:
+		return r.importArtifact(ctx, s, log)
+	case s.Executor.Container == nil:
+		return run.Values{}, unsupported("task %s: only container and importer executors can run here", s.TaskPath)
+	case isVolumeStub(s.Executor.Container.Image):
+		return r.volume(s, log)
+	}
+	return r.container(ctx, s, l, log)
+}
+
+func unsupported(format string, args ...any) error {
+	return &run.Failure{Reason: run.ReasonUnsupported, Message: fmt.Sprintf(format, args...)}
+}
+
+// asFailure gives every error a reason.
+func asFailure(ctx context.Context, err error) *run.Failure {
+	var f *run.Failure
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &f):
+		return f
+	case ctx.Err() != nil:
+		return &run.Failure{Reason: run.ReasonCanceled, Message: "the step was stopped before it ended"}
+	}
+	return &run.Failure{Reason: run.ReasonSystem, Message: err.Error()}
+}

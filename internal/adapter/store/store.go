@@ -1,0 +1,89 @@
+// Package store keeps what the pipeline service must not lose in an SQL database: runs with their event logs
+// and the rows derived from them, experiments, pipelines, specifications, cache entries.
+//
+// It answers the Store interface of the pipeline service and knows only the types of core: nothing of HTTP,
+// of the engine's decisions, or of what is inside an event. A method that returns nil has its writes on disk,
+// synced; many writers share one sync. Start reading at commit.go, which is how writes happen, then runs.go,
+// which is most of them, then page.go, which is how lists are read. The stored bytes are described in
+// docs/format/database.md.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"log/slog"
+	"runtime"
+	"sync"
+	"sync/atomic"
+)
+
+// Options says where a store is.
+type Options struct {
+	// Path is the database file; it and its directory are created when they are missing.
+	Path string
+	// Logger gets what nobody else is told: migrations, connections that had to be replaced. Nil means silence.
+	Logger *slog.Logger
+	// Readers is the most queries that run at the same time; 0 means one per processor, at least 2 and at
+	// most 8.
+	Readers int
+}
+
+// Store is an open database. Its methods may be called from any goroutine.
+type Store struct {
+	path   string
+	log    *slog.Logger
+	read   *sql.DB
+	write  *sql.DB
+	writer *writer
+
+	closing  sync.Once
+	isClosed atomic.Bool
+	closed   error
+}
+
+// Open opens the database at o.Path, creates it when it is not there, and brings its tables up to this version.
+// The database must not be open in another process that writes to it.
+func Open(ctx context.Context, o Options) (*Store, error) {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Readers == 0 {
+		o.Readers = min(max(runtime.GOMAXPROCS(0), 2), 8)
+	}
+	path, err := createFile(o.Path)
+	if err != nil {
+		return nil, err
+	}
+	write, err := openWriter(ctx, path)
+	if err != nil {
+		return nil, openError(path, err)
+	}
+	if err := migrate(ctx, write, path, o.Logger); err != nil {
+		return nil, errors.Join(openError(path, err), write.Close())
+	}
+	read, err := openReaders(path, o.Readers)
+	if err != nil {
+		return nil, errors.Join(openError(path, err), write.Close())
+	}
+	s := &Store{path: path, log: o.Logger, read: read, write: write}
+	s.writer = startWriter(write, path, o.Logger)
+	return s, nil
+}
+
+// Close finishes the writes that have begun, refuses those that are still waiting, and closes the database.
+// Closing twice is the same as closing once.
+func (s *Store) Close() error {
+	s.closing.Do(func() {
+		s.isClosed.Store(true)
+		s.writer.stop()
+		// The readers go first: the last connection to close folds the write-ahead log into the database.
+		s.closed = errors.Join(s.read.Close(), s.write.Close())
+	})
+	return s.closed
+}
+
+// update runs fn in a transaction and returns when it is on disk, or when it had no effect.
+func (s *Store) update(ctx context.Context, fn func(context.Context, *tx) error) error {
+	return s.writer.do(ctx, fn)
+}

@@ -1,0 +1,148 @@
+package kfp_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"levada/internal/core/catalog"
+	"levada/internal/core/fault"
+	"levada/internal/core/ir"
+	"levada/internal/core/listing"
+	"levada/internal/core/run"
+	"levada/internal/pipeline"
+)
+
+// fake is a service in memory for tests of translation: it remembers what it was asked and never runs anything. What
+// the API does with a real service is tested in test/kfpclient.
+type fake struct {
+	// err, when set, is what every call answers.
+	err error
+	// query is the last list query.
+	query       listing.Query
+	submitted   pipeline.Submission
+	uploaded    pipeline.Upload
+	nextToken   string
+	experiments []catalog.Experiment
+	pipelines   []catalog.Pipeline
+	versions    []catalog.Version
+	runs        []run.Run
+	tasks       []run.Task
+	// calls lists the calls that change something: "ArchiveRun r1 true".
+	calls []string
+}
+
+var epoch = time.Date(2026, 5, 4, 3, 2, 1, 500_000_000, time.UTC)
+
+const canonical = `{"pipeline_spec":{"pipelineInfo":{"name":"p"},"root":{"dag":{"tasks":{}}},"schemaVersion":"2.1.0"}}`
+
+func find[T any](kind string, items []T, is func(T) bool) (T, error) {
+	if i := slices.IndexFunc(items, is); i >= 0 {
+		return items[i], nil
+	}
+	var zero T
+	return zero, fault.NotFoundf("there is no such %s", kind)
+}
+
+func list[T any](f *fake, q listing.Query, items []T) (listing.Page[T], error) {
+	f.query = q
+	return listing.Page[T]{Items: items, Total: len(items), NextPageToken: f.nextToken}, f.err
+}
+
+func (f *fake) record(words ...any) error {
+	f.calls = append(f.calls, strings.TrimSuffix(fmt.Sprintln(words...), "\n"))
+	return f.err
+}
+
+func (f *fake) Submit(_ context.Context, sub pipeline.Submission) (run.Run, error) {
+	f.submitted = sub
+	return run.Run{ID: "r1", DisplayName: sub.DisplayName, ExperimentID: "e1", State: run.Pending, CreatedAt: epoch}, f.err
+}
+
+func (f *fake) GetRun(_ context.Context, id string) (run.Run, error) {
+	if f.err != nil {
+		return run.Run{}, f.err
+	}
+	return find("run", f.runs, func(r run.Run) bool { return r.ID == id })
+}
+
+func (f *fake) ListRuns(_ context.Context, q listing.Query) (listing.Page[run.Run], error) {
+	return list(f, q, f.runs)
+}
+
+func (f *fake) CancelRun(_ context.Context, id string) error { return f.record("CancelRun", id) }
+
+func (f *fake) ArchiveRun(_ context.Context, id string, archived bool) error {
+	return f.record("ArchiveRun", id, archived)
+}
+
+func (f *fake) DeleteRun(_ context.Context, id string) error { return f.record("DeleteRun", id) }
+
+func (f *fake) Tasks(context.Context, string) ([]run.Task, error) { return f.tasks, f.err }
+
+func (f *fake) CreateExperiment(_ context.Context, name, description string) (catalog.Experiment, error) {
+	return catalog.Experiment{ID: "e1", DisplayName: name, Description: description, CreatedAt: epoch}, f.err
+}
+
+func (f *fake) GetExperiment(_ context.Context, id string) (catalog.Experiment, error) {
+	return find("experiment", f.experiments, func(e catalog.Experiment) bool { return e.ID == id })
+}
+
+func (f *fake) ListExperiments(_ context.Context, q listing.Query) (listing.Page[catalog.Experiment], error) {
+	return list(f, q, f.experiments)
+}
+
+func (f *fake) ArchiveExperiment(_ context.Context, id string, archived bool) error {
+	return f.record("ArchiveExperiment", id, archived)
+}
+
+func (f *fake) DeleteExperiment(_ context.Context, id string) error {
+	return f.record("DeleteExperiment", id)
+}
+
+func (f *fake) UploadPipeline(_ context.Context, u pipeline.Upload) (catalog.Pipeline, catalog.Version, error) {
+	f.uploaded = u
+	return catalog.Pipeline{ID: "p1", Name: u.Name, DisplayName: u.DisplayName, Tags: u.Tags, CreatedAt: epoch}, catalog.Version{}, f.err
+}
+
+func (f *fake) UploadVersion(_ context.Context, pipelineID string, u pipeline.Upload) (catalog.Version, error) {
+	f.uploaded = u
+	return catalog.Version{ID: "v1", PipelineID: pipelineID, Name: u.Name, CreatedAt: epoch}, f.err
+}
+
+func (f *fake) GetPipeline(_ context.Context, id string) (catalog.Pipeline, error) {
+	return find("pipeline", f.pipelines, func(p catalog.Pipeline) bool { return p.ID == id })
+}
+
+func (f *fake) PipelineByName(_ context.Context, name string) (catalog.Pipeline, error) {
+	return find("pipeline", f.pipelines, func(p catalog.Pipeline) bool { return p.Name == name })
+}
+
+func (f *fake) ListPipelines(_ context.Context, q listing.Query) (listing.Page[catalog.Pipeline], error) {
+	return list(f, q, f.pipelines)
+}
+
+func (f *fake) DeletePipeline(_ context.Context, id string, cascade bool) error {
+	return f.record("DeletePipeline", id, cascade)
+}
+
+func (f *fake) GetVersion(_ context.Context, pipelineID, versionID string) (catalog.Version, error) {
+	return find("version", f.versions, func(v catalog.Version) bool { return v.PipelineID == pipelineID && v.ID == versionID })
+}
+
+func (f *fake) ListVersions(_ context.Context, _ string, q listing.Query) (listing.Page[catalog.Version], error) {
+	return list(f, q, f.versions)
+}
+
+func (f *fake) DeleteVersion(_ context.Context, pipelineID, versionID string) error {
+	return f.record("DeleteVersion", pipelineID, versionID)
+}
+
+func (f *fake) Spec(_ context.Context, digest string) (*ir.Pipeline, error) {
+	if digest == "both" {
+		return &ir.Pipeline{Canonical: []byte(`{"pipeline_spec":{"a":1},"platform_spec":{"platforms":{}}}`)}, nil
+	}
+	return &ir.Pipeline{Canonical: []byte(canonical)}, nil
+}

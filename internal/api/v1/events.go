@@ -1,0 +1,111 @@
+package v1
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"levada/internal/core/run"
+	"levada/internal/pipeline"
+)
+
+// endEvent is the data of the last event of a stream.
+type endEvent struct {
+	State run.State `json:"state"`
+}
+
+func (h *handler) eventsOperation(tags []string) huma.Operation {
+	return huma.Operation{OperationID: "watch-run", Method: http.MethodGet, Path: Prefix + "/runs/{id}/events",
+		Summary: "Follow a run", Tags: tags, Errors: []int{404},
+		Description: "Server-sent events: first the whole present state, then what changes. `run` carries a Run, `task` a Task, " +
+			"`end` an object with the final state. A stream that closes without `end` was interrupted: connect again.",
+		Responses: map[string]*huma.Response{"200": eventStreamResponse("events run, task and end")}}
+}
+
+func (h *handler) runEvents(ctx context.Context, in *runInput) (*huma.StreamResponse, error) {
+	watchCtx, cancel := context.WithCancel(ctx)
+	r, tasks, updates, err := h.service.Watch(watchCtx, in.ID)
+	if err != nil {
+		cancel()
+		return nil, h.problem(ctx, "watch a run", err)
+	}
+	return &huma.StreamResponse{Body: func(hc huma.Context) {
+		// The channel closes once the watch is canceled; waiting for that leaves nothing behind.
+		defer func() {
+			cancel()
+			for range updates {
+			}
+		}()
+		s, err := openStream(hc)
+		if err != nil {
+			return
+		}
+		h.sendEvents(hc.Context(), s, r, tasks, updates)
+	}}, nil
+}
+
+// sendEvents returns when the run is final, the client is gone or the server stops. A failed write means that the
+// client is gone, which is nobody's error.
+func (h *handler) sendEvents(ctx context.Context, s *stream, r run.Run, tasks []run.Task, updates <-chan pipeline.Update) {
+	if s.send("run", wireRun(r)) != nil {
+		return
+	}
+	for _, t := range tasks {
+		if s.send("task", t) != nil {
+			return
+		}
+	}
+	if s.flush() != nil {
+		return
+	}
+	beat := time.NewTicker(h.heartbeat)
+	defer beat.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-beat.C:
+			if s.heartbeat() != nil {
+				return
+			}
+		case u, open := <-updates:
+			if !open {
+				h.sendEnd(ctx, s, r)
+				return
+			}
+			if u.Run != nil {
+				r = *u.Run
+			}
+			if sendUpdate(s, u) != nil || (len(updates) == 0 && s.flush() != nil) {
+				return
+			}
+		}
+	}
+}
+
+func sendUpdate(s *stream, u pipeline.Update) error {
+	if u.Run != nil {
+		return s.send("run", wireRun(*u.Run))
+	}
+	return s.send("task", *u.Task)
+}
+
+// sendEnd says how the run ended. The channel also closes when the server stops; then the run is not final and the
+// client gets no end, so that it comes back.
+func (h *handler) sendEnd(ctx context.Context, s *stream, last run.Run) {
+	if !last.State.Final() {
+		now, err := h.service.GetRun(ctx, last.ID)
+		if err != nil || !now.State.Final() {
+			return
+		}
+		last = now
+		if s.send("run", wireRun(now)) != nil {
+			return
+		}
+	}
+	if s.send("end", endEvent{State: last.State}) == nil {
+		_ = s.flush() // the client may have gone already
+	}
+}

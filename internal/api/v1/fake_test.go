@@ -1,0 +1,153 @@
+package v1_test
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"slices"
+	"sync"
+	"time"
+
+	"levada/internal/core/catalog"
+	"levada/internal/core/fault"
+	"levada/internal/core/ir"
+	"levada/internal/core/listing"
+	"levada/internal/core/run"
+	"levada/internal/pipeline"
+)
+
+// fake answers with what it was given and remembers what it was asked. It decides nothing: what is tested here is
+// the translation.
+type fake struct {
+	mu          sync.Mutex
+	err         error // returned by every call, when set
+	run         run.Run
+	tasks       []run.Task
+	updates     chan pipeline.Update
+	lines       []run.LogLine
+	block       bool // Logs waits for the end of its context after the lines
+	logErr      error
+	artifact    run.Artifact
+	files       map[string]string
+	experiments []catalog.Experiment
+
+	query      listing.Query
+	submission pipeline.Submission
+	calls      []string
+}
+
+func (f *fake) called(what string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.calls = append(f.calls, what)
+	return f.err
+}
+
+func (f *fake) Submit(_ context.Context, s pipeline.Submission) (run.Run, error) {
+	f.submission = s
+	return f.run, f.called("submit")
+}
+func (f *fake) GetRun(_ context.Context, id string) (run.Run, error) {
+	return f.run, f.called("get run " + id)
+}
+func (f *fake) ListRuns(_ context.Context, q listing.Query) (listing.Page[run.Run], error) {
+	f.query = q
+	return listing.Page[run.Run]{Items: []run.Run{f.run}, Total: 7, NextPageToken: "next"}, f.called("list runs")
+}
+func (f *fake) CancelRun(_ context.Context, id string) error { return f.called("cancel " + id) }
+func (f *fake) ArchiveRun(_ context.Context, id string, archived bool) error {
+	if archived {
+		return f.called("archive " + id)
+	}
+	return f.called("unarchive " + id)
+}
+func (f *fake) DeleteRun(_ context.Context, id string) error { return f.called("delete " + id) }
+func (f *fake) Tasks(context.Context, string) ([]run.Task, error) {
+	return f.tasks, f.called("tasks")
+}
+func (f *fake) GetTask(_ context.Context, _, task string) (run.Task, error) {
+	return run.Task{ID: "t1", Path: task, State: run.Succeeded}, f.called("get task " + task)
+}
+func (f *fake) Watch(ctx context.Context, _ string) (run.Run, []run.Task, <-chan pipeline.Update, error) {
+	if err := f.called("watch"); err != nil {
+		return run.Run{}, nil, nil, err
+	}
+	out := make(chan pipeline.Update)
+	go func() {
+		defer close(out)
+		for {
+			select {
+			case u, ok := <-f.updates:
+				if !ok {
+					return
+				}
+				select {
+				case out <- u:
+				case <-ctx.Done():
+					return
+				}
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return f.run, f.tasks, out, nil
+}
+func (f *fake) Logs(ctx context.Context, _, task string, _ int, _ bool, line func(run.LogLine) error) error {
+	if err := f.called("logs " + task); err != nil {
+		return err
+	}
+	for _, l := range f.lines {
+		if err := line(l); err != nil {
+			return err
+		}
+	}
+	if f.block {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	return f.logErr
+}
+func (f *fake) RunSpec(context.Context, string) (*ir.Pipeline, error) {
+	return &ir.Pipeline{Canonical: []byte(`{"pipeline_spec":{"a":1}}`)}, f.called("spec")
+}
+func (f *fake) ListArtifacts(_ context.Context, q listing.Query) (listing.Page[run.Artifact], error) {
+	f.query = q
+	return listing.Page[run.Artifact]{}, f.called("list artifacts")
+}
+func (f *fake) GetArtifact(context.Context, string) (run.Artifact, error) {
+	return f.artifact, f.called("get artifact")
+}
+func (f *fake) ArtifactFiles(context.Context, string) ([]run.BlobFile, error) {
+	var list []run.BlobFile
+	for name, text := range f.files {
+		list = append(list, run.BlobFile{Path: name, Size: int64(len(text))})
+	}
+	slices.SortFunc(list, func(a, b run.BlobFile) int { return bytes.Compare([]byte(a.Path), []byte(b.Path)) })
+	return list, f.called("files")
+}
+
+type content struct{ *bytes.Reader }
+
+func (content) Close() error { return nil }
+
+func (f *fake) OpenArtifact(_ context.Context, _, path string) (io.ReadSeekCloser, error) {
+	text, ok := f.files[path]
+	if !ok {
+		return nil, fault.NotFoundf("no file %q", path)
+	}
+	return content{bytes.NewReader([]byte(text))}, f.called("open " + path)
+}
+func (f *fake) CreateExperiment(_ context.Context, name, _ string) (catalog.Experiment, error) {
+	return catalog.Experiment{ID: "new-" + name}, f.called("create experiment " + name)
+}
+func (f *fake) ListExperiments(_ context.Context, q listing.Query) (listing.Page[catalog.Experiment], error) {
+	f.query = q
+	return listing.Page[catalog.Experiment]{Items: f.experiments}, f.called("list experiments")
+}
+func (f *fake) ListPipelines(_ context.Context, q listing.Query) (listing.Page[catalog.Pipeline], error) {
+	f.query = q
+	return listing.Page[catalog.Pipeline]{}, f.called("list pipelines")
+}
+
+func at(second int) time.Time { return time.Date(2026, 1, 2, 3, 4, second, 0, time.UTC) }

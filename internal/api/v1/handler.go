@@ -1,0 +1,170 @@
+// Package v1 is the door of Levada's own HTTP API: what the web UI and the command line talk to.
+//
+// It translates between HTTP and the pipeline service: paths and query parameters into calls, results into JSON,
+// server-sent events or file contents, and kinds of failure into RFC 9457 problems. It must not know storage,
+// processes or how runs are decided, and it holds no state of its own. The description of the API is served at
+// /api/v1/openapi.json and kept in ui/openapi.json for the UI. Start reading at NewHandler.
+package v1
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"levada/internal/core/catalog"
+	"levada/internal/core/ir"
+	"levada/internal/core/listing"
+	"levada/internal/core/run"
+	"levada/internal/pipeline"
+)
+
+// Prefix is the path below which the whole API lives.
+const Prefix = "/api/v1"
+
+// Service is the part of the pipeline service that this door opens.
+type Service interface {
+	Runs
+	Artifacts
+	Catalog
+}
+
+// Runs starts, follows and removes runs.
+type Runs interface {
+	Submit(ctx context.Context, sub pipeline.Submission) (run.Run, error)
+	GetRun(ctx context.Context, id string) (run.Run, error)
+	ListRuns(ctx context.Context, q listing.Query) (listing.Page[run.Run], error)
+	CancelRun(ctx context.Context, id string) error
+	ArchiveRun(ctx context.Context, id string, archived bool) error
+	DeleteRun(ctx context.Context, id string) error
+	Tasks(ctx context.Context, runID string) ([]run.Task, error)
+	GetTask(ctx context.Context, runID, task string) (run.Task, error)
+	Watch(ctx context.Context, runID string) (run.Run, []run.Task, <-chan pipeline.Update, error)
+	Logs(ctx context.Context, runID, task string, attempt int, follow bool, line func(run.LogLine) error) error
+	RunSpec(ctx context.Context, runID string) (*ir.Pipeline, error)
+}
+
+// Artifacts gives what tasks made.
+type Artifacts interface {
+	ListArtifacts(ctx context.Context, q listing.Query) (listing.Page[run.Artifact], error)
+	GetArtifact(ctx context.Context, id string) (run.Artifact, error)
+	ArtifactFiles(ctx context.Context, id string) ([]run.BlobFile, error)
+	OpenArtifact(ctx context.Context, id, path string) (io.ReadSeekCloser, error)
+}
+
+// Catalog lists what runs are filed under.
+type Catalog interface {
+	CreateExperiment(ctx context.Context, name, description string) (catalog.Experiment, error)
+	ListExperiments(ctx context.Context, q listing.Query) (listing.Page[catalog.Experiment], error)
+	ListPipelines(ctx context.Context, q listing.Query) (listing.Page[catalog.Pipeline], error)
+}
+
+// Environments lists the managed Python environments.
+type Environments interface {
+	List(ctx context.Context) ([]Environment, error)
+}
+
+// Environment is one managed Python environment.
+type Environment struct {
+	Key          string     `json:"key" doc:"short name of the environment, made from what was asked for"`
+	Requirements []string   `json:"requirements" nullable:"false"`
+	Python       string     `json:"python,omitempty" doc:"version of the interpreter"`
+	Digest       string     `json:"digest,omitempty" doc:"digest of the interpreter and of every installed package"`
+	Path         string     `json:"path,omitempty"`
+	SizeBytes    int64      `json:"size_bytes"`
+	State        string     `json:"state" doc:"ready, building or failed"`
+	CreatedAt    time.Time  `json:"created_at"`
+	LastUsedAt   *time.Time `json:"last_used_at,omitempty"`
+}
+
+// Info describes the server.
+type Info struct {
+	Version   string    `json:"version"`
+	Commit    string    `json:"commit,omitempty"`
+	Go        string    `json:"go" doc:"version of the Go toolchain"`
+	DataDir   string    `json:"data_dir"`
+	StartedAt time.Time `json:"started_at"`
+	URL       string    `json:"url,omitempty" doc:"where the server listens; empty inside a single command"`
+}
+
+// Options are what the API is made of.
+type Options struct {
+	// Service answers the calls. Required.
+	Service Service
+	// Environments lists the Python environments; without it the list is empty.
+	Environments Environments
+	// Info is asked on each call of /info, because the address is known only once the server listens. Without it
+	// the answer is empty.
+	Info func() Info
+	// Log gets the failures that are the server's own. The default is slog.Default.
+	Log *slog.Logger
+	// Heartbeat is the pause between the comments that keep an idle event stream open. The default is 15 s.
+	Heartbeat time.Duration
+}
+
+type handler struct {
+	service      Service
+	environments Environments
+	info         func() Info
+	log          *slog.Logger
+	heartbeat    time.Duration
+}
+
+// NewHandler returns the API. It answers every path below Prefix and nothing else; requests that change something
+// are refused when a browser says that they come from another site.
+func NewHandler(o Options) http.Handler {
+	h := &handler{service: o.Service, environments: o.Environments, info: o.Info, log: o.Log, heartbeat: o.Heartbeat}
+	if h.log == nil {
+		h.log = slog.Default()
+	}
+	if h.heartbeat <= 0 {
+		h.heartbeat = 15 * time.Second
+	}
+	mux := http.NewServeMux()
+	api := humago.New(mux, apiConfig())
+	h.registerRuns(api)
+	h.registerTasks(api)
+	h.registerArtifacts(api)
+	h.registerCatalog(api)
+	forbidNullArrays(api.OpenAPI().Components.Schemas.Map())
+	mux.HandleFunc(Prefix+"/", unknownEndpoint)
+	return http.NewCrossOriginProtection().Handler(mux)
+}
+
+// apiConfig leaves out huma's documentation page, which loads scripts from elsewhere, and its $schema links.
+func apiConfig() huma.Config {
+	c := huma.DefaultConfig("Levada", "v1")
+	c.Info.Description = "Runs, tasks, logs and artifacts of a Levada server."
+	c.OpenAPIPath = Prefix + "/openapi"
+	c.DocsPath = ""
+	c.SchemasPath = ""
+	c.CreateHooks = nil
+	c.RejectUnknownQueryParameters = true
+	return c
+}
+
+// forbidNullArrays corrects huma's assumption that a slice may be null: the lists of this API are never null, they
+// are empty or left out.
+func forbidNullArrays(schemas map[string]*huma.Schema) {
+	for _, s := range schemas {
+		forbidNullArray(s)
+	}
+}
+
+func forbidNullArray(s *huma.Schema) {
+	if s == nil {
+		return
+	}
+	if s.Type == huma.TypeArray {
+		s.Nullable = false
+		forbidNullArray(s.Items)
+	}
+	forbidNullArrays(s.Properties)
+	if more, ok := s.AdditionalProperties.(*huma.Schema); ok {
+		forbidNullArray(more)
+	}
+}

@@ -1,0 +1,63 @@
+package v1
+
+import "levada/internal/core/listing"
+
+// PageRequest holds the query parameters that every list takes. It is exported, like all embedded types here, because
+// huma does not look into unexported ones.
+type PageRequest struct {
+	PageSize  int    `query:"page_size" minimum:"0" maximum:"200" doc:"most items to return; 0 means 20"`
+	PageToken string `query:"page_token" doc:"next_page_token of the page before"`
+}
+
+func (p PageRequest) query(where []listing.Predicate) listing.Query {
+	return listing.Query{Where: where, PageSize: p.PageSize, PageToken: p.PageToken}
+}
+
+// PageInfo holds the fields that every list gives besides its items.
+type PageInfo struct {
+	NextPageToken string `json:"next_page_token,omitempty"`
+	Total         int    `json:"total" doc:"number of items on all pages"`
+}
+
+// equals adds a condition for a parameter that was given.
+func equals(where []listing.Predicate, key, value string) []listing.Predicate {
+	if value == "" {
+		return where
+	}
+	return append(where, listing.Predicate{Key: key, Op: listing.Equals, Values: []any{value}})
+}
+
+// archivedIs adds the condition for the archived parameter: "any" asks for none.
+func archivedIs(where []listing.Predicate, archived string) []listing.Predicate {
+	if archived == "any" {
+		return where
+	}
+	return append(where, listing.Predicate{Key: "archived", Op: listing.Equals, Values: []any{archived == "true"}})
+}
+
+// contains adds a condition on a part of a text.
+func contains(where []listing.Predicate, key, part string) []listing.Predicate {
+	if part == "" {
+		return where
+	}
+	return append(where, listing.Predicate{Key: key, Op: listing.IsSubstring, Values: []any{part}})
+}
+
+// startsWith adds a condition on the beginning of an id. Ids are hexadecimal digits and hyphens, all of which sort
+// before "~".
+func startsWith(where []listing.Predicate, key, prefix string) []listing.Predicate {
+	if prefix == "" {
+		return where
+	}
+	return append(where,
+		listing.Predicate{Key: key, Op: listing.GreaterThanEquals, Values: []any{prefix}},
+		listing.Predicate{Key: key, Op: listing.LessThan, Values: []any{prefix + "~"}})
+}
+
+// orEmpty makes a missing list an empty one, so that clients always find a list.
+func orEmpty[T any](items []T) []T {
+	if items == nil {
+		return []T{}
+	}
+	return items
+}

@@ -1,0 +1,64 @@
+package v1
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"levada/internal/core/fault"
+)
+
+// statusClientGone is written to nobody: the client has closed the connection. The number is nginx's.
+const statusClientGone = 499
+
+func statusOf(k fault.Kind) int {
+	switch k {
+	case fault.Invalid:
+		return http.StatusBadRequest
+	case fault.NotFound:
+		return http.StatusNotFound
+	case fault.Conflict:
+		return http.StatusConflict
+	case fault.Unavailable:
+		return http.StatusServiceUnavailable
+	case fault.Unimplemented:
+		return http.StatusNotImplemented
+	case fault.TooLarge:
+		return http.StatusRequestEntityTooLarge
+	default:
+		return http.StatusInternalServerError
+	}
+}
+
+// problem turns an error into the answer that the client gets. An internal failure is logged here, once, and the
+// client is told only the id under which to find it: its text may hold paths and queries.
+func (h *handler) problem(ctx context.Context, doing string, err error) huma.StatusError {
+	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		return newProblem(statusClientGone, "the request was given up")
+	}
+	kind := fault.KindOf(err)
+	if kind != fault.Internal {
+		return newProblem(statusOf(kind), err.Error())
+	}
+	id := rand.Text()[:10]
+	h.log.ErrorContext(ctx, "request failed", "doing", doing, "error_id", id, "error", err)
+	return newProblem(http.StatusInternalServerError,
+		fmt.Sprintf("%s: an internal error occurred; the server's log has it under error_id=%s", doing, id))
+}
+
+func newProblem(status int, detail string) *huma.ErrorModel {
+	return &huma.ErrorModel{Title: http.StatusText(status), Status: status, Detail: detail}
+}
+
+func unknownEndpoint(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(http.StatusNotFound)
+	// The client may have gone; there is nobody left to tell.
+	_ = json.NewEncoder(w).Encode(newProblem(http.StatusNotFound, fmt.Sprintf(
+		"there is no endpoint %s %s; %s/openapi.json lists them all", r.Method, r.URL.Path, Prefix)))
+}

@@ -1,0 +1,215 @@
+package v1
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"levada/internal/core/fault"
+	"levada/internal/core/ir"
+	"levada/internal/core/listing"
+	"levada/internal/core/run"
+	"levada/internal/pipeline"
+)
+
+// maxSubmitBytes bounds the request that starts a run: the specification is text inside JSON, where escapes can
+// double it.
+const maxSubmitBytes = 2*ir.MaxBytes + 1<<20
+
+type runInput struct {
+	ID string `path:"id" doc:"id of the run"`
+}
+
+type runOutput struct{ Body run.Run }
+
+type listRunsInput struct {
+	PageRequest
+	ExperimentID string   `query:"experiment_id"`
+	State        []string `query:"state" nullable:"false" doc:"states, separated by commas" enum:"PENDING,RUNNING,CANCELING,SUCCEEDED,SKIPPED,FAILED,CANCELED"`
+	Q            string   `query:"q" maxLength:"500" doc:"part of the display name"`
+	Archived     string   `query:"archived" enum:"true,false,any" default:"false"`
+	Pipeline     string   `query:"pipeline" doc:"name of the pipeline inside its specification"`
+	PipelineID   string   `query:"pipeline_id" doc:"id of an uploaded pipeline"`
+	IDPrefix     string   `query:"id_prefix" pattern:"^[0-9a-f-]*$" maxLength:"36" doc:"first characters of the run's id"`
+}
+
+type runList struct {
+	Runs []run.Run `json:"runs" nullable:"false"`
+	PageInfo
+}
+
+type listRunsOutput struct{ Body runList }
+
+// SubmitRun is the request that starts a run.
+type SubmitRun struct {
+	Spec         string         `json:"spec,omitempty" doc:"a compiled pipeline as YAML or JSON text; or give pipeline_id"`
+	PipelineID   string         `json:"pipeline_id,omitempty" doc:"id of an uploaded pipeline"`
+	VersionID    string         `json:"version_id,omitempty" doc:"version of that pipeline; default: the newest"`
+	Parameters   map[string]any `json:"parameters,omitempty"`
+	DisplayName  string         `json:"display_name,omitempty"`
+	Description  string         `json:"description,omitempty"`
+	Experiment   string         `json:"experiment,omitempty" doc:"name of the experiment, created if it is missing; or give experiment_id"`
+	ExperimentID string         `json:"experiment_id,omitempty"`
+	Cache        *bool          `json:"cache,omitempty" doc:"reuse earlier results where the pipeline allows it; default true"`
+}
+
+type submitInput struct{ Body SubmitRun }
+
+type specOutput struct{ Body json.RawMessage }
+
+func (h *handler) registerRuns(api huma.API) {
+	tags := []string{"runs"}
+	huma.Register(api, huma.Operation{OperationID: "list-runs", Method: http.MethodGet, Path: Prefix + "/runs",
+		Summary: "List runs, newest first", Tags: tags}, h.listRuns)
+	huma.Register(api, huma.Operation{OperationID: "submit-run", Method: http.MethodPost, Path: Prefix + "/runs",
+		Summary: "Start a run", Tags: tags, DefaultStatus: http.StatusCreated, MaxBodyBytes: maxSubmitBytes,
+		BodyReadTimeout: time.Minute, Errors: []int{400, 404, 413}}, h.submitRun)
+	huma.Register(api, huma.Operation{OperationID: "get-run", Method: http.MethodGet, Path: Prefix + "/runs/{id}",
+		Summary: "Get a run", Tags: tags, Errors: []int{404}}, h.getRun)
+	huma.Register(api, huma.Operation{OperationID: "delete-run", Method: http.MethodDelete, Path: Prefix + "/runs/{id}",
+		Summary: "Delete a finished run", Tags: tags, Errors: []int{404, 409}}, h.deleteRun)
+	huma.Register(api, huma.Operation{OperationID: "cancel-run", Method: http.MethodPost, Path: Prefix + "/runs/{id}/cancel",
+		Summary: "Ask a run to stop", Tags: tags, Errors: []int{404, 409}}, h.cancelRun)
+	huma.Register(api, huma.Operation{OperationID: "archive-run", Method: http.MethodPost, Path: Prefix + "/runs/{id}/archive",
+		Summary: "Hide a run from the default list", Tags: tags, Errors: []int{404}}, h.archiveRun(true))
+	huma.Register(api, huma.Operation{OperationID: "unarchive-run", Method: http.MethodPost, Path: Prefix + "/runs/{id}/unarchive",
+		Summary: "Bring an archived run back", Tags: tags, Errors: []int{404}}, h.archiveRun(false))
+	huma.Register(api, huma.Operation{OperationID: "get-run-spec", Method: http.MethodGet, Path: Prefix + "/runs/{id}/spec",
+		Summary: "Get the specification a run was started from", Tags: tags, Errors: []int{404},
+		Description: "An object with pipeline_spec and, where there is one, platform_spec."}, h.runSpec)
+	huma.Register(api, h.eventsOperation(tags), h.runEvents)
+}
+
+func (h *handler) listRuns(ctx context.Context, in *listRunsInput) (*listRunsOutput, error) {
+	where := equals(nil, "experiment_id", in.ExperimentID)
+	where = equals(where, "pipeline_name", in.Pipeline)
+	where = equals(where, "pipeline_id", in.PipelineID)
+	where = contains(where, "display_name", in.Q)
+	where = startsWith(where, "id", in.IDPrefix)
+	where = archivedIs(where, in.Archived)
+	if len(in.State) > 0 {
+		p := listing.Predicate{Key: "state", Op: listing.In}
+		for _, s := range in.State {
+			p.Values = append(p.Values, s)
+		}
+		where = append(where, p)
+	}
+	page, err := h.service.ListRuns(ctx, in.query(where))
+	if err != nil {
+		return nil, h.problem(ctx, "list runs", err)
+	}
+	out := &listRunsOutput{Body: runList{Runs: make([]run.Run, 0, len(page.Items))}}
+	for _, r := range page.Items {
+		out.Body.Runs = append(out.Body.Runs, wireRun(r))
+	}
+	out.Body.PageInfo = PageInfo{NextPageToken: page.NextPageToken, Total: page.Total}
+	return out, nil
+}
+
+func (h *handler) submitRun(ctx context.Context, in *submitInput) (*runOutput, error) {
+	b := in.Body
+	if err := b.check(); err != nil {
+		return nil, h.problem(ctx, "start a run", err)
+	}
+	sub := pipeline.Submission{Spec: []byte(b.Spec), PipelineID: b.PipelineID, VersionID: b.VersionID,
+		DisplayName: b.DisplayName, Description: b.Description, ExperimentID: b.ExperimentID,
+		Parameters: b.Parameters, CacheOff: b.Cache != nil && !*b.Cache}
+	if b.Experiment != "" {
+		id, err := h.experimentID(ctx, b.Experiment)
+		if err != nil {
+			return nil, h.problem(ctx, "start a run", err)
+		}
+		sub.ExperimentID = id
+	}
+	r, err := h.service.Submit(ctx, sub)
+	if err != nil {
+		return nil, h.problem(ctx, "start a run", err)
+	}
+	return &runOutput{Body: wireRun(r)}, nil
+}
+
+// check refuses requests that name a thing twice or not at all.
+func (b SubmitRun) check() error {
+	switch {
+	case strings.TrimSpace(b.Spec) == "" && b.PipelineID == "":
+		return fault.Invalidf("start a run: give the compiled pipeline as spec, or the pipeline_id of an uploaded one")
+	case b.Spec != "" && b.PipelineID != "":
+		return fault.Invalidf("start a run: give spec or pipeline_id, not both")
+	case b.VersionID != "" && b.PipelineID == "":
+		return fault.Invalidf("start a run: version_id needs the pipeline_id it belongs to")
+	case b.Experiment != "" && b.ExperimentID != "":
+		return fault.Invalidf("start a run: give experiment (a name) or experiment_id, not both")
+	}
+	return nil
+}
+
+// experimentID finds an experiment by name, or creates it. Another request may create it in between.
+func (h *handler) experimentID(ctx context.Context, name string) (string, error) {
+	find := listing.Query{Where: equals(nil, "display_name", name), PageSize: 1}
+	page, err := h.service.ListExperiments(ctx, find)
+	if err != nil {
+		return "", err
+	}
+	if len(page.Items) > 0 {
+		return page.Items[0].ID, nil
+	}
+	e, err := h.service.CreateExperiment(ctx, name, "")
+	if fault.KindOf(err) != fault.Conflict {
+		return e.ID, err
+	}
+	if page, listErr := h.service.ListExperiments(ctx, find); listErr == nil && len(page.Items) > 0 {
+		return page.Items[0].ID, nil
+	}
+	return "", err
+}
+
+func (h *handler) getRun(ctx context.Context, in *runInput) (*runOutput, error) {
+	r, err := h.service.GetRun(ctx, in.ID)
+	if err != nil {
+		return nil, h.problem(ctx, "get a run", err)
+	}
+	return &runOutput{Body: wireRun(r)}, nil
+}
+
+func (h *handler) deleteRun(ctx context.Context, in *runInput) (*struct{}, error) {
+	if err := h.service.DeleteRun(ctx, in.ID); err != nil {
+		return nil, h.problem(ctx, "delete a run", err)
+	}
+	return nil, nil
+}
+
+func (h *handler) cancelRun(ctx context.Context, in *runInput) (*runOutput, error) {
+	if err := h.service.CancelRun(ctx, in.ID); err != nil {
+		return nil, h.problem(ctx, "cancel a run", err)
+	}
+	return h.getRun(ctx, in)
+}
+
+func (h *handler) archiveRun(archived bool) func(context.Context, *runInput) (*runOutput, error) {
+	return func(ctx context.Context, in *runInput) (*runOutput, error) {
+		if err := h.service.ArchiveRun(ctx, in.ID, archived); err != nil {
+			return nil, h.problem(ctx, "archive a run", err)
+		}
+		return h.getRun(ctx, in)
+	}
+}
+
+func (h *handler) runSpec(ctx context.Context, in *runInput) (*specOutput, error) {
+	p, err := h.service.RunSpec(ctx, in.ID)
+	if err != nil {
+		return nil, h.problem(ctx, "get the specification of a run", err)
+	}
+	return &specOutput{Body: p.Canonical}, nil
+}
+
+// wireRun keeps the promise of the schema that parameters is an object.
+func wireRun(r run.Run) run.Run {
+	if r.Parameters == nil {
+		r.Parameters = map[string]any{}
+	}
+	return r
+}

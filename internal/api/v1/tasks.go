@@ -1,0 +1,49 @@
+package v1
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"levada/internal/core/run"
+)
+
+// TaskRef names a task in a path.
+type TaskRef struct {
+	ID   string `path:"id" doc:"id of the run"`
+	Task string `path:"task" doc:"id, path (with / written as %2F) or unambiguous name of the task"`
+}
+
+type taskOutput struct{ Body run.Task }
+
+type taskList struct {
+	Tasks []run.Task `json:"tasks" nullable:"false"`
+}
+
+type listTasksOutput struct{ Body taskList }
+
+func (h *handler) registerTasks(api huma.API) {
+	tags := []string{"tasks"}
+	huma.Register(api, huma.Operation{OperationID: "list-tasks", Method: http.MethodGet, Path: Prefix + "/runs/{id}/tasks",
+		Summary: "List the tasks of a run", Tags: tags, Errors: []int{404}}, h.listTasks)
+	huma.Register(api, huma.Operation{OperationID: "get-task", Method: http.MethodGet, Path: Prefix + "/runs/{id}/tasks/{task}",
+		Summary: "Get a task", Tags: tags, Errors: []int{400, 404}}, h.getTask)
+	huma.Register(api, h.logsOperation(api, tags), h.taskLogs)
+}
+
+func (h *handler) listTasks(ctx context.Context, in *runInput) (*listTasksOutput, error) {
+	tasks, err := h.service.Tasks(ctx, in.ID)
+	if err != nil {
+		return nil, h.problem(ctx, "list the tasks of a run", err)
+	}
+	return &listTasksOutput{Body: taskList{Tasks: orEmpty(tasks)}}, nil
+}
+
+func (h *handler) getTask(ctx context.Context, in *TaskRef) (*taskOutput, error) {
+	t, err := h.service.GetTask(ctx, in.ID, in.Task)
+	if err != nil {
+		return nil, h.problem(ctx, "get a task", err)
+	}
+	return &taskOutput{Body: t}, nil
+}

@@ -1,0 +1,224 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+
+	"levada/internal/adapter/blob"
+	"levada/internal/adapter/pyenv"
+	"levada/internal/adapter/runner"
+	"levada/internal/adapter/steplog"
+	"levada/internal/adapter/store"
+	"levada/internal/api/kfp"
+	v1 "levada/internal/api/v1"
+	"levada/internal/cli"
+	"levada/internal/config"
+	"levada/internal/pipeline"
+	"levada/internal/web"
+)
+
+// closing bounds how long a shutdown waits for steps to end and requests to finish.
+const closing = 30 * time.Second
+
+// builder makes servers out of a configuration.
+type builder struct {
+	environ []string
+	stderr  io.Writer
+}
+
+// server is everything that works on one data directory.
+type server struct {
+	cfg     config.Config
+	log     *slog.Logger
+	lock    *os.File
+	store   *store.Store
+	blobs   *blob.Store
+	envs    *pyenv.Provider
+	runner  *runner.Runner
+	service *pipeline.Service
+	handler http.Handler
+	started time.Time
+	url     atomic.Value // string, once it listens
+	ready   atomic.Bool
+}
+
+// open builds a server. What was opened before a failure is closed again.
+func (b builder) open(ctx context.Context, cfg config.Config) (_ *server, err error) {
+	s := &server{cfg: cfg, log: b.logger(cfg), started: time.Now()}
+	s.url.Store("")
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.close(context.WithoutCancel(ctx)))
+		}
+	}()
+	if s.lock, err = lockDirectory(cfg.DataDir); err != nil {
+		return nil, err
+	}
+	in := func(name string) string { return filepath.Join(cfg.DataDir, name) }
+	if s.store, err = store.Open(ctx, store.Options{Path: in("levada.db"), Logger: s.log}); err != nil {
+		return nil, err
+	}
+	if s.blobs, err = blob.Open(in("blobs"), blob.Options{Logger: s.log}); err != nil {
+		return nil, err
+	}
+	logs := steplog.New(steplog.Options{Dir: in("logs"), Logger: s.log})
+	s.envs = b.environments(cfg, s.log)
+	mode := runner.Warm
+	if !cfg.WarmPython {
+		mode = runner.Exec
+	}
+	s.runner = runner.New(runner.Options{
+		DataDir: cfg.DataDir, Envs: s.envs, Blobs: s.blobs, Logs: logs, Logger: s.log, Mode: mode,
+		Cores: float64(cfg.MaxParallel), Environ: b.environ,
+	})
+	s.service, err = pipeline.Open(ctx, pipeline.Options{
+		Store: s.store, Runner: s.runner, Blobs: s.blobs, Logs: logs, Logger: s.log,
+		Now: time.Now, NewID: uuid.NewString, WorkspaceDir: in("workspaces"),
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.handler = s.routes()
+	s.ready.Store(true)
+	return s, nil
+}
+
+// close ends everything in the reverse order of open.
+func (s *server) close(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, closing)
+	defer cancel()
+	s.ready.Store(false)
+	var errs []error
+	if s.service != nil {
+		errs = append(errs, s.service.Close(ctx))
+	}
+	if s.runner != nil {
+		errs = append(errs, s.runner.Close(ctx))
+	}
+	if s.envs != nil {
+		s.envs.Close()
+	}
+	if s.blobs != nil {
+		errs = append(errs, s.blobs.Close())
+	}
+	if s.store != nil {
+		errs = append(errs, s.store.Close())
+	}
+	if s.lock != nil {
+		errs = append(errs, s.lock.Close())
+	}
+	return errors.Join(errs...)
+}
+
+func (s *server) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle(v1.Prefix+"/", v1.NewHandler(v1.Options{
+		Service: s.service, Environments: environmentList{s.envs}, Log: s.log, Info: s.info,
+	}))
+	door := kfp.NewHandler(kfp.Options{Service: s.service, Logger: s.log, Version: Version})
+	mux.Handle("/apis/", door)
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "ok") })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		if !s.ready.Load() {
+			answer(w, http.StatusServiceUnavailable, "not ready: starting or shutting down")
+			return
+		}
+		answer(w, http.StatusOK, "ready")
+	})
+	mux.Handle("/", web.Handler())
+	return mux
+}
+
+func answer(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, text+"\n") // the client may be gone
+}
+
+func (s *server) info() v1.Info {
+	url, _ := s.url.Load().(string)
+	return v1.Info{
+		Version: Version, Commit: commit(), Go: runtime.Version(), DataDir: s.cfg.DataDir, StartedAt: s.started.UTC(), URL: url,
+	}
+}
+
+// serve listens until ctx is done, then lets requests finish and closes everything.
+func (b builder) serve(ctx context.Context, cfg config.Config, ready func(url string)) (err error) {
+	// The port comes first: when it is taken, nothing else needs to start.
+	var lc net.ListenConfig
+	listener, err := lc.Listen(ctx, "tcp", cfg.Listen)
+	if err != nil {
+		return fmt.Errorf("listen on %s: %w", cfg.Listen, err)
+	}
+	defer listener.Close()
+	s, err := b.open(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	url := "http://" + listener.Addr().String()
+	s.url.Store(url)
+	// Streams end with the server: they hang on base, which ends before Shutdown waits for requests.
+	base, endStreams := context.WithCancel(context.WithoutCancel(ctx))
+	defer endStreams()
+	srv := &http.Server{
+		Handler: guard(cfg, s.handler), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
+		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn), BaseContext: func(net.Listener) context.Context { return base },
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- srv.Serve(listener) }()
+	ready(url)
+	select {
+	case err = <-failed:
+	case <-ctx.Done():
+		s.log.Info("shutting down")
+		s.ready.Store(false)
+		endStreams()
+		limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), closing)
+		defer cancel()
+		err = srv.Shutdown(limit)
+		<-failed
+	}
+	return errors.Join(err, s.close(context.WithoutCancel(ctx)))
+}
+
+// openLocal starts the engine for one command, without a listener.
+func (b builder) openLocal(ctx context.Context, cfg config.Config) (cli.Local, error) {
+	s, err := b.open(ctx, cfg)
+	if err != nil {
+		return cli.Local{}, err
+	}
+	return cli.Local{Handler: s.handler, Close: s.close}, nil
+}
+
+// openDatabase opens and closes the database, for checks.
+func (b builder) openDatabase(ctx context.Context, cfg config.Config) error {
+	st, err := store.Open(ctx, store.Options{Path: filepath.Join(cfg.DataDir, "levada.db")})
+	if err != nil {
+		return err
+	}
+	return st.Close()
+}
+
+func (b builder) logger(cfg config.Config) *slog.Logger {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(cfg.LogLevel)); err != nil {
+		level = slog.LevelInfo
+	}
+	opts := &slog.HandlerOptions{Level: level}
+	if cfg.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(b.stderr, opts))
+	}
+	return slog.New(slog.NewTextHandler(b.stderr, opts))
+}

@@ -1,0 +1,85 @@
+// Package config is Levada's one configuration: its settings, their defaults, and where each value comes from.
+//
+// A value from a flag wins over one from the environment, which wins over one from the file, which wins over the
+// default. The package reads no environment and knows no other package of Levada: the caller hands everything in.
+// Start reading at Config, then Load.
+package config
+
+import (
+	"net"
+	"net/netip"
+	"path/filepath"
+
+	"levada/internal/core/fault"
+)
+
+// FileName is the configuration file that is read from the data directory when no other is named.
+const FileName = "levada.yaml"
+
+// Config holds every setting. The names in the file are those of the json tags.
+type Config struct {
+	// DataDir holds everything Levada keeps: the database, artifacts, logs, Python environments. The default is
+	// $XDG_DATA_HOME/levada, or ~/.local/share/levada. It is absolute once loaded.
+	DataDir string `json:"data"`
+	// Listen is the address that `levada up` serves on, HOST:PORT. The default is 127.0.0.1:8080; port 0 takes a
+	// free one.
+	Listen string `json:"listen"`
+	// Insecure allows an address that other machines can reach although there is no authentication. Default: false.
+	Insecure bool `json:"insecure"`
+	// LogLevel is the least important level that the server logs: debug, info (default), warn or error.
+	LogLevel string `json:"log_level"`
+	// LogFormat is text (default) or json.
+	LogFormat string `json:"log_format"`
+	// MaxParallel is the most steps that run at once. The default, 0, means one per CPU core.
+	MaxParallel int `json:"max_parallel"`
+	// WarmPython serves lightweight Python components from processes that have their imports done. Default: true.
+	WarmPython bool `json:"warm_python"`
+	// Images says which Python packages stand for a container image when its steps run as processes: an image name
+	// to a list of requirements. Images that are not listed get the packages their steps ask for. Default: none.
+	Images map[string][]string `json:"images"`
+}
+
+// CheckListen refuses an address that cannot be served, and one that other machines can reach unless Insecure says
+// that this is meant.
+func (c Config) CheckListen() error {
+	host, _, err := net.SplitHostPort(c.Listen)
+	if err != nil {
+		return fault.Invalidf("listen on %q: want HOST:PORT, such as 127.0.0.1:8080", c.Listen)
+	}
+	if c.Insecure || isLoopback(host) {
+		return nil
+	}
+	return fault.Invalidf("listen on %q: other machines could reach it, and this version has no authentication: whoever "+
+		"can connect can run code here. Use 127.0.0.1 and a tunnel (ssh -L 8080:127.0.0.1:8080 HOST), or add --insecure "+
+		"if the network is trusted", c.Listen)
+}
+
+// isLoopback takes localhost by name; any other name could resolve to anything.
+func isLoopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	a, err := netip.ParseAddr(host)
+	return err == nil && a.Unmap().IsLoopback()
+}
+
+func defaults(environ map[string]string) Config {
+	return Config{DataDir: defaultDataDir(environ), Listen: "127.0.0.1:8080", LogLevel: "info", LogFormat: "text",
+		WarmPython: true, Images: map[string][]string{}}
+}
+
+// defaultDataDir follows the XDG Base Directory Specification, which wants relative paths ignored. It is empty when
+// there is no home.
+func defaultDataDir(environ map[string]string) string {
+	if x := environ["XDG_DATA_HOME"]; filepath.IsAbs(x) {
+		return filepath.Join(x, "levada")
+	}
+	home := environ["HOME"]
+	if home == "" {
+		home = environ["USERPROFILE"]
+	}
+	if home == "" {
+		return ""
+	}
+	return filepath.Join(home, ".local", "share", "levada")
+}

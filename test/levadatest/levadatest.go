@@ -1,0 +1,193 @@
+// Package levadatest starts real levada processes for tests.
+//
+// It builds the binary once per test process and gives each test a server on a free port with its own data directory. It
+// is for tests only and must not know Levada's packages: what it tests is the program from outside.
+package levadatest
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+)
+
+// ready bounds how long a server may take to start.
+const ready = 60 * time.Second
+
+// Root returns the root of the repository.
+func Root() string {
+	_, file, _, _ := runtime.Caller(0)
+	return filepath.Dir(filepath.Dir(filepath.Dir(file)))
+}
+
+var build = sync.OnceValues(func() (string, error) {
+	if bin := os.Getenv("LEVADA_BIN"); bin != "" {
+		return bin, nil
+	}
+	dir, err := os.MkdirTemp("", "levada-bin-")
+	if err != nil {
+		return "", err
+	}
+	bin := filepath.Join(dir, "levada")
+	cmd := exec.Command("go", "build", "-tags", "grpcnotrace", "-o", bin, "./cmd/levada")
+	cmd.Dir = Root()
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build levada: %w\n%s", err, out)
+	}
+	return bin, nil
+})
+
+// Binary returns the path of a levada binary built from this checkout, or of the one that LEVADA_BIN names.
+func Binary(t testing.TB) string {
+	t.Helper()
+	bin, err := build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bin
+}
+
+// Server is a running `levada up`.
+type Server struct {
+	URL  string
+	Data string
+
+	t    testing.TB
+	cmd  *exec.Cmd
+	done chan struct{}
+}
+
+// Cache returns a directory that outlives test runs, for what is slow to install: LEVADA_TEST_CACHE, or one in the user's
+// cache directory.
+func Cache(t testing.TB) string {
+	t.Helper()
+	dir := os.Getenv("LEVADA_TEST_CACHE")
+	if dir == "" {
+		user, err := os.UserCacheDir()
+		if err != nil {
+			t.Fatal(err)
+		}
+		dir = filepath.Join(user, "levada-test")
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// Start runs a server on a data directory of its own until the test ends. The Python environments that its steps need are kept
+// in the cache between test runs. env are additional environment variables, "KEY=value" each.
+func Start(t testing.TB, env ...string) *Server {
+	t.Helper()
+	data := t.TempDir()
+	ShareEnvironments(t, data)
+	return StartOn(t, data, env...)
+}
+
+// ShareEnvironments makes a data directory use the Python environments in the cache.
+func ShareEnvironments(t testing.TB, data string) {
+	t.Helper()
+	envs := filepath.Join(Cache(t), "envs")
+	if err := os.MkdirAll(envs, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(envs, filepath.Join(data, "envs")); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// StartOn runs a server on the given data directory until the test ends.
+func StartOn(t testing.TB, data string, env ...string) *Server {
+	t.Helper()
+	s := &Server{Data: data, t: t, done: make(chan struct{})}
+	s.cmd = exec.Command(Binary(t), "up", "--data", data, "--listen", "127.0.0.1:0")
+	s.cmd.Env = append(os.Environ(), env...)
+	stdout, err := s.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	log, err := os.Create(filepath.Join(data, "server.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.cmd.Stderr = log
+	if err := s.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	urls := make(chan string, 1)
+	go func() {
+		defer close(s.done)
+		defer log.Close()
+		lines := bufio.NewScanner(stdout)
+		for lines.Scan() {
+			if m := regexp.MustCompile(`http://\S+`).FindString(lines.Text()); m != "" {
+				select {
+				case urls <- m:
+				default:
+				}
+			}
+		}
+		_ = s.cmd.Wait() // a test that wants the status uses Stop
+	}()
+	t.Cleanup(s.Stop)
+	select {
+	case s.URL = <-urls:
+	case <-s.done:
+		t.Fatalf("levada up ended before it listened:\n%s", s.Log())
+	case <-time.After(ready):
+		t.Fatalf("levada up does not listen after %s:\n%s", ready, s.Log())
+	}
+	return s
+}
+
+// Stop asks the server to stop and waits for it. Stopping twice is safe.
+func (s *Server) Stop() {
+	select {
+	case <-s.done:
+		return
+	default:
+	}
+	_ = s.cmd.Process.Signal(os.Interrupt) // it may have ended by itself
+	select {
+	case <-s.done:
+	case <-time.After(ready):
+		s.t.Errorf("levada up does not stop; killed\n%s", s.Log())
+		s.Kill()
+	}
+}
+
+// Kill ends the server at once, as kill -9 does.
+func (s *Server) Kill() {
+	_ = s.cmd.Process.Kill() // it may have ended by itself
+	<-s.done
+}
+
+// PID is the server's process id.
+func (s *Server) PID() int { return s.cmd.Process.Pid }
+
+// Log returns what the server logged.
+func (s *Server) Log() string {
+	b, err := os.ReadFile(filepath.Join(s.Data, "server.log"))
+	if err != nil {
+		return err.Error()
+	}
+	return string(b)
+}
+
+// Get fetches a path of the server.
+func (s *Server) Get(ctx context.Context, path string) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	return http.DefaultClient.Do(req)
+}

@@ -1,0 +1,75 @@
+// The only place that speaks HTTP. Every failure becomes an ApiError whose message a person can read.
+import type { Problem } from './types'
+
+const prefix = '/api/v1'
+
+export class ApiError extends Error {
+  /** The HTTP status, or 0 when no server answered. */
+  readonly status: number
+
+  constructor(message: string, status: number) {
+    super(message)
+    this.name = 'ApiError'
+    this.status = status
+  }
+}
+
+export type Query = Record<string, string | number | boolean | undefined>
+
+/** Makes an address of the API: path segments and query values are escaped, absent ones are left out. */
+export function apiUrl(segments: readonly string[], query: Query = {}): string {
+  const search = new URLSearchParams()
+  for (const [key, value] of Object.entries(query)) {
+    if (value !== undefined && value !== '') search.set(key, String(value))
+  }
+  const tail = search.size > 0 ? `?${search}` : ''
+  return `${prefix}/${segments.map(encodeURIComponent).join('/')}${tail}`
+}
+
+export async function getJson<T>(url: string, signal?: AbortSignal): Promise<T> {
+  const response = await request(url, { headers: { Accept: 'application/json' }, ...(signal ? { signal } : {}) })
+  return (await response.json()) as T
+}
+
+export async function post(url: string): Promise<void> {
+  await request(url, { method: 'POST' })
+}
+
+export interface Head {
+  bytes: Uint8Array<ArrayBuffer>
+  /** True when these are all bytes of the file. */
+  whole: boolean
+}
+
+/** Reads at most limit bytes from the beginning of a file. */
+export async function getHead(url: string, limit: number, signal?: AbortSignal): Promise<Head> {
+  const response = await request(url, { headers: { Range: `bytes=0-${limit - 1}` }, ...(signal ? { signal } : {}) })
+  const bytes = new Uint8Array(await response.arrayBuffer())
+  const total = Number(response.headers.get('Content-Range')?.split('/')[1] ?? bytes.length)
+  return { bytes: bytes.subarray(0, limit), whole: total <= limit }
+}
+
+/** Fetches, and throws an ApiError for every answer that is not a success. */
+export async function request(url: string, init: RequestInit): Promise<Response> {
+  let response: Response
+  try {
+    response = await fetch(url, init)
+  } catch (cause) {
+    if (cause instanceof DOMException && cause.name === 'AbortError') throw cause
+    throw new ApiError('The server does not answer. Is "levada up" still running?', 0)
+  }
+  // 416: a range of an empty file.
+  if (response.status === 416) return new Response(null)
+  if (!response.ok) throw new ApiError(await problemText(response), response.status)
+  return response
+}
+
+async function problemText(response: Response): Promise<string> {
+  const fallback = `The server answered ${response.status} ${response.statusText}`.trim()
+  try {
+    const problem = (await response.json()) as Problem
+    return problem.detail || problem.title || fallback
+  } catch {
+    return fallback
+  }
+}

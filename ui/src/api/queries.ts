@@ -1,0 +1,163 @@
+// Everything the screens ask the server, as hooks.
+import { keepPreviousData, useInfiniteQuery, useMutation, useQuery } from '@tanstack/react-query'
+import { useEffect, useMemo, useRef, useState } from 'react'
+import { apiUrl, type ApiError, getHead, getJson, type Head, post } from './client'
+import { applyEvents, emptyView, type RunView } from './runView'
+import { follow, type ServerEvent } from './sse'
+import { type ExperimentList, type FileList, type Info, isFinal, type LogLine, type RunList } from './types'
+
+export interface RunFilter {
+  q: string
+  state: string
+  experiment: string
+}
+
+/** Pages of runs, newest first. Asks again every 2 s while a listed run is going on, else every 15 s. */
+export function useRuns(filter: RunFilter) {
+  return useInfiniteQuery({
+    queryKey: ['runs', filter],
+    initialPageParam: '',
+    queryFn: ({ pageParam, signal }) =>
+      getJson<RunList>(
+        apiUrl(['runs'], {
+          page_size: 50,
+          page_token: pageParam,
+          q: filter.q,
+          state: filter.state,
+          experiment_id: filter.experiment,
+        }),
+        signal,
+      ),
+    getNextPageParam: (last) => last.next_page_token || undefined,
+    placeholderData: keepPreviousData,
+    refetchInterval: (query) => {
+      const pages = query.state.data?.pages ?? []
+      return pages.some((page) => page.runs.some((run) => !isFinal(run.state))) ? 2000 : 15_000
+    },
+  })
+}
+
+/** Names of experiments by id. */
+export function useExperiments() {
+  return useQuery({
+    queryKey: ['experiments'],
+    queryFn: ({ signal }) => getJson<ExperimentList>(apiUrl(['experiments'], { page_size: 200, archived: 'any' }), signal),
+    staleTime: 60_000,
+    select: (list) => new Map(list.experiments.map((e) => [e.id, e.display_name])),
+  })
+}
+
+export function useInfo() {
+  return useQuery({
+    queryKey: ['info'],
+    queryFn: ({ signal }) => getJson<Info>(apiUrl(['info']), signal),
+    staleTime: Infinity,
+  })
+}
+
+export interface LiveRun extends RunView {
+  error: ApiError | undefined
+}
+
+/** Follows a run; a caller shows one run for as long as it lives. What arrives is applied at most every 100 ms, however many events that is. */
+export function useLiveRun(id: string): LiveRun {
+  const [view, setView] = useState<RunView>(emptyView)
+  const [error, setError] = useState<ApiError>()
+  useEffect(() => {
+    const abort = new AbortController()
+    let queue: ServerEvent[] = []
+    let timer: ReturnType<typeof setTimeout> | undefined
+    const flush = () => {
+      timer = undefined
+      const batch = queue
+      queue = []
+      setView((old) => applyEvents(old, batch))
+    }
+    void follow(apiUrl(['runs', id, 'events']), abort.signal, {
+      onError: setError,
+      onEvents: (events) => {
+        queue.push(...events)
+        timer ??= setTimeout(flush, 100)
+      },
+    })
+    return () => {
+      abort.abort()
+      clearTimeout(timer)
+    }
+  }, [id])
+  return useMemo(() => ({ ...view, error }), [view, error])
+}
+
+export function useCancelRun(id: string) {
+  return useMutation({ mutationFn: () => post(apiUrl(['runs', id, 'cancel'])) })
+}
+
+export interface LogSource {
+  runId: string
+  taskId: string
+  attempt: number
+}
+
+export interface LogSink {
+  onLines: (lines: LogLine[]) => void
+  onRestart: () => void
+}
+
+export interface LogStatus {
+  error: string | undefined
+  ended: boolean
+}
+
+/** Reads the log of an attempt and follows it until the task has ended; a caller shows one attempt for as long as it lives. */
+export function useLogStream({ runId, taskId, attempt }: LogSource, sink: LogSink): LogStatus {
+  const [status, setStatus] = useState<LogStatus>({ error: undefined, ended: false })
+  const latest = useRef(sink)
+  useEffect(() => {
+    latest.current = sink
+  })
+  useEffect(() => {
+    const abort = new AbortController()
+    void follow(apiUrl(['runs', runId, 'tasks', taskId, 'logs'], { attempt, follow: true }), abort.signal, {
+      onConnect: () => latest.current.onRestart(),
+      onError: (error) => setStatus((old) => ({ ...old, error: error?.message })),
+      onEvents: (events) => {
+        const lines = events.filter((e) => e.event === 'line').map((e) => JSON.parse(e.data) as LogLine)
+        if (lines.length > 0) latest.current.onLines(lines)
+        const failure = events.find((e) => e.event === 'failure')
+        if (failure) setStatus({ error: failureText(failure.data), ended: true })
+        if (events.some((e) => e.event === 'end')) setStatus((old) => ({ ...old, ended: true }))
+      },
+    })
+    return () => abort.abort()
+  }, [runId, taskId, attempt])
+  return status
+}
+
+function failureText(data: string): string {
+  const problem = JSON.parse(data) as { detail?: string }
+  return problem.detail ?? 'Reading the log broke off.'
+}
+
+export function useFiles(artifactId: string, enabled: boolean) {
+  return useQuery({
+    queryKey: ['files', artifactId],
+    enabled,
+    queryFn: ({ signal }) => getJson<FileList>(apiUrl(['artifacts', artifactId, 'files']), signal),
+    staleTime: Infinity,
+  })
+}
+
+/** Address of an artifact's bytes. Without a path a directory comes as a tar file. */
+export function contentUrl(artifactId: string, path: string, download = false): string {
+  return apiUrl(['artifacts', artifactId, 'content'], { path, download: download || undefined })
+}
+
+/** The first bytes of a file, enough to show what it is. */
+export function useContentHead(artifactId: string, path: string, limit: number) {
+  return useQuery<Head>({
+    queryKey: ['content', artifactId, path, limit],
+    queryFn: ({ signal }) => getHead(contentUrl(artifactId, path), limit, signal),
+    staleTime: Infinity,
+    gcTime: 60_000,
+  })
+}

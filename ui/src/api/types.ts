@@ -1,0 +1,32 @@
+// The words of the API, generated from openapi.json. Nothing else reads the generated file.
+import type { components } from './schema'
+
+type Schemas = components['schemas']
+
+export type Run = Schemas['Run']
+export type RunList = Schemas['RunList']
+export type Task = Schemas['Task']
+export type Values = Schemas['Values']
+export type Artifact = Schemas['Artifact']
+export type BlobFile = Schemas['BlobFile']
+export type FileList = Schemas['FileList']
+export type LogLine = Schemas['LogLine']
+export type Experiment = Schemas['Experiment']
+export type ExperimentList = Schemas['ExperimentList']
+export type Info = Schemas['Info']
+export type Failure = Schemas['Failure']
+export type Problem = Schemas['ErrorModel']
+export type State = Run['state']
+export type Kind = Task['kind']
+
+export const states: readonly State[] = ['PENDING', 'RUNNING', 'CANCELING', 'SUCCEEDED', 'SKIPPED', 'FAILED', 'CANCELED']
+
+/** Says whether a state can no longer change. */
+export function isFinal(state: State): boolean {
+  return state === 'SUCCEEDED' || state === 'SKIPPED' || state === 'FAILED' || state === 'CANCELED'
+}
+
+/** Says whether a task runs something itself; the other kinds hold tasks. */
+export function isLeaf(kind: Kind): boolean {
+  return kind === 'container' || kind === 'importer'
+}

@@ -1,0 +1,126 @@
+import { lazy, Suspense, useState } from 'react'
+import { Link } from 'wouter'
+import { contentUrl } from '../api/queries'
+import type { Artifact } from '../api/types'
+import { bytes, count, number, shortDigest, valueLine } from '../format/value'
+import type { Tree } from '../graph/tree'
+import { Button, ButtonLink } from '../parts/Button'
+import { Copy } from '../parts/Copy'
+import { Loading } from '../parts/Notice'
+import { Parameters } from '../parts/Parameters'
+import css from './ArtifactCard.module.css'
+import { classifications, scalarMetrics } from './metrics'
+
+const ArtifactPreview = lazy(() => import('./ArtifactPreview'))
+const ClassificationView = lazy(() => import('./ClassificationView'))
+
+interface Props {
+  /** Name of the input or output that holds it. */
+  name: string
+  artifact: Artifact
+  /** The run on whose page this is. */
+  runId: string
+  tree: Tree
+  /** Outputs show what they are at once, where that is small. */
+  output?: boolean
+}
+
+export function ArtifactCard({ name, artifact, runId, tree, output = false }: Props) {
+  const reports = artifact.schema_title === 'system.Markdown' || artifact.schema_title === 'system.HTML'
+  const held = Boolean(artifact.digest) && artifact.size > 0
+  const [open, setOpen] = useState(output && reports && held)
+  const metrics = scalarMetrics(artifact)
+  const curves = classifications(artifact)
+  return (
+    <article className={css.card} aria-label={`Artifact ${name}`}>
+      <div className={css.head}>
+        <strong className={css.name}>{name}</strong>
+        <span className={css.type}>{artifact.schema_title.replace(/^system\./, '')}</span>
+        <span className={css.space} />
+        {held && (
+          <>
+            <Button aria-expanded={open} onClick={() => setOpen(!open)}>
+              {open ? 'Close' : 'Show'}
+            </Button>
+            <ButtonLink icon="download" label={`Download ${name}`} href={contentUrl(artifact.id, '', true)} download />
+          </>
+        )}
+      </div>
+      <Origin artifact={artifact} runId={runId} tree={tree} output={output} />
+      {metrics.length > 0 && (
+        <table className={css.metrics}>
+          <tbody>
+            {metrics.map((m) => (
+              <tr key={m.name}>
+                <th scope="row">{m.name}</th>
+                <td>{typeof m.value === 'number' ? number(m.value) : valueLine(m.value)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
+      {curves.length > 0 && (
+        <Suspense fallback={<Loading what="the curve" />}>
+          {curves.map((c) => (
+            <ClassificationView key={c.slice ?? ''} classification={c} />
+          ))}
+        </Suspense>
+      )}
+      {metrics.length === 0 && curves.length === 0 && <Metadata artifact={artifact} />}
+      {open && (
+        <Suspense fallback={<Loading what="the artifact" />}>
+          <ArtifactPreview artifact={artifact} />
+        </Suspense>
+      )}
+    </article>
+  )
+}
+
+function Metadata({ artifact }: { artifact: Artifact }) {
+  const entries = Object.keys(artifact.metadata ?? {}).length
+  if (entries === 0) return null
+  return (
+    <details className={css.metadata}>
+      <summary>{count(entries, 'metadata value')}</summary>
+      <Parameters values={artifact.metadata ?? {}} />
+    </details>
+  )
+}
+
+/** Size, digest and producer; for what is kept elsewhere, its address. */
+function Origin({ artifact, runId, tree, output }: { artifact: Artifact; runId: string; tree: Tree; output: boolean }) {
+  const producer = artifact.task_id ? tree.byId.get(artifact.task_id) : undefined
+  return (
+    <div className={css.facts}>
+      {artifact.digest ? (
+        <>
+          {(artifact.size > 0 || artifact.files) && (
+            <span>
+              {bytes(artifact.size)}
+              {artifact.files ? ` in ${count(artifact.files, 'file')}` : ''}
+            </span>
+          )}
+          <span className={css.copied}>
+            <code title={artifact.digest}>{shortDigest(artifact.digest)}</code>
+            <Copy text={artifact.digest} label="Copy the digest" />
+          </span>
+        </>
+      ) : (
+        <span className={css.copied}>
+          <code className={css.uri}>{artifact.uri}</code>
+          <Copy text={artifact.uri} label="Copy the address" />
+        </span>
+      )}
+      {!output && producer && (
+        <span>
+          made by <Link href={`/runs/${runId}/tasks/${producer.id}`}>{producer.display_name}</Link>
+        </span>
+      )}
+      {artifact.run_id && artifact.run_id !== runId && artifact.task_id && (
+        <span>
+          made in run <Link href={`/runs/${artifact.run_id}/tasks/${artifact.task_id}`}>{artifact.run_id.slice(0, 8)}</Link>
+        </span>
+      )}
+    </div>
+  )
+}

@@ -1,0 +1,55 @@
+// Times and durations as people read them.
+
+const second = 1000
+const minute = 60 * second
+const hour = 60 * minute
+const day = 24 * hour
+
+/** "0.4 s", "12 s", "3 min 5 s", "2 h 10 min", "4 d 3 h". */
+export function duration(ms: number): string {
+  if (!Number.isFinite(ms) || ms < 0) return '–'
+  if (ms < 1) return '0 s'
+  if (ms < second) return `${Math.round(ms)} ms`
+  if (ms < 10 * second) return `${(Math.floor(ms / 100) / 10).toFixed(1)} s`
+  if (ms < minute) return `${Math.floor(ms / second)} s`
+  if (ms < hour) return two(ms, minute, 'min', second, 's')
+  if (ms < day) return two(ms, hour, 'h', minute, 'min')
+  return two(ms, day, 'd', hour, 'h')
+}
+
+function two(ms: number, big: number, bigName: string, small: number, smallName: string): string {
+  const rest = Math.floor((ms % big) / small)
+  return `${Math.floor(ms / big)} ${bigName}${rest > 0 ? ` ${rest} ${smallName}` : ''}`
+}
+
+/** Milliseconds between two times; an open end means now. Undefined when it has not begun. */
+export function between(start: string | undefined, end: string | undefined, now: number): number | undefined {
+  if (!start) return undefined
+  return Math.max(0, (end ? Date.parse(end) : now) - Date.parse(start))
+}
+
+/** "just now", "5 min ago", "3 h ago", "yesterday", "12 Mar", "12 Mar 2025". */
+export function ago(time: string, now: number): string {
+  const then = Date.parse(time)
+  const age = now - then
+  if (age < 10 * second) return 'just now'
+  if (age < minute) return `${Math.floor(age / second)} s ago`
+  if (age < hour) return `${Math.floor(age / minute)} min ago`
+  if (age < day) return `${Math.floor(age / hour)} h ago`
+  if (age < 2 * day) return 'yesterday'
+  if (age < 7 * day) return `${Math.floor(age / day)} d ago`
+  const sameYear = new Date(then).getFullYear() === new Date(now).getFullYear()
+  return new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', ...(sameYear ? {} : { year: 'numeric' }) }).format(then)
+}
+
+/** The exact local time, for a tooltip. */
+export function exact(time: string): string {
+  return new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'long' }).format(Date.parse(time))
+}
+
+/** "14:03:22.418", for a line of a log. */
+export function clock(time: string): string {
+  const t = new Date(time)
+  const pad = (n: number, width = 2) => String(n).padStart(width, '0')
+  return `${pad(t.getHours())}:${pad(t.getMinutes())}:${pad(t.getSeconds())}.${pad(t.getMilliseconds(), 3)}`
+}

@@ -1,0 +1,31 @@
+import type { ReactNode } from 'react'
+import { Icon, type IconName } from './icons'
+import css from './Notice.module.css'
+
+type Tone = 'danger' | 'warning' | 'neutral'
+
+const icons: Record<Tone, IconName> = { danger: 'failed', warning: 'warning', neutral: 'pending' }
+
+/** A box that says something about what stands below it. */
+export function Notice({ tone, title, children }: { tone: Tone; title?: ReactNode; children?: ReactNode }) {
+  return (
+    <div className={`${css.notice} ${css[tone]}`} role={tone === 'danger' ? 'alert' : 'note'}>
+      <span className={css.icon}>
+        <Icon name={icons[tone]} />
+      </span>
+      <div className={css.text}>
+        {title && <strong>{title}</strong>}
+        {children && <div>{children}</div>}
+      </div>
+    </div>
+  )
+}
+
+/** What a place shows while its content is on the way. */
+export function Loading({ what }: { what: string }) {
+  return (
+    <p className={css.loading} role="status">
+      Loading {what}…
+    </p>
+  )
+}

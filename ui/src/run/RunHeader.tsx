@@ -1,0 +1,93 @@
+import { useState } from 'react'
+import { Link } from 'wouter'
+import { useCancelRun } from '../api/queries'
+import { isFinal, type Run, type State as StateName } from '../api/types'
+import { between, duration } from '../format/time'
+import { count } from '../format/value'
+import type { Tree } from '../graph/tree'
+import { Button } from '../parts/Button'
+import { Confirm } from '../parts/Confirm'
+import { Copy } from '../parts/Copy'
+import { Notice } from '../parts/Notice'
+import { Ago, useNow } from '../parts/now'
+import { Cached, State } from '../parts/State'
+import css from './RunHeader.module.css'
+
+export function RunHeader({ run, tree, experiment }: { run: Run; tree: Tree; experiment: string | undefined }) {
+  return (
+    <header className={css.header}>
+      <nav aria-label="Breadcrumb" className={css.crumbs}>
+        <Link href="/runs">Runs</Link>
+        <span aria-hidden="true">/</span>
+        <span>{run.pipeline_name}</span>
+      </nav>
+      <div className={css.title}>
+        <h1>{run.display_name}</h1>
+        <State state={run.state} large />
+        <span className={css.space} />
+        {!isFinal(run.state) && <Cancel run={run} />}
+      </div>
+      {run.description && <p>{run.description}</p>}
+      <Facts run={run} tree={tree} experiment={experiment} />
+    </header>
+  )
+}
+
+function Facts({ run, tree, experiment }: { run: Run; tree: Tree; experiment: string | undefined }) {
+  const now = useNow()
+  const leaves = tree.leaves.get('')
+  const finished = [...(leaves?.byState ?? [])].reduce((sum, [state, n]) => sum + (isFinal(state as StateName) ? n : 0), 0)
+  return (
+    <dl className={css.facts}>
+      <Fact name="Duration">
+        <span data-testid="duration">{duration(between(run.created_at, run.finished_at, now) ?? 0)}</span>
+      </Fact>
+      <Fact name="Started">
+        <Ago time={run.created_at} />
+      </Fact>
+      {leaves && (
+        <Fact name="Tasks">
+          {finished < leaves.total ? `${finished.toLocaleString('en-GB')} of ${count(leaves.total, 'task')}` : count(leaves.total, 'task')}
+          {leaves.cached > 0 && <Cached>{`${leaves.cached} cached`}</Cached>}
+        </Fact>
+      )}
+      {experiment && <Fact name="Experiment">{experiment}</Fact>}
+      {run.cache_off && <Fact name="Cache">off</Fact>}
+      <Fact name="Run id">
+        <code>{run.id.slice(0, 8)}</code>
+        <Copy text={run.id} label="Copy the run’s id" />
+      </Fact>
+    </dl>
+  )
+}
+
+function Fact({ name, children }: { name: string; children: React.ReactNode }) {
+  return (
+    <div className={css.fact}>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  )
+}
+
+function Cancel({ run }: { run: Run }) {
+  const [asking, setAsking] = useState(false)
+  const cancel = useCancelRun(run.id)
+  return (
+    <>
+      <Button look="danger" disabled={cancel.isPending || run.state === 'CANCELING'} onClick={() => setAsking(true)}>
+        {run.state === 'CANCELING' ? 'Canceling…' : 'Cancel run'}
+      </Button>
+      {cancel.error && <Notice tone="danger">{cancel.error.message}</Notice>}
+      {asking && (
+        <Confirm
+          title="Cancel this run?"
+          text="Running tasks are stopped and the rest does not start. What has finished stays and can be reused."
+          action="Cancel run"
+          onConfirm={() => cancel.mutate()}
+          onClose={() => setAsking(false)}
+        />
+      )}
+    </>
+  )
+}

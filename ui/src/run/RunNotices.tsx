@@ -1,0 +1,32 @@
+import { Link } from 'wouter'
+import type { Run } from '../api/types'
+import type { Tree } from '../graph/tree'
+import { Notice } from '../parts/Notice'
+
+/** Why the run failed, and what it asked for in vain. */
+export function RunNotices({ run, tree }: { run: Run; tree: Tree }) {
+  const { failure } = run
+  const culprit = failure?.task ? tree.byPath.get(failure.task) : undefined
+  return (
+    <>
+      {failure && (
+        <Notice tone={run.state === 'FAILED' ? 'danger' : 'neutral'} title={run.state === 'FAILED' ? 'The run failed' : undefined}>
+          {failure.message}
+          {culprit && (
+            <>
+              {' '}
+              <Link href={`/runs/${run.id}/tasks/${culprit.id}`}>Task {culprit.display_name}</Link>
+              {' · '}
+              <Link href={`/runs/${run.id}/tasks/${culprit.id}?tab=logs`}>its log</Link>
+            </>
+          )}
+        </Notice>
+      )}
+      {run.notices?.map((text) => (
+        <Notice key={text} tone="warning">
+          {text}
+        </Notice>
+      ))}
+    </>
+  )
+}

@@ -1,0 +1,58 @@
+import { lazy, Suspense } from 'react'
+import { useSearchParams } from 'wouter'
+import { isFinal, type Run } from '../api/types'
+import type { Choices, Tree } from '../graph/tree'
+import { Loading } from '../parts/Notice'
+import { Tabs } from '../parts/Tabs'
+import { Timeline } from './Timeline'
+import css from './RunViews.module.css'
+
+const RunGraph = lazy(() => import('../graph/RunGraph'))
+
+export interface ViewProps {
+  run: Run
+  tree: Tree
+  choices: Choices
+  onChoose: (choices: Choices) => void
+  selected: string | undefined
+}
+
+/** The tasks of a run, as a graph or along the time. */
+export function RunViews(props: ViewProps) {
+  const [search, setSearch] = useSearchParams()
+  const view = search.get('view') === 'timeline' ? 'timeline' : 'graph'
+  const choose = (id: string) =>
+    setSearch(
+      (old) => {
+        const next = new URLSearchParams(old)
+        if (id === 'graph') next.delete('view')
+        else next.set('view', id)
+        return next
+      },
+      { replace: true },
+    )
+  if (props.tree.byPath.size === 0) {
+    return <p className={css.empty}>{isFinal(props.run.state) ? 'This run has no tasks.' : 'The first tasks are on the way.'}</p>
+  }
+  return (
+    <div className={css.views}>
+      <Tabs
+        label="Views of the run"
+        value={view}
+        onChange={choose}
+        tabs={[
+          {
+            id: 'graph',
+            label: 'Graph',
+            content: (
+              <Suspense fallback={<Loading what="the graph" />}>
+                <RunGraph {...props} />
+              </Suspense>
+            ),
+          },
+          { id: 'timeline', label: 'Timeline', content: <Timeline {...props} /> },
+        ]}
+      />
+    </div>
+  )
+}

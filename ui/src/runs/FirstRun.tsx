@@ -1,0 +1,32 @@
+import { Copy } from '../parts/Copy'
+import css from './RunsPage.module.css'
+
+const cli = 'levada run pipeline.yaml --wait'
+
+const sdk = `import kfp
+
+client = kfp.Client(host="${window.location.origin}")
+client.create_run_from_pipeline_package("pipeline.yaml")`
+
+/** What the list shows before there is a run. */
+export function FirstRun() {
+  return (
+    <div className={css.first}>
+      <h2>No runs yet</h2>
+      <p>Start one from a compiled Kubeflow pipeline, on the command line:</p>
+      <Command text={cli} />
+      <p>or with the kfp SDK, where you compile it:</p>
+      <Command text={sdk} />
+      <p>It shows up here by itself.</p>
+    </div>
+  )
+}
+
+function Command({ text }: { text: string }) {
+  return (
+    <div className={css.command}>
+      <pre>{text}</pre>
+      <Copy text={text} label="Copy the command" />
+    </div>
+  )
+}

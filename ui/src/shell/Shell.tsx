@@ -1,0 +1,51 @@
+import type { ReactNode } from 'react'
+import { Link } from 'wouter'
+import { useInfo } from '../api/queries'
+import { Button } from '../parts/Button'
+import type { IconName } from '../parts/icons'
+import { setTheme, type Theme, useTheme } from './theme'
+import css from './Shell.module.css'
+
+/** The bar at the top, and the page below it. */
+export function Shell({ children }: { children: ReactNode }) {
+  const info = useInfo()
+  return (
+    <>
+      <a className={css.skip} href="#main">
+        Skip to the content
+      </a>
+      <header className={css.bar}>
+        <Link href="/" className={css.brand}>
+          <img src="/favicon.svg" alt="" width={22} height={22} />
+          Levada
+        </Link>
+        <nav aria-label="Main">
+          <Link href="/runs" className={css.nav}>
+            Runs
+          </Link>
+        </nav>
+        <span className={css.space} />
+        {info.data?.version && (
+          <span className={css.version} title={`Data in ${info.data.data_dir}`}>
+            {info.data.version}
+          </span>
+        )}
+        <ThemeButton />
+      </header>
+      <main id="main" className={css.main} tabIndex={-1}>
+        {children}
+      </main>
+    </>
+  )
+}
+
+const next: Record<Theme, { theme: Theme; icon: IconName; label: string }> = {
+  system: { theme: 'light', icon: 'auto', label: 'Theme: as the system. Switch to light' },
+  light: { theme: 'dark', icon: 'sun', label: 'Theme: light. Switch to dark' },
+  dark: { theme: 'system', icon: 'moon', label: 'Theme: dark. Switch to the system’s' },
+}
+
+function ThemeButton() {
+  const { theme, icon, label } = next[useTheme()]
+  return <Button look="quiet" icon={icon} aria-label={label} onClick={() => setTheme(theme)} />
+}

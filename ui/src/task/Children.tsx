@@ -1,0 +1,62 @@
+import { useVirtualizer } from '@tanstack/react-virtual'
+import { useRef } from 'react'
+import { Link } from 'wouter'
+import type { Task } from '../api/types'
+import { between, duration } from '../format/time'
+import { valueLine } from '../format/value'
+import { groupCounts, type Tree } from '../graph/tree'
+import { useNow } from '../parts/now'
+import { Cached, State, StateBar, stateWord } from '../parts/State'
+import css from './Children.module.css'
+
+const rowHeight = 38
+
+/** The tasks inside a group, or the iterations of a loop. There may be thousands: only those in sight are drawn. */
+export function Children({ task, tree }: { task: Task; tree: Tree }) {
+  const scroller = useRef<HTMLDivElement>(null)
+  const children = tree.children.get(task.path) ?? []
+  const virtual = useVirtualizer({ count: children.length, getScrollElement: () => scroller.current, estimateSize: () => rowHeight, overscan: 10 })
+  const counts = groupCounts(tree, task)
+  if (children.length === 0) return <p className={css.none}>There is nothing inside yet.</p>
+  return (
+    <div className={css.children}>
+      <div className={css.sums}>
+        <StateBar counts={counts} />
+        <p>{[...counts.byState].map(([state, n]) => `${n.toLocaleString('en-GB')} ${stateWord(state).toLowerCase()}`).join(' · ')}</p>
+      </div>
+      <div ref={scroller} className={css.scroller} role="list">
+        <div className={css.all} style={{ height: virtual.getTotalSize() }}>
+          {virtual.getVirtualItems().map((item) => {
+            const child = children[item.index]
+            return (
+              child && (
+                <div key={child.id} role="listitem" className={css.row} style={{ transform: `translateY(${item.start}px)` }}>
+                  <Child task={child} />
+                </div>
+              )
+            )
+          })}
+        </div>
+      </div>
+    </div>
+  )
+}
+
+function Child({ task }: { task: Task }) {
+  const now = useNow()
+  const ms = between(task.started_at, task.finished_at, now)
+  const inputs = Object.entries(task.inputs.parameters ?? {}).map(([name, value]) => `${name} = ${valueLine(value)}`)
+  return (
+    <>
+      <Link href={`/runs/${task.run_id}/tasks/${task.id}`} className={css.link}>
+        {task.kind === 'iteration' ? (task.iteration ?? task.name) : task.display_name}
+      </Link>
+      <span className={css.inputs} title={inputs.join('\n')}>
+        {inputs.join(', ')}
+      </span>
+      {task.cached && <Cached />}
+      <span className={css.time}>{ms === undefined ? '' : duration(ms)}</span>
+      <State state={task.state} />
+    </>
+  )
+}
