@@ -35,7 +35,7 @@ type Submission struct {
 
 // Submit validates a submission whole, stores the run and starts it. When it returns the run is on disk.
 func (s *Service) Submit(ctx context.Context, sub Submission) (run.Run, error) {
-	p, versionID, err := s.specOf(ctx, sub)
+	p, err := s.specOf(ctx, &sub)
 	if err != nil {
 		return run.Run{}, err
 	}
@@ -50,54 +50,53 @@ func (s *Service) Submit(ctx context.Context, sub Submission) (run.Run, error) {
 	} else if _, err := s.deps.Store.GetExperiment(ctx, sub.ExperimentID); err != nil {
 		return run.Run{}, err
 	}
-	r := s.newRun(sub, p, versionID, params)
+	r := s.newRun(sub, p, params)
 	if err := s.deps.Store.PutSpec(ctx, p.Digest, p.Canonical); err != nil {
 		return run.Run{}, err
 	}
 	return s.start(ctx, r, p, sub.SuccessWord)
 }
 
-// specOf returns the specification that a submission means, and the version it comes from.
-func (s *Service) specOf(ctx context.Context, sub Submission) (*ir.Pipeline, string, error) {
+// specOf returns the specification that a submission means, and completes the ids of the uploaded one it comes from.
+func (s *Service) specOf(ctx context.Context, sub *Submission) (*ir.Pipeline, error) {
 	if len(sub.Spec) > 0 {
 		if sub.PipelineID != "" || sub.VersionID != "" {
-			return nil, "", fault.Invalidf("a run takes either a specification or an uploaded pipeline, not both")
+			return nil, fault.Invalidf("a run takes either a specification or an uploaded pipeline, not both")
 		}
-		p, err := ir.Parse(sub.Spec)
-		return p, "", err
+		return ir.Parse(sub.Spec)
 	}
 	if sub.PipelineID == "" && sub.VersionID == "" {
-		return nil, "", fault.Invalidf("a run needs a specification or the id of an uploaded pipeline")
+		return nil, fault.Invalidf("a run needs a specification or the id of an uploaded pipeline")
 	}
 	if sub.VersionID == "" {
 		if _, err := s.deps.Store.GetPipeline(ctx, sub.PipelineID); err != nil {
-			return nil, "", err
+			return nil, err
 		}
 		page, err := s.deps.Store.ListVersions(ctx, sub.PipelineID, listing.Query{PageSize: 1})
 		if err != nil {
-			return nil, "", err
+			return nil, err
 		}
 		if len(page.Items) == 0 {
-			return nil, "", fault.Invalidf("pipeline %s has no versions; upload one first", sub.PipelineID)
+			return nil, fault.Invalidf("pipeline %s has no versions; upload one first", sub.PipelineID)
 		}
 		sub.VersionID = page.Items[0].ID
 	}
 	v, err := s.deps.Store.GetVersion(ctx, sub.VersionID)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	if sub.PipelineID != "" && v.PipelineID != sub.PipelineID {
-		return nil, "", fault.Invalidf("version %s belongs to pipeline %s, not to %s", v.ID, v.PipelineID, sub.PipelineID)
+		return nil, fault.Invalidf("version %s belongs to pipeline %s, not to %s", v.ID, v.PipelineID, sub.PipelineID)
 	}
-	p, err := s.Spec(ctx, v.SpecDigest)
-	return p, v.ID, err
+	sub.PipelineID = v.PipelineID
+	return s.Spec(ctx, v.SpecDigest)
 }
 
-func (s *Service) newRun(sub Submission, p *ir.Pipeline, versionID string, params map[string]any) run.Run {
+func (s *Service) newRun(sub Submission, p *ir.Pipeline, params map[string]any) run.Run {
 	now := s.now()
 	r := run.Run{
 		ID: s.deps.NewID(), DisplayName: sub.DisplayName, Description: sub.Description, ExperimentID: sub.ExperimentID,
-		PipelineName: p.Spec.PipelineInfo.Name, PipelineID: sub.PipelineID, VersionID: versionID, SpecDigest: p.Digest,
+		PipelineName: p.Spec.PipelineInfo.Name, PipelineID: sub.PipelineID, VersionID: sub.VersionID, SpecDigest: p.Digest,
 		ServiceAccount: sub.ServiceAccount, PipelineRoot: sub.PipelineRoot, Parameters: params, CacheOff: sub.CacheOff,
 		Notices: notices(p), CreatedAt: now, ScheduledAt: now,
 	}

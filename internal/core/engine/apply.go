@@ -45,13 +45,13 @@ func (s *State) applyTask(n *node, e Event) error {
 		}
 		s.openGroup(n, e)
 	case TaskReady:
-		n.phase, n.state, n.reason = phaseReady, run.Pending, ""
+		n.phase, n.state, n.reason = phaseReady, run.Pending, "being prepared: environment, cache, room on the machine"
 		if err := s.bind(n, e); err != nil {
 			return err
 		}
 		s.began(n)
 	case TaskLaunched:
-		n.phase, n.state, n.attempt, n.cacheKey = phaseRunning, run.Running, e.Attempt, e.CacheKey
+		n.phase, n.state, n.reason, n.attempt, n.cacheKey = phaseRunning, run.Running, "", e.Attempt, e.CacheKey
 		s.attempts[n.path] = e.Attempt
 		if n.startedAt.IsZero() {
 			n.startedAt = e.At
