@@ -28,37 +28,40 @@ type limits struct {
 	Fsync  sample `json:"fsync_seconds"`
 }
 
-// takes is how many times each limit is measured for each run of the chain.
-const takes = 10
+// takes is how many times each limit is measured between two runs of the chain.
+const takes = 5
 
-func measureLimits(ctx context.Context, o options) (limits, error) {
-	var l limits
-	n := takes * o.runs
-	var err error
-	if l.Python, err = repeat(n, command(ctx, "python3", "-c", "pass")); err != nil {
-		return l, err
-	}
-	if l.Exec, err = repeat(n, command(ctx, "true")); err != nil {
-		return l, err
-	}
-	folder, err := os.MkdirTemp("", "levada-bench-")
+// take measures each limit a few times; folder is on the file system of the server's data.
+func (l *limits) take(ctx context.Context, folder string) error {
+	file, err := os.Create(filepath.Join(folder, "fsync"))
 	if err != nil {
-		return l, err
+		return err
 	}
-	defer os.RemoveAll(folder)
-	f, err := os.Create(filepath.Join(folder, "fsync"))
-	if err != nil {
-		return l, err
-	}
-	defer f.Close()
+	defer file.Close()
 	block := make([]byte, 4096)
-	l.Fsync, err = repeat(n, func() error {
-		if _, err := f.Write(block); err != nil {
+	write := func() error {
+		if _, err := file.Write(block); err != nil {
 			return err
 		}
-		return f.Sync()
-	})
-	return l, err
+		return file.Sync()
+	}
+	for _, m := range []struct {
+		into *sample
+		do   func() error
+	}{
+		{&l.Python, command(ctx, "python3", "-c", "pass")},
+		{&l.Exec, command(ctx, "true")},
+		{&l.Fsync, write},
+	} {
+		for range takes {
+			began := time.Now()
+			if err := m.do(); err != nil {
+				return err
+			}
+			*m.into = append(*m.into, seconds(time.Since(began)))
+		}
+	}
+	return nil
 }
 
 // command returns a function that starts a program and waits for it.
@@ -69,18 +72,6 @@ func command(ctx context.Context, name string, args ...string) func() error {
 		}
 		return nil
 	}
-}
-
-func repeat(n int, do func() error) (sample, error) {
-	out := make(sample, 0, n)
-	for range n {
-		began := time.Now()
-		if err := do(); err != nil {
-			return nil, err
-		}
-		out = append(out, seconds(time.Since(began)))
-	}
-	return out, nil
 }
 
 func describeMachine(ctx context.Context, binary string) (machine, error) {

@@ -73,7 +73,7 @@ func run(ctx context.Context, o options) error {
 	return nil
 }
 
-// measure takes all numbers. The limits are taken last and on the same file system as the server's data.
+// measure takes all numbers. The limits are taken between the runs, so that a machine that is busy for a while slows both.
 func measure(ctx context.Context, o options, spec []byte) (*result, error) {
 	machine, err := describeMachine(ctx, o.binary)
 	if err != nil {
@@ -81,7 +81,7 @@ func measure(ctx context.Context, o options, spec []byte) (*result, error) {
 	}
 	r := &result{At: time.Now().UTC().Truncate(time.Second), Machine: machine, Steps: o.steps}
 	for mode := range strings.SplitSeq(o.modes, ",") {
-		m, err := measureMode(ctx, o, mode, spec)
+		m, err := measureMode(ctx, o, mode, spec, &r.Limits)
 		if err != nil {
 			return nil, fmt.Errorf("measure %s steps: %w", mode, err)
 		}
@@ -90,15 +90,12 @@ func measure(ctx context.Context, o options, spec []byte) (*result, error) {
 	if r.Start, err = measureStart(ctx, o); err != nil {
 		return nil, fmt.Errorf("measure the start of the server: %w", err)
 	}
-	if r.Limits, err = measureLimits(ctx, o); err != nil {
-		return nil, fmt.Errorf("measure the limits of the machine: %w", err)
-	}
 	return r, nil
 }
 
 // measureMode runs the chain on a fresh server. Every run starts the chain with another number, so that none of its
 // steps finds its result in the cache; then the last run is made again, and all of them do.
-func measureMode(ctx context.Context, o options, mode string, spec []byte) (modeResult, error) {
+func measureMode(ctx context.Context, o options, mode string, spec []byte, l *limits) (modeResult, error) {
 	m := modeResult{Mode: mode}
 	s, err := startServer(ctx, o.binary, mode)
 	if err != nil {
@@ -121,6 +118,9 @@ func measureMode(ctx context.Context, o options, mode string, spec []byte) (mode
 			return m, err
 		}
 		m.Runs = append(m.Runs, seconds(took))
+		if err := l.take(ctx, s.folder); err != nil {
+			return m, fmt.Errorf("measure the limits of the machine: %w", err)
+		}
 	}
 	for range o.runs {
 		took, err := s.time(ctx, pipeline, o.runs*1000)

@@ -16,7 +16,7 @@ def patch() -> None:
     if original is None or artifact_types.Artifact(uri="/x")._get_path() is not None:
         return
 
-    def path_or_uri(self):
+    def path_or_uri(self: artifact_types.Artifact) -> str:
         path = original(self)
         return self.uri if path is None else path
 

@@ -1,7 +1,8 @@
 """The warm host: a process that has the imports of kfp steps done and forks for each step.
 
-The server starts it as `python warmhost.py FD`, where FD is one end of a Unix stream socket, and talks to it in messages:
-four bytes of length, big-endian, then JSON.
+The server starts it as `python warmhost.py FD MODULES`, where FD is one end of a Unix stream socket and
+MODULES a JSON list of modules to import, and talks to it in messages: four bytes of length, big-endian,
+then JSON.
 
     server -> host   {"op": "run", "id": 1, "args": [...], "env": {...}, "cwd": "..."}   with three descriptors: the
                      step's stdin, stdout and stderr, attached to the first byte of the length
@@ -10,14 +11,17 @@ four bytes of length, big-endian, then JSON.
                      {"op": "failed", "id": 1, "error": "..."}                           the step could not be started
                      {"op": "exit", "id": 1, "pid": 4711, "code": 0, "signal": 0, "maxrss": 123}
                      {"op": "learned", "modules": ["pandas"]}                            what a step imported
+                     {"op": "unsafe", "module": "x"}              x starts threads; the host ends
 
-The host ends when the server closes its end, and takes the steps with it. It stays single-threaded: a fork of a process with
-threads copies locks that nobody will ever release.
+The host ends when the server closes its end, and takes the steps with it. It stays single-threaded: a fork
+of a process with threads copies locks that nobody will ever release.
 """
 
+import contextlib
 import gc
 import json
 import os
+import platform
 import resource
 import select
 import signal
@@ -27,14 +31,17 @@ import sys
 
 HEADER = struct.Struct(">I")
 MAX_MESSAGE = 256 << 20
+# Where a child writes what it learned; high, so that steps do not meet it by chance.
+REPORT_FD = 200
 
 
-def preimport(modules):
-    """Import what every kfp step needs, then what earlier steps were seen to need and what is safe to have at a fork."""
+def preimport(modules: list) -> None:
+    """Import what every kfp step needs, then what earlier steps were seen to need."""
     os.environ["_KFP_RUNTIME"] = "true"
-    import argparse  # noqa: F401
+    import argparse
     import atexit  # noqa: F401
     import inspect  # noqa: F401
+    import locale  # noqa: F401
     import logging  # noqa: F401
     import random  # noqa: F401
     import runpy  # noqa: F401
@@ -43,27 +50,27 @@ def preimport(modules):
     import traceback  # noqa: F401
     import warnings  # noqa: F401
 
-    import kfp  # noqa: F401
-    import kfp.dsl  # noqa: F401
-    import kfp.dsl.executor  # noqa: F401
-    import kfp.dsl.kfp_config  # noqa: F401
+    import kfp
+    import kfp.dsl
+    import kfp.dsl.executor
+    import kfp.dsl.kfp_config
     import kfp.dsl.utils  # noqa: F401
-
     import kfp_paths
 
     kfp_paths.patch()
+    # The first parser of a process compiles patterns and looks for translations; every step would do so again.
+    argparse.ArgumentParser(description="x").parse_known_args([])
     import importlib
 
     for name in modules:
-        try:
+        # Whatever a module does at import, the step that needs it will meet it itself.
+        with contextlib.suppress(BaseException):
             importlib.import_module(name)
-        except BaseException:  # whatever a module does at import, the step that needs it will meet it itself
-            continue
         if not fork_is_safe():
-            raise UnsafeModule(name)
+            raise UnsafeModuleError(name)
 
 
-class UnsafeModule(Exception):
+class UnsafeModuleError(Exception):
     """A module that must not be in a process that forks."""
 
 
@@ -82,14 +89,14 @@ def fork_is_safe() -> bool:
 class Host:
     """The parent process: one socket, no threads."""
 
-    def __init__(self, sock):
+    def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
         self.buffer = bytearray()
         self.fds = []
         self.children = {}  # pid -> id of the job
-        self.reports = {}  # descriptor -> pid, for what children learned
+        self.reports = set()  # descriptors on which children say what they learned
 
-    def send(self, message, fds=()):
+    def send(self, message: dict) -> None:
         body = json.dumps(message).encode()
         self.sock.sendall(HEADER.pack(len(body)) + body)
 
@@ -99,15 +106,12 @@ class Host:
         os.set_blocking(wake_w, False)
         signal.set_wakeup_fd(wake_w, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        self.wake = (wake_r, wake_w)
-        self.send({"op": "ready", "python": "%d.%d.%d" % sys.version_info[:3]})
+        self.send({"op": "ready", "python": platform.python_version()})
         while True:
             ready, _, _ = select.select([self.sock, wake_r, *self.reports], [], [])
             if wake_r in ready:
-                try:
+                with contextlib.suppress(BlockingIOError):
                     os.read(wake_r, 4096)
-                except BlockingIOError:
-                    pass
             for fd in [f for f in ready if f in self.reports]:
                 self.read_report(fd)
             self.reap()
@@ -136,12 +140,18 @@ class Host:
             self.handle(message)
         return True
 
-    def handle(self, message) -> None:
+    def handle(self, message: dict) -> None:
         if message.get("op") != "run":
             return
         stdio, self.fds = self.fds[:3], self.fds[3:]
         if len(stdio) != 3:
-            self.send({"op": "failed", "id": message["id"], "error": "the step's descriptors did not arrive"})
+            self.send(
+                {
+                    "op": "failed",
+                    "id": message["id"],
+                    "error": "the step's descriptors did not arrive",
+                }
+            )
             return
         report_r, report_w = os.pipe()
         try:
@@ -156,17 +166,15 @@ class Host:
         for fd in (*stdio, report_w):
             os.close(fd)
         self.children[pid] = message["id"]
-        self.reports[report_r] = pid
+        self.reports.add(report_r)
         self.send({"op": "started", "id": message["id"], "pid": pid})
 
-    def read_report(self, fd) -> None:
+    def read_report(self, fd: int) -> None:
         data = os.read(fd, 65536)
         if data:
-            try:
+            with contextlib.suppress(ValueError):
                 self.send({"op": "learned", "modules": json.loads(data)})
-            except ValueError:
-                pass
-        del self.reports[fd]
+        self.reports.remove(fd)
         os.close(fd)
 
     def reap(self) -> None:
@@ -182,17 +190,24 @@ class Host:
                 continue
             code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else 0
             sig = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
-            self.send({"op": "exit", "id": job, "pid": pid, "code": code, "signal": sig, "maxrss": usage.ru_maxrss})
+            self.send(
+                {
+                    "op": "exit",
+                    "id": job,
+                    "pid": pid,
+                    "code": code,
+                    "signal": sig,
+                    "maxrss": usage.ru_maxrss,
+                }
+            )
 
     def end(self) -> None:
         for pid in self.children:
-            try:
+            with contextlib.suppress(OSError):
                 os.killpg(pid, signal.SIGKILL)
-            except OSError:
-                pass
 
 
-def run_child(message, stdio, report) -> None:
+def run_child(message: dict, stdio: list, report: int) -> None:
     """Become the step. Every path ends the process: nothing of the host may run on in it."""
     code = 1
     try:
@@ -200,24 +215,18 @@ def run_child(message, stdio, report) -> None:
         before = set(sys.modules)
         code = call(message)
         code = finish(code)
-        tell(report_fd, before)
+        tell(REPORT_FD, before)
     except BaseException:
-        try:
+        with contextlib.suppress(BaseException):
             import traceback
 
             traceback.print_exc()
             sys.stderr.flush()
-        except BaseException:
-            pass
     finally:
         os._exit(code & 0xFF)
 
 
-# Where a child writes what it learned; high, so that steps do not meet it by chance.
-report_fd = 200
-
-
-def enter(message, stdio, report) -> None:
+def enter(message: dict, stdio: list, report: int) -> None:
     """Make the forked process look like a new one."""
     os.setsid()
     signal.set_wakeup_fd(-1)
@@ -226,7 +235,7 @@ def enter(message, stdio, report) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     # Move first: a descriptor that arrived may itself have a number below 3.
     high = [os.dup(fd) for fd in stdio]
-    moved = os.dup2(report, report_fd, inheritable=False)
+    moved = os.dup2(report, REPORT_FD, inheritable=False)
     for number, fd in enumerate(high):
         os.dup2(fd, number, inheritable=True)
     os.closerange(3, moved)
@@ -266,7 +275,7 @@ def reset_stdio() -> None:
     sys.stderr.reconfigure(line_buffering=True)
 
 
-def call(message) -> int:
+def call(message: dict) -> int:
     """Run the kfp executor as `python -m` would and return the exit status."""
     import runpy
 
@@ -290,7 +299,7 @@ def call(message) -> int:
     return 0
 
 
-def exit_status(e) -> int:
+def exit_status(e: SystemExit) -> int:
     if e.code is None:
         return 0
     if isinstance(e.code, int):
@@ -299,7 +308,7 @@ def exit_status(e) -> int:
     return 1
 
 
-def show(e) -> None:
+def show(e: BaseException) -> None:
     """Print a traceback without the frames of this file."""
     tb = e.__traceback__
     while tb is not None and tb.tb_frame.f_code.co_filename == __file__:
@@ -308,7 +317,7 @@ def show(e) -> None:
     sys.excepthook(type(e), e.with_traceback(tb), tb)
 
 
-def finish(code) -> int:
+def finish(code: int) -> int:
     """What an interpreter does at its end: join threads, run exit functions, flush."""
     import atexit
     import threading
@@ -334,7 +343,7 @@ def flush() -> bool:
     return ok
 
 
-def tell(fd, before) -> None:
+def tell(fd: int, before: set) -> None:
     """Say which top-level modules of the environment the step imported, if the host may import them too."""
     if not fork_is_safe():
         return
@@ -343,7 +352,10 @@ def tell(fd, before) -> None:
     known = []
     for name in sorted(new):
         origin = getattr(getattr(sys.modules.get(name), "__spec__", None), "origin", None) or ""
-        if name.isidentifier() and (origin in ("built-in", "frozen") or origin.startswith((sys.prefix, sys.base_prefix))):
+        installed = origin in ("built-in", "frozen") or origin.startswith(
+            (sys.prefix, sys.base_prefix)
+        )
+        if name.isidentifier() and installed:
             known.append(name)
     if known:
         os.write(fd, json.dumps(known[:100]).encode()[:4096])
@@ -357,7 +369,7 @@ def main() -> None:
     host = Host(sock)
     try:
         preimport(json.loads(sys.argv[2]) if len(sys.argv) > 2 else [])
-    except UnsafeModule as e:
+    except UnsafeModuleError as e:
         host.send({"op": "unsafe", "module": str(e)})
         return
     gc.collect()

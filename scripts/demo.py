@@ -185,37 +185,32 @@ def submit(url: str, python: str) -> dict[str, Any]:
 
 
 def artifacts(url: str, run_id: str) -> list[dict[str, Any]]:
-    """Lists the artifacts of a run."""
-    items: list[dict[str, Any]] = []
-    token = ""
-    while True:
-        page = get(f"{url}/api/v1/runs/{run_id}/artifacts?page_size=200&page_token={token}")
-        items += page.get("artifacts") or []
-        token = page.get("next_page_token") or ""
-        if not token:
-            return items
+    """Lists what the steps of a run gave, whether they made it or reused what an earlier run made."""
+    steps = [
+        t for t in get(f"{url}/api/v1/runs/{run_id}/tasks")["tasks"] if t["kind"] == "container"
+    ]
+    lists = [outputs for t in steps for outputs in t["outputs"].get("artifacts", {}).values()]
+    return [artifact for outputs in lists for artifact in outputs]
 
 
 def report(url: str, summary: dict[str, Any]) -> None:
-    """Prints what the run produced and where to look at it."""
+    """Prints what the run gave and where to look at it."""
     run_id = summary["run_id"]
-    produced = artifacts(url, run_id)
+    given = artifacts(url, run_id)
     print(f"\nrun {run_id} {summary['state']} in {summary['seconds']:.1f} s")
-    for artifact in produced:
-        numbers = {
-            k: v
-            for k, v in (artifact.get("metadata") or {}).items()
-            if isinstance(v, (int, float, str))
-        }
+    for artifact in given:
+        metadata = artifact.get("metadata") or {}
+        numbers = {k: v for k, v in metadata.items() if isinstance(v, (int, float))}
         if artifact["schema_title"] == "system.Metrics" and numbers:
             print(f"\nmetrics ({artifact['name']})")
+            width = max(map(len, numbers))
             for name, value in sorted(numbers.items()):
                 print(
-                    f"  {name:<28} {value:.4f}"
+                    f"  {name:<{width}}  {value:,.4f}"
                     if isinstance(value, float)
-                    else f"  {name:<28} {value}"
+                    else f"  {name:<{width}}  {value:,}"
                 )
-    models = [a for a in produced if a["schema_title"] == "system.Model"]
+    models = [a for a in given if a["schema_title"] == "system.Model"]
     if models:
         print("\nmodels")
     for model in models:

@@ -54,8 +54,9 @@ type server struct {
 	ready   atomic.Bool
 }
 
-// open builds a server. What was opened before a failure is closed again.
-func (b builder) open(ctx context.Context, cfg config.Config) (_ *server, err error) {
+// open builds a server. What was opened before a failure is closed again. A paused one only reads: it leaves unfinished runs
+// to the next server.
+func (b builder) open(ctx context.Context, cfg config.Config, paused bool) (_ *server, err error) {
 	s := &server{cfg: cfg, log: b.logger(cfg), started: time.Now()}
 	s.url.Store("")
 	defer func() {
@@ -85,7 +86,7 @@ func (b builder) open(ctx context.Context, cfg config.Config) (_ *server, err er
 	})
 	s.service, err = pipeline.Open(ctx, pipeline.Options{
 		Store: s.store, Runner: s.runner, Blobs: s.blobs, Logs: logs, Logger: s.log,
-		Now: time.Now, NewID: uuid.NewString, WorkspaceDir: in("workspaces"),
+		Now: time.Now, NewID: uuid.NewString, Paused: paused, WorkspaceDir: in("workspaces"),
 	})
 	if err != nil {
 		return nil, err
@@ -163,7 +164,7 @@ func (b builder) serve(ctx context.Context, cfg config.Config, ready func(url st
 		return fmt.Errorf("listen on %s: %w", cfg.Listen, err)
 	}
 	defer listener.Close()
-	s, err := b.open(ctx, cfg)
+	s, err := b.open(ctx, cfg, false)
 	if err != nil {
 		return err
 	}
@@ -195,7 +196,16 @@ func (b builder) serve(ctx context.Context, cfg config.Config, ready func(url st
 
 // openLocal starts the engine for one command, without a listener.
 func (b builder) openLocal(ctx context.Context, cfg config.Config) (cli.Local, error) {
-	s, err := b.open(ctx, cfg)
+	return b.local(ctx, cfg, false)
+}
+
+// look opens a data directory for a command that only reads.
+func (b builder) look(ctx context.Context, cfg config.Config) (cli.Local, error) {
+	return b.local(ctx, cfg, true)
+}
+
+func (b builder) local(ctx context.Context, cfg config.Config, paused bool) (cli.Local, error) {
+	s, err := b.open(ctx, cfg, paused)
 	if err != nil {
 		return cli.Local{}, err
 	}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"sigs.k8s.io/yaml"
 
@@ -88,7 +89,8 @@ func (l *Loaded) applyFile(src Sources) error {
 		path = filepath.Join(dir, FileName)
 	}
 	text, err := readFile(path)
-	if errors.Is(err, fs.ErrNotExist) && !named {
+	// A data directory that is a file is for those to complain about who need it.
+	if !named && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)) {
 		return nil
 	}
 	if err != nil {

@@ -12,11 +12,6 @@ import (
 // DefaultExperiment is the name of the experiment that takes the runs that name none.
 const DefaultExperiment = "Default"
 
-func (s *Service) ensureDefaultExperiment(ctx context.Context) error {
-	_, err := s.defaultExperiment(ctx)
-	return err
-}
-
 // defaultExperiment returns the id of the default experiment, creating it when it is missing.
 func (s *Service) defaultExperiment(ctx context.Context) (string, error) {
 	e, err := s.deps.Store.ExperimentByName(ctx, DefaultExperiment)

@@ -44,7 +44,8 @@ func (s *Service) resume(ctx context.Context, id string) error {
 		a.wake(due.WakeAt)
 	}
 	s.deps.Logger.Info("run resumed", "run", id, "ready", len(due.Ready), "restarted", len(due.Running))
-	return s.begin(a)
+	s.begin(a)
+	return nil
 }
 
 // lost is the command for an attempt whose process is gone: to be started anew, unless the run is being cancelled.

@@ -28,6 +28,8 @@ type Options struct {
 	// Now and NewID give the time and new UUIDs.
 	Now   func() time.Time
 	NewID func() string
+	// Paused leaves unfinished runs as they are and starts none: for commands that only read.
+	Paused bool
 	// WorkspaceDir is where the workspaces of runs are made, one directory each.
 	WorkspaceDir string
 }
@@ -56,8 +58,11 @@ var errClosing = errors.New("the service is shutting down")
 func Open(ctx context.Context, o Options) (*Service, error) {
 	s := &Service{deps: o, active: map[string]*actor{}, specs: map[string]*ir.Pipeline{}}
 	s.ctx, s.stop = context.WithCancelCause(context.WithoutCancel(ctx))
-	if err := s.ensureDefaultExperiment(ctx); err != nil {
+	if _, err := s.defaultExperiment(ctx); err != nil {
 		return nil, err
+	}
+	if o.Paused {
+		return s, nil
 	}
 	ids, err := o.Store.UnfinishedRuns(ctx)
 	if err != nil {
@@ -92,12 +97,25 @@ func (s *Service) Close(ctx context.Context) error {
 	}
 }
 
-// begin registers an actor and starts it.
-func (s *Service) begin(a *actor) error {
+// accepting refuses new work when none can be started.
+func (s *Service) accepting() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.deps.Paused:
+		return fault.Unavailablef("this process only reads the data directory; it starts no runs")
+	case s.closed:
+		return fault.Unavailablef("the server is shutting down; try again when it is back")
+	}
+	return nil
+}
+
+// begin registers an actor and starts it. When the service is closing the run, which is on disk, waits for the next one.
+func (s *Service) begin(a *actor) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return fault.Unavailablef("the server is shutting down; try again when it is back")
+		return
 	}
 	s.active[a.run.ID] = a
 	s.actors.Add(1)
@@ -108,7 +126,6 @@ func (s *Service) begin(a *actor) error {
 		delete(s.active, a.run.ID)
 		s.mu.Unlock()
 	}()
-	return nil
 }
 
 func (s *Service) actor(runID string) *actor {

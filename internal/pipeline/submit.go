@@ -35,6 +35,9 @@ type Submission struct {
 
 // Submit validates a submission whole, stores the run and starts it. When it returns the run is on disk.
 func (s *Service) Submit(ctx context.Context, sub Submission) (run.Run, error) {
+	if err := s.accepting(); err != nil {
+		return run.Run{}, err
+	}
 	p, err := s.specOf(ctx, &sub)
 	if err != nil {
 		return run.Run{}, err
@@ -129,7 +132,8 @@ func (s *Service) start(ctx context.Context, r run.Run, p *ir.Pipeline, successW
 	}
 	r = a.run
 	a.pending = events
-	return r, s.begin(a)
+	s.begin(a)
+	return r, nil
 }
 
 // notices lists what a pipeline asks of Kubernetes that means nothing to processes on this machine.

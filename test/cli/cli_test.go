@@ -40,7 +40,15 @@ func buildAndRun(m *testing.M) int {
 		fmt.Fprintf(os.Stderr, "build levada: %v\n%s", err, out)
 		return 1
 	}
-	if err := os.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH")); err != nil {
+	// Each script has a data directory of its own, and each of those would fetch uv for itself.
+	path := []string{dir, os.Getenv("PATH")}
+	if _, err := exec.LookPath("uv"); err != nil {
+		target := filepath.Join(dir, "uv")
+		if exec.Command("python3", "-m", "pip", "install", "--quiet", "--target", target, "uv").Run() == nil {
+			path = append(path, filepath.Join(target, "bin"))
+		}
+	}
+	if err := os.Setenv("PATH", strings.Join(path, string(os.PathListSeparator))); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}

@@ -54,6 +54,10 @@ def test_data_conditions_and_loops_run(client, name, packages):
         assert task.task_id in [c.task_id for c in parent.child_tasks]
     assert len([t for t in details if t.display_name == "check"]) == 2
     assert all(t.state in ("SUCCEEDED", "SKIPPED") for t in details)
+    # The file that one step wrote reached the next: its three lines decided the conditions.
+    tasks = tasks_of(run)
+    assert tasks["say"].state == "SUCCEEDED"
+    assert "never" not in tasks or tasks["never"].state == "SKIPPED"
 
 
 def test_a_run_goes_to_the_experiment_it_names(client, name, packages):

@@ -57,9 +57,10 @@ function advance(r, send) {
   send('run', r.run)
 }
 
-function logs(req, res, task) {
-  res.writeHead(200, { 'Content-Type': 'text/event-stream' })
+function logs(req, res, task, follow) {
   const lines = logOf(task)
+  if (!follow) return json(res, { lines, truncated: false })
+  res.writeHead(200, { 'Content-Type': 'text/event-stream' })
   const send = (l) => res.write(`event: line\ndata: ${JSON.stringify(l)}\n\n`)
   if (final.has(task.state)) {
     lines.forEach(send)
@@ -97,7 +98,7 @@ function runApi(req, res, path, query) {
   }
   if (path[2] === 'tasks' && path[4] === 'logs') {
     const task = r.tasks.find((t) => t.id === path[3])
-    return task ? logs(req, res, task) : missing(res, `task ${path[3]}`)
+    return task ? logs(req, res, task, query.get('follow') === 'true') : missing(res, `task ${path[3]}`)
   }
   return missing(res, query.toString())
 }

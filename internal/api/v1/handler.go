@@ -76,7 +76,7 @@ type Environment struct {
 	Digest       string     `json:"digest,omitempty" doc:"digest of the interpreter and of every installed package"`
 	Path         string     `json:"path,omitempty"`
 	SizeBytes    int64      `json:"size_bytes"`
-	State        string     `json:"state" doc:"ready, building or failed"`
+	State        string     `json:"state" doc:"READY or BUILDING"`
 	CreatedAt    time.Time  `json:"created_at"`
 	LastUsedAt   *time.Time `json:"last_used_at,omitempty"`
 }

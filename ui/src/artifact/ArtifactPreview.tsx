@@ -22,7 +22,7 @@ function Directory({ artifact }: { artifact: Artifact }) {
   if (files.error) return <Notice tone="danger">{files.error.message}</Notice>
   const shown = files.data.files.slice(0, manyFiles)
   return (
-    <div className={css.preview}>
+    <div className={css.preview} data-preview="directory">
       <ul className={css.files}>
         {shown.map((file) => (
           <li key={file.path}>
@@ -56,7 +56,7 @@ function File({ artifact, path, size }: { artifact: Artifact; path: string; size
   const sniffed = sniff(head.data.bytes, head.data.whole, name, artifact.schema_title)
   if (sniffed.preview === 'image' && !head.data.whole && limit < imageLimit && size <= imageLimit) setLimit(imageLimit)
   return (
-    <div className={css.preview}>
+    <div className={css.preview} data-preview={sniffed.preview}>
       <FileView head={head.data} sniffed={sniffed} url={contentUrl(artifact.id, path)} title={path || artifact.name} />
       {!head.data.whole && sniffed.text !== undefined && sniffed.preview !== 'html' && (
         <p className={css.note}>{`The first ${bytes(head.data.bytes.length)} of ${bytes(size)}.`}</p>

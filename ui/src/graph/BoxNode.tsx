@@ -64,12 +64,16 @@ function LeafBody({ task }: { task: Task }) {
       <div className={css.first}>
         <StateIcon state={task.state} />
         <TaskLink task={task} />
+        {task.attempts > 1 && (
+          <span className={css.attempts} title={`${task.attempts} attempts`}>
+            ×{task.attempts}
+          </span>
+        )}
       </div>
       <div className={css.second}>
         <span className={css.word}>{stateWord(task.state)}</span>
         {task.cached && <Cached />}
         {!task.cached && ms !== undefined && <span>{duration(ms)}</span>}
-        {task.attempts > 1 && <span title={`${task.attempts} attempts`}>×{task.attempts}</span>}
       </div>
     </>
   )

@@ -124,7 +124,7 @@ function arrowPath(graph: Graph, layout: Layout, from: string, to: string, paren
 /** The direction that suited the frame when the graph was first shown; it stays unless the reader turns it. */
 function useFirstDirection(graph: Graph, width: number, turned: Direction | undefined): Direction {
   const [first, setFirst] = useState<Direction>()
-  if (first === undefined && width > 0) setFirst(betterDirection(graph, { width, height: window.innerHeight * 0.6 }))
+  if (first === undefined && width > 0) setFirst(betterDirection(graph, { width, height: window.innerHeight * 0.7 }))
   return turned ?? first ?? 'LR'
 }
 

@@ -18,7 +18,7 @@ function zoomFor(layout: Layout, frame: Frame): number {
 
 /** As high as the graph needs, within limits. */
 export function frameHeight(layout: Layout, width: number, windowHeight: number): number {
-  const most = Math.max(320, windowHeight * 0.66)
+  const most = Math.max(320, windowHeight * 0.9)
   const zoom = zoomFor(layout, { width, height: most })
   return Math.round(Math.min(most, Math.max(180, layout.height * zoom + 2 * margin)))
 }

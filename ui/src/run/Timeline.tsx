@@ -86,7 +86,7 @@ function TimelineRow({ row, choices, onChoose, scale, selected }: RowProps) {
         {task.cached && <Cached brief />}
       </div>
       <div role="cell" className={css.track}>
-        {task.started_at && <Bar task={task} scale={scale} />}
+        <div className={css.bars}>{task.started_at && <Bar task={task} scale={scale} />}</div>
       </div>
     </div>
   )
@@ -96,14 +96,13 @@ function Bar({ task, scale }: { task: Task; scale: Scale }) {
   const ms = between(task.started_at, task.finished_at, scale.now) ?? 0
   const left = clamp((Date.parse(task.started_at ?? '') - scale.start) / scale.length)
   const width = Math.min(1 - left, ms / scale.length)
-  const end = left + width > 0.82
   return (
     <>
       <span
         className={`${css.bar} ${stateClass(task.state)} ${task.kind === 'container' || task.kind === 'importer' ? '' : css.groupBar}`}
         style={{ left: `${left * 100}%`, width: `${width * 100}%` }}
       />
-      <span className={css.time} style={end ? { right: `${(1 - left) * 100}%` } : { left: `${(left + width) * 100}%` }}>
+      <span className={css.time} style={{ left: `${(left + width) * 100}%` }}>
         {duration(ms)}
       </span>
     </>
