@@ -186,7 +186,12 @@ func placeholders(s *run.Step) ir.Placeholders { return s.Job.Placeholders(s.Tas
 
 // leave removes the directory of a step that succeeded and keeps those of the newest failed ones.
 func (r *Runner) leave(l layout, f *run.Failure, log *steplog.Writer) {
-	if f != nil && r.opt.KeepFailed > 0 && f.Reason != run.ReasonCanceled {
+	keep := f != nil && r.opt.KeepFailed > 0 && f.Reason != run.ReasonCanceled
+	if keep && nearlyFull(r.opt.DataDir) {
+		log.System("the disk is nearly full: the step's working directory is removed")
+		keep = false
+	}
+	if keep {
 		if _, err := os.Stat(l.root); err == nil {
 			log.System("the step's working directory is kept: %s", l.root)
 			if err := r.failed.add(l.root); err != nil {
@@ -199,6 +204,13 @@ func (r *Runner) leave(l layout, f *run.Failure, log *steplog.Writer) {
 		r.opt.Logger.Warn("a working directory could not be removed", "path", l.root, "error", err)
 	}
 	removeEmptyParents(l.root)
+}
+
+// nearlyFull reports whether a disk has so little room left that keeping a failed step's files could stop the server.
+func nearlyFull(path string) bool {
+	const least = 64 << 20
+	free, total := diskSpace(path)
+	return total > 0 && (free < least || free < total/100)
 }
 
 // removeEmptyParents removes the directories of the task and the run when nothing else is in them.

@@ -134,3 +134,12 @@ func closeOnExec() {
 		}
 	}
 }
+
+// diskSpace returns the bytes that are free for this user and the size of the file system; zeros when they are not known.
+func diskSpace(path string) (free, total uint64) {
+	var st unix.Statfs_t
+	if unix.Statfs(path, &st) != nil || st.Bsize <= 0 {
+		return 0, 0
+	}
+	return st.Bavail * uint64(st.Bsize), st.Blocks * uint64(st.Bsize)
+}
