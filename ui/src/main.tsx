@@ -5,6 +5,7 @@ import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import { ApiError } from './api/client'
 import { App } from './app'
+import { fromKfpLink } from './kfpLinks'
 
 const client = new QueryClient({
   defaultOptions: {
@@ -14,6 +15,9 @@ const client = new QueryClient({
     },
   },
 })
+
+const address = fromKfpLink(location.hash)
+if (address) history.replaceState(null, '', address)
 
 const root = document.getElementById('root')
 if (root) {

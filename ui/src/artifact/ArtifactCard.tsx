@@ -97,7 +97,7 @@ function Origin({ artifact, runId, tree, output }: { artifact: Artifact; runId: 
           {(artifact.size > 0 || artifact.files) && (
             <span>
               {bytes(artifact.size)}
-              {artifact.files ? ` in ${count(artifact.files, 'file')}` : ''}
+              {artifact.digest.startsWith('dir-') ? ` in ${count(artifact.files ?? 0, 'file')}` : ''}
             </span>
           )}
           <span className={css.copied}>
@@ -106,10 +106,12 @@ function Origin({ artifact, runId, tree, output }: { artifact: Artifact; runId: 
           </span>
         </>
       ) : (
-        <span className={css.copied}>
-          <code className={css.uri}>{artifact.uri}</code>
-          <Copy text={artifact.uri} label="Copy the address" />
-        </span>
+        artifact.uri && (
+          <span className={css.copied}>
+            <code className={css.uri}>{artifact.uri}</code>
+            <Copy text={artifact.uri} label="Copy the address" />
+          </span>
+        )
       )}
       {!output && producer && (
         <span>

@@ -4,7 +4,7 @@ import { type RefObject, useEffect, useMemo, useRef, useState } from 'react'
 import { Button } from '../parts/Button'
 import type { ViewProps } from '../run/RunViews'
 import { BoxNode, type BoxNodeType, type Shared } from './BoxNode'
-import { arrowKey, betterDirection, type Direction, type Layout, layoutGraph, smoothPath } from './layout'
+import { arrowKey, betterDirection, type Direction, type Layout, layoutGraph, type Point, smoothPath } from './layout'
 import { buildGraph, type Graph, shapeOf } from './model'
 import css from './RunGraph.module.css'
 import { cornerOf, frameHeight, viewOf } from './viewport'
@@ -38,7 +38,7 @@ export default function RunGraph({ tree, choices, onChoose, selected }: ViewProp
     () => toNodes(graph, layout, { tree, choices, onChoose, selected, direction }),
     [graph, layout, tree, choices, onChoose, selected, direction],
   )
-  const edges = useMemo(() => toEdges(graph, layout), [graph, layout])
+  const edges = useMemo(() => toEdges(graph, layout, direction), [graph, layout, direction])
   const [flow, setFlow] = useState<Flow>()
   const height = frameHeight(layout, width, window.innerHeight)
   const fit = () => void flow?.setViewport(viewOf(layout, graph, { width, height }, selected))
@@ -102,23 +102,23 @@ function toNodes(graph: Graph, layout: Layout, shared: Shared): BoxNodeType[] {
   })
 }
 
-function toEdges(graph: Graph, layout: Layout): ArrowType[] {
+function toEdges(graph: Graph, layout: Layout, direction: Direction): ArrowType[] {
   const parents = new Map(graph.boxes.map((b) => [b.path, b.parent]))
   return graph.arrows.map(({ from, to }) => ({
     id: arrowKey(from, to),
     type: 'arrow',
     source: from,
     target: to,
-    data: { path: arrowPath(graph, layout, from, to, parents.get(from)) },
+    data: { path: smoothPath(routeOf(graph, layout, arrowKey(from, to), parents.get(from)), direction) },
     markerEnd: { type: MarkerType.ArrowClosed, width: 14, height: 14, color: 'var(--border-strong)' },
     zIndex: 1,
   }))
 }
 
-function arrowPath(graph: Graph, layout: Layout, from: string, to: string, parent: string | undefined): string {
+/** The way of an arrow, counted from the corner of the whole graph. */
+function routeOf(graph: Graph, layout: Layout, key: string, parent: string | undefined): Point[] {
   const corner = cornerOf(layout, graph, parent)
-  const route = layout.routes.get(arrowKey(from, to)) ?? []
-  return smoothPath(route.map((p) => ({ x: p.x + corner.x, y: p.y + corner.y })))
+  return (layout.routes.get(key) ?? []).map((p) => ({ x: p.x + corner.x, y: p.y + corner.y }))
 }
 
 /** The direction that suited the frame when the graph was first shown; it stays unless the reader turns it. */

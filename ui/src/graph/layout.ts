@@ -96,18 +96,30 @@ function placeBoxes(
   for (const { from, to } of graph.arrows) {
     if (!sizes.has(from) || !sizes.has(to)) continue
     const { points } = dagre.edge(from, to) as { points: Point[] }
-    found.routes.set(arrowKey(from, to), points.map((p) => ({ x: p.x + shift.x, y: p.y + shift.y })))
+    const between = points.slice(1, -1).map((p) => ({ x: p.x + shift.x, y: p.y + shift.y }))
+    const start = found.places.get(from)
+    const end = found.places.get(to)
+    if (start && end) found.routes.set(arrowKey(from, to), [exitOf(start, direction), ...between, entryOf(end, direction)])
   }
   return { width, height }
+}
+
+/** Arrows leave and enter a box in the middle of a side, whichever way they come. */
+function exitOf({ x, y, width, height }: Place, direction: Direction): Point {
+  return direction === 'LR' ? { x: x + width, y: y + height / 2 } : { x: x + width / 2, y: y + height }
+}
+
+function entryOf({ x, y, width, height }: Place, direction: Direction): Point {
+  return direction === 'LR' ? { x, y: y + height / 2 } : { x: x + width / 2, y }
 }
 
 export function arrowKey(from: string, to: string): string {
   return `${from} ${to}`
 }
 
-/** A smooth line along points, as the path of an SVG. */
-export function smoothPath(points: readonly Point[]): string {
-  const [first, ...rest] = points
+/** A smooth line along points, as the path of an SVG. It begins and ends in the direction of the graph. */
+export function smoothPath(route: readonly Point[], direction: Direction): string {
+  const [first, ...rest] = withStubs(route, direction)
   if (!first) return ''
   const parts = [`M${first.x},${first.y}`]
   rest.forEach((p, i) => {
@@ -115,6 +127,18 @@ export function smoothPath(points: readonly Point[]): string {
     parts.push(after ? `Q${p.x},${p.y} ${(p.x + after.x) / 2},${(p.y + after.y) / 2}` : `L${p.x},${p.y}`)
   })
   return parts.join(' ')
+}
+
+const stub = 12
+
+function withStubs(route: readonly Point[], direction: Direction): Point[] {
+  const first = route[0]
+  const last = route.at(-1)
+  if (!first || !last) return []
+  const step = direction === 'LR' ? { x: stub, y: 0 } : { x: 0, y: stub }
+  const out = { x: first.x + step.x, y: first.y + step.y }
+  const into = { x: last.x - step.x, y: last.y - step.y }
+  return [first, out, ...route.slice(1, -1), into, last]
 }
 
 /** The direction in which the graph can be shown larger in a frame. */

@@ -86,11 +86,12 @@ export interface Choices {
 
 export const noChoices: Choices = { open: new Map(), iteration: new Map() }
 
-/** A small DAG at the top is open from the start; loops and bigger groups wait to be opened. */
+/** A small DAG is open from the start; loops and bigger groups wait to be opened. */
 export function isOpen(tree: Tree, task: Task, choices: Choices): boolean {
   const chosen = choices.open.get(task.path)
   if (chosen !== undefined) return chosen
-  return task.kind === 'dag' && !task.parent && (tree.children.get(task.path)?.length ?? 0) <= 8
+  if (task.kind !== 'dag' || (tree.children.get(task.path)?.length ?? 0) === 0) return false
+  return (tree.leaves.get(task.path)?.total ?? 0) <= 8
 }
 
 /** The iteration of an open loop that the graph shows: the chosen one, else the first that failed, else the first. */

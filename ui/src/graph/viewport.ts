@@ -8,12 +8,15 @@ interface Frame {
 }
 
 const margin = 20
-const smallest = 0.72
+/** On a phone a little less, so that two boxes have room side by side. */
+function smallest(frame: Frame): number {
+  return frame.width < 500 ? 0.6 : 0.72
+}
 
 /** The zoom that fits both ways, but never so small that the names cannot be read. */
 function zoomFor(layout: Layout, frame: Frame): number {
   const fit = Math.min((frame.width - 2 * margin) / layout.width, (frame.height - 2 * margin) / layout.height)
-  return Math.min(1, Math.max(smallest, fit))
+  return Math.min(1, Math.max(smallest(frame), fit))
 }
 
 /** As high as the graph needs, within limits. */

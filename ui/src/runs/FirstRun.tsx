@@ -1,7 +1,7 @@
 import { Copy } from '../parts/Copy'
 import css from './RunsPage.module.css'
 
-const cli = 'levada run pipeline.yaml --wait'
+const cli = 'levada run pipeline.yaml'
 
 const sdk = `import kfp
 

@@ -1,9 +1,10 @@
 import { Link } from 'wouter'
+import css from './Shell.module.css'
 
 /** What an address shows that leads nowhere. */
 export function NotFound({ what }: { what: string }) {
   return (
-    <section>
+    <section className={css.missing}>
       <h1>Not found</h1>
       <p>{what}</p>
       <p>

@@ -3,11 +3,11 @@ import { useRef } from 'react'
 import { Link } from 'wouter'
 import type { Task } from '../api/types'
 import { between, duration } from '../format/time'
-import { valueLine } from '../format/value'
 import { groupCounts, type Tree } from '../graph/tree'
 import { useNow } from '../parts/now'
 import { Cached, State, StateBar, stateWord } from '../parts/State'
 import css from './Children.module.css'
+import { itemLabels } from './loopItem'
 
 const rowHeight = 38
 
@@ -45,7 +45,7 @@ export function Children({ task, tree }: { task: Task; tree: Tree }) {
 function Child({ task }: { task: Task }) {
   const now = useNow()
   const ms = between(task.started_at, task.finished_at, now)
-  const inputs = Object.entries(task.inputs.parameters ?? {}).map(([name, value]) => `${name} = ${valueLine(value)}`)
+  const inputs = itemLabels(task.inputs.parameters ?? {})
   return (
     <>
       <Link href={`/runs/${task.run_id}/tasks/${task.id}`} className={css.link}>

@@ -1,0 +1,101 @@
+"""The pipelines that the browser test runs. Compile them again with: python pipelines.py (kfp 2.17)."""
+
+from kfp import dsl
+from kfp.dsl import HTML, ClassificationMetrics, Dataset, Input, Markdown, Metrics, Model, Output
+
+
+@dsl.component(base_image="python:3.11")
+def load(rows: int, data: Output[Dataset]) -> int:
+    with open(data.path, "w") as f:
+        f.write("carrier,hour,delay\n")
+        for i in range(rows):
+            f.write(f"{['UA', 'AA', 'DL'][i % 3]},{i % 24},{(i * 7) % 60 - 8}\n")
+    data.metadata["rows"] = rows
+    print("wrote", rows, "rows")
+    return rows
+
+
+@dsl.component(base_image="python:3.11")
+def fit(data: Input[Dataset], depth: int, pause: float) -> float:
+    import sys
+    import time
+
+    for i in range(20):
+        print(f"[{i}] depth {depth} loss {1 / (i + 1):.4f}", flush=True)
+        time.sleep(pause)
+    print("\x1b[33mUserWarning\x1b[0m: depth is small", file=sys.stderr)
+    return 0.8 + depth / 100
+
+
+@dsl.component(base_image="python:3.11")
+def train(data: Input[Dataset], model: Output[Model]) -> str:
+    import json
+    from pathlib import Path
+
+    folder = Path(model.path)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "model.txt").write_text("tree\n" * 30)
+    (folder / "config.json").write_text(json.dumps({"depth": 5}))
+    model.metadata["framework"] = "none"
+    return "ok"
+
+
+@dsl.component(base_image="python:3.11")
+def evaluate(
+    model: Input[Model],
+    metrics: Output[Metrics],
+    curves: Output[ClassificationMetrics],
+    report: Output[Markdown],
+    page: Output[HTML],
+) -> float:
+    from pathlib import Path
+
+    metrics.log_metric("auc", 0.8713)
+    metrics.log_metric("log_loss", 0.3342)
+    fpr = [i / 30 for i in range(31)]
+    curves.log_roc_curve(fpr, [x**0.3 for x in fpr], [1 - x for x in fpr])
+    curves.log_confusion_matrix(["on time", "late"], [[70412, 4120], [10930, 12742]])
+    Path(report.path).write_text("# Report\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n<b>raw</b>\n")
+    Path(page.path).write_text("<h1>Page</h1><script>document.body.append('ran')</script>")
+    return 0.8713
+
+
+@dsl.component(base_image="python:3.11")
+def register(auc: float) -> None:
+    print("registered", auc)
+
+
+@dsl.component(base_image="python:3.11")
+def broken() -> None:
+    raise ValueError("Input X contains NaN.")
+
+
+@dsl.component(base_image="python:3.11")
+def after(x: str) -> None:
+    print(x)
+
+
+@dsl.pipeline(name="browser-succeeding")
+def succeeding(rows: int = 500, pause: float = 0.1) -> None:
+    d = load(rows=rows)
+    with dsl.ParallelFor([3, 4, 5, 6], name="tune") as depth:
+        fit(data=d.outputs["data"], depth=depth, pause=pause)
+    t = train(data=d.outputs["data"])
+    e = evaluate(model=t.outputs["model"])
+    with dsl.If(e.outputs["Output"] > 0.8, name="if better"):
+        register(auc=e.outputs["Output"])
+    with dsl.Else(name="else"):
+        after(x="not better")
+
+
+@dsl.pipeline(name="browser-failing")
+def failing() -> None:
+    b = broken().set_retry(num_retries=1)
+    after(x="never").after(b)
+
+
+if __name__ == "__main__":
+    from kfp import compiler
+
+    compiler.Compiler().compile(succeeding, "succeeding.yaml")
+    compiler.Compiler().compile(failing, "failing.yaml")
