@@ -39,7 +39,7 @@ func (a *actor) prepare(ctx context.Context, task string) {
 			case err != nil:
 				return engine.Failed{Task: task, Failure: failureOf(err, step)}
 			case hit != nil:
-				return engine.Cached{Task: task, Key: k, From: hit.TaskID, Outputs: hit.Outputs}
+				return engine.Cached{Task: task, Key: k, From: hit.TaskID, FromRun: hit.RunID, Outputs: hit.Outputs}
 			}
 			key = k
 		}

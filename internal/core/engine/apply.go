@@ -69,7 +69,7 @@ func (s *State) applyTask(n *node, e Event) error {
 			n.outputs = *e.Outputs
 		}
 		if e.Type == TaskCached {
-			n.cachedFrom, n.cacheKey = e.CachedFrom, e.CacheKey
+			n.cachedFrom, n.cachedRun, n.cacheKey = e.CachedFrom, e.CachedFromRun, e.CacheKey
 		}
 		n.failure = nil
 		s.finish(n, run.Succeeded, e)

@@ -52,9 +52,10 @@ type Event struct {
 	Failure *run.Failure `json:"failure,omitempty"`
 	RetryAt *time.Time   `json:"retry_at,omitempty"`
 	// CacheKey and CachedFrom tell where reused outputs came from, and under which key new ones may be found.
-	CacheKey   string   `json:"cache_key,omitempty"`
-	CachedFrom string   `json:"cached_from,omitempty"`
-	Job        *run.Job `json:"job,omitempty"`
+	CacheKey      string   `json:"cache_key,omitempty"`
+	CachedFrom    string   `json:"cached_from,omitempty"`
+	CachedFromRun string   `json:"cached_from_run,omitempty"`
+	Job           *run.Job `json:"job,omitempty"`
 	// Parameters are those of the run, on RunStarted.
 	Parameters map[string]any `json:"parameters,omitempty"`
 }
@@ -87,10 +88,10 @@ type Start struct {
 	Parameters map[string]any
 }
 
-// Cached reports that a ready task's outputs were found.
+// Cached reports that a ready task's outputs were found: those of the task From in the run FromRun.
 type Cached struct {
-	Task, Key, From string
-	Outputs         run.Values
+	Task, Key, From, FromRun string
+	Outputs                  run.Values
 }
 
 // Launch announces that the next attempt of a ready task is about to start.
@@ -232,7 +233,7 @@ func (d *decision) command(c Command) error {
 	case Wake:
 		return d.wake()
 	case Cached:
-		return d.onReady(c.Task, Event{Type: TaskCached, Outputs: &c.Outputs, CacheKey: c.Key, CachedFrom: c.From})
+		return d.onReady(c.Task, Event{Type: TaskCached, Outputs: &c.Outputs, CacheKey: c.Key, CachedFrom: c.From, CachedFromRun: c.FromRun})
 	case Launch:
 		return d.onReady(c.Task, Event{Type: TaskLaunched, CacheKey: c.Key, Attempt: d.attempts[c.Task] + 1})
 	case Succeeded:

@@ -45,6 +45,7 @@ type node struct {
 	wakeAt     time.Time
 	cacheKey   string
 	cachedFrom string
+	cachedRun  string
 
 	// waiting counts the upstream tasks that are not final.
 	waiting int

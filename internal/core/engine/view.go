@@ -98,7 +98,7 @@ func (s *State) view(n *node) run.Task {
 		ID: run.TaskID(s.job.RunID, n.path), RunID: s.job.RunID, Path: n.path, Parent: n.parent.path, Name: n.name,
 		DisplayName: n.task.TaskInfo.Name, Kind: n.kind, State: n.state, Reason: n.reason,
 		Component: n.task.ComponentRef.Name, Attempts: n.attempt,
-		Cached: n.cachedFrom != "", CachedFrom: n.cachedFrom, CacheKey: n.cacheKey,
+		Cached: n.cachedFrom != "", CachedFrom: n.cachedFrom, CachedFromRun: n.cachedRun, CacheKey: n.cacheKey,
 		Inputs: n.inputs, Outputs: n.outputs, Failure: n.failure,
 		CreatedAt: n.createdAt, StartedAt: instant(n.startedAt), FinishedAt: instant(n.finishedAt),
 	}

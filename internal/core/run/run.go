@@ -102,13 +102,14 @@ type Task struct {
 	// Attempts is how often the step was started; 0 for a cached or skipped task.
 	Attempts int `json:"attempts"`
 	// Cached is true when the outputs were taken from an earlier task, named by CachedFrom.
-	Cached     bool     `json:"cached,omitempty"`
-	CachedFrom string   `json:"cached_from,omitempty" doc:"id of the task that first produced these outputs"`
-	CacheKey   string   `json:"cache_key,omitempty"`
-	Iteration  *int     `json:"iteration,omitempty"`
-	Inputs     Values   `json:"inputs"`
-	Outputs    Values   `json:"outputs"`
-	Failure    *Failure `json:"failure,omitempty"`
+	Cached        bool     `json:"cached,omitempty"`
+	CachedFrom    string   `json:"cached_from,omitempty" doc:"id of the task that first produced these outputs"`
+	CachedFromRun string   `json:"cached_from_run,omitempty" doc:"id of that task's run"`
+	CacheKey      string   `json:"cache_key,omitempty"`
+	Iteration     *int     `json:"iteration,omitempty"`
+	Inputs        Values   `json:"inputs"`
+	Outputs       Values   `json:"outputs"`
+	Failure       *Failure `json:"failure,omitempty"`
 
 	CreatedAt  time.Time  `json:"created_at"`
 	StartedAt  *time.Time `json:"started_at,omitempty"`

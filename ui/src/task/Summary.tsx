@@ -10,7 +10,6 @@ import { Notice } from '../parts/Notice'
 import { useNow } from '../parts/now'
 import { Parameters } from '../parts/Parameters'
 import { Cached } from '../parts/State'
-import { cacheOrigin } from './origin'
 import css from './Summary.module.css'
 
 interface Props {
@@ -116,15 +115,14 @@ function Facts({ run, task, tree }: Props) {
   )
 }
 
-/** Where a reused result was first made, as far as it can be told. */
-function Origin({ run, task, tree }: Props) {
-  const origin = cacheOrigin(task, tree)
-  if (!origin) return task.cached_from ? <span>from task {task.cached_from.slice(0, 8)} of an earlier run</span> : null
+/** Where a reused result was first made. */
+function Origin({ run, task }: Props) {
+  if (!task.cached_from || !task.cached_from_run) return null
   return (
     <span>
       from{' '}
-      <Link href={`/runs/${origin.runId}/tasks/${origin.taskId}`}>
-        {origin.runId === run.id ? 'another task of this run' : `run ${origin.runId.slice(0, 8)}`}
+      <Link href={`/runs/${task.cached_from_run}/tasks/${task.cached_from}`}>
+        {task.cached_from_run === run.id ? 'another task of this run' : `run ${task.cached_from_run.slice(0, 8)}`}
       </Link>
     </span>
   )
