@@ -63,10 +63,10 @@ func (p *Provider) UV(context.Context) (string, error) {
 		return path, nil
 	}
 	tool := filepath.Join(p.opt.ToolsDir, "uv", "bin", "uv")
-	if _, err := os.Stat(tool); err != nil {
-		return "", nil
+	if _, err := os.Stat(tool); err == nil {
+		return tool, nil
 	}
-	return tool, nil
+	return "", nil
 }
 
 // bootstrap installs uv once for all environments of the data directory.

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -286,43 +287,63 @@ func TestOnlyTheNewestFailedDirectoriesAreKept(t *testing.T) {
 	}
 }
 
-func TestStepsWaitForRoomInTheirOrderAndCanBeStopped(t *testing.T) {
-	f := newFixture(t, func(o *runner.Options) { o.Cores = 1 })
+func TestStepsWaitForRoomInTheirOrder(t *testing.T) {
+	f := newFixture(t, func(o *runner.Options) { o.Cores = 2 })
+	need := func(cores string) *run.Step {
+		s := f.command("alpine", "true")
+		s.Executor.Container.Resources = &ir.Resources{ResourceCPURequest: cores}
+		return s
+	}
+	reserve := func(ctx context.Context, s *run.Step) <-chan func() {
+		t.Helper()
+		before := f.Stats().Waiting
+		got := make(chan func(), 1)
+		go func() {
+			defer close(got)
+			if release, err := f.Reserve(ctx, s); err == nil {
+				got <- release
+			}
+		}()
+		for f.Stats().Waiting == before {
+			select {
+			case <-t.Context().Done():
+				t.Fatal("nobody waits")
+			case <-time.After(time.Millisecond):
+			}
+		}
+		return got
+	}
+	release, err := f.Reserve(t.Context(), f.command("alpine", "true")) // one core, as nothing is declared
+	if err != nil {
+		t.Fatal(err)
+	}
 	ctx, cancel := context.WithCancel(t.Context())
-	running := f.command("alpine", "sleep", "1000")
-	ended := make(chan error, 1)
-	go func() {
-		_, err := f.Run(ctx, running)
-		ended <- err
-	}()
-	started := func() bool { return f.Stats().Running == 1 }
-	for !started() {
-		if ctx.Err() != nil {
-			t.Fatal(ctx.Err())
-		}
-	}
-	waitCtx, stop := context.WithCancel(t.Context())
-	waiting := f.command("alpine", "true")
-	waited := make(chan error, 1)
-	go func() {
-		_, err := f.Run(waitCtx, waiting)
-		waited <- err
-	}()
-	for f.Stats().Waiting == 0 {
-		if t.Context().Err() != nil {
-			t.Fatal("nobody waits")
-		}
-	}
-	stop()
-	if err := <-waited; err == nil {
-		t.Error("the waiting step ran")
-	}
+	gone := reserve(ctx, need("2"))
+	large := reserve(t.Context(), need("64"))
+	small := reserve(t.Context(), need("500m"))
 	cancel()
-	<-ended
-	big := f.command("alpine", "true")
-	big.Executor.Container.Resources = &ir.Resources{ResourceCPURequest: "64", Accelerator: &ir.Accelerator{ResourceType: "nvidia.com/gpu", ResourceCount: "1"}}
-	f.must(big)
-	contains(t, f.log(big), "more than this machine has", "accelerator(s) nvidia.com/gpu")
+	if _, ok := <-gone; ok {
+		t.Error("a step that was stopped while it waited was admitted")
+	}
+	select {
+	case <-small:
+		t.Error("a small step overtook a large one")
+	default:
+	}
+	release()
+	(<-large)()
+	(<-small)()
+	if st := f.Stats(); st.Running != 0 || st.Waiting != 0 {
+		t.Errorf("%+v", st)
+	}
+}
+
+func TestWhatAStepAsksForInVainIsSaid(t *testing.T) {
+	f := newFixture(t, nil)
+	s := f.command("alpine", "true")
+	s.Executor.Container.Resources = &ir.Resources{ResourceCPURequest: "64", Accelerator: &ir.Accelerator{ResourceType: "nvidia.com/gpu", ResourceCount: "1"}}
+	f.must(s)
+	contains(t, f.log(s), "more than this machine has", "accelerator(s) nvidia.com/gpu")
 }
 
 func TestAStepThatOutlivedItsServerIsEndedByTheNext(t *testing.T) {
@@ -349,4 +370,21 @@ func TestAStepThatOutlivedItsServerIsEndedByTheNext(t *testing.T) {
 	if err != nil || st.Success() {
 		t.Errorf("%v, %v", st, err)
 	}
+}
+
+func TestThePythonOfTheImageIsUsedWhereItIsInstalled(t *testing.T) {
+	modes(t, func(t *testing.T, f *fixture) {
+		for _, minor := range []string{"3.9", "3.10", "3.12", "3.13", "3.14"} {
+			s := f.python("def f() -> str:\n    import sys\n    return '%d.%d' % sys.version_info[:2]")
+			s.Executor.Container.Image = "docker.io/library/python:" + minor + "-slim"
+			parameter(s, "Output", ir.String)
+			got := f.must(s).Parameters["Output"]
+			if got != minor && !strings.Contains(f.log(s), "asks for Python "+minor+", which is not on the search path") {
+				t.Errorf("image with Python %s: the step had %v, and its log does not say why", minor, got)
+			}
+		}
+		if st := f.Stats(); st.Fallbacks != 0 {
+			t.Errorf("%+v", st)
+		}
+	})
 }

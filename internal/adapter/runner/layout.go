@@ -226,7 +226,7 @@ func removeAll(root string) error {
 	if err == nil {
 		return nil
 	}
-	walkErr := filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
+	walkErr := filepath.WalkDir(root, func(path string, d os.DirEntry, _ error) error {
 		if d != nil && d.IsDir() {
 			// The error that counts is that of the second removal.
 			_ = os.Chmod(path, 0o700)

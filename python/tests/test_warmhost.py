@@ -1,0 +1,181 @@
+"""Talks to a warm host as the server does, with a stand-in for kfp so that any interpreter will do."""
+
+import json
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import textwrap
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+HOST = os.path.join(os.path.dirname(HERE), "warmhost.py")
+
+EXECUTOR = """
+import os, random, sys, threading, time, atexit
+what = sys.argv[1]
+print("main", __name__, sys.argv[1:], flush=True)
+if what == "exit":
+    sys.exit(int(sys.argv[2]))
+if what == "words":
+    sys.exit("in words")
+if what == "raise":
+    raise ValueError("bad")
+if what == "kill":
+    os.kill(os.getpid(), 9)
+if what == "end":
+    atexit.register(print, "at exit")
+    threading.Thread(target=lambda: (time.sleep(0.1), print("thread"))).start()
+if what == "import":
+    import a_module
+if what == "env":
+    print(os.environ["X"], os.getcwd(), len(os.environ))
+if what == "random":
+    print(random.random())
+"""
+
+
+class Server:
+    """The server's side of a host."""
+
+    def __init__(self, directory: str, modules: list) -> None:
+        for name in ("kfp", "kfp/dsl", "kfp/dsl/types"):
+            os.makedirs(os.path.join(directory, name), exist_ok=True)
+            self.write(directory, name + "/__init__.py", "")
+        for name in ("executor", "kfp_config", "utils"):
+            self.write(directory, f"kfp/dsl/{name}.py", "")
+        self.write(directory, "kfp/dsl/types/artifact_types.py", ARTIFACT)
+        self.write(directory, "kfp/dsl/executor_main.py", EXECUTOR)
+        self.write(directory, "a_module.py", "import threading\n")
+        self.write(
+            directory,
+            "threads.py",
+            "import threading, time\nthreading.Thread(target=time.sleep, args=(9,), daemon=True).start()\n",
+        )
+        self.directory = directory
+        self.sock, theirs = socket.socketpair()
+        self.process = subprocess.Popen(
+            [sys.executable, HOST, str(theirs.fileno()), json.dumps(modules)],
+            pass_fds=[theirs.fileno()],
+            env={"PYTHONPATH": directory, "PATH": os.environ["PATH"]},
+        )
+        theirs.close()
+
+    @staticmethod
+    def write(directory: str, name: str, text: str) -> None:
+        with open(os.path.join(directory, name), "w") as f:
+            f.write(text)
+
+    def close(self) -> None:
+        self.sock.close()
+        self.process.wait(10)
+
+    def receive(self) -> dict:
+        size = self.sock.recv(4, socket.MSG_WAITALL)
+        if len(size) < 4:
+            return {"op": "end"}
+        return json.loads(self.sock.recv(struct.unpack(">I", size)[0], socket.MSG_WAITALL))
+
+    def run(self, *args: str, env: dict) -> tuple:
+        """Run a step; returns its exit message, its output and what the host sent meanwhile."""
+        out_r, out_w = os.pipe()
+        null = os.open(os.devnull, os.O_RDONLY)
+        message = {"op": "run", "id": 7, "args": args, "env": env, "cwd": self.directory}
+        body = json.dumps(message).encode()
+        socket.send_fds(self.sock, [struct.pack(">I", len(body)) + body], [null, out_w, out_w])
+        os.close(out_w)
+        os.close(null)
+        with open(out_r) as out:
+            text = out.read()
+        seen = []
+        while True:
+            m = self.receive()
+            seen.append(m)
+            if m["op"] in ("exit", "failed", "end"):
+                return m, text, seen
+
+
+ARTIFACT = textwrap.dedent("""
+    class Artifact:
+        def __init__(self, uri):
+            self.uri = uri
+
+        def _get_path(self):
+            return None
+    """)
+
+
+class WarmHostTest(unittest.TestCase):
+    def setUp(self) -> None:
+        self.directory = tempfile.TemporaryDirectory()
+        self.addCleanup(self.directory.cleanup)
+        self.server = Server(os.path.realpath(self.directory.name), ["a_module", "no_such_module"])
+        self.addCleanup(self.server.close)
+        self.assertEqual(self.server.receive()["op"], "ready")
+
+    def run_step(self, *args: str, env: "dict | None" = None) -> tuple:
+        return self.server.run(*args, env=env or {"PATH": os.environ["PATH"]})
+
+    def test_a_step_is_main_and_gets_its_arguments(self) -> None:
+        end, text, _ = self.run_step("none", "ü")
+        self.assertEqual((end["code"], end["signal"]), (0, 0), text)
+        self.assertIn("main __main__ ['none', 'ü']", text)
+
+    def test_exit_statuses_are_those_of_an_interpreter(self) -> None:
+        self.assertEqual(self.run_step("exit", "7")[0]["code"], 7)
+        self.assertEqual(self.run_step("exit", "0")[0]["code"], 0)
+        end, text, _ = self.run_step("words")
+        self.assertEqual(end["code"], 1)
+        self.assertIn("in words", text)
+        end, text, _ = self.run_step("raise")
+        self.assertEqual(end["code"], 1)
+        self.assertIn("ValueError: bad", text)
+        self.assertNotIn("warmhost.py", text)
+        self.assertEqual(self.run_step("kill")[0]["signal"], signal.SIGKILL)
+
+    def test_threads_and_exit_functions_end_before_the_step(self) -> None:
+        end, text, _ = self.run_step("end")
+        self.assertEqual(end["code"], 0)
+        self.assertTrue(text.endswith("thread\nat exit\n"), text)
+
+    def test_the_environment_is_replaced(self) -> None:
+        _, text, _ = self.run_step("env", env={"X": "1"})
+        self.assertIn(f"1 {os.path.realpath(self.directory.name)} 1", text)
+
+    def test_steps_draw_different_random_numbers(self) -> None:
+        self.assertNotEqual(self.run_step("random")[1], self.run_step("random")[1])
+
+    def test_a_large_message_arrives_whole(self) -> None:
+        end, text, _ = self.run_step("none", "x" * (3 << 20))
+        self.assertEqual(end["code"], 0)
+        self.assertGreater(len(text), 3 << 20)
+
+
+class UnsafeModuleTest(unittest.TestCase):
+    def test_a_module_that_starts_threads_is_refused(self) -> None:
+        with tempfile.TemporaryDirectory() as directory:
+            server = Server(directory, ["threads"])
+            self.addCleanup(server.close)
+            self.assertEqual(server.receive(), {"op": "unsafe", "module": "threads"})
+            self.assertEqual(server.receive(), {"op": "end"})
+
+
+class OldPathsTest(unittest.TestCase):
+    def test_artifacts_of_old_sdks_get_their_local_path(self) -> None:
+        with tempfile.TemporaryDirectory() as directory:
+            server = Server(directory, [])
+            self.addCleanup(server.close)
+            server.write(
+                directory,
+                "kfp/dsl/executor_main.py",
+                "from kfp.dsl.types import artifact_types as a\nprint(a.Artifact('/x')._get_path())\n",
+            )
+            self.assertEqual(server.receive()["op"], "ready")
+            self.assertEqual(server.run(env={})[1], "/x\n")
+
+
+if __name__ == "__main__":
+    unittest.main()
