@@ -63,11 +63,12 @@ func TestTheBinaryStaysSmall(t *testing.T) {
 		t.Fatal(err)
 	}
 	var tail []string
-	reflecting := 0
+	seen, reflecting := 0, 0
 	lines := bufio.NewScanner(dump)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
 		line := lines.Text()
+		seen++
 		if strings.Contains(line, "<ReflectMethod>") {
 			reflecting++
 			t.Errorf("the linker cannot prune methods because of %s", line)
@@ -81,6 +82,9 @@ func TestTheBinaryStaysSmall(t *testing.T) {
 	}
 	if err := cmd.Wait(); err != nil {
 		t.Fatalf("build the product: %v\n%s", err, strings.Join(tail, "\n"))
+	}
+	if seen < 1000 {
+		t.Fatalf("the linker named %d dependencies, want thousands: has the form of its dump changed?", seen)
 	}
 	info, err := os.Stat(binary)
 	if err != nil {

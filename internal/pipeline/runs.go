@@ -3,6 +3,8 @@ package pipeline
 import (
 	"context"
 	"io"
+	"maps"
+	"slices"
 	"time"
 
 	"levada/internal/core/engine"
@@ -199,6 +201,25 @@ func (s *Service) Spec(ctx context.Context, digest string) (*ir.Pipeline, error)
 // ListArtifacts lists artifacts; keys: run_id, task_id, name, schema_title, digest, created_at.
 func (s *Service) ListArtifacts(ctx context.Context, q listing.Query) (listing.Page[run.Artifact], error) {
 	return s.deps.Store.Artifacts(ctx, q)
+}
+
+// RunArtifacts lists what the tasks of a run gave, in the order of the tasks: what they made, and what they reused of earlier
+// runs.
+func (s *Service) RunArtifacts(ctx context.Context, runID string) ([]run.Artifact, error) {
+	tasks, err := s.Tasks(ctx, runID)
+	if err != nil {
+		return nil, err
+	}
+	var out []run.Artifact
+	for _, t := range tasks {
+		if !t.Kind.Leaf() {
+			continue
+		}
+		for _, output := range slices.Sorted(maps.Keys(t.Outputs.Artifacts)) {
+			out = append(out, t.Outputs.Artifacts[output]...)
+		}
+	}
+	return out, nil
 }
 
 // GetArtifact returns an artifact.

@@ -294,3 +294,26 @@ func TestManyRunsAtOnceAllEnd(t *testing.T) {
 		}
 	}
 }
+
+func TestARunListsTheArtifactsItReused(t *testing.T) {
+	r := &runner{do: func(_ context.Context, s *run.Step) (run.Values, error) {
+		return run.Values{
+			Parameters: map[string]any{"out": "same"},
+			Artifacts:  map[string][]run.Artifact{"file": {{ID: run.ArtifactID(s.TaskID, "file", 0), Name: "file", RunID: s.Job.RunID, TaskID: s.TaskID}}},
+		}, nil
+	}}
+	svc, _ := open(t, t.TempDir(), r)
+	first := wait(t, svc, submit(t, svc, "hello").ID)
+	second := wait(t, svc, submit(t, svc, "hello").ID)
+	want, err := svc.RunArtifacts(context.Background(), first.ID)
+	if err != nil || len(want) != 2 {
+		t.Fatalf("artifacts of the first run: %v, %v; want 2", want, err)
+	}
+	got, err := svc.RunArtifacts(context.Background(), second.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("artifacts of the cached run (-first +second):\n%s", diff)
+	}
+}

@@ -111,6 +111,9 @@ func (f *fake) Logs(ctx context.Context, _, task string, _ int, _ bool, line fun
 func (f *fake) RunSpec(context.Context, string) (*ir.Pipeline, error) {
 	return &ir.Pipeline{Canonical: []byte(`{"pipeline_spec":{"a":1}}`)}, f.called("spec")
 }
+func (f *fake) RunArtifacts(_ context.Context, runID string) ([]run.Artifact, error) {
+	return []run.Artifact{f.artifact}, f.called("run artifacts " + runID)
+}
 func (f *fake) ListArtifacts(_ context.Context, q listing.Query) (listing.Page[run.Artifact], error) {
 	f.query = q
 	return listing.Page[run.Artifact]{}, f.called("list artifacts")

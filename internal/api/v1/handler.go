@@ -50,6 +50,7 @@ type Runs interface {
 
 // Artifacts gives what tasks made.
 type Artifacts interface {
+	RunArtifacts(ctx context.Context, runID string) ([]run.Artifact, error)
 	ListArtifacts(ctx context.Context, q listing.Query) (listing.Page[run.Artifact], error)
 	GetArtifact(ctx context.Context, id string) (run.Artifact, error)
 	ArtifactFiles(ctx context.Context, id string) ([]run.BlobFile, error)

@@ -151,7 +151,7 @@ func TestEachPathReachesItsCall(t *testing.T) {
 		{"GET", "/runs/r1/tasks", 200, []string{"tasks"}},
 		{"GET", "/runs/r1/tasks/loop%2F0%2Ftrain", 200, []string{"get task loop/0/train"}},
 		{"GET", "/runs/r1/spec", 200, []string{"spec"}},
-		{"GET", "/runs/r1/artifacts", 200, []string{"get run r1", "list artifacts"}},
+		{"GET", "/runs/r1/artifacts", 200, []string{"run artifacts r1"}},
 		{"GET", "/artifacts/a1", 200, []string{"get artifact"}},
 		{"GET", "/artifacts/a1/files", 200, []string{"files"}},
 		{"GET", "/experiments", 200, []string{"list experiments"}},

@@ -124,7 +124,7 @@ func (c *Client) Task(ctx context.Context, runID, task string) (run.Task, error)
 	return out, c.call(ctx, http.MethodGet, "/runs/"+url.PathEscape(runID)+"/tasks/"+url.PathEscape(task), nil, nil, &out)
 }
 
-// Artifacts lists artifacts, newest first: those of a run, or the newest limit of all. A limit of 0 means all.
+// Artifacts lists what the tasks of a run gave, or the newest artifacts of all runs. A limit of 0 means all.
 func (c *Client) Artifacts(ctx context.Context, runID string, limit int) ([]run.Artifact, error) {
 	path := "/artifacts"
 	if runID != "" {
