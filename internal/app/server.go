@@ -82,7 +82,7 @@ func (b builder) open(ctx context.Context, cfg config.Config, paused bool) (_ *s
 	}
 	s.runner = runner.New(runner.Options{
 		DataDir: cfg.DataDir, Envs: s.envs, Blobs: s.blobs, Logs: logs, Logger: s.log, Mode: mode,
-		Cores: float64(cfg.MaxParallel), Environ: b.environ,
+		MaxParallel: cfg.MaxParallel, Environ: b.environ,
 	})
 	s.service, err = pipeline.Open(ctx, pipeline.Options{
 		Store: s.store, Runner: s.runner, Blobs: s.blobs, Logs: logs, Logger: s.log,

@@ -30,7 +30,7 @@ type Config struct {
 	LogLevel string `json:"log_level"`
 	// LogFormat is text (default) or json.
 	LogFormat string `json:"log_format"`
-	// MaxParallel is the most steps that run at once. The default, 0, means one per CPU core.
+	// MaxParallel is the most steps that run at once. The default, 0, means two per CPU core, and at least 8.
 	MaxParallel int `json:"max_parallel"`
 	// WarmPython serves lightweight Python components from processes that have their imports done. Default: true.
 	WarmPython bool `json:"warm_python"`

@@ -41,7 +41,7 @@ func Settings() []Setting {
 		{Key: "log_format", Env: "LEVADA_LOG_FORMAT", Doc: "text or json",
 			field: func(c *Config) any { return &c.LogFormat },
 			check: func(c Config) error { return oneOf(c.LogFormat, "text", "json") }},
-		{Key: "max_parallel", Env: "LEVADA_MAX_PARALLEL", Doc: "most steps at once; 0 means one per CPU core",
+		{Key: "max_parallel", Env: "LEVADA_MAX_PARALLEL", Doc: "most steps at once; 0 means two per CPU core, and at least 8",
 			field: func(c *Config) any { return &c.MaxParallel }, check: checkParallel},
 		{Key: "warm_python", Env: "LEVADA_WARM_PYTHON", Doc: "keep Python processes with their imports done",
 			field: func(c *Config) any { return &c.WarmPython }},

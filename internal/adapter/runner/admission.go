@@ -34,14 +34,14 @@ func (r *Runner) Reserve(ctx context.Context, s *run.Step) (release func(), err 
 	return func() { r.gate.leave(need) }, nil
 }
 
-// gate admits steps while the machine has room for what they declare, first come, first served: a large step is not
-// overtaken for ever by small ones.
+// gate admits steps while the machine has room, first come, first served: a large step is not overtaken for ever by small
+// ones. Room is a number of steps, and the cores and memory that steps declare. A step that declares nothing takes a place
+// only: many steps wait for something most of the time, and two of them must not stop a machine of two cores.
 type gate struct {
-	mu                  sync.Mutex
-	cores, memory       float64
-	freeCores, freeRoom float64
-	queue               list.List
-	running             int
+	mu          sync.Mutex
+	total, free share
+	queue       list.List
+	running     int
 }
 
 type waiter struct {
@@ -49,16 +49,14 @@ type waiter struct {
 	ready chan struct{}
 }
 
-// share is a part of the machine: cores and bytes.
-type share struct{ cores, memory float64 }
+// share is a part of the machine: places for steps, cores and bytes.
+type share struct{ places, cores, memory float64 }
 
-func newGate(cores, memory float64) *gate {
-	return &gate{cores: cores, memory: memory, freeCores: cores, freeRoom: memory}
-}
+func newGate(total share) *gate { return &gate{total: total, free: total} }
 
 // clamp reduces a need to what the machine has and reports whether it had to.
 func (g *gate) clamp(need share) (share, bool) {
-	out := share{min(need.cores, g.cores), min(need.memory, g.memory)}
+	out := share{need.places, min(need.cores, g.total.cores), min(need.memory, g.total.memory)}
 	return out, out != need
 }
 
@@ -99,18 +97,20 @@ func (g *gate) leave(need share) {
 
 func (g *gate) fits(n share) bool {
 	const slack = 1e-9 // sums of fractions of a core
-	return n.cores <= g.freeCores+slack && n.memory <= g.freeRoom+slack
+	return n.places <= g.free.places && n.cores <= g.free.cores+slack && n.memory <= g.free.memory+slack
 }
 
 func (g *gate) take(n share) {
-	g.freeCores -= n.cores
-	g.freeRoom -= n.memory
+	g.free.places -= n.places
+	g.free.cores -= n.cores
+	g.free.memory -= n.memory
 	g.running++
 }
 
 func (g *gate) give(n share) {
-	g.freeCores += n.cores
-	g.freeRoom += n.memory
+	g.free.places += n.places
+	g.free.cores += n.cores
+	g.free.memory += n.memory
 	g.running--
 }
 

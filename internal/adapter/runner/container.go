@@ -34,7 +34,7 @@ func (r *Runner) container(ctx context.Context, s *run.Step, l layout, log *step
 		return run.Values{}, err
 	}
 	if _, clamped := r.gate.clamp(needs(a.limits)); clamped {
-		log.System("the step asks for more than this machine has (%g cores, %.0f MiB): it runs alone instead", r.opt.Cores, r.opt.Memory/(1<<20))
+		log.System("the step asks for more than this machine has (%g cores, %.0f MiB): it is given all of it", r.opt.Cores, r.opt.Memory/(1<<20))
 	}
 	if err := l.create(); err != nil {
 		return run.Values{}, fmt.Errorf("make the step's directories: %w", err)
@@ -82,14 +82,11 @@ func (a *attempt) resolve(ctx context.Context) error {
 	return err
 }
 
-// needs is the share of the machine that a step declares; without a declaration it is one core.
+// needs is the share of the machine that a step takes: one place, and what it declares.
 func needs(l ir.Limits) share {
-	n := share{cores: l.CPURequest, memory: l.MemoryRequest}
+	n := share{places: 1, cores: l.CPURequest, memory: l.MemoryRequest}
 	if n.cores <= 0 {
 		n.cores = l.CPULimit
-	}
-	if n.cores <= 0 {
-		n.cores = 1
 	}
 	if n.memory <= 0 {
 		n.memory = l.MemoryLimit

@@ -313,7 +313,7 @@ func TestStepsWaitForRoomInTheirOrder(t *testing.T) {
 		}
 		return got
 	}
-	release, err := f.Reserve(t.Context(), f.command("alpine", "true")) // one core, as nothing is declared
+	release, err := f.Reserve(t.Context(), need("1"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -335,6 +335,26 @@ func TestStepsWaitForRoomInTheirOrder(t *testing.T) {
 	(<-small)()
 	if st := f.Stats(); st.Running != 0 || st.Waiting != 0 {
 		t.Errorf("%+v", st)
+	}
+}
+
+func TestStepsThatDeclareNothingShareThePlaces(t *testing.T) {
+	f := newFixture(t, func(o *runner.Options) { o.Cores, o.MaxParallel = 1, 3 })
+	var releases []func()
+	for range 3 {
+		release, err := f.Reserve(t.Context(), f.command("alpine", "true"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		releases = append(releases, release)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := f.Reserve(ctx, f.command("alpine", "true")); err == nil {
+		t.Error("a fourth step was admitted to three places")
+	}
+	for _, release := range releases {
+		release()
 	}
 }
 

@@ -64,7 +64,9 @@ type Options struct {
 	Grace time.Duration
 	// KeepFailed is how many working directories of failed steps are kept. Default 20; negative keeps none.
 	KeepFailed int
-	// Cores and Memory (bytes) are what the steps may use together. Default: the machine's.
+	// MaxParallel is the most steps that run at once. Default: two per core, and at least 8.
+	MaxParallel int
+	// Cores and Memory (bytes) are what the steps that declare a need may use together. Default: the machine's.
 	Cores  float64
 	Memory float64
 	// MaxHosts is how many warm hosts are kept at once. Default 8.
@@ -104,7 +106,7 @@ func New(opt Options) *Runner {
 	if abs, err := filepath.Abs(opt.DataDir); err == nil {
 		opt.DataDir = abs // steps get these paths and have another working directory
 	}
-	r := &Runner{opt: opt, gate: newGate(opt.Cores, opt.Memory)}
+	r := &Runner{opt: opt, gate: newGate(share{float64(opt.MaxParallel), opt.Cores, opt.Memory})}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	r.hosts = newHostPool(opt)
 	r.failed = keptDirs{root: r.workDir(), limit: opt.KeepFailed}
@@ -131,6 +133,9 @@ func (opt *Options) setDefaults() {
 	}
 	if opt.Cores <= 0 {
 		opt.Cores = float64(runtime.NumCPU())
+	}
+	if opt.MaxParallel <= 0 {
+		opt.MaxParallel = max(8, 2*runtime.NumCPU())
 	}
 	if opt.Memory <= 0 {
 		opt.Memory = machineMemory()
