@@ -5,7 +5,6 @@ package cli_test
 import (
 	"bufio"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -17,38 +16,30 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"levada/test/levadatest"
 )
 
-var kfpPython = flag.String("kfp-python", os.Getenv("LEVADA_TEST_KFP_PYTHON"), "interpreter with kfp, for the scripts that compile")
+// kfpPython is an interpreter with kfp, for the scripts that compile.
+var kfpPython string
 
-func TestMain(m *testing.M) {
-	flag.Parse()
-	os.Exit(buildAndRun(m))
-}
+func TestMain(m *testing.M) { os.Exit(buildAndRun(m)) }
 
-// buildAndRun puts the program, built as it is shipped, first on the PATH.
+// buildAndRun puts the program first on the PATH, and uv behind it: each script has a data directory of its own, and each of
+// those would fetch uv for itself.
 func buildAndRun(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "levada-cli-test-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(dir)
-	build := exec.Command("go", "build", "-tags", "grpcnotrace", "-o", filepath.Join(dir, "levada"), "levada/cmd/levada")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOTOOLCHAIN=local")
-	if out, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "build levada: %v\n%s", err, out)
-		return 1
-	}
-	// Each script has a data directory of its own, and each of those would fetch uv for itself.
-	path := []string{dir, os.Getenv("PATH")}
-	if _, err := exec.LookPath("uv"); err != nil {
-		target := filepath.Join(dir, "uv")
-		if exec.Command("python3", "-m", "pip", "install", "--quiet", "--target", target, "uv").Run() == nil {
-			path = append(path, filepath.Join(target, "bin"))
+	bin, err := levadatest.Build()
+	if err == nil {
+		var uv string
+		if uv, err = levadatest.UV(); err == nil {
+			path := []string{filepath.Dir(bin), os.Getenv("PATH"), filepath.Dir(uv)}
+			err = os.Setenv("PATH", strings.Join(path, string(os.PathListSeparator)))
 		}
 	}
-	if err := os.Setenv("PATH", strings.Join(path, string(os.PathListSeparator))); err != nil {
+	if err == nil {
+		kfpPython, err = levadatest.KFPPython("2.17.0")
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
@@ -61,15 +52,9 @@ func TestScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("LEVADA_DATA", filepath.Join(e.WorkDir, "data"))
 			e.Setenv("HOME", e.WorkDir)
-			e.Setenv("KFP_PYTHON", *kfpPython)
+			e.Setenv("KFP_PYTHON", kfpPython)
 			e.Values[serverKey{}] = &server{}
 			return nil
-		},
-		Condition: func(c string) (bool, error) {
-			if c == "kfp" {
-				return *kfpPython != "", nil
-			}
-			return false, fmt.Errorf("unknown condition %q", c)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "up": up, "down": down, "keep": keep, "interrupted": interrupted},

@@ -7,6 +7,8 @@ package levadatest
 import (
 	"bufio"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"net/http"
 	"os"
@@ -28,15 +30,18 @@ func Root() string {
 	return filepath.Dir(filepath.Dir(filepath.Dir(file)))
 }
 
-var build = sync.OnceValues(func() (string, error) {
+// Build returns the path of a levada binary built from this checkout once per test process, or of the one that LEVADA_BIN names.
+var Build = sync.OnceValues(func() (string, error) {
 	if bin := os.Getenv("LEVADA_BIN"); bin != "" {
 		return bin, nil
 	}
-	dir, err := os.MkdirTemp("", "levada-bin-")
+	cache, err := CacheDir()
 	if err != nil {
 		return "", err
 	}
-	bin := filepath.Join(dir, "levada")
+	// One name per checkout: the next build writes over it, and nothing piles up.
+	sum := sha256.Sum256([]byte(Root()))
+	bin := filepath.Join(cache, "bin-"+hex.EncodeToString(sum[:6]), "levada")
 	cmd := exec.Command("go", "build", "-tags", "grpcnotrace", "-o", bin, "./cmd/levada")
 	cmd.Dir = Root()
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
@@ -46,10 +51,10 @@ var build = sync.OnceValues(func() (string, error) {
 	return bin, nil
 })
 
-// Binary returns the path of a levada binary built from this checkout, or of the one that LEVADA_BIN names.
+// Binary is Build for a test.
 func Binary(t testing.TB) string {
 	t.Helper()
-	bin, err := build()
+	bin, err := Build()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,24 +71,6 @@ type Server struct {
 	done chan struct{}
 }
 
-// Cache returns a directory that outlives test runs, for what is slow to install: LEVADA_TEST_CACHE, or one in the user's
-// cache directory.
-func Cache(t testing.TB) string {
-	t.Helper()
-	dir := os.Getenv("LEVADA_TEST_CACHE")
-	if dir == "" {
-		user, err := os.UserCacheDir()
-		if err != nil {
-			t.Fatal(err)
-		}
-		dir = filepath.Join(user, "levada-test")
-	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	return dir
-}
-
 // Start runs a server on a data directory of its own until the test ends. The Python environments that its steps need are kept
 // in the cache between test runs. env are additional environment variables, "KEY=value" each.
 func Start(t testing.TB, env ...string) *Server {
@@ -96,7 +83,11 @@ func Start(t testing.TB, env ...string) *Server {
 // ShareEnvironments makes a data directory use the Python environments in the cache.
 func ShareEnvironments(t testing.TB, data string) {
 	t.Helper()
-	envs := filepath.Join(Cache(t), "envs")
+	cache, err := CacheDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	envs := filepath.Join(cache, "envs")
 	if err := os.MkdirAll(envs, 0o755); err != nil {
 		t.Fatal(err)
 	}

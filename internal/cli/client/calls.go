@@ -126,12 +126,11 @@ func (c *Client) Task(ctx context.Context, runID, task string) (run.Task, error)
 
 // Artifacts lists what the tasks of a run gave, or the newest artifacts of all runs. A limit of 0 means all.
 func (c *Client) Artifacts(ctx context.Context, runID string, limit int) ([]run.Artifact, error) {
-	path := "/artifacts"
+	path, v := "/artifacts", url.Values{"page_size": {"200"}}
 	if runID != "" {
-		path = "/runs/" + url.PathEscape(runID) + "/artifacts"
+		path, v = "/runs/"+url.PathEscape(runID)+"/artifacts", url.Values{} // they come on one page
 	}
 	var all []run.Artifact
-	v := url.Values{"page_size": {"200"}}
 	for {
 		var page struct {
 			Artifacts     []run.Artifact `json:"artifacts"`
