@@ -95,7 +95,7 @@ check: $(TOOLS)/staticcheck ## Check the form of the Go code: gofmt, go vet, sta
 
 .PHONY: test-go
 test-go: $(TOOLS)/gotestsum uv ## Run the Go tests with the race detector
-	CGO_ENABLED=1 $(TOOLS)/gotestsum --format pkgname --hide-summary=skipped -- \
+	CGO_ENABLED=1 $(TOOLS)/gotestsum --format pkgname -- \
 		-race -tags $(GO_TAGS) -timeout 10m $(GO_DIRS)
 
 .PHONY: test-ui
@@ -110,12 +110,12 @@ test-flights: ## Run the steps of the flights example on its real data
 	$(LEVADA_TEST_CACHE)/flights/bin/python -m pytest -q -p no:cacheprovider examples/flights
 
 .PHONY: test-kfp
-test-kfp: build uv ## Drive the server with an unmodified kfp.Client
-	LEVADA_BIN=$(CURDIR)/$(BIN) go test -tags $(GO_TAGS) -timeout 15m -count 1 ./test/kfpclient/...
+test-kfp: $(TOOLS)/gotestsum build uv ## Drive the server with an unmodified kfp.Client
+	LEVADA_BIN=$(CURDIR)/$(BIN) $(TOOLS)/gotestsum --format testname -- -tags $(GO_TAGS) -timeout 15m -count 1 ./test/kfpclient/...
 
 .PHONY: conformance
-conformance: build uv ## Run the published KFP pipelines and compare how they end
-	LEVADA_BIN=$(CURDIR)/$(BIN) go test -tags $(GO_TAGS) -timeout 20m -count 1 ./test/conformance/...
+conformance: $(TOOLS)/gotestsum build uv ## Run the published KFP pipelines and compare how they end
+	LEVADA_BIN=$(CURDIR)/$(BIN) $(TOOLS)/gotestsum --format testname -- -tags $(GO_TAGS) -timeout 20m -count 1 ./test/conformance/...
 
 .PHONY: test-browser
 test-browser: build $(UI_STAMP) ## Use the user interface in a real browser

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -18,7 +19,9 @@ type machine struct {
 	Memory string `json:"memory,omitempty"`
 	System string `json:"system"`
 	Python string `json:"python"`
-	Levada string `json:"levada"`
+	// Interpreter is the program itself; the python3 of the PATH may be a script that looks for it.
+	Interpreter string `json:"interpreter"`
+	Levada      string `json:"levada"`
 }
 
 // limits are what no platform on this machine can go below.
@@ -32,7 +35,7 @@ type limits struct {
 const takes = 5
 
 // take measures each limit a few times; folder is on the file system of the server's data.
-func (l *limits) take(ctx context.Context, folder string) error {
+func (l *limits) take(ctx context.Context, interpreter, folder string) error {
 	file, err := os.Create(filepath.Join(folder, "fsync"))
 	if err != nil {
 		return err
@@ -49,7 +52,7 @@ func (l *limits) take(ctx context.Context, folder string) error {
 		into *sample
 		do   func() error
 	}{
-		{&l.Python, command(ctx, "python3", "-c", "pass")},
+		{&l.Python, command(ctx, interpreter, "-c", "pass")},
 		{&l.Exec, command(ctx, "true")},
 		{&l.Fsync, write},
 	} {
@@ -80,15 +83,18 @@ func describeMachine(ctx context.Context, binary string) (machine, error) {
 	if m.CPU == "" {
 		m.CPU = "unknown processor"
 	}
-	m.Memory = field("/proc/meminfo", "MemTotal")
+	if kib, err := strconv.Atoi(strings.TrimSuffix(field("/proc/meminfo", "MemTotal"), " kB")); err == nil {
+		m.Memory = fmt.Sprintf("%d GiB", (kib+1<<19)>>20)
+	}
 	if release, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
 		m.System += ", kernel " + strings.TrimSpace(string(release))
 	}
-	python, err := exec.CommandContext(ctx, "python3", "--version").Output()
+	const ask = "import platform, sys; print(platform.python_version(), sys.executable)"
+	python, err := exec.CommandContext(ctx, "python3", "-c", ask).Output()
 	if err != nil {
 		return m, fmt.Errorf("ask python3 for its version: %w", err)
 	}
-	m.Python = strings.TrimPrefix(strings.TrimSpace(string(python)), "Python ")
+	m.Python, m.Interpreter, _ = strings.Cut(strings.TrimSpace(string(python)), " ")
 	version, err := exec.CommandContext(ctx, binary, "version").Output()
 	if err != nil {
 		return m, fmt.Errorf("ask %s for its version (make build builds it): %w", binary, err)

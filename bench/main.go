@@ -81,7 +81,7 @@ func measure(ctx context.Context, o options, spec []byte) (*result, error) {
 	}
 	r := &result{At: time.Now().UTC().Truncate(time.Second), Machine: machine, Steps: o.steps}
 	for mode := range strings.SplitSeq(o.modes, ",") {
-		m, err := measureMode(ctx, o, mode, spec, &r.Limits)
+		m, err := measureMode(ctx, o, mode, spec, r)
 		if err != nil {
 			return nil, fmt.Errorf("measure %s steps: %w", mode, err)
 		}
@@ -95,7 +95,7 @@ func measure(ctx context.Context, o options, spec []byte) (*result, error) {
 
 // measureMode runs the chain on a fresh server. Every run starts the chain with another number, so that none of its
 // steps finds its result in the cache; then the last run is made again, and all of them do.
-func measureMode(ctx context.Context, o options, mode string, spec []byte, l *limits) (modeResult, error) {
+func measureMode(ctx context.Context, o options, mode string, spec []byte, r *result) (modeResult, error) {
 	m := modeResult{Mode: mode}
 	s, err := startServer(ctx, o.binary, mode)
 	if err != nil {
@@ -118,7 +118,7 @@ func measureMode(ctx context.Context, o options, mode string, spec []byte, l *li
 			return m, err
 		}
 		m.Runs = append(m.Runs, seconds(took))
-		if err := l.take(ctx, s.folder); err != nil {
+		if err := r.Limits.take(ctx, r.Machine.Interpreter, s.folder); err != nil {
 			return m, fmt.Errorf("measure the limits of the machine: %w", err)
 		}
 	}

@@ -82,7 +82,7 @@ func (r *result) markdown() string {
 		name string
 		s    sample
 	}{
-		{"start `python3 -c pass`", r.Limits.Python},
+		{"start Python (`-c pass`)", r.Limits.Python},
 		{"start `true`", r.Limits.Exec},
 		{"write 4 KiB and fsync", r.Limits.Fsync},
 		{"`levada up` on an empty folder, to its first /healthz", r.Start},

@@ -173,30 +173,24 @@ def submit(url: str, python: str) -> dict[str, Any]:
     """Submits the pipeline with an unmodified kfp.Client and waits for the end of the run."""
     SUMMARY.unlink(missing_ok=True)
     command = [python, "examples/flights/submit.py", "--host", url, "--summary-json", str(SUMMARY)]
-    with subprocess.Popen(command, cwd=ROOT) as client:
-        try:
-            status = client.wait()
-        except BaseException:
-            client.terminate()
-            raise
+    client: subprocess.Popen[bytes] | None = None
+    try:
+        with uninterrupted():
+            client = subprocess.Popen(command, cwd=ROOT, start_new_session=True)
+        status = client.wait()
+    finally:
+        if client:
+            client.kill()  # nothing happens when it has ended
+            client.wait()
     if status != 0:
         raise DemoError(f"submit.py ended with status {status}; the server said:\n{log_tail(15)}")
     return json.loads(SUMMARY.read_text())
 
 
-def artifacts(url: str, run_id: str) -> list[dict[str, Any]]:
-    """Lists what the steps of a run gave, whether they made it or reused what an earlier run made."""
-    steps = [
-        t for t in get(f"{url}/api/v1/runs/{run_id}/tasks")["tasks"] if t["kind"] == "container"
-    ]
-    lists = [outputs for t in steps for outputs in t["outputs"].get("artifacts", {}).values()]
-    return [artifact for outputs in lists for artifact in outputs]
-
-
 def report(url: str, summary: dict[str, Any]) -> None:
     """Prints what the run gave and where to look at it."""
     run_id = summary["run_id"]
-    given = artifacts(url, run_id)
+    given = get(f"{url}/api/v1/runs/{run_id}/artifacts")["artifacts"]
     print(f"\nrun {run_id} {summary['state']} in {summary['seconds']:.1f} s")
     for artifact in given:
         metadata = artifact.get("metadata") or {}

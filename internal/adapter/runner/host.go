@@ -263,7 +263,7 @@ func (h *host) run(ctx context.Context, j job, files stdio) (process, error) {
 	}
 	// The answer comes in any case; the step must not be left behind.
 	if s := <-hj.started; s.err == nil {
-		kill(s.pid, syscall.SIGKILL)
+		signalStep(s.pid, syscall.SIGKILL)
 		<-hj.done
 	}
 	return process{}, ctx.Err()

@@ -88,27 +88,35 @@ func (a *attempt) await(ctx context.Context, p process) (end ending, why *run.Fa
 	case used := <-tooMuch:
 		why = &run.Failure{Reason: run.ReasonMemory, Message: fmt.Sprintf("the step used %s of memory and its limit is %s: raise the limit "+
 			"(set_memory_limit) or let it hold less at once", mebibytes(used), mebibytes(int64(a.limits.MemoryLimit)))}
-		kill(p.pid, syscall.SIGKILL)
+		signalStep(p.pid, syscall.SIGKILL)
 		return <-p.done, why
 	case <-timeout:
 		why = &run.Failure{Reason: run.ReasonTimeout, Message: fmt.Sprintf("the step ran longer than its time limit of %s", a.deadline())}
 	case <-ctx.Done():
 		why = &run.Failure{Reason: run.ReasonCanceled, Message: "the step was stopped before it ended"}
 	}
-	kill(p.pid, syscall.SIGTERM)
+	signalStep(p.pid, syscall.SIGTERM)
 	t := time.NewTimer(a.opt.Grace)
 	defer t.Stop()
 	select {
 	case end = <-p.done:
 	case <-t.C:
 		a.log.System("the step did not end within %s of being asked to: it is killed", a.opt.Grace)
-		kill(p.pid, syscall.SIGKILL)
+		signalStep(p.pid, syscall.SIGKILL)
 		end = <-p.done
 	}
 	return end, why
 }
 
 func mebibytes(n int64) string { return fmt.Sprintf("%.0f MiB", float64(n)/(1<<20)) }
+
+// signalStep signals a step that has not ended. A step that was forked a moment ago may not lead its group yet: then the process
+// itself is meant.
+func signalStep(pid int, sig syscall.Signal) {
+	if errors.Is(syscall.Kill(-pid, sig), syscall.ESRCH) {
+		_ = syscall.Kill(pid, sig)
+	}
+}
 
 // kill signals the process group of a step.
 func kill(pid int, sig syscall.Signal) { _ = syscall.Kill(-pid, sig) }
