@@ -19,7 +19,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
 GO_TAGS := grpcnotrace
 # The packages that `make test-go` tests; the others below test/ have targets of their own.
-GO_DIRS := ./cmd/... ./internal/... ./python/... ./bench/... ./test/cli/... ./test/levadatest/...
+GO_DIRS := ./cmd/... ./internal/... ./python/... ./bench/... ./test/cli/... ./test/faults/... ./test/levadatest/...
 GO_FORMATTED := cmd internal python bench test
 BIN := bin/levada
 TOOLS := $(CURDIR)/.cache/bin

@@ -91,7 +91,9 @@ def watch(client: kfp.Client, run_id: str) -> kfp_server_api.V2beta1Run:
         for task in sorted(details or [], key=lambda task: task.start_time or never):
             name = task.display_name or task.task_id
             # Some servers list their own helper tasks as well.
-            if task.state in (None, "", "PENDING", seen.get(task.task_id)) or name.endswith("-driver"):
+            if name.endswith("-driver"):
+                continue
+            if task.state in (None, "", "PENDING", seen.get(task.task_id)):
                 continue
             seen[task.task_id] = task.state
             took = seconds_of(task) if task.state in FINAL_STATES else ""

@@ -189,7 +189,9 @@ func (b builder) serve(ctx context.Context, cfg config.Config, ready func(url st
 		limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), closing)
 		defer cancel()
 		err = srv.Shutdown(limit)
-		<-failed
+		if served := <-failed; !errors.Is(served, http.ErrServerClosed) {
+			err = errors.Join(err, served)
+		}
 	}
 	return errors.Join(err, s.close(context.WithoutCancel(ctx)))
 }

@@ -7,7 +7,7 @@ import os
 import sys
 
 
-def main(source, wanted, package, answer):
+def main(source: str, wanted: str, package: str, answer: str) -> int:
     try:
         from kfp import compiler
         from kfp.dsl.graph_component import GraphComponent
@@ -16,7 +16,7 @@ def main(source, wanted, package, answer):
 
     import importlib.util
 
-    def reply(status, names):
+    def reply(status: str, names: list) -> int:
         with open(answer, "w", encoding="utf-8") as f:
             json.dump({"status": status, "pipelines": names}, f)
         return 0

@@ -39,7 +39,7 @@ type Service struct {
 	deps Options
 
 	// ctx ends when the service closes; every actor and step lives within it.
-	ctx    context.Context
+	ctx    context.Context //nolint:containedctx // the lifetime of the service, not of a request
 	stop   context.CancelCauseFunc
 	actors sync.WaitGroup
 

@@ -139,7 +139,7 @@ func wait(t *testing.T, svc *pipeline.Service, id string) run.Run {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range updates { //nolint:revive // the end of the stream is what counts
+	for range updates {
 	}
 	r, err := svc.GetRun(ctx, id)
 	if err != nil {

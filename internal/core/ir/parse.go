@@ -187,7 +187,7 @@ func child(n *yaml.Node, key string) *yaml.Node {
 func find(n *yaml.Node, path string) *yaml.Node {
 	for path != "" && n != nil {
 		var key string
-		next := n
+		var next *yaml.Node
 		switch {
 		case strings.HasPrefix(path, `["`):
 			q, err := strconv.QuotedPrefix(path[1:])

@@ -26,22 +26,7 @@ func checkShape(v any, t reflect.Type, path string, at func(path string) *yaml.N
 	if v == nil || t == rawMessage || t.Kind() == reflect.Interface {
 		return nil
 	}
-	wrong := func(want string) error {
-		return invalidAt(path, at(path), "want %s, got %s", want, kindOf(v))
-	}
-	if t == jsonNumber {
-		// protojson writes 64-bit integers as strings.
-		if s, ok := v.(string); ok {
-			if _, err := strconv.ParseInt(s, 10, 64); err == nil {
-				return nil
-			}
-		}
-		if _, ok := v.(float64); !ok {
-			return wrong("a number")
-		}
-		return nil
-	}
-	if reflect.PointerTo(t).Implements(unmarshaler) {
+	if t != jsonNumber && reflect.PointerTo(t).Implements(unmarshaler) {
 		b, err := json.Marshal(v)
 		if err == nil {
 			err = json.Unmarshal(b, reflect.New(t).Interface())
@@ -51,41 +36,54 @@ func checkShape(v any, t reflect.Type, path string, at func(path string) *yaml.N
 		}
 		return nil
 	}
-	switch t.Kind() {
-	case reflect.String:
-		if _, ok := v.(string); !ok {
-			return wrong("a string")
-		}
-	case reflect.Bool:
-		if _, ok := v.(bool); !ok {
-			return wrong("true or false")
-		}
-	case reflect.Float64:
-		if _, ok := v.(float64); !ok {
-			return wrong("a number")
-		}
-	case reflect.Int:
-		if f, ok := v.(float64); !ok || f != float64(int32(f)) {
-			return wrong("a 32-bit integer")
-		}
-	case reflect.Slice:
-		list, ok := v.([]any)
-		if !ok {
-			return wrong("a list")
-		}
-		for i, e := range list {
+	if want := wanted(v, t); want != "" {
+		return invalidAt(path, at(path), "want %s, got %s", want, kindOf(v))
+	}
+	switch v := v.(type) {
+	case []any:
+		for i, e := range v {
 			if err := checkShape(e, t.Elem(), path+"["+strconv.Itoa(i)+"]", at); err != nil {
 				return err
 			}
 		}
-	case reflect.Map, reflect.Struct:
-		m, ok := v.(map[string]any)
-		if !ok {
-			return wrong("a mapping")
-		}
-		return checkFields(m, t, path, at)
+	case map[string]any:
+		return checkFields(v, t, path, at)
 	}
 	return nil
+}
+
+// wanted names the kind of value that t takes when v is not one, and is empty when it is.
+func wanted(v any, t reflect.Type) string {
+	is := func(ok bool, want string) string {
+		if ok {
+			return ""
+		}
+		return want
+	}
+	number, isNumber := v.(float64)
+	text, isText := v.(string)
+	switch t.Kind() {
+	case reflect.String:
+		if t == jsonNumber { // protojson writes 64-bit integers as strings
+			_, err := strconv.ParseInt(text, 10, 64)
+			return is(isNumber || err == nil, "a number")
+		}
+		return is(isText, "a string")
+	case reflect.Bool:
+		_, ok := v.(bool)
+		return is(ok, "true or false")
+	case reflect.Float64:
+		return is(isNumber, "a number")
+	case reflect.Int:
+		return is(isNumber && number == float64(int32(number)), "a 32-bit integer")
+	case reflect.Slice:
+		_, ok := v.([]any)
+		return is(ok, "a list")
+	case reflect.Map, reflect.Struct:
+		_, ok := v.(map[string]any)
+		return is(ok, "a mapping")
+	}
+	return ""
 }
 
 func checkFields(m map[string]any, t reflect.Type, path string, at func(string) *yaml.Node) error {
