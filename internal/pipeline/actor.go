@@ -1,7 +1,12 @@
 package pipeline
 
 import (
+	"bytes"
 	"context"
+	"fmt"
+	"maps"
+	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -59,17 +64,23 @@ type message struct {
 type inbox struct {
 	mu     sync.Mutex
 	queue  []message
+	closed bool
 	signal chan struct{}
 }
 
-func (i *inbox) put(m message) {
+// put adds a message and reports whether somebody will read it.
+func (i *inbox) put(m message) bool {
 	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.closed {
+		return false
+	}
 	i.queue = append(i.queue, m)
-	i.mu.Unlock()
 	select {
 	case i.signal <- struct{}{}:
 	default:
 	}
+	return true
 }
 
 func (i *inbox) take() []message {
@@ -80,7 +91,7 @@ func (i *inbox) take() []message {
 	return q
 }
 
-func (a *actor) send(c engine.Command) { a.inbox.put(message{command: c}) }
+func (a *actor) send(c engine.Command) { _ = a.inbox.put(message{command: c}) } // an actor that is gone needs no news
 
 // loop runs until the run is final or ctx is done. It waits for the steps it started.
 func (a *actor) loop(ctx context.Context) {
@@ -90,21 +101,40 @@ func (a *actor) loop(ctx context.Context) {
 	defer a.refuse()
 	defer a.releaseAll()
 	defer a.steps.Wait()
+	if err := a.drive(ctx); err != nil && ctx.Err() == nil {
+		a.stopAll(errBroken)
+		a.svc.giveUp(ctx, &a.run, err)
+	}
+}
+
+// drive works until the run is final or ctx is done. An error means that the run cannot go on; a panic of the engine is one: it
+// must not take the server, and every other run, with it.
+func (a *actor) drive(ctx context.Context) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
 	a.carryOut(ctx, a.pending)
 	a.pending = nil
 	for !a.run.State.Final() {
 		a.timer.Reset(a.pause())
 		select {
 		case <-ctx.Done():
-			return
+			return nil
 		case <-a.inbox.signal:
 		case <-a.timer.C:
-			a.handle(ctx, []message{{command: engine.Wake{}}})
-			a.wakeAt = a.state.Due().WakeAt
+			if err := a.handle(ctx, []message{{command: engine.Wake{}}}); err != nil {
+				return err
+			}
+			a.wakeAt = a.state.WakeAt()
 			continue
 		}
-		a.handle(ctx, a.inbox.take())
+		if err := a.handle(ctx, a.inbox.take()); err != nil {
+			return err
+		}
 	}
+	return nil
 }
 
 // pause is how long to sleep until the next retry is due.
@@ -115,62 +145,98 @@ func (a *actor) pause() time.Duration {
 	return max(0, a.wakeAt.Sub(a.svc.now()))
 }
 
-// refuse answers whoever still waits for a command when the actor is gone.
+// refuse closes the inbox and answers whoever still waits for a command.
 func (a *actor) refuse() {
+	a.inbox.mu.Lock()
+	a.inbox.closed = true
+	a.inbox.mu.Unlock()
 	for _, m := range a.inbox.take() {
 		if m.done != nil {
-			m.done <- fault.Unavailablef("the run ended, or the server is shutting down, before the request was handled")
+			m.done <- a.over()
 		}
 	}
 }
 
-// handle decides about everything that has come in, stores the events in one batch and carries them out.
-func (a *actor) handle(ctx context.Context, batch []message) {
+// over says why the actor takes no more commands.
+func (a *actor) over() error {
+	if a.run.State.Final() {
+		return finished(a.run)
+	}
+	return fault.Unavailablef("the server is shutting down; try again when it is back")
+}
+
+func finished(r run.Run) error { return fault.Conflictf("run %s is already %s", r.ID, r.State) }
+
+// handle decides about everything that has come in, stores the events in one batch and carries them out. Those who wait for a
+// command are told once its events are on disk.
+func (a *actor) handle(ctx context.Context, batch []message) error {
+	answer := fault.Unavailablef("the run cannot go on; look at its state in a moment")
+	defer func() { // also when the engine panics
+		for _, m := range batch {
+			if m.done != nil {
+				m.done <- answer
+			}
+		}
+	}()
 	var events []engine.Event
 	for _, m := range batch {
 		more, err := a.state.Decide(m.command, a.svc.now())
 		if err != nil {
-			a.svc.deps.Logger.Error("engine refused a command", "run", a.run.ID, "error", err)
+			return err
 		}
 		if l, ok := m.command.(engine.Launch); ok && len(more) == 0 {
 			a.take(l.Task).giveBack() // overtaken by a cancellation
 		}
 		events = append(events, more...)
 	}
-	if len(events) > 0 && !a.store(ctx, events) {
-		return
-	}
-	for _, m := range batch {
-		if m.done != nil {
-			m.done <- nil
+	if len(events) > 0 {
+		if err := a.store(ctx, events); err != nil {
+			return err
 		}
 	}
+	answer = nil
 	a.carryOut(ctx, events)
+	return nil
 }
 
 // store writes events and what they changed. While the disk or the database refuses, it tries again: the state in memory
-// is ahead of the log, and nothing may happen before the log has caught up.
-func (a *actor) store(ctx context.Context, events []engine.Event) bool {
+// is ahead of the log, and nothing may happen before the log has caught up. An error that time does not heal is returned.
+func (a *actor) store(ctx context.Context, events []engine.Event) error {
 	records, changed, err := a.records(events)
 	if err != nil {
-		a.svc.deps.Logger.Error("events cannot be encoded", "run", a.run.ID, "error", err)
-		return false
+		return err
 	}
 	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
 		err := a.svc.deps.Store.Append(ctx, a.run.ID, records, changed)
-		if err == nil {
+		if fault.KindOf(err) == fault.Conflict && a.stored(ctx, records) {
+			err = nil // an earlier try reached the disk although it was reported as failed
+		}
+		switch k := fault.KindOf(err); {
+		case err == nil:
 			a.watchers.publish(a.run, changed.Tasks)
-			return true
+			return nil
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case k != fault.Unavailable && k != fault.Internal:
+			return err
 		}
 		a.svc.deps.Logger.Error("events cannot be stored; trying again", "run", a.run.ID, "in", pause, "error", err)
 		wait := time.NewTimer(pause)
 		select {
 		case <-ctx.Done():
 			wait.Stop()
-			return false
+			return ctx.Err()
 		case <-wait.C:
 		}
 	}
+}
+
+// stored reports whether the log already ends with these very records.
+func (a *actor) stored(ctx context.Context, records []run.Event) bool {
+	log, err := a.svc.deps.Store.Events(ctx, a.run.ID, records[0].Seq)
+	return err == nil && slices.EqualFunc(log, records, func(x, y run.Event) bool {
+		return x.Seq == y.Seq && x.Type == y.Type && bytes.Equal(x.Body, y.Body)
+	})
 }
 
 // records encodes events and collects the rows that they changed.
@@ -184,7 +250,10 @@ func (a *actor) records(events []engine.Event) ([]run.Event, run.Changes, error)
 		}
 		records[i] = r
 	}
-	changed := run.Changes{Tasks: a.state.TakeChanged()}
+	changed := run.Changes{Tasks: a.state.TakeChanged(), Removed: a.state.TakeRemoved()}
+	for _, path := range changed.Removed {
+		a.uncount(path)
+	}
 	byPath := make(map[string]*run.Task, len(changed.Tasks))
 	for i := range changed.Tasks {
 		t := &changed.Tasks[i]
@@ -219,24 +288,31 @@ func (a *actor) count(t *run.Task) {
 	if !t.Kind.Leaf() {
 		return
 	}
-	counts := make(map[run.State]int, len(a.run.Tasks)+1)
-	for k, v := range a.run.Tasks { // a copy: the old map may be in a watcher's hands
-		counts[k] = v
-	}
-	if old, ok := a.leaves[t.Path]; ok {
-		if counts[old.state]--; counts[old.state] == 0 {
-			delete(counts, old.state)
-		}
-		if old.cached {
-			a.run.Cached--
-		}
-	}
-	counts[t.State]++
+	a.uncount(t.Path)
+	a.run.Tasks[t.State]++
 	if t.Cached {
 		a.run.Cached++
 	}
-	a.run.Tasks = counts
 	a.leaves[t.Path] = leaf{t.State, t.Cached}
+}
+
+// uncount takes a leaf out of the counts. It leaves a map of its own behind: the old one may be in a watcher's hands.
+func (a *actor) uncount(path string) {
+	a.run.Tasks = maps.Clone(a.run.Tasks)
+	if a.run.Tasks == nil {
+		a.run.Tasks = map[run.State]int{}
+	}
+	old, ok := a.leaves[path]
+	if !ok {
+		return
+	}
+	delete(a.leaves, path)
+	if a.run.Tasks[old.state]--; a.run.Tasks[old.state] == 0 {
+		delete(a.run.Tasks, old.state)
+	}
+	if old.cached {
+		a.run.Cached--
+	}
 }
 
 // carryOut does what stored events ask for.

@@ -36,14 +36,17 @@ func (s *Service) CancelRun(ctx context.Context, id string) error {
 		return err
 	}
 	if r.State.Final() {
-		return fault.Conflictf("run %s is already %s", id, r.State)
+		return finished(r)
 	}
 	a := s.actor(id)
-	if a == nil {
+	done := make(chan error, 1)
+	if a == nil || !a.inbox.put(message{engine.Cancel{}, done}) {
+		// It has just ended, or this process does not drive it.
+		if r, err = s.deps.Store.GetRun(ctx, id); err == nil && r.State.Final() {
+			return finished(r)
+		}
 		return fault.Unavailablef("run %s is not active in this process; try again in a moment", id)
 	}
-	done := make(chan error, 1)
-	a.inbox.put(message{engine.Cancel{}, done})
 	select {
 	case err := <-done:
 		return err
@@ -144,11 +147,12 @@ func (s *Service) followLogs(ctx context.Context, runID, taskID string, line fun
 			t = candidate
 		}
 	}
-	read := 0
+	read := max(0, t.Attempts-1) // begin with the newest attempt
 	for {
 		for read < t.Attempts {
-			read = max(read+1, t.Attempts)
-			if err := s.deps.Logs.Read(ctx, runID, taskID, read, !t.State.Final(), line); err != nil {
+			read++
+			running := read == t.Attempts && !t.State.Final()
+			if err := s.deps.Logs.Read(ctx, runID, taskID, read, running, line); err != nil {
 				return err
 			}
 		}

@@ -69,9 +69,18 @@ func Open(ctx context.Context, o Options) (*Service, error) {
 		return nil, fmt.Errorf("find unfinished runs: %w", err)
 	}
 	for _, id := range ids {
-		if err := s.resume(ctx, id); err != nil {
+		r, err := o.Store.GetRun(ctx, id)
+		if err == nil {
+			err = s.resume(ctx, r)
+		}
+		switch {
+		case err == nil:
+		case fault.KindOf(err) == fault.Unavailable:
+			// The disk or the database, not the run: better no server than one that gives up every run.
+			return nil, errors.Join(fmt.Errorf("resume run %s: %w", id, err), s.Close(ctx))
+		default:
 			// One unreadable run must not keep the others from going on.
-			s.deps.Logger.Error("run cannot be resumed", "run", id, "error", err)
+			s.giveUp(ctx, &r, err)
 		}
 	}
 	return s, nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -67,6 +68,12 @@ func (r *runner) tookPart() []string {
 // open returns a service on a data directory; the store is the real one.
 func open(t *testing.T, dir string, r *runner) (*pipeline.Service, func()) {
 	t.Helper()
+	return openWith(t, dir, r, func(*pipeline.Options) {})
+}
+
+// openWith is open with other parts.
+func openWith(t *testing.T, dir string, r *runner, change func(*pipeline.Options)) (*pipeline.Service, func()) {
+	t.Helper()
 	ctx := context.Background()
 	st, err := store.Open(ctx, store.Options{Path: filepath.Join(dir, "levada.db")})
 	if err != nil {
@@ -76,10 +83,12 @@ func open(t *testing.T, dir string, r *runner) (*pipeline.Service, func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	svc, err := pipeline.Open(ctx, pipeline.Options{
+	options := pipeline.Options{
 		Store: st, Runner: r, Blobs: blobs, Logs: steplog.New(steplog.Options{Dir: filepath.Join(dir, "logs")}),
 		Logger: slog.New(slog.DiscardHandler), Now: time.Now, NewID: uuid.NewString, WorkspaceDir: filepath.Join(dir, "workspaces"),
-	})
+	}
+	change(&options)
+	svc, err := pipeline.Open(ctx, options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -315,5 +324,184 @@ func TestARunListsTheArtifactsItReused(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("artifacts of the cached run (-first +second):\n%s", diff)
+	}
+}
+
+// flaky is a store whose Append fails in a chosen way.
+type flaky struct {
+	pipeline.Store
+	mu     sync.Mutex
+	fail   func(n int, write func() error) error // n counts the calls from 1
+	writes int
+}
+
+func (f *flaky) Append(ctx context.Context, id string, events []run.Event, changed run.Changes) error {
+	f.mu.Lock()
+	f.writes++
+	n := f.writes
+	f.mu.Unlock()
+	return f.fail(n, func() error { return f.Store.Append(ctx, id, events, changed) })
+}
+
+func TestARunSurvivesAStoreThatFailsForAWhile(t *testing.T) {
+	for name, fail := range map[string]func(n int, write func() error) error{
+		"nothing is written": func(n int, write func() error) error {
+			if n%3 != 0 {
+				return fault.Unavailablef("the disk is full")
+			}
+			return write()
+		},
+		"it is written and reported as failed": func(n int, write func() error) error {
+			if err := write(); err != nil || n%2 != 0 {
+				return errors.Join(err, nil)
+			}
+			return errors.New("the connection broke after the commit")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := &runner{}
+			svc, _ := openWith(t, t.TempDir(), r, func(o *pipeline.Options) { o.Store = &flaky{Store: o.Store, fail: fail} })
+			if got := wait(t, svc, submit(t, svc, "hello").ID); got.State != run.Succeeded {
+				t.Errorf("run is %s: %+v", got.State, got.Failure)
+			}
+			if diff := cmp.Diff([]string{"first", "second"}, r.tookPart()); diff != "" {
+				t.Errorf("steps that ran (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestARunWhoseEventsAreRefusedForGoodIsGivenUpVisibly(t *testing.T) {
+	refuse := func(n int, write func() error) error {
+		if n == 2 {
+			return fault.Invalidf("too big")
+		}
+		return write()
+	}
+	svc, _ := openWith(t, t.TempDir(), &runner{}, func(o *pipeline.Options) { o.Store = &flaky{Store: o.Store, fail: refuse} })
+	got := wait(t, svc, submit(t, svc, "hello").ID)
+	if got.State != run.Failed || got.Failure.Reason != run.ReasonSystem || !strings.Contains(got.Failure.Message, "too big") {
+		t.Errorf("run is %s: %+v", got.State, got.Failure)
+	}
+	if err := svc.DeleteRun(context.Background(), got.ID); err != nil {
+		t.Errorf("the run cannot be deleted: %v", err)
+	}
+}
+
+func TestARunWhoseLogCannotBeReadIsGivenUpVisibly(t *testing.T) {
+	dir := t.TempDir()
+	started := make(chan struct{})
+	svc, end := open(t, dir, &runner{do: func(ctx context.Context, _ *run.Step) (run.Values, error) {
+		close(started)
+		<-ctx.Done()
+		return run.Values{}, ctx.Err()
+	}})
+	id := submit(t, svc, "hello").ID
+	<-started
+	end()
+	svc, _ = openWith(t, dir, &runner{}, func(o *pipeline.Options) { o.Store = damagedLog{o.Store} })
+	got, err := svc.GetRun(context.Background(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.State != run.Failed || !strings.Contains(got.Failure.Message, "cannot go on") {
+		t.Errorf("run is %s: %+v", got.State, got.Failure)
+	}
+	tasks, err := svc.Tasks(context.Background(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, task := range tasks {
+		if !task.State.Final() {
+			t.Errorf("task %s is %s although its run is over", task.Path, task.State)
+		}
+	}
+	if err := svc.DeleteRun(context.Background(), id); err != nil {
+		t.Errorf("the run cannot be deleted: %v", err)
+	}
+}
+
+// damagedLog gives back logs with an event that names a task that never was.
+type damagedLog struct{ pipeline.Store }
+
+func (d damagedLog) Events(ctx context.Context, id string, from int64) ([]run.Event, error) {
+	log, err := d.Store.Events(ctx, id, from)
+	if len(log) > 0 {
+		log[len(log)-1].Body = []byte(`{"type": "task_lost", "task": "ghost"}`)
+	}
+	return log, err
+}
+
+func TestOutputsWithoutAJSONFormFailTheStep(t *testing.T) {
+	r := &runner{do: func(context.Context, *run.Step) (run.Values, error) {
+		return run.Values{Parameters: map[string]any{"out": math.NaN()}}, nil
+	}}
+	svc, _ := open(t, t.TempDir(), r)
+	got := wait(t, svc, submit(t, svc, "hello").ID)
+	if got.State != run.Failed || got.Failure.Reason != run.ReasonOutput || got.Failure.Task != "first" {
+		t.Errorf("run is %s: %+v", got.State, got.Failure)
+	}
+}
+
+func TestCancellingARunThatEndsIsOneOrTheOther(t *testing.T) {
+	svc, _ := open(t, t.TempDir(), &runner{})
+	for i := range 100 {
+		r := submit(t, svc, fmt.Sprint("word ", i))
+		if err := svc.CancelRun(context.Background(), r.ID); err != nil && fault.KindOf(err) != fault.Conflict {
+			t.Fatalf("cancel: %v; want success, or a Conflict because the run has ended", err)
+		}
+		wait(t, svc, r.ID)
+	}
+}
+
+// slowLogs gives one line for each attempt and takes its time.
+type slowLogs struct{}
+
+func (slowLogs) Read(ctx context.Context, _, _ string, attempt int, _ bool, line func(run.LogLine) error) error {
+	select {
+	case <-time.After(30 * time.Millisecond): // meanwhile further attempts come and go
+	case <-ctx.Done():
+	}
+	return line(run.LogLine{Text: fmt.Sprint("attempt ", attempt)})
+}
+
+func TestFollowedLogsLeaveOutNoAttempt(t *testing.T) {
+	started := make(chan struct{}, 10)
+	goOn := make(chan struct{})
+	r := &runner{do: func(_ context.Context, s *run.Step) (run.Values, error) {
+		if s.TaskName == "first" {
+			started <- struct{}{}
+			if s.Attempt == 1 {
+				<-goOn
+			}
+			if s.Attempt < 4 {
+				return run.Values{}, &run.Failure{Reason: run.ReasonExit, Message: "again"}
+			}
+		}
+		return run.Values{Parameters: map[string]any{"out": "x"}}, nil
+	}}
+	svc, _ := openWith(t, t.TempDir(), r, func(o *pipeline.Options) { o.Logs = slowLogs{} })
+	spec := strings.Replace(twoSteps, "first: {", "first: {retryPolicy: {maxRetryCount: 5, backoffDuration: 0s}, ", 1)
+	sub, err := svc.Submit(context.Background(), pipeline.Submission{Spec: []byte(spec), Parameters: map[string]any{"word": "w"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-started
+	var got []string
+	done := make(chan error, 1)
+	go func() {
+		done <- svc.Logs(context.Background(), sub.ID, "first", 0, true, func(l run.LogLine) error {
+			got = append(got, l.Text)
+			if len(got) == 1 {
+				close(goOn)
+			}
+			return nil
+		})
+	}()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"attempt 1", "attempt 2", "attempt 3", "attempt 4"}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

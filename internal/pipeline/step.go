@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -11,7 +12,10 @@ import (
 	"levada/internal/core/run"
 )
 
-var errCanceled = errors.New("the run was cancelled")
+var (
+	errCanceled = errors.New("the run was cancelled")
+	errBroken   = errors.New("the run cannot go on")
+)
 
 // hold is the room reserved for a step between its preparation and its end.
 type hold struct {
@@ -100,6 +104,11 @@ func (a *actor) execute(ctx context.Context, task string) {
 		out, err := a.svc.deps.Runner.Run(ctx, step)
 		switch {
 		case err == nil:
+			// Every value must have a JSON form, or the event could not be stored.
+			if _, err := json.Marshal(out); err != nil {
+				f := run.Failure{Reason: run.ReasonOutput, Message: fmt.Sprintf("its outputs cannot be stored: %v", err)}
+				return engine.Failed{Task: task, Attempt: step.Attempt, Failure: failureOf(&f, step)}
+			}
 			return engine.Succeeded{Task: task, Attempt: step.Attempt, Outputs: out}
 		case errors.Is(context.Cause(ctx), errCanceled):
 			return engine.Stopped{Task: task, Attempt: step.Attempt}

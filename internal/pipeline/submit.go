@@ -156,8 +156,13 @@ func notices(p *ir.Pipeline) []string {
 			}
 		}
 	}
+	if c := p.Config(); c != nil {
+		asked["a deadline for the whole run"] = c.ActiveDeadlineSeconds
+		asked["a time to keep the run's resources"] = c.ResourceTTLOnCompletion + c.ResourceTTLOnSuccess + c.ResourceTTLOnFailure
+	}
+	maps.DeleteFunc(asked, func(_ string, n int) bool { return n == 0 })
 	if len(asked) == 0 {
 		return nil
 	}
-	return []string{"has no effect here, where steps are processes: " + strings.Join(slices.Sorted(maps.Keys(asked)), ", ")}
+	return []string{"has no effect in this version, where steps are processes: " + strings.Join(slices.Sorted(maps.Keys(asked)), ", ")}
 }

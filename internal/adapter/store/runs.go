@@ -121,6 +121,9 @@ func (s *Store) Append(ctx context.Context, runID string, events []run.Event, ch
 				return err
 			}
 		}
+		if err := removeTasks(ctx, tx, runID, changed.Removed); err != nil {
+			return err
+		}
 		if err := putTasks(ctx, tx, runID, changed.Tasks); err != nil {
 			return err
 		}

@@ -46,6 +46,17 @@ func putTasks(ctx context.Context, tx *tx, runID string, tasks []run.Task) error
 	return nil
 }
 
+// removeTasks forgets tasks.
+func removeTasks(ctx context.Context, tx *tx, runID string, paths []string) error {
+	for _, path := range paths {
+		// Uses the primary key.
+		if _, err := tx.exec(ctx, `DELETE FROM tasks WHERE run_id = $1 AND path = $2`, runID, path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func scanTask(scan scanner) (run.Task, error) {
 	var t run.Task
 	var body string

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"container/heap"
 	"fmt"
 
 	"levada/internal/core/run"
@@ -63,7 +64,7 @@ func (s *State) applyTask(n *node, e Event) error {
 		n.phase, n.state, n.failure = phaseWaiting, run.Pending, e.Failure
 		n.wakeAt = *e.RetryAt
 		n.reason = fmt.Sprintf("attempt failed; tried again at %s", e.RetryAt.UTC().Format("15:04:05 UTC"))
-		n.children, n.unfinished, n.firstBad = nil, 0, nil
+		heap.Push(&s.sleeping, sleeper{n, n.wakeAt})
 	case TaskCached, TaskSucceeded:
 		if e.Outputs != nil {
 			n.outputs = *e.Outputs
@@ -112,6 +113,7 @@ func (s *State) applyStart(e Event) error {
 
 func (s *State) openGroup(n *node, e Event) {
 	n.phase, n.state, n.reason, n.failure = phaseOpen, run.Running, "", nil
+	s.drop(n.children) // of an earlier try
 	n.children, n.unfinished, n.open, n.next, n.firstBad = nil, 0, 0, 0, nil
 	if n.startedAt.IsZero() {
 		n.startedAt = e.At
@@ -148,6 +150,15 @@ func (s *State) openDAG(n *node, e Event) {
 		}
 	}
 	s.push(n)
+}
+
+// drop forgets nodes and everything below them.
+func (s *State) drop(nodes []*node) {
+	for _, n := range nodes {
+		s.drop(n.children)
+		delete(s.nodes, n.path)
+		s.removed = append(s.removed, n.path)
+	}
 }
 
 // bind sets a node's inputs. Those of an iteration are not in its event: they are the loop's, which may hold a list as long

@@ -22,7 +22,8 @@ func (s *State) inputsOf(n *node) (in run.Values, absent string, err error) {
 		if err != nil {
 			return in, "", fmt.Errorf("parameter %q: %w", name, err)
 		}
-		if p.RuntimeValue != nil && ir.HasPlaceholder(v) {
+		// Only what the pipeline's author wrote is a template; values that come from elsewhere are data.
+		if p.RuntimeValue != nil && p.RuntimeValue.RuntimeParameter == "" && ir.HasPlaceholder(v) {
 			templates = append(templates, name)
 			in.Parameters[name] = v
 			continue
@@ -58,7 +59,7 @@ func (s *State) artifactInputs(n *node, into map[string][]run.Artifact) (absent 
 		var list []run.Artifact
 		var ok bool
 		if src := a.TaskOutputArtifact; src != nil {
-			list, ok = n.sibling(src.ProducerTask).outputs.Artifacts[src.OutputArtifactKey]
+			list, ok = s.sibling(n, src.ProducerTask).outputs.Artifacts[src.OutputArtifactKey]
 		} else {
 			list, ok = n.parent.inputs.Artifacts[a.ComponentInputArtifact]
 		}
@@ -82,14 +83,14 @@ func (s *State) artifactInputs(n *node, into map[string][]run.Artifact) (absent 
 func (s *State) parameterSource(n *node, p *ir.TaskParameter) (any, bool, error) {
 	switch {
 	case p.TaskOutputParameter != nil:
-		v, ok := n.sibling(p.TaskOutputParameter.ProducerTask).outputs.Parameters[p.TaskOutputParameter.OutputParameterKey]
+		v, ok := s.sibling(n, p.TaskOutputParameter.ProducerTask).outputs.Parameters[p.TaskOutputParameter.OutputParameterKey]
 		return v, ok, nil
 	case p.ComponentInputParameter != "":
 		v, ok := n.parent.inputs.Parameters[p.ComponentInputParameter]
 		// An optional input that was left out is a value: none.
 		return v, ok || n.parent.comp.InputDefinitions.Parameters[p.ComponentInputParameter].IsOptional, nil
 	case p.TaskFinalStatus != nil:
-		return s.finalStatus(n.sibling(p.TaskFinalStatus.ProducerTask)), true, nil
+		return s.finalStatus(s.sibling(n, p.TaskFinalStatus.ProducerTask)), true, nil
 	case p.RuntimeValue.RuntimeParameter != "":
 		v, ok := n.parent.inputs.Parameters[p.RuntimeValue.RuntimeParameter]
 		return v, ok, nil
@@ -205,7 +206,10 @@ func (s *State) itemInputs(loop, n *node) (run.Values, error) {
 	}
 	item := loop.items[n.index]
 	name := loop.task.ParameterIterator.ItemInput
-	v, err := ir.ExpandValue(item, loop.inputs.Parameters, s.placeholders(n))
+	v, err := item, error(nil)
+	if loop.task.ParameterIterator.Items.InputParameter == "" { // as in inputsOf: only the author's items are templates
+		v, err = ir.ExpandValue(item, loop.inputs.Parameters, s.placeholders(n))
+	}
 	if err == nil {
 		v, err = ir.Convert(v, loop.comp.InputDefinitions.Parameters[name].ParameterType)
 	}

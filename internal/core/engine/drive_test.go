@@ -21,6 +21,8 @@ type driver struct {
 	now      time.Time
 	log      []run.Event
 	launches map[string]int
+	// rows are the tasks as a store would hold them.
+	rows map[string]run.Task
 	// outcome returns the outputs of an attempt, or a failure.
 	outcome func(step *run.Step) (run.Values, *run.Failure)
 	// after is called after each decision.
@@ -35,7 +37,7 @@ func newDriver(t *testing.T, spec string) *driver {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &driver{t: t, pipeline: p, state: engine.New(p), now: start, launches: map[string]int{}, outcome: succeed}
+	return &driver{t: t, pipeline: p, state: engine.New(p), now: start, launches: map[string]int{}, rows: map[string]run.Task{}, outcome: succeed}
 }
 
 // succeed gives each declared output a plausible value.
@@ -65,6 +67,12 @@ func (d *driver) decide(c engine.Command) []engine.Event {
 			d.t.Fatal(err)
 		}
 		d.log = append(d.log, r)
+	}
+	for _, path := range d.state.TakeRemoved() {
+		delete(d.rows, path)
+	}
+	for _, t := range d.state.TakeChanged() {
+		d.rows[t.Path] = t
 	}
 	if d.after != nil {
 		d.after()

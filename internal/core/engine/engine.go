@@ -158,8 +158,11 @@ type State struct {
 	attempts map[string]int
 	// queue holds the nodes whose situation may have changed; settle works it off.
 	queue []*node
-	// dirty holds the nodes that changed since TakeChanged, in order.
+	// sleeping holds the nodes that wait for their next try.
+	sleeping sleepers
+	// dirty holds the nodes that changed since TakeChanged, removed the paths of those that are gone.
 	dirty   []*node
+	removed []string
 	ordinal int
 }
 
@@ -295,10 +298,7 @@ func (d *decision) failed(c Failed) error {
 
 // wake readies the tasks and groups whose pause is over.
 func (d *decision) wake() error {
-	for _, n := range d.waiting() {
-		if n.wakeAt.After(d.now) {
-			continue
-		}
+	for n := d.nextSleeper(); n != nil && !n.wakeAt.After(d.now); n = d.nextSleeper() {
 		e := Event{Type: TaskReady, Task: n.path, Inputs: &n.inputs}
 		if n.isIteration() {
 			e.Inputs = nil // see bind

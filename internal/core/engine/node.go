@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"container/heap"
 	"math"
 	"sort"
 	"strconv"
@@ -64,6 +65,7 @@ type node struct {
 // plan is the graph of a DAG component, computed once.
 type plan struct {
 	names []string // topological, ties by name
+	index map[string]int
 	up    [][]int
 	down  [][]int
 }
@@ -105,15 +107,15 @@ func newPlan(dag *ir.DAG) *plan {
 			}
 		}
 	}
-	p := &plan{names: order, up: make([][]int, len(order)), down: make([][]int, len(order))}
-	index := make(map[string]int, len(order))
+	p := &plan{names: order, index: make(map[string]int, len(order)), up: make([][]int, len(order)), down: make([][]int, len(order))}
 	for i, n := range order {
-		index[n] = i
+		p.index[n] = i
 	}
 	for i, n := range order {
 		for _, u := range upstream[n] {
-			p.up[i] = append(p.up[i], index[u])
-			p.down[index[u]] = append(p.down[index[u]], i)
+			j := p.index[u]
+			p.up[i] = append(p.up[i], j)
+			p.down[j] = append(p.down[j], i)
 		}
 	}
 	return p
@@ -133,13 +135,8 @@ func (s *State) upstreams(n *node) []*node {
 }
 
 // sibling returns the task of the given name in n's DAG.
-func (n *node) sibling(name string) *node {
-	for _, c := range n.parent.children {
-		if c.name == name {
-			return c
-		}
-	}
-	return nil
+func (s *State) sibling(n *node, name string) *node {
+	return n.parent.children[s.planOf(n.parent.comp).index[name]]
 }
 
 func (s *State) kindOf(t *ir.Task, c *ir.Component) run.Kind {
@@ -163,12 +160,8 @@ func (s *State) add(parent *node, name string, kind run.Kind, t *ir.Task, c *ir.
 	if parent.path != "" {
 		n.path = parent.path + "/" + name
 	}
-	if old := s.nodes[n.path]; old != nil {
-		n.ordinal = old.ordinal // a group is tried again: its rows are replaced
-	} else {
-		s.ordinal++
-		n.ordinal = s.ordinal
-	}
+	s.ordinal++
+	n.ordinal = s.ordinal
 	n.attempt = s.attempts[n.path]
 	s.nodes[n.path] = n
 	parent.children = append(parent.children, n)
@@ -218,9 +211,36 @@ func (n *node) retryAt(now time.Time) (time.Time, bool) {
 
 func (n *node) isIteration() bool { return n.parent != nil && n.parent.kind == run.KindLoop }
 
-// waiting returns the nodes that pause before another try, in order of creation.
-func (s *State) waiting() []*node {
-	return s.collect(func(n *node) bool { return n.phase == phaseWaiting })
+// sleeper is a node that waits for its next try. It is out of date when the node has moved on.
+type sleeper struct {
+	node *node
+	at   time.Time
+}
+
+// sleepers is a heap by time (container/heap).
+type sleepers []sleeper
+
+func (q sleepers) Len() int           { return len(q) }
+func (q sleepers) Less(i, j int) bool { return q[i].at.Before(q[j].at) }
+func (q sleepers) Swap(i, j int)      { q[i], q[j] = q[j], q[i] }
+func (q *sleepers) Push(x any)        { *q = append(*q, x.(sleeper)) }
+func (q *sleepers) Pop() any {
+	old := *q
+	x := old[len(old)-1]
+	*q = old[:len(old)-1]
+	return x
+}
+
+// nextSleeper returns the node that wakes first, or nil.
+func (s *State) nextSleeper() *node {
+	for len(s.sleeping) > 0 {
+		first := s.sleeping[0]
+		if n := first.node; n.phase == phaseWaiting && n.wakeAt.Equal(first.at) && s.nodes[n.path] == n {
+			return n
+		}
+		heap.Pop(&s.sleeping)
+	}
+	return nil
 }
 
 // unstarted returns the leaves and closed groups that no attempt has begun for.

@@ -28,13 +28,18 @@ func (s *State) Due() Due {
 			due.Ready = append(due.Ready, n.path)
 		case phaseRunning:
 			due.Running = append(due.Running, n.path)
-		case phaseWaiting:
-			if due.WakeAt.IsZero() || n.wakeAt.Before(due.WakeAt) {
-				due.WakeAt = n.wakeAt
-			}
 		}
 	}
+	due.WakeAt = s.WakeAt()
 	return due
+}
+
+// WakeAt returns when the next retry is due, and zero when none is.
+func (s *State) WakeAt() time.Time {
+	if n := s.nextSleeper(); n != nil {
+		return n.wakeAt
+	}
+	return time.Time{}
 }
 
 // Status returns the state of the run and whether it is being cancelled.
@@ -84,6 +89,14 @@ func (s *State) TakeChanged() []run.Task {
 	}
 	s.dirty = s.dirty[:0]
 	return out
+}
+
+// TakeRemoved returns the paths of the tasks that are gone since the last call: those of an earlier try of a group that the new
+// try does not have.
+func (s *State) TakeRemoved() []string {
+	gone := slices.DeleteFunc(s.removed, func(path string) bool { return s.nodes[path] != nil })
+	s.removed = nil
+	return gone
 }
 
 // Describe fills in the parts of a run that its events decide.

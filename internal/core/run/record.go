@@ -6,6 +6,8 @@ import "time"
 type Changes struct {
 	Run   *Run
 	Tasks []Task
+	// Removed are the paths of tasks that are gone.
+	Removed []string
 	// Artifacts are new ones, made by the tasks of this batch.
 	Artifacts []Artifact
 	Cache     []CacheEntry
