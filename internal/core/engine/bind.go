@@ -103,7 +103,7 @@ func (s *State) parameterSource(n *node, p *ir.TaskParameter) (any, bool, error)
 func (s *State) fit(n *node, name string, p *ir.TaskParameter, v any, ok bool) (any, error) {
 	if p.ParameterExpressionSelector != "" && ok {
 		var err error
-		if v, err = ir.Select(p.ParameterExpressionSelector, v); err != nil {
+		if v, err = s.pipeline.Select(p.ParameterExpressionSelector, v); err != nil {
 			return nil, err
 		}
 	}

@@ -57,7 +57,7 @@ func (d *decision) begin(n *node) error {
 		return d.emit(Event{Type: TaskSkipped, Task: n.path, Reason: absent})
 	}
 	if p := n.task.TriggerPolicy; p != nil && p.Condition != "" {
-		yes, err := ir.Condition(p.Condition, inputs.Parameters)
+		yes, err := d.pipeline.Condition(p.Condition, inputs.Parameters)
 		if err != nil {
 			return d.giveUp(n, fmt.Sprintf("task %q: %v", n.path, err))
 		}

@@ -6,15 +6,18 @@ import (
 	"regexp"
 	"sort"
 	"strings"
-
-	"go.yaml.in/yaml/v3"
 )
 
 // checker refuses what could never run: references to nothing, cycles, missing inputs, wrong types, expressions that do not
 // compile. It goes through the specification in a fixed order, so a file always gives the same first error.
+//
+// Many components may share an executor and many tasks a component, so what these ask for is found once and kept.
 type checker struct {
-	spec *Spec
-	at   func(path string) *yaml.Node
+	part
+	pipeline *Pipeline
+	spec     *Spec
+	used     map[string][]use     // the placeholders of each executor
+	needs    map[*Component]needs // the inputs that each component cannot do without
 }
 
 // Task names become parts of paths and URLs.
@@ -23,28 +26,24 @@ var safeName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}$`)
 // compilerInput begins the names of inputs that the compiler binds to a task without declaring them.
 const compilerInput = "pipelinechannel--"
 
-func (c *checker) fail(path, format string, args ...any) error {
-	return invalidAt(path, c.at(path), format, args...)
-}
-
 func (c *checker) check() error {
 	s := c.spec
 	if strings.TrimSpace(s.PipelineInfo.Name) == "" {
-		return c.fail("pipelineInfo.name", "missing: the pipeline needs a name")
+		return c.fail(top("pipelineInfo", "name"), "missing: the pipeline needs a name")
 	}
 	if s.Root == nil || s.Root.DAG == nil {
-		return c.fail("root", "missing: want root.dag with the tasks of the pipeline")
+		return c.fail(top("root"), "missing: want root.dag with the tasks of the pipeline")
 	}
 	for _, label := range sortedKeys(s.DeploymentSpec.Executors) {
 		if err := c.executor(label); err != nil {
 			return err
 		}
 	}
-	if err := c.component("root", s.Root); err != nil {
+	if err := c.component(top("root"), s.Root); err != nil {
 		return err
 	}
 	for _, name := range sortedKeys(s.Components) {
-		if err := c.component(join("components", name), s.Components[name]); err != nil {
+		if err := c.component(top("components", name), s.Components[name]); err != nil {
 			return err
 		}
 	}
@@ -52,7 +51,7 @@ func (c *checker) check() error {
 }
 
 func (c *checker) executor(label string) error {
-	path := join("deploymentSpec.executors", label)
+	path := top("deploymentSpec", "executors", label)
 	e := c.spec.DeploymentSpec.Executors[label]
 	switch {
 	case e == nil:
@@ -64,27 +63,27 @@ func (c *checker) executor(label string) error {
 	case (e.Container == nil) == (e.Importer == nil):
 		return c.fail(path, "want exactly one of container and importer")
 	case e.Container != nil && e.Container.Image == "":
-		return c.fail(path+".container.image", "missing")
+		return c.fail(path.of("container", "image"), "missing")
 	}
 	return nil
 }
 
-func (c *checker) component(path string, comp *Component) error {
+func (c *checker) component(path *place, comp *Component) error {
 	if comp.DAG == nil && comp.ExecutorLabel == "" {
 		return c.fail(path, "want dag or executorLabel")
 	}
 	for _, k := range sortedKeys(comp.InputDefinitions.Parameters) {
-		at := join(path+".inputDefinitions.parameters", k)
+		at := path.of("inputDefinitions", "parameters", k)
 		def := comp.InputDefinitions.Parameters[k]
 		if err := c.parameterType(at, def.ParameterType); err != nil {
 			return err
 		}
 		if d, ok := def.Default(); ok && !fits(d, def.ParameterType) {
-			return c.fail(at+".defaultValue", "%v", mismatch(d, def.ParameterType))
+			return c.fail(at.of("defaultValue"), "%v", mismatch(d, def.ParameterType))
 		}
 	}
 	for _, k := range sortedKeys(comp.OutputDefinitions.Parameters) {
-		if err := c.parameterType(join(path+".outputDefinitions.parameters", k), comp.OutputDefinitions.Parameters[k].ParameterType); err != nil {
+		if err := c.parameterType(path.of("outputDefinitions", "parameters", k), comp.OutputDefinitions.Parameters[k].ParameterType); err != nil {
 			return err
 		}
 	}
@@ -97,7 +96,7 @@ func (c *checker) component(path string, comp *Component) error {
 	return c.dag(path, comp)
 }
 
-func (c *checker) parameterType(path string, t ParameterType) error {
+func (c *checker) parameterType(path *place, t ParameterType) error {
 	switch t {
 	case NumberDouble, NumberInteger, String, Boolean, List, Struct, TaskFinalStatus, TaskConfig:
 		return nil
@@ -107,70 +106,31 @@ func (c *checker) parameterType(path string, t ParameterType) error {
 	return c.fail(path, "unknown parameterType %q", t)
 }
 
-// leaf checks an executor's placeholders against the component's own inputs and outputs.
-func (c *checker) leaf(path string, comp *Component) error {
-	e := c.spec.Executor(comp)
-	if e == nil {
-		return c.fail(path+".executorLabel", "executor %q is not in deploymentSpec.executors", comp.ExecutorLabel)
-	}
-	if e.Container == nil {
-		return nil
-	}
-	known := func(ref placeholder) bool {
-		switch ref.kind {
-		case "inputs.parameters":
-			return comp.InputDefinitions.Parameters[ref.name] != nil || strings.HasPrefix(ref.name, compilerInput)
-		case "inputs.artifacts":
-			return comp.InputDefinitions.Artifacts[ref.name] != nil
-		case "outputs.parameters":
-			return comp.OutputDefinitions.Parameters[ref.name] != nil
-		case "outputs.artifacts":
-			return comp.OutputDefinitions.Artifacts[ref.name] != nil
-		}
-		return true
-	}
-	at := join("deploymentSpec.executors", comp.ExecutorLabel) + ".container"
-	for i, s := range append(append([]string{e.Container.Image}, e.Container.Command...), e.Container.Args...) {
-		for _, ref := range findPlaceholders(s) {
-			if !known(ref) {
-				where := at + ".image"
-				if n := len(e.Container.Command); i > n {
-					where = fmt.Sprintf("%s.args[%d]", at, i-n-1)
-				} else if i > 0 {
-					where = fmt.Sprintf("%s.command[%d]", at, i-1)
-				}
-				return c.fail(where, "%s refers to %q, which is not among the component's %s", ref.text, ref.name, strings.ReplaceAll(ref.kind, ".", " "))
-			}
-		}
-	}
-	return nil
-}
-
-func (c *checker) dag(path string, comp *Component) error {
-	tasks := path + ".dag.tasks"
+func (c *checker) dag(path *place, comp *Component) error {
+	tasks := path.of("dag", "tasks")
 	if len(comp.DAG.Tasks) == 0 {
 		return c.fail(tasks, "the graph has no tasks")
 	}
 	for _, name := range sortedKeys(comp.DAG.Tasks) {
 		if !safeName.MatchString(name) || name == "." || name == ".." {
-			return c.fail(join(tasks, name), "task name %q: want letters, digits, '-', '_' and '.', at most 200", shorten(name))
+			return c.fail(tasks.of(name), "task name %q: want letters, digits, '-', '_' and '.', at most 200", shorten(name))
 		}
-		t := taskChecker{c, join(tasks, name), comp, comp.DAG.Tasks[name]}
+		t := taskChecker{c, tasks.of(name), comp, comp.DAG.Tasks[name]}
 		if err := t.check(); err != nil {
 			return err
 		}
 	}
 	if cycle := findCycle(sortedKeys(comp.DAG.Tasks), func(n string) []string { return comp.DAG.Tasks[n].Upstream() }); cycle != nil {
-		return c.fail(join(tasks, cycle[0]), "cyclic dependency: %s", strings.Join(cycle, " -> "))
+		return c.fail(tasks.of(cycle[0]), "cyclic dependency: %s", chain(cycle))
 	}
 	return c.outputs(path, comp)
 }
 
 // outputs checks that each declared output of a DAG has a source of its type.
-func (c *checker) outputs(path string, comp *Component) error {
+func (c *checker) outputs(path *place, comp *Component) error {
 	out := comp.DAG.Outputs
 	for _, k := range sortedKeys(out.Parameters) {
-		at := join(path+".dag.outputs.parameters", k)
+		at := path.of("dag", "outputs", "parameters", k)
 		if len(out.Parameters[k].Selectors()) == 0 {
 			return c.fail(at, "want valueFromParameter or valueFromOneof")
 		}
@@ -185,7 +145,7 @@ func (c *checker) outputs(path string, comp *Component) error {
 		}
 	}
 	for _, k := range sortedKeys(out.Artifacts) {
-		at := join(path+".dag.outputs.artifacts", k)
+		at := path.of("dag", "outputs", "artifacts", k)
 		for _, sel := range out.Artifacts[k].ArtifactSelectors {
 			t := comp.DAG.Tasks[sel.ProducerSubtask]
 			if t == nil {
@@ -213,7 +173,7 @@ func (c *checker) recursion() error {
 		return sortedKeys(seen)
 	}
 	if cycle := findCycle(sortedKeys(c.spec.Components), inside); cycle != nil {
-		return c.fail(join("components", cycle[0]), "the component contains itself: %s", strings.Join(cycle, " -> "))
+		return c.fail(top("components", cycle[0]), "the component contains itself: %s", chain(cycle))
 	}
 	return nil
 }
@@ -288,6 +248,19 @@ func findCycle(nodes []string, next func(string) []string) []string {
 		}
 	}
 	return nil
+}
+
+// chain writes a cycle for a person; of a long one the beginning is enough.
+func chain(cycle []string) string {
+	const most = 12
+	names := make([]string, 0, most+1)
+	for i, n := range cycle {
+		if i == most {
+			return strings.Join(append(names, fmt.Sprintf("and %d more", len(cycle)-most)), " -> ")
+		}
+		names = append(names, shorten(n))
+	}
+	return strings.Join(names, " -> ")
 }
 
 func rawList(raw string) ([]any, error) {

@@ -3,7 +3,7 @@ package ir
 // taskChecker checks one task of a DAG against its component and its siblings.
 type taskChecker struct {
 	*checker
-	path string
+	path *place
 	dag  *Component
 	task *Task
 }
@@ -11,7 +11,7 @@ type taskChecker struct {
 func (t taskChecker) check() error {
 	comp := t.spec.Component(t.task)
 	if comp == nil {
-		return t.fail(t.path+".componentRef.name", "component %q is not defined", t.task.ComponentRef.Name)
+		return t.fail(t.path.of("componentRef", "name"), "component %q is not defined", t.task.ComponentRef.Name)
 	}
 	for _, name := range t.task.Upstream() {
 		if t.dag.DAG.Tasks[name] == nil {
@@ -32,7 +32,7 @@ func (t taskChecker) check() error {
 
 func (t taskChecker) parameters(comp *Component) error {
 	for _, k := range sortedKeys(t.task.Inputs.Parameters) {
-		at := join(t.path+".inputs.parameters", k)
+		at := t.path.of("inputs", "parameters", k)
 		// The compiler also binds inputs that the component does not declare: the values behind f-strings and
 		// machine settings. They have no type.
 		def := comp.InputDefinitions.Parameters[k]
@@ -43,11 +43,9 @@ func (t taskChecker) parameters(comp *Component) error {
 			return err
 		}
 	}
-	for _, k := range sortedKeys(comp.InputDefinitions.Parameters) {
-		def := comp.InputDefinitions.Parameters[k]
-		_, hasDefault := def.Default()
-		if t.task.Inputs.Parameters[k] == nil && !def.IsOptional && !hasDefault && !t.isItem(k) && def.ParameterType != TaskConfig {
-			return t.fail(t.path+".inputs", "input parameter %q of component %q is missing", k, t.task.ComponentRef.Name)
+	for _, k := range t.needsOf(comp).parameters {
+		if t.task.Inputs.Parameters[k] == nil && !t.isItem(k) {
+			return t.fail(t.path.of("inputs"), "input parameter %q of component %q is missing", k, t.task.ComponentRef.Name)
 		}
 	}
 	return nil
@@ -59,10 +57,10 @@ func (t taskChecker) isItem(input string) bool {
 		t.task.ArtifactIterator != nil && t.task.ArtifactIterator.ItemInput == input
 }
 
-func (t taskChecker) parameter(at string, p *TaskParameter, def *InputParameter) error {
+func (t taskChecker) parameter(at *place, p *TaskParameter, def *InputParameter) error {
 	if p.ParameterExpressionSelector != "" {
-		if err := CompileSelector(p.ParameterExpressionSelector); err != nil {
-			return t.fail(at+".parameterExpressionSelector", "%v", err)
+		if err := t.pipeline.compile(p.ParameterExpressionSelector); err != nil {
+			return t.fail(at.of("parameterExpressionSelector"), "%v", err)
 		}
 	}
 	switch {
@@ -87,7 +85,7 @@ func (t taskChecker) parameter(at string, p *TaskParameter, def *InputParameter)
 	return nil
 }
 
-func (t taskChecker) runtimeValue(at string, p *TaskParameter, def *InputParameter) error {
+func (t taskChecker) runtimeValue(at *place, p *TaskParameter, def *InputParameter) error {
 	v := p.RuntimeValue
 	if v.RuntimeParameter != "" {
 		if t.dag.InputDefinitions.Parameters[v.RuntimeParameter] == nil {
@@ -97,20 +95,20 @@ func (t taskChecker) runtimeValue(at string, p *TaskParameter, def *InputParamet
 	}
 	value, err := v.Value()
 	if err != nil {
-		return t.fail(at+".runtimeValue.constant", "%v", err)
+		return t.fail(at.of("runtimeValue", "constant"), "%v", err)
 	}
 	if s, ok := value.(string); ok && (p.ParameterExpressionSelector != "" || len(findPlaceholders(s)) > 0) {
 		return nil // known only when the task runs
 	}
 	if _, err := Convert(value, def.ParameterType); err != nil && p.ParameterExpressionSelector == "" {
-		return t.fail(at+".runtimeValue.constant", "%v", err)
+		return t.fail(at.of("runtimeValue", "constant"), "%v", err)
 	}
 	return nil
 }
 
 func (t taskChecker) artifacts(comp *Component) error {
 	for _, k := range sortedKeys(t.task.Inputs.Artifacts) {
-		at := join(t.path+".inputs.artifacts", k)
+		at := t.path.of("inputs", "artifacts", k)
 		if comp.InputDefinitions.Artifacts[k] == nil {
 			return t.fail(at, "component %q has no input artifact %q", t.task.ComponentRef.Name, k)
 		}
@@ -128,9 +126,9 @@ func (t taskChecker) artifacts(comp *Component) error {
 			return t.fail(at, "has no source: want taskOutputArtifact or componentInputArtifact")
 		}
 	}
-	for _, k := range sortedKeys(comp.InputDefinitions.Artifacts) {
-		if t.task.Inputs.Artifacts[k] == nil && !comp.InputDefinitions.Artifacts[k].IsOptional && !t.isItem(k) {
-			return t.fail(t.path+".inputs", "input artifact %q of component %q is missing", k, t.task.ComponentRef.Name)
+	for _, k := range t.needsOf(comp).artifacts {
+		if t.task.Inputs.Artifacts[k] == nil && !t.isItem(k) {
+			return t.fail(t.path.of("inputs"), "input artifact %q of component %q is missing", k, t.task.ComponentRef.Name)
 		}
 	}
 	return nil
@@ -141,28 +139,28 @@ func (t taskChecker) iterator(comp *Component) error {
 		return t.fail(t.path, "want only one of parameterIterator and artifactIterator")
 	}
 	if it := t.task.ParameterIterator; it != nil {
-		at := t.path + ".parameterIterator"
+		at := t.path.of("parameterIterator")
 		if comp.InputDefinitions.Parameters[it.ItemInput] == nil {
-			return t.fail(at+".itemInput", "component %q has no input parameter %q", t.task.ComponentRef.Name, it.ItemInput)
+			return t.fail(at.of("itemInput"), "component %q has no input parameter %q", t.task.ComponentRef.Name, it.ItemInput)
 		}
 		switch {
 		case it.Items.InputParameter != "":
 			if t.task.Inputs.Parameters[it.Items.InputParameter] == nil {
-				return t.fail(at+".items.inputParameter", "the task has no input parameter %q", it.Items.InputParameter)
+				return t.fail(at.of("items", "inputParameter"), "the task has no input parameter %q", it.Items.InputParameter)
 			}
 		default:
 			if _, err := rawList(it.Items.Raw); err != nil {
-				return t.fail(at+".items.raw", "want a JSON list, got %q", shorten(it.Items.Raw))
+				return t.fail(at.of("items", "raw"), "want a JSON list, got %q", shorten(it.Items.Raw))
 			}
 		}
 	}
 	if it := t.task.ArtifactIterator; it != nil {
-		at := t.path + ".artifactIterator"
+		at := t.path.of("artifactIterator")
 		if comp.InputDefinitions.Artifacts[it.ItemInput] == nil {
-			return t.fail(at+".itemInput", "component %q has no input artifact %q", t.task.ComponentRef.Name, it.ItemInput)
+			return t.fail(at.of("itemInput"), "component %q has no input artifact %q", t.task.ComponentRef.Name, it.ItemInput)
 		}
 		if t.task.Inputs.Artifacts[it.Items.InputArtifact] == nil {
-			return t.fail(at+".items.inputArtifact", "the task has no input artifact %q", it.Items.InputArtifact)
+			return t.fail(at.of("items", "inputArtifact"), "the task has no input artifact %q", it.Items.InputArtifact)
 		}
 	}
 	return nil
@@ -173,19 +171,19 @@ func (t taskChecker) policies() error {
 		switch p.Strategy {
 		case "", "TRIGGER_STRATEGY_UNSPECIFIED", AllUpstreamSucceeded, AllUpstreamCompleted:
 		default:
-			return t.fail(t.path+".triggerPolicy.strategy", "unknown strategy %q", p.Strategy)
+			return t.fail(t.path.of("triggerPolicy", "strategy"), "unknown strategy %q", p.Strategy)
 		}
 		if p.Condition != "" {
-			if err := CompileCondition(p.Condition); err != nil {
-				return t.fail(t.path+".triggerPolicy.condition", "%v", err)
+			if err := t.pipeline.compile(p.Condition); err != nil {
+				return t.fail(t.path.of("triggerPolicy", "condition"), "%v", err)
 			}
 		}
 	}
 	if p := t.task.RetryPolicy; p != nil && (p.MaxRetryCount < 0 || p.BackoffDuration < 0 || p.BackoffFactor < 0 || p.BackoffMaxDuration < 0) {
-		return t.fail(t.path+".retryPolicy", "want no negative numbers")
+		return t.fail(t.path.of("retryPolicy"), "want no negative numbers")
 	}
 	if p := t.task.IteratorPolicy; p != nil && p.ParallelismLimit < 0 {
-		return t.fail(t.path+".iteratorPolicy.parallelismLimit", "want 0 (no limit) or a positive number")
+		return t.fail(t.path.of("iteratorPolicy", "parallelismLimit"), "want 0 (no limit) or a positive number")
 	}
 	return nil
 }

@@ -14,11 +14,11 @@ type Duration time.Duration
 func (d *Duration) UnmarshalJSON(b []byte) error {
 	var s string
 	if err := json.Unmarshal(b, &s); err != nil || !strings.HasSuffix(s, "s") {
-		return fmt.Errorf("want a duration in seconds such as \"30s\", got %s", b)
+		return fmt.Errorf("want a duration in seconds such as \"30s\", got %s", clip(string(b), maxWord))
 	}
 	v, err := time.ParseDuration(s)
 	if err != nil {
-		return fmt.Errorf("want a duration in seconds such as \"30s\", got %s", b)
+		return fmt.Errorf("want a duration in seconds such as \"30s\", got %s", clip(string(b), maxWord))
 	}
 	*d = Duration(v)
 	return nil

@@ -3,6 +3,7 @@ package ir
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"strings"
 	"sync"
 
@@ -14,8 +15,12 @@ import (
 	"levada/internal/core/fault"
 )
 
-// costLimit bounds the work of one expression, in CEL's units.
-const costLimit = 1_000_000
+// Limits on expressions.
+const (
+	costLimit      = 1_000_000 // the work of one evaluation, in CEL's units
+	maxExpression  = 8 << 10   // the length of one, in bytes
+	maxExpressions = 10_000    // different ones in a pipeline
+)
 
 // environment declares what expressions may name. Conditions see "inputs" (inputs.parameter_values["x"]); selectors see
 // "string_value", the value as text, and parseJson. The names are those of kubeflow/pipelines
@@ -39,12 +44,32 @@ func parseJSON(v ref.Val) ref.Val {
 	return types.DefaultTypeAdapter.NativeToValue(x)
 }
 
-// programs keeps compiled expressions by their text: a loop evaluates the same one many times.
-var programs = sync.Map{}
+// compile checks an expression of the pipeline and keeps it: a loop evaluates the same one many times.
+func (p *Pipeline) compile(expr string) error {
+	if p.programs[expr] != nil {
+		return nil
+	}
+	if len(p.programs) == maxExpressions {
+		return fault.Invalidf("the pipeline has more than %d different expressions", maxExpressions)
+	}
+	compiled, err := compile(expr)
+	if err == nil {
+		p.programs[expr] = compiled
+	}
+	return err
+}
 
-func program(expr string) (cel.Program, error) {
-	if p, ok := programs.Load(expr); ok {
-		return p.(cel.Program), nil
+// program returns an expression of the pipeline, ready to run.
+func (p *Pipeline) program(expr string) (cel.Program, error) {
+	if compiled := p.programs[expr]; compiled != nil {
+		return compiled, nil
+	}
+	return compile(expr)
+}
+
+func compile(expr string) (cel.Program, error) {
+	if len(expr) > maxExpression {
+		return nil, invalidf("expression %q is %d bytes long; at most %d are accepted", shorten(expr), len(expr), maxExpression)
 	}
 	env, err := environment()
 	if err != nil {
@@ -56,60 +81,46 @@ func program(expr string) (cel.Program, error) {
 	}
 	if issues.Err() != nil {
 		first, _, _ := strings.Cut(issues.Err().Error(), "\n")
-		return nil, fault.Invalidf("expression %q: %s", shorten(expr), strings.TrimPrefix(first, "ERROR: "))
+		return nil, invalidf("expression %q: %s", shorten(expr), strings.TrimPrefix(first, "ERROR: "))
 	}
 	// The checked form is not used: for int(inputs.a['b']) cel-go 0.33 settles on one overload of int although the type of
 	// the argument is known only at run time. The parsed form chooses the overload then.
 	p, err := env.Program(parsed, cel.CostLimit(costLimit))
 	if err != nil {
-		return nil, fault.Invalidf("expression %q: %w", shorten(expr), err)
+		return nil, invalidf("expression %q: %v", shorten(expr), err)
 	}
 	return p, nil
 }
 
-// CompileCondition reports whether a trigger condition can be evaluated.
-func CompileCondition(expr string) error { return compileInto(expr) }
-
-// CompileSelector reports whether a parameterExpressionSelector can be evaluated.
-func CompileSelector(expr string) error { return compileInto(expr) }
-
-func compileInto(expr string) error {
-	p, err := program(expr)
-	if err == nil {
-		programs.Store(expr, p)
-	}
-	return err
-}
-
 // Condition evaluates a trigger condition over a task's input parameters.
-func Condition(expr string, parameters map[string]any) (bool, error) {
-	p, err := program(expr)
+func (p *Pipeline) Condition(expr string, parameters map[string]any) (bool, error) {
+	compiled, err := p.program(expr)
 	if err != nil {
 		return false, err
 	}
-	out, _, err := p.Eval(map[string]any{
+	out, _, err := compiled.Eval(map[string]any{
 		"inputs":       map[string]any{"parameter_values": parameters},
 		"string_value": "",
 	})
 	if err != nil {
-		return false, fault.Invalidf("condition %q: %w", shorten(expr), err)
+		return false, invalidf("condition %q: %v", shorten(expr), err)
 	}
 	b, ok := out.Value().(bool)
 	if !ok {
-		return false, fault.Invalidf("condition %q: want true or false, got %v", shorten(expr), out.Value())
+		return false, invalidf("condition %q: want true or false, got %v", shorten(expr), out.Value())
 	}
 	return b, nil
 }
 
 // Select evaluates a parameterExpressionSelector over a value.
-func Select(expr string, value any) (any, error) {
-	p, err := program(expr)
+func (p *Pipeline) Select(expr string, value any) (any, error) {
+	compiled, err := p.program(expr)
 	if err != nil {
 		return nil, err
 	}
-	out, _, err := p.Eval(map[string]any{"inputs": map[string]any{}, "string_value": Text(value)})
+	out, _, err := compiled.Eval(map[string]any{"inputs": map[string]any{}, "string_value": Text(value)})
 	if err != nil {
-		return nil, fault.Invalidf("selector %q over %s: %w", shorten(expr), shorten(JSON(value)), err)
+		return nil, invalidf("selector %q over %s: %v", shorten(expr), shorten(JSON(value)), err)
 	}
 	return native(out)
 }
@@ -126,6 +137,9 @@ func native(v ref.Val) (any, error) {
 	case types.Uint:
 		return float64(v), nil
 	case types.Double:
+		if f := float64(v); math.IsNaN(f) || math.IsInf(f, 0) {
+			return nil, fault.Invalidf("expression gives %s, which JSON cannot hold", formatNumber(f))
+		}
 		return float64(v), nil
 	case types.String:
 		return string(v), nil

@@ -23,7 +23,7 @@ func TestConditionsSeeTheTasksParameters(t *testing.T) {
 		`inputs.parameter_values['m']['k'] == 1`:                                        true,
 		`!(inputs.parameter_values['s'] == 'a') && inputs.parameter_values['s'] != 'b'`: true,
 	} {
-		got, err := ir.Condition(expr, params)
+		got, err := new(ir.Pipeline).Condition(expr, params)
 		if err != nil || got != want {
 			t.Errorf("%s: got %v, %v; want %v", expr, got, err, want)
 		}
@@ -35,7 +35,7 @@ func TestConditionsThatCannotBeEvaluatedAreInvalid(t *testing.T) {
 		`inputs.parameter_values['missing'] == 1`, `1 +`, `nothing == 1`, `unknown(1)`, `inputs.parameter_values['s']`, `int(inputs.parameter_values['s']) == 1`,
 		`[1,2,3].map(a, [1,2,3].map(b, [1,2,3].map(c, [1,2,3].map(d, [1,2,3].map(e, [1,2,3].map(f, [1,2,3].map(g, [1,2,3].map(h, [1,2,3].map(i, [1,2,3].map(j, [1,2,3].map(k, [1,2,3].map(l, [1,2,3].map(m, a))))))))))))).size() == 3`,
 	} {
-		if got, err := ir.Condition(expr, map[string]any{"s": "heads"}); fault.KindOf(err) != fault.Invalid {
+		if got, err := new(ir.Pipeline).Condition(expr, map[string]any{"s": "heads"}); fault.KindOf(err) != fault.Invalid {
 			t.Errorf("%s: got %v, %v; want an Invalid error", expr, got, err)
 		}
 	}
@@ -51,7 +51,7 @@ func TestSelectorsTakeAPartOfAValue(t *testing.T) {
 		{`int(parseJson(string_value)["a"]["b"]) + 1`, map[string]any{"a": map[string]any{"b": 2.0}}, 3.0},
 		{`string_value + "!"`, "hey", "hey!"},
 	} {
-		got, err := ir.Select(c.expr, c.value)
+		got, err := new(ir.Pipeline).Select(c.expr, c.value)
 		if err != nil {
 			t.Errorf("%s: %v", c.expr, err)
 		} else if diff := cmp.Diff(c.want, got); diff != "" {

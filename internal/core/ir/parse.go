@@ -5,10 +5,9 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"reflect"
-	"strconv"
-	"strings"
+	"slices"
 
-	"go.yaml.in/yaml/v3"
+	"cel.dev/cel-go/cel"
 
 	"levada/internal/core/fault"
 )
@@ -24,33 +23,14 @@ func Parse(data []byte) (*Pipeline, error) {
 	if err != nil {
 		return nil, err
 	}
-	conv := &plain{open: map[*yaml.Node]bool{}}
-	values := make([]map[string]any, len(docs))
-	for i, d := range docs {
-		v, err := conv.value(d, "", 0)
-		if err != nil {
-			return nil, err
-		}
-		m, ok := v.(map[string]any)
-		if !ok {
-			return nil, fault.Invalidf("the specification is %s: want a compiled pipeline, a mapping with pipelineInfo, root and schemaVersion", kindOf(v))
-		}
-		values[i] = m
-	}
-	p := &parser{spec: part{node: docs[0], value: values[0]}}
+	p := &parser{spec: docs[0]}
 	if len(docs) == 2 {
-		p.platform = &part{node: docs[1], value: values[1]}
+		p.platform = &docs[1]
 	}
 	if err := p.unwrap(); err != nil {
 		return nil, err
 	}
 	return p.pipeline()
-}
-
-// part is a document, or a piece of one, with its source nodes for line numbers.
-type part struct {
-	node  *yaml.Node
-	value map[string]any
 }
 
 type parser struct {
@@ -60,24 +40,23 @@ type parser struct {
 
 // unwrap finds the specification inside the forms that carry one.
 func (p *parser) unwrap() error {
-	for _, key := range []string{"pipeline_spec", "pipelineSpec"} {
-		inner, ok := p.spec.value[key].(map[string]any)
+	for _, key := range wrappers {
+		inner, ok := p.spec.within(key)
 		if !ok {
 			continue
 		}
-		outer := p.spec
-		p.spec = part{child(outer.node, key), inner}
-		if plat, ok := outer.value["platform_spec"].(map[string]any); ok {
-			p.platform = &part{child(outer.node, "platform_spec"), plat}
+		if platform, ok := p.spec.within("platform_spec"); ok {
+			p.platform = &platform
 		}
+		p.spec = inner
 		break
 	}
 	if _, workflow := p.spec.value["apiVersion"]; workflow {
-		return fault.Invalidf("this is a Kubernetes resource (%v), not a compiled KFP v2 pipeline: compile with kfp 2 or later", p.spec.value["kind"])
+		return invalidf("this is a Kubernetes resource (%v), not a compiled KFP v2 pipeline: compile with kfp 2 or later", p.spec.value["kind"])
 	}
 	if p.platform != nil {
 		if _, ok := p.platform.value["platforms"]; !ok {
-			return invalidAt("second document", p.platform.node, `want "platforms" with the platform settings`)
+			return p.platform.fail(nil, `the second document: want "platforms" with the platform settings`)
 		}
 	}
 	return nil
@@ -85,52 +64,55 @@ func (p *parser) unwrap() error {
 
 func (p *parser) pipeline() (*Pipeline, error) {
 	// The version comes first: another version's fields would only give misleading errors.
-	if v, _ := p.spec.value["schemaVersion"].(string); v != SchemaVersion {
-		node := find(p.spec.node, "schemaVersion")
-		if _, ok := p.spec.value["schemaVersion"]; !ok {
-			return nil, invalidAt("schemaVersion", node, "missing: want %q, as the KFP 2 compiler writes it; is this a compiled pipeline?", SchemaVersion)
-		}
-		return nil, invalidAt("schemaVersion", node, "unsupported version %v: want %q", p.spec.value["schemaVersion"], SchemaVersion)
+	version, given := p.spec.value["schemaVersion"]
+	if !given {
+		return nil, p.spec.fail(top("schemaVersion"), "missing: want %q, as the KFP 2 compiler writes it; is this a compiled pipeline?", SchemaVersion)
 	}
-	out := &Pipeline{Spec: &Spec{}}
-	if err := decode(p.spec, out.Spec, ""); err != nil {
+	if version != SchemaVersion {
+		return nil, p.spec.fail(top("schemaVersion"), "unsupported version %v: want %q", version, SchemaVersion)
+	}
+	out := &Pipeline{Spec: &Spec{}, programs: map[string]cel.Program{}}
+	spec, err := p.spec.decode(out.Spec)
+	if err != nil {
 		return nil, err
 	}
-	whole := map[string]any{"pipeline_spec": p.spec.value}
+	// This is what encoding/json makes of a mapping with the two keys, without rendering the parts again.
+	canonical := slices.Concat([]byte(`{"pipeline_spec":`), spec)
 	if p.platform != nil {
 		out.Platform = &PlatformSpec{}
-		if err := decode(*p.platform, out.Platform, ""); err != nil {
+		platform, err := p.platform.decode(out.Platform)
+		if err != nil {
 			return nil, err
 		}
-		whole["platform_spec"] = p.platform.value
+		canonical = slices.Concat(canonical, []byte(`,"platform_spec":`), platform)
 	}
-	canonical, err := json.Marshal(whole)
-	if err != nil {
-		return nil, fault.Invalidf("pipeline specification: %w", err)
+	canonical = append(canonical, '}')
+	if len(canonical) > MaxBytes {
+		return nil, fault.TooLargef("the specification is %d bytes as plain JSON; at most %d are accepted", len(canonical), MaxBytes)
 	}
 	sum := sha256.Sum256(canonical)
 	out.Canonical, out.Digest = canonical, "sha256:"+hex.EncodeToString(sum[:])
 	out.Spec.normalise()
-	c := &checker{spec: out.Spec, at: func(path string) *yaml.Node { return find(p.spec.node, path) }}
+	c := &checker{part: p.spec, pipeline: out, spec: out.Spec, used: map[string][]use{}, needs: map[*Component]needs{}}
 	if err := c.check(); err != nil {
 		return nil, err
 	}
 	return out, out.readKubernetes()
 }
 
-func decode(p part, into any, path string) error {
-	at := func(path string) *yaml.Node { return find(p.node, path) }
-	if err := checkShape(p.value, reflect.TypeOf(into), path, at); err != nil {
-		return err
+// decode checks a part and reads it into a Go value; it returns the part as JSON.
+func (p part) decode(into any) ([]byte, error) {
+	if err := p.checkShape(p.value, reflect.TypeOf(into), nil); err != nil {
+		return nil, err
 	}
 	b, err := json.Marshal(p.value)
 	if err == nil {
 		err = json.Unmarshal(b, into)
 	}
 	if err != nil {
-		return fault.Invalidf("pipeline specification: %w", err)
+		return nil, invalidf("pipeline specification: %v", err)
 	}
-	return nil
+	return b, nil
 }
 
 // readKubernetes decodes the extras of each executor, so that a mistake is found now and not when the step starts.
@@ -139,11 +121,11 @@ func (p *Pipeline) readKubernetes() error {
 	if p.Platform == nil || p.Platform.Platforms["kubernetes"] == nil {
 		return nil
 	}
-	for label, raw := range p.Platform.Platforms["kubernetes"].DeploymentSpec.Executors {
+	executors := p.Platform.Platforms["kubernetes"].DeploymentSpec.Executors
+	for _, label := range sortedKeys(executors) {
 		k := &KubernetesExecutor{}
-		path := join("platforms.kubernetes.deploymentSpec.executors", label)
-		if err := json.Unmarshal(raw, k); err != nil {
-			return fault.Invalidf("pipeline specification, at %s: %w", path, err)
+		if err := json.Unmarshal(executors[label], k); err != nil {
+			return invalidAt(top("platforms", "kubernetes", "deploymentSpec", "executors", label), nil, "%v", err)
 		}
 		p.kubernetes[label] = k
 	}
@@ -166,57 +148,3 @@ func (s *Spec) Component(t *Task) *Component { return s.Components[t.ComponentRe
 
 // Executor returns the executor of a component, or nil when the component is a DAG.
 func (s *Spec) Executor(c *Component) *Executor { return s.DeploymentSpec.Executors[c.ExecutorLabel] }
-
-// child returns the value node of a mapping's key.
-func child(n *yaml.Node, key string) *yaml.Node {
-	if n == nil {
-		return nil
-	}
-	if n.Kind == yaml.AliasNode {
-		n = n.Alias
-	}
-	for i := 0; n.Kind == yaml.MappingNode && i+1 < len(n.Content); i += 2 {
-		if n.Content[i].Value == key {
-			return n.Content[i+1]
-		}
-	}
-	return nil
-}
-
-// find returns the node at a path written by join, or the deepest one on the way there.
-func find(n *yaml.Node, path string) *yaml.Node {
-	for path != "" && n != nil {
-		var key string
-		var next *yaml.Node
-		switch {
-		case strings.HasPrefix(path, `["`):
-			q, err := strconv.QuotedPrefix(path[1:])
-			if err != nil {
-				return n
-			}
-			key, _ = strconv.Unquote(q)
-			path = strings.TrimPrefix(path[1+len(q):], "]")
-			next = child(n, key)
-		case path[0] == '[':
-			end := strings.IndexByte(path, ']')
-			i, err := strconv.Atoi(path[1:max(end, 1)])
-			if err != nil || i >= len(n.Content) {
-				return n
-			}
-			next, path = n.Content[i], path[end+1:]
-		default:
-			path = strings.TrimPrefix(path, ".")
-			if end := strings.IndexAny(path, ".["); end > 0 {
-				key, path = path[:end], path[end:]
-			} else {
-				key, path = path, ""
-			}
-			next = child(n, key)
-		}
-		if next == nil {
-			return n
-		}
-		n = next
-	}
-	return n
-}

@@ -19,11 +19,11 @@ type placeholder struct {
 
 // The grammar is that of the KFP compiler's placeholders.py: {{$}}, {{$.inputs.parameters['x']}},
 // {{$.outputs.artifacts['y'].path}}, {{$.outputs.output_file}}, {{$.pipeline_job_name}}. Vertex adds
-// {{$.json_escape[n]…}} around any of them.
+// {{$.json_escape[n]…}} around any of them; n is at most 2, because each level may double the text.
 var (
 	anyPlaceholder = regexp.MustCompile(`\{\{\$[^{}]*\}\}`)
 	reference      = regexp.MustCompile(`^(inputs|outputs)\.(parameters|artifacts)\[(?:'([^']*)'|"([^"]*)")\]((?:\.[A-Za-z_]+|\[(?:'[^']*'|"[^"]*")\])*)$`)
-	jsonEscape     = regexp.MustCompile(`^json_escape\[(\d)\]\.?`)
+	jsonEscape     = regexp.MustCompile(`^json_escape\[([0-2])\]\.?`)
 )
 
 func findPlaceholders(s string) []placeholder {
@@ -77,7 +77,7 @@ func (c scope) expand(s string) (string, error) {
 }
 
 func (c scope) value(p placeholder) (any, error) {
-	unknown := fault.Invalidf("placeholder %s: not known", p.text)
+	unknown := fault.Invalidf("unknown placeholder %s", shorten(p.text))
 	if v, ok := c.run.lookup(p.kind); ok {
 		return v, nil
 	}
@@ -133,7 +133,7 @@ func artifactField(list ArtifactList, p placeholder) (any, error) {
 		key := strings.Trim(strings.TrimSuffix(strings.TrimPrefix(field, ".metadata["), "]"), `'"`)
 		return a.Metadata[key], nil
 	}
-	return nil, fault.Invalidf("placeholder %s: not known; an artifact has .uri, .path, .name and .metadata", p.text)
+	return nil, fault.Invalidf("unknown placeholder %s: an artifact has .uri, .path, .name and .metadata", shorten(p.text))
 }
 
 // LocalPath is where the kfp SDK looks for a URI: cloud storage under a mount, everything else as a path.

@@ -6,7 +6,11 @@
 // kubernetes_platform/proto/kubernetes_executor_config.proto, with protojson's names.
 package ir
 
-import "encoding/json"
+import (
+	"encoding/json"
+
+	"cel.dev/cel-go/cel"
+)
 
 // Pipeline is a whole package: the specification and, where the file has a second document, what it asks of
 // Kubernetes.
@@ -19,6 +23,8 @@ type Pipeline struct {
 	Canonical []byte
 
 	kubernetes map[string]*KubernetesExecutor
+	// programs are the compiled expressions by their text, filled by Parse and only read after it.
+	programs map[string]cel.Program
 }
 
 // Spec is a PipelineSpec.

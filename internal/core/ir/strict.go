@@ -7,8 +7,6 @@ import (
 	"sort"
 	"strconv"
 	"strings"
-
-	"go.yaml.in/yaml/v3"
 )
 
 var (
@@ -19,7 +17,7 @@ var (
 
 // checkShape compares a value with the Go type it will be decoded into, so that an unknown field or a value of the
 // wrong kind is reported with its place. Unknown fields are refused: ignoring one could change what a pipeline means.
-func checkShape(v any, t reflect.Type, path string, at func(path string) *yaml.Node) error {
+func (p part) checkShape(v any, t reflect.Type, at *place) error {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
@@ -32,22 +30,24 @@ func checkShape(v any, t reflect.Type, path string, at func(path string) *yaml.N
 			err = json.Unmarshal(b, reflect.New(t).Interface())
 		}
 		if err != nil {
-			return invalidAt(path, at(path), "%v", err)
+			return p.fail(at, "%v", err)
 		}
 		return nil
 	}
 	if want := wanted(v, t); want != "" {
-		return invalidAt(path, at(path), "want %s, got %s", want, kindOf(v))
+		return p.fail(at, "want %s, got %s", want, kindOf(v))
 	}
 	switch v := v.(type) {
 	case []any:
+		here := place{up: at, item: true}
 		for i, e := range v {
-			if err := checkShape(e, t.Elem(), path+"["+strconv.Itoa(i)+"]", at); err != nil {
+			here.index = i
+			if err := p.checkShape(e, t.Elem(), &here); err != nil {
 				return err
 			}
 		}
 	case map[string]any:
-		return checkFields(v, t, path, at)
+		return p.checkFields(v, t, at)
 	}
 	return nil
 }
@@ -86,24 +86,24 @@ func wanted(v any, t reflect.Type) string {
 	return ""
 }
 
-func checkFields(m map[string]any, t reflect.Type, path string, at func(string) *yaml.Node) error {
+func (p part) checkFields(m map[string]any, t reflect.Type, at *place) error {
+	here := place{up: at}
 	for _, k := range sortedKeys(m) {
+		here.key = k
 		elem := t
 		if t.Kind() == reflect.Map {
 			elem = t.Elem()
 		} else {
 			f, ok := fieldByJSON(t, k)
 			if !ok {
-				p := join(path, k)
-				return invalidAt(p, at(p), "unknown field %q; known here are %s", k, strings.Join(jsonNames(t), ", "))
+				return p.fail(&here, "unknown field %q; known here are %s", shorten(k), strings.Join(jsonNames(t), ", "))
 			}
 			elem = f.Type
 		}
 		if m[k] == nil && elem.Kind() == reflect.Pointer && t.Kind() == reflect.Map {
-			p := join(path, k)
-			return invalidAt(p, at(p), "want a mapping, got nothing")
+			return p.fail(&here, "want a mapping, got nothing")
 		}
-		if err := checkShape(m[k], elem, join(path, k), at); err != nil {
+		if err := p.checkShape(m[k], elem, &here); err != nil {
 			return err
 		}
 	}
@@ -150,13 +150,6 @@ func kindOf(v any) string {
 	default:
 		return "a mapping"
 	}
-}
-
-func shorten(s string) string {
-	if r := []rune(s); len(r) > 60 {
-		return string(r[:57]) + "..."
-	}
-	return s
 }
 
 func sortedKeys[V any](m map[string]V) []string {

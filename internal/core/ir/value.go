@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"levada/internal/core/fault"
 )
 
 // Text renders a parameter as it appears inside a command or a string: a string as it is, everything else as JSON. Whole
@@ -44,10 +42,13 @@ func formatNumber(f float64) string {
 	return strconv.FormatFloat(f, 'g', -1, 64)
 }
 
-// Convert fits a value to a declared type; without a type it stays as it is. A STRING takes anything as JSON text; a number, boolean, list or mapping is also
-// taken from a string that holds it, as loop items and templates give it. Null passes: whether it is allowed is the
-// caller's business.
+// Convert fits a value to a declared type; without a type it stays as it is. A STRING takes anything as JSON text; a
+// number, boolean, list or mapping is also taken from a string that holds it, as loop items and templates give it. Null
+// passes: whether it is allowed is the caller's business. Numbers that are not finite are refused, at any depth.
 func Convert(v any, t ParameterType) (any, error) {
+	if _, bad := nonFinite(v); bad {
+		return nil, mismatch(v, t)
+	}
 	if v == nil || t == "" {
 		return v, nil
 	}
@@ -67,7 +68,31 @@ func Convert(v any, t ParameterType) (any, error) {
 	return v, nil
 }
 
+// nonFinite finds a number in a value that JSON cannot hold: NaN or an infinity.
+func nonFinite(v any) (float64, bool) {
+	switch v := v.(type) {
+	case float64:
+		return v, math.IsNaN(v) || math.IsInf(v, 0)
+	case []any:
+		for _, e := range v {
+			if f, bad := nonFinite(e); bad {
+				return f, true
+			}
+		}
+	case map[string]any:
+		for _, e := range v {
+			if f, bad := nonFinite(e); bad {
+				return f, true
+			}
+		}
+	}
+	return 0, false
+}
+
 func fits(v any, t ParameterType) bool {
+	if _, bad := nonFinite(v); bad {
+		return false
+	}
 	switch t {
 	case NumberDouble:
 		_, ok := v.(float64)
@@ -92,7 +117,13 @@ func fits(v any, t ParameterType) bool {
 }
 
 func mismatch(v any, t ParameterType) error {
-	return fault.Invalidf("want %s, got %s", t, kindOf(v))
+	if t == "" {
+		t = "a value"
+	}
+	if f, bad := nonFinite(v); bad {
+		return invalidf("want %s, got %s, which JSON cannot hold", t, formatNumber(f))
+	}
+	return invalidf("want %s, got %s", t, kindOf(v))
 }
 
 // CheckParameters compares the parameters of a submission with the pipeline's inputs and returns them with defaults filled in.
@@ -105,7 +136,7 @@ func (p *Pipeline) CheckParameters(given map[string]any) (map[string]any, error)
 			if known == "" {
 				known = "none"
 			}
-			return nil, fault.Invalidf("parameter %q: pipeline %q has no such input; its inputs are: %s", name, p.Spec.PipelineInfo.Name, known)
+			return nil, invalidf("parameter %q: pipeline %q has no such input; its inputs are: %s", shorten(name), shorten(p.Spec.PipelineInfo.Name), known)
 		}
 	}
 	out := make(map[string]any, len(defs))
@@ -118,15 +149,15 @@ func (p *Pipeline) CheckParameters(given map[string]any) (map[string]any, error)
 			case has:
 				out[name] = d
 			case !def.IsOptional:
-				return nil, fault.Invalidf("parameter %q: missing; pipeline %q needs it (%s) and it has no default", name, p.Spec.PipelineInfo.Name, def.ParameterType)
+				return nil, invalidf("parameter %q: missing; pipeline %q needs it (%s) and it has no default", shorten(name), shorten(p.Spec.PipelineInfo.Name), def.ParameterType)
 			}
 			continue
 		}
 		if !fits(v, def.ParameterType) {
-			return nil, fault.Invalidf("parameter %q: %w", name, mismatch(v, def.ParameterType))
+			return nil, invalidf("parameter %q: %v", shorten(name), mismatch(v, def.ParameterType))
 		}
 		if err := checkLiteral(v, def); err != nil {
-			return nil, fault.Invalidf("parameter %q: %w", name, err)
+			return nil, invalidf("parameter %q: %v", shorten(name), err)
 		}
 		out[name] = v
 	}
@@ -138,5 +169,5 @@ func checkLiteral(v any, def *InputParameter) error {
 	if len(def.Literals) == 0 || slices.ContainsFunc(def.Literals, func(l any) bool { return reflect.DeepEqual(l, v) }) {
 		return nil
 	}
-	return fault.Invalidf("want one of %s, got %s", JSON(def.Literals), JSON(v))
+	return invalidf("want one of %s, got %s", JSON(def.Literals), clip(JSON(v), maxPart/2))
 }
