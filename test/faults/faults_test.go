@@ -160,6 +160,39 @@ time.sleep(60)"`},
 	stillWorks(t, srv)
 }
 
+func TestANumberThatIsNoneFailsTheStep(t *testing.T) {
+	srv := levadatest.Start(t)
+	spec := strings.NewReplacer(
+		`components: {op: {executorLabel: e}}`, `components: {op: {executorLabel: e, outputDefinitions: {parameters: {loss: {parameterType: NUMBER_DOUBLE}}}}}`,
+	).Replace(shell(`echo nan > {{$.outputs.parameters['loss'].output_file}}`, ""))
+	r := wait(t, srv, submit(t, srv, spec).ID)
+	if r.State != "FAILED" || r.Failure.Reason != "OutputError" || !strings.Contains(r.Failure.Message, "loss") {
+		t.Errorf("run is %s with failure %+v; want an OutputError that names the parameter", r.State, r.Failure)
+	}
+	stillWorks(t, srv)
+}
+
+func TestAGroupThatFailsAgainAndAgainEndsItsRunOnly(t *testing.T) {
+	srv := levadatest.Start(t)
+	r := wait(t, srv, submit(t, srv, `
+schemaVersion: 2.1.0
+pipelineInfo: {name: retried-group}
+deploymentSpec:
+  executors:
+    ok: {container: {image: alpine, command: [sh, -c, "true"]}}
+    bad: {container: {image: alpine, command: [sh, -c, exit 1]}}
+components:
+  ok: {executorLabel: ok}
+  bad: {executorLabel: bad}
+  group: {dag: {tasks: {a: {componentRef: {name: ok}}, b: {componentRef: {name: bad}, dependentTasks: [a]}}}}
+root: {dag: {tasks: {g: {componentRef: {name: group}, retryPolicy: {maxRetryCount: 2, backoffDuration: 0.1s}}}}}
+`).ID)
+	if r.State != "FAILED" || r.Failure.ExitCode != 1 || !strings.Contains(r.Failure.Message, "g/b") {
+		t.Errorf("run is %s with failure %+v", r.State, r.Failure)
+	}
+	stillWorks(t, srv)
+}
+
 func TestBinaryGarbageInALogIsShownAndHarmsNothing(t *testing.T) {
 	srv := levadatest.Start(t)
 	r := wait(t, srv, submit(t, srv, shell(`head -c 100000 /dev/urandom; printf '\nbefore \377\033[31m after\n'`, "")).ID)

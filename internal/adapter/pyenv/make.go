@@ -59,15 +59,24 @@ func (r *record) usable() bool {
 
 func (p *Provider) build(ctx context.Context, key string, s Spec, lock string, say func(string)) (*Environment, error) {
 	began := p.opt.Clock()
-	dir := filepath.Join(p.opt.Dir, key)
-	if err := errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o755)); err != nil {
+	dir, err := filepath.Abs(filepath.Join(p.opt.Dir, key))
+	if err != nil {
 		return nil, fmt.Errorf("environment %s: %w", key, err)
 	}
 	say(fmt.Sprintf("building environment %s: Python %s with %s", key, s.Python.Version, describeList(s.Requirements())))
-	e, err := p.fill(ctx, dir, s, lock, say)
+	w := work{builder: &p.tool, place: dir, say: say}
+	e, err := p.attempt(ctx, w, s, lock)
+	if err != nil && ctx.Err() == nil && fault.KindOf(err) != fault.Invalid {
+		p.opt.Logger.Warn("an environment could not be built, trying once more", "environment", key, "error", Redact(err.Error()))
+		say("trying once more, because the requirements are not the reason: " + Redact(err.Error()))
+		e, err = p.attempt(ctx, w, s, lock)
+	}
 	if err != nil {
 		if rmErr := os.RemoveAll(dir); rmErr != nil {
 			p.opt.Logger.Warn("what is left of a failed environment could not be removed", "path", dir, "error", rmErr)
+		}
+		if fault.KindOf(err) == fault.Internal {
+			err = fmt.Errorf("environment %s: %w", key, err)
 		}
 		return nil, err
 	}
@@ -80,36 +89,22 @@ func (p *Provider) build(ctx context.Context, key string, s Spec, lock string, s
 	return e, nil
 }
 
-// fill makes the venv and installs into it.
-func (p *Provider) fill(ctx context.Context, dir string, s Spec, lock string, say func(string)) (*Environment, error) {
-	venv := filepath.Join(dir, "venv")
-	uv := p.tool.uv(ctx, s.Python, say)
-	if err := p.tool.venv(ctx, uv, s.Python, venv, say); err != nil {
+// attempt builds in a clean directory.
+func (p *Provider) attempt(ctx context.Context, w work, s Spec, lock string) (*Environment, error) {
+	if err := w.endLeftovers(ctx); err != nil {
 		return nil, err
 	}
-	if lock != "" {
-		path := filepath.Join(dir, lockFile)
-		if err := os.WriteFile(path, []byte(lock), 0o644); err != nil {
-			return nil, err
-		}
-		if err := p.tool.installLock(ctx, uv, venv, path, s, say); err != nil {
-			return nil, err
-		}
-	} else {
-		for _, in := range s.Installs {
-			if err := p.tool.install(ctx, uv, venv, in, say); err != nil {
-				return nil, err
-			}
-		}
+	if err := errors.Join(os.RemoveAll(w.place), os.MkdirAll(w.place, 0o755)); err != nil {
+		return nil, err
 	}
-	frozen, err := p.tool.freeze(ctx, uv, venv)
+	frozen, err := w.fill(ctx, s, lock)
 	if err != nil {
 		return nil, err
 	}
-	if err := os.WriteFile(filepath.Join(dir, lockFile), []byte(frozen), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(w.place, lockFile), []byte(frozen), 0o600); err != nil {
 		return nil, err
 	}
-	size, err := treeSize(venv)
+	size, err := treeSize(filepath.Join(w.place, "venv"))
 	if err != nil {
 		return nil, err
 	}
@@ -118,6 +113,34 @@ func (p *Provider) fill(ctx context.Context, dir string, s Spec, lock string, sa
 		Requirements: s.Requirements(), Python: s.Python.Version, Digest: "sha256:" + hex.EncodeToString(sum[:]),
 		SizeBytes: size, State: Ready,
 	}, nil
+}
+
+// fill makes the venv, installs into it and returns the list of what is in it.
+func (w work) fill(ctx context.Context, s Spec, lock string) (string, error) {
+	venv := filepath.Join(w.place, "venv")
+	if len(s.Installs) == 0 {
+		return "", w.bare(ctx, s.Python, venv)
+	}
+	w.uv = w.findUV(ctx, s.Python, w.say)
+	if err := w.venv(ctx, s.Python, venv); err != nil {
+		return "", err
+	}
+	if lock == "" {
+		for _, in := range s.Installs {
+			if err := w.install(ctx, venv, in); err != nil {
+				return "", err
+			}
+		}
+		return w.freeze(ctx, venv)
+	}
+	path := filepath.Join(w.place, lockFile)
+	if err := os.WriteFile(path, []byte(lock), 0o600); err != nil {
+		return "", err
+	}
+	if err := w.installLock(ctx, venv, path, s); err != nil {
+		return "", err
+	}
+	return w.freeze(ctx, venv)
 }
 
 func describeList(requirements []string) string {
@@ -250,8 +273,7 @@ func (p *Provider) Rebuild(ctx context.Context, key string, log func(line string
 		return nil, fault.Conflictf("environment %s: it is being built", key)
 	}
 	delete(p.ready, key)
-	b := p.start(key, r.Spec, string(lock)+"\n")
-	id := b.join(log)
+	b, id := p.start(key, r.Spec, string(lock)+"\n", log)
 	p.mu.Unlock()
 	return b.wait(ctx, id)
 }
@@ -264,7 +286,12 @@ func (p *Provider) forget(key string) {
 
 // Scratch makes an environment that belongs to one step, which installs packages itself. It sees those of env.
 func (p *Provider) Scratch(ctx context.Context, env *Environment, s Spec, dir string, say func(string)) error {
-	if err := p.tool.venv(ctx, p.tool.uv(ctx, s.Python, say), s.Python, dir, say); err != nil {
+	w := work{builder: &p.tool, place: dir, say: say, uv: p.tool.findUV(ctx, s.Python, say)}
+	// A step that is started again after a server was killed has its directory again.
+	if err := w.endLeftovers(ctx); err != nil {
+		return fmt.Errorf("make the step's own environment: %w", err)
+	}
+	if err := w.venv(ctx, s.Python, dir); err != nil {
 		return err
 	}
 	site := filepath.Join("lib", "python"+s.Python.Minor(), "site-packages")

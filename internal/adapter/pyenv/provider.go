@@ -233,11 +233,12 @@ func (p *Provider) Ensure(ctx context.Context, s Spec, log func(line string)) (*
 		p.mu.Unlock()
 		return nil, fault.Unavailablef("environment %s: shutting down", key)
 	}
-	b := p.builds[key]
-	if b == nil {
-		b = p.start(key, s, "")
+	b, id := p.builds[key], 0
+	if b != nil {
+		id = b.join(log)
+	} else {
+		b, id = p.start(key, s, "", log)
 	}
-	id := b.join(log)
 	p.mu.Unlock()
 	return b.wait(ctx, id)
 }
@@ -257,11 +258,13 @@ func (p *Provider) touch(e *Environment) {
 	}
 }
 
-// start begins a build in a goroutine that Close waits for; p.mu is held. lock, if given, names the exact packages.
-func (p *Provider) start(key string, s Spec, lock string) *build {
+// start begins a build in a goroutine that Close waits for, and joins it before it says anything; p.mu is held. lock, if
+// given, names the exact packages.
+func (p *Provider) start(key string, s Spec, lock string, log func(string)) (*build, int) {
 	ctx, cancel := context.WithCancel(context.Background())
 	b := &build{cancel: cancel, done: make(chan struct{}), logs: make(map[int]func(string))}
 	p.builds[key] = b
+	id := b.join(log)
 	p.wg.Go(func() {
 		defer cancel()
 		e, err := p.make(ctx, key, s, lock, b.say)
@@ -275,7 +278,7 @@ func (p *Provider) start(key string, s Spec, lock string) *build {
 		b.env, b.err = e, err
 		close(b.done)
 	})
-	return b
+	return b, id
 }
 
 // build is one build and those who wait for it. It is cancelled when the last of them has gone.

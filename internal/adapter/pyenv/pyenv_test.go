@@ -13,7 +13,12 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(buildIn); dir != "" {
+		buildAndExit(dir)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // testDir is kept between test runs: environments are slow to make.
 func testDir(t testing.TB) string {

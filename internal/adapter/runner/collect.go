@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -33,6 +34,9 @@ type reported struct {
 	Artifacts       map[string]struct {
 		Artifacts []reportedArtifact `json:"artifacts"`
 	} `json:"artifacts"`
+
+	// mark precedes the bare words NaN, Infinity and -Infinity that Python wrote as numbers; "" when there are none.
+	mark string
 }
 
 type reportedArtifact struct {
@@ -97,14 +101,78 @@ func (a *attempt) readReport(root *os.Root) (*reported, error) {
 	if len(bytes.TrimSpace(b)) == 0 {
 		return nil, nil
 	}
-	var rep reported
-	if err := json.Unmarshal(b, &rep); err != nil {
-		// Python writes NaN and Infinity, which JSON does not have.
-		if json.Unmarshal(quoteNonFinite(b), &rep) != nil {
-			return nil, outputError("the executor output file is not what kfp writes: %v", err)
+	rep, err := parseReport(b)
+	if err != nil {
+		return nil, outputError("the executor output file is not what kfp writes: %v", err)
+	}
+	return rep, nil
+}
+
+// parseReport reads an executor output. Python writes NaN and Infinity, which JSON does not have: in the metadata of an
+// artifact they become strings, in a parameter they are left marked for nonFinite to find.
+func parseReport(b []byte) (*reported, error) {
+	rep := new(reported)
+	err := json.Unmarshal(b, rep)
+	if err == nil {
+		return rep, nil
+	}
+	mark := "number "
+	for bytes.Contains(b, []byte(mark)) {
+		mark += "_"
+	}
+	rep = &reported{mark: mark}
+	if json.Unmarshal(quoteNonFinite(b, mark), rep) != nil {
+		return nil, err
+	}
+	for _, output := range rep.Artifacts {
+		for _, a := range output.Artifacts {
+			for k, v := range a.Metadata {
+				a.Metadata[k] = rep.unmark(v)
+			}
 		}
 	}
-	return &rep, nil
+	return rep, nil
+}
+
+// unmark makes plain strings of the marked words in a value.
+func (r *reported) unmark(v any) any {
+	switch v := v.(type) {
+	case string:
+		return strings.TrimPrefix(v, r.mark)
+	case []any:
+		for i, e := range v {
+			v[i] = r.unmark(e)
+		}
+	case map[string]any:
+		for k, e := range v {
+			v[k] = r.unmark(e)
+		}
+	}
+	return v
+}
+
+// nonFinite finds a marked word in a value, at any depth.
+func (r *reported) nonFinite(v any) (word string, found bool) {
+	if r.mark == "" {
+		return "", false
+	}
+	switch v := v.(type) {
+	case string:
+		return strings.CutPrefix(v, r.mark)
+	case []any:
+		for _, e := range v {
+			if word, found := r.nonFinite(e); found {
+				return word, true
+			}
+		}
+	case map[string]any:
+		for _, e := range v {
+			if word, found := r.nonFinite(e); found {
+				return word, true
+			}
+		}
+	}
+	return "", false
 }
 
 // readFile reads a file of the attempt's directory without following links out of it.
@@ -131,12 +199,17 @@ func (a *attempt) readFile(root *os.Root, path string, limit int64) ([]byte, err
 	return io.ReadAll(io.LimitReader(f, limit))
 }
 
+const onlyFinite = "JSON has no such number; return a finite number, or declare the output as a string and return text"
+
 // absent marks an output parameter that the step did not give; a step that wrote a report may leave out some.
 var absent = new(int)
 
 func (a *attempt) parameter(root *os.Root, rep *reported, name string, t ir.ParameterType) (any, error) {
 	if rep != nil {
 		if v, ok := rep.ParameterValues[name]; ok {
+			if word, found := rep.nonFinite(v); found {
+				return nil, outputError("output parameter %q: want %s, got %s: %s", name, t, word, onlyFinite)
+			}
 			v, err := ir.Convert(v, t)
 			if err != nil {
 				return nil, outputError("output parameter %q: %v", name, err)
@@ -178,6 +251,9 @@ func parseParameter(text string, t ir.ParameterType) (any, error) {
 		if err != nil {
 			return nil, bad()
 		}
+		if math.IsNaN(f) || math.IsInf(f, 0) {
+			return nil, fmt.Errorf("want %s, the file holds %q: %s", t, shorten(trimmed), onlyFinite)
+		}
 		return f, nil
 	case ir.Boolean:
 		v, err := strconv.ParseBool(trimmed)
@@ -195,8 +271,8 @@ func parseParameter(text string, t ir.ParameterType) (any, error) {
 	return text, nil
 }
 
-// quoteNonFinite turns the bare words NaN, Infinity and -Infinity into strings.
-func quoteNonFinite(b []byte) []byte {
+// quoteNonFinite turns the bare words NaN, Infinity and -Infinity into strings that begin with mark.
+func quoteNonFinite(b []byte, mark string) []byte {
 	var out []byte
 	inString := false
 	for i := 0; i < len(b); i++ {
@@ -220,6 +296,7 @@ func quoteNonFinite(b []byte) []byte {
 		}
 		if word != "" {
 			out = append(out, '"')
+			out = append(out, mark...)
 			out = append(out, word...)
 			out = append(out, '"')
 			i += len(word) - 1
