@@ -68,13 +68,13 @@ func TestEverySDKVersionsComponentsAreRecognised(t *testing.T) {
 	for _, file := range files {
 		version := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(file), "kfp-"), ".yaml")
 		kfp := Install{Packages: []string{"kfp==" + version, `typing-extensions>=3.7.4,<5; python_version<"3.9"`}, NoDeps: true}
-		private := Install{IndexURL: "https://pypi.org/simple", ExtraIndexURLs: []string{"https://user:pa55word@extra.example/simple"}}
+		private := Install{IndexURL: "https://index.example/simple", ExtraIndexURLs: []string{"https://user:pa55word@extra.example/simple"}}
 		private.TrustedHosts = []string{private.IndexURL, private.ExtraIndexURLs[0]}
 		with := func(in Install, noDeps bool, packages ...string) Install {
 			in.Packages, in.NoDeps = packages, noDeps
 			return in
 		}
-		trusted := Install{IndexURL: "https://pypi.org/simple", TrustedHosts: []string{"pypi.org"}}
+		trusted := Install{IndexURL: "https://index.example/simple", TrustedHosts: []string{"index.example"}}
 		want := map[string][]Install{
 			"noop": {kfp}, "add": {kfp}, "write": {kfp}, "read": {kfp}, "funcs": {kfp}, "bare": nil,
 			"venv":    {{Packages: []string{"six"}}, kfp},
