@@ -98,7 +98,10 @@ def watch(client: kfp.Client, run_id: str) -> kfp_server_api.V2beta1Run:
             seen[task.task_id] = task.state
             took = seconds_of(task) if task.state in FINAL_STATES else ""
             elapsed = last_answer - began
-            print(f"{elapsed:7.1f} s  {name:<28} {task.state.lower()}{took}", flush=True)
+            word = task.state.lower()
+            if task.state == "SKIPPED":  # KFP has one word for both
+                word, took = "skipped: result reused, or condition false", ""
+            print(f"{elapsed:7.1f} s  {name:<28} {word}{took}", flush=True)
 
         if run.state in FINAL_STATES:
             return run

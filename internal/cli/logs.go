@@ -100,7 +100,7 @@ func printAllLogs(ctx context.Context, s *session, r run.Run, p *logPrinter) err
 		return err
 	}
 	for _, t := range tasks {
-		if !t.Kind.Leaf() || t.Attempts == 0 {
+		if !t.Kind.Leaf() || t.Attempts == 0 && !t.Cached {
 			continue
 		}
 		if err := s.Logs(ctx, r.ID, t.ID, 0, false, p.printer(t, true)); err != nil {

@@ -117,11 +117,15 @@ func (s *Service) GetTask(ctx context.Context, runID, task string) (run.Task, er
 }
 
 // Logs calls line for each line of an attempt of a task (attempt 0 means the newest); with follow it goes on until the task is
-// final, over all further attempts when none was named.
+// final, over all further attempts when none was named. The log of a task whose result was reused is that of the task which made
+// the result, after a line that says so.
 func (s *Service) Logs(ctx context.Context, runID, task string, attempt int, follow bool, line func(run.LogLine) error) error {
 	t, err := s.GetTask(ctx, runID, task)
 	if err != nil {
 		return err
+	}
+	if t.Cached {
+		return s.reusedLogs(ctx, t, line)
 	}
 	if attempt > 0 || !follow {
 		if attempt == 0 {
@@ -131,6 +135,23 @@ func (s *Service) Logs(ctx context.Context, runID, task string, attempt int, fol
 		return s.deps.Logs.Read(ctx, runID, t.ID, attempt, running, line)
 	}
 	return s.followLogs(ctx, runID, t.ID, line)
+}
+
+// reusedLogs reads the log behind a result that was reused, if its run is still there.
+func (s *Service) reusedLogs(ctx context.Context, t run.Task, line func(run.LogLine) error) error {
+	note := run.LogLine{At: t.CreatedAt, Stream: "system", Text: "the result was reused; this is the log of its task in run " + t.CachedFromRun}
+	maker, err := s.deps.Store.GetTask(ctx, t.CachedFromRun, t.CachedFrom)
+	if fault.KindOf(err) == fault.NotFound {
+		note.Text = "the result was reused from run " + t.CachedFromRun + ", which was deleted with its logs"
+		return line(note)
+	}
+	if err != nil {
+		return err
+	}
+	if err := line(note); err != nil {
+		return err
+	}
+	return s.deps.Logs.Read(ctx, maker.RunID, maker.ID, max(1, maker.Attempts), false, line)
 }
 
 // followLogs reads the attempts of a task one after the other as they happen.

@@ -505,3 +505,29 @@ func TestFollowedLogsLeaveOutNoAttempt(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
+
+func TestTheLogOfAReusedResultIsThatOfItsTask(t *testing.T) {
+	svc, _ := openWith(t, t.TempDir(), &runner{}, func(o *pipeline.Options) { o.Logs = slowLogs{} })
+	first := wait(t, svc, submit(t, svc, "hello").ID)
+	second := wait(t, svc, submit(t, svc, "hello").ID)
+	read := func() (got []string) {
+		t.Helper()
+		err := svc.Logs(context.Background(), second.ID, "first", 0, true, func(l run.LogLine) error {
+			got = append(got, l.Text)
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	if got := read(); len(got) != 2 || !strings.Contains(got[0], first.ID) || got[1] != "attempt 1" {
+		t.Errorf("got %q", got)
+	}
+	if err := svc.DeleteRun(context.Background(), first.ID); err != nil {
+		t.Fatal(err)
+	}
+	if got := read(); len(got) != 1 || !strings.Contains(got[0], "deleted") {
+		t.Errorf("after its run was deleted: %q", got)
+	}
+}
