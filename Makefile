@@ -115,7 +115,7 @@ test-kfp: $(TOOLS)/gotestsum build uv ## Drive the server with an unmodified kfp
 
 .PHONY: conformance
 conformance: $(TOOLS)/gotestsum build uv ## Run the published KFP pipelines and compare how they end
-	LEVADA_BIN=$(CURDIR)/$(BIN) $(TOOLS)/gotestsum --format testname -- -tags $(GO_TAGS) -timeout 20m -count 1 ./test/conformance/...
+	LEVADA_BIN=$(CURDIR)/$(BIN) $(TOOLS)/gotestsum --format standard-verbose -- -tags $(GO_TAGS) -timeout 20m -count 1 ./test/conformance/...
 
 .PHONY: test-browser
 test-browser: build $(UI_STAMP) ## Use the user interface in a real browser
