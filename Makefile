@@ -130,7 +130,7 @@ lint: check $(TOOLS)/golangci-lint ruff $(UI_STAMP) ## Look for everything the l
 
 .PHONY: update-golden
 update-golden: ## Rewrite the expected outputs of the tests; read the difference before you commit it
-	go test -tags $(GO_TAGS) $(GO_DIRS) -update
+	go test -tags $(GO_TAGS) $$(grep -rl 'flag.Bool("update"' --include='*_test.go' internal test | xargs -n1 dirname | sort -u | sed 's|^|./|') -update
 
 ## Measuring
 

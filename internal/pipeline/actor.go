@@ -36,7 +36,8 @@ type actor struct {
 	// stops ends the running steps and preparations, by task path.
 	stopMu sync.Mutex
 	stops  map[string]context.CancelCauseFunc
-	holds  map[string]hold
+	// holds gives back the room reserved for a step between its preparation and its start.
+	holds map[string]func()
 
 	watchers watchers
 }
@@ -46,11 +47,13 @@ type leaf struct {
 	cached bool
 }
 
+// newActor returns an actor whose run has no tasks counted yet.
 func newActor(s *Service, r run.Run, p *ir.Pipeline, state *engine.State) *actor {
+	r.Tasks, r.Cached = map[run.State]int{}, 0
 	return &actor{
 		svc: s, pipeline: p, state: state, run: r, leaves: map[string]leaf{},
 		inbox: inbox{signal: make(chan struct{}, 1)}, stops: map[string]context.CancelCauseFunc{},
-		holds: map[string]hold{},
+		holds: map[string]func(){},
 	}
 }
 
@@ -185,7 +188,7 @@ func (a *actor) handle(ctx context.Context, batch []message) error {
 			return err
 		}
 		if l, ok := m.command.(engine.Launch); ok && len(more) == 0 {
-			a.take(l.Task).giveBack() // overtaken by a cancellation
+			a.take(l.Task)() // overtaken by a cancellation
 		}
 		events = append(events, more...)
 	}
@@ -250,6 +253,7 @@ func (a *actor) records(events []engine.Event) ([]run.Event, run.Changes, error)
 		}
 		records[i] = r
 	}
+	a.run.Tasks = maps.Clone(a.run.Tasks) // the old one may be in a watcher's hands
 	changed := run.Changes{Tasks: a.state.TakeChanged(), Removed: a.state.TakeRemoved()}
 	for _, path := range changed.Removed {
 		a.uncount(path)
@@ -296,12 +300,8 @@ func (a *actor) count(t *run.Task) {
 	a.leaves[t.Path] = leaf{t.State, t.Cached}
 }
 
-// uncount takes a leaf out of the counts. It leaves a map of its own behind: the old one may be in a watcher's hands.
+// uncount takes a leaf out of the counts.
 func (a *actor) uncount(path string) {
-	a.run.Tasks = maps.Clone(a.run.Tasks)
-	if a.run.Tasks == nil {
-		a.run.Tasks = map[run.State]int{}
-	}
 	old, ok := a.leaves[path]
 	if !ok {
 		return
@@ -325,8 +325,6 @@ func (a *actor) carryOut(ctx context.Context, events []engine.Event) {
 			a.execute(ctx, e.Task)
 		case engine.TaskRetrying:
 			a.wake(*e.RetryAt)
-		case engine.TaskCanceled:
-			a.stopStep(e.Task, errCanceled)
 		case engine.CancelRequested:
 			a.stopAll(errCanceled)
 		}

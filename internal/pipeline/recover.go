@@ -32,7 +32,6 @@ func (s *Service) resume(ctx context.Context, r run.Run) (err error) {
 	}
 	a := newActor(s, r, p, state)
 	a.seq = int64(len(records))
-	a.run.Tasks, a.run.Cached = nil, 0
 	for _, t := range state.TakeChanged() {
 		a.count(&t)
 	}

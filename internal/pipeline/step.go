@@ -17,18 +17,6 @@ var (
 	errBroken   = errors.New("the run cannot go on")
 )
 
-// hold is the room reserved for a step between its preparation and its end.
-type hold struct {
-	step    *run.Step
-	release func()
-}
-
-func (h hold) giveBack() {
-	if h.release != nil {
-		h.release()
-	}
-}
-
 // prepare looks a ready task up in the cache and, if it is not there, waits for room to start it.
 func (a *actor) prepare(ctx context.Context, task string) {
 	step, caching, component := a.state.Step(task), a.state.Caching(task), a.state.ComponentName(task)
@@ -57,7 +45,7 @@ func (a *actor) prepare(ctx context.Context, task string) {
 		case err != nil:
 			return engine.Failed{Task: task, Failure: failureOf(err, step)}
 		}
-		a.keep(task, hold{step, release})
+		a.keep(task, release)
 		return engine.Launch{Task: task, Key: key}
 	})
 }
@@ -94,13 +82,10 @@ func (a *actor) lookup(ctx context.Context, step *run.Step, component, custom st
 
 // execute runs the attempt of a task that was just launched.
 func (a *actor) execute(ctx context.Context, task string) {
-	h := a.take(task)
-	if h.step == nil {
-		return
-	}
+	release := a.take(task)
 	step := a.state.Step(task)
 	a.spawn(ctx, task, func(ctx context.Context) engine.Command {
-		defer h.giveBack()
+		defer release()
 		out, err := a.svc.deps.Runner.Run(ctx, step)
 		switch {
 		case err == nil:
@@ -119,7 +104,7 @@ func (a *actor) execute(ctx context.Context, task string) {
 	})
 }
 
-// spawn runs work in a goroutine that stopStep can end, and sends the command that it returns.
+// spawn runs work in a goroutine that stopAll can end, and sends the command that it returns.
 func (a *actor) spawn(ctx context.Context, task string, work func(context.Context) engine.Command) {
 	ctx, stop := context.WithCancelCause(ctx)
 	a.stopMu.Lock()
@@ -142,14 +127,6 @@ func (a *actor) spawn(ctx context.Context, task string, work func(context.Contex
 	}()
 }
 
-func (a *actor) stopStep(task string, cause error) {
-	a.stopMu.Lock()
-	defer a.stopMu.Unlock()
-	if stop := a.stops[task]; stop != nil {
-		stop(cause)
-	}
-}
-
 func (a *actor) stopAll(cause error) {
 	a.stopMu.Lock()
 	defer a.stopMu.Unlock()
@@ -162,24 +139,28 @@ func (a *actor) stopAll(cause error) {
 func (a *actor) releaseAll() {
 	a.stopMu.Lock()
 	defer a.stopMu.Unlock()
-	for task, h := range a.holds {
-		h.giveBack()
+	for task, release := range a.holds {
+		release()
 		delete(a.holds, task)
 	}
 }
 
-func (a *actor) keep(task string, h hold) {
+func (a *actor) keep(task string, release func()) {
 	a.stopMu.Lock()
 	defer a.stopMu.Unlock()
-	a.holds[task] = h
+	a.holds[task] = release
 }
 
-func (a *actor) take(task string) hold {
+// take returns what gives back the room that is kept for a task.
+func (a *actor) take(task string) func() {
 	a.stopMu.Lock()
 	defer a.stopMu.Unlock()
-	h := a.holds[task]
+	release, ok := a.holds[task]
+	if !ok {
+		return func() {}
+	}
 	delete(a.holds, task)
-	return h
+	return release
 }
 
 // failureOf turns an error into a failure that names its task.

@@ -196,7 +196,7 @@ export function logOf(task) {
   for (let i = 0; i < 600; i++) lines.push({ stream: 'stdout', text: `[${i + 1}]\ttrain auc: ${(0.7 + 0.25 * (1 - Math.exp(-i / 90))).toFixed(5)}\tvalid auc: ${(0.7 + 0.17 * (1 - Math.exp(-i / 70))).toFixed(5)}` })
   lines.push({ stream: 'stderr', text: '\u001b[33mUserWarning\u001b[0m: categorical_feature in param dict is overridden. This line is long on purpose: it says what happened, in which file, and what to do about it, all in one breath.' })
   if (task.state === 'FAILED') {
-    for (const text of ['Traceback (most recent call last):', '  File "/work/ephemeral_component.py", line 41, in train', '    model.fit(x, y)', 'ValueError: Input X contains NaN.']) lines.push({ stream: 'stderr', text })
+    for (const text of ['Traceback (most recent call last):', '  File "/tmp/ephemeral_component.py", line 41, in train', '    model.fit(x, y)', 'ValueError: Input X contains NaN.']) lines.push({ stream: 'stderr', text })
     lines.push({ stream: 'system', text: 'the step ended with exit status 1' })
   }
   return lines.map((l, i) => ({ at: new Date(start + i * 37).toISOString(), ...l }))

@@ -9,21 +9,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
-
-	"github.com/google/uuid"
 
 	"levada/internal/core/ir"
 	"levada/internal/core/run"
 )
-
-// artifactSpace is the UUID namespace of artifact ids.
-var artifactSpace = uuid.MustParse("a5c3a2de-6f58-5a0e-9d0f-3b1d4d0c8a11")
-
-func artifactID(taskID, output string, index int) string {
-	return uuid.NewSHA1(artifactSpace, []byte(taskID+"/"+output+"/"+strconv.Itoa(index))).String()
-}
 
 // collector stores the output artifacts of one step.
 type collector struct {
@@ -61,7 +51,7 @@ func (c *collector) describe(output string, index int, def *ir.OutputArtifact, g
 		name = output
 	}
 	return run.Artifact{
-		ID: artifactID(c.step.TaskID, output, index), Name: name, Metadata: metadata,
+		ID: run.ArtifactID(c.step.TaskID, output, index), Name: name, Metadata: metadata,
 		SchemaTitle: def.ArtifactType.SchemaTitle, SchemaVersion: def.ArtifactType.SchemaVersion, InstanceSchema: def.ArtifactType.InstanceSchema,
 		RunID: c.step.Job.RunID, TaskID: c.step.TaskID,
 	}

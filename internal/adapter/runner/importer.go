@@ -24,7 +24,7 @@ func (r *Runner) importArtifact(ctx context.Context, s *run.Step, log *steplog.W
 	}
 	output := importerOutput(s.Component)
 	a := run.Artifact{
-		ID: artifactID(s.TaskID, output, 0), Name: output, URI: uri, RunID: s.Job.RunID, TaskID: s.TaskID,
+		ID: run.ArtifactID(s.TaskID, output, 0), Name: output, URI: uri, RunID: s.Job.RunID, TaskID: s.TaskID,
 		SchemaTitle: imp.TypeSchema.SchemaTitle, SchemaVersion: imp.TypeSchema.SchemaVersion, InstanceSchema: imp.TypeSchema.InstanceSchema,
 	}
 	if a.Metadata, err = importMetadata(s, imp); err != nil {

@@ -126,17 +126,6 @@ func TestAContradictingSubmissionIsRefusedBeforeTheServiceIsAsked(t *testing.T) 
 	}
 }
 
-func TestABrowserOnAnotherSiteCannotChangeAnything(t *testing.T) {
-	f := &fake{}
-	r := httptest.NewRequest("POST", "/api/v1/runs/r1/cancel", nil)
-	r.Header.Set("Sec-Fetch-Site", "cross-site")
-	w := httptest.NewRecorder()
-	v1.NewHandler(v1.Options{Service: f}).ServeHTTP(w, r)
-	if w.Code != http.StatusForbidden || len(f.calls) != 0 {
-		t.Errorf("%d, calls %v; want 403 and none", w.Code, f.calls)
-	}
-}
-
 func TestEachPathReachesItsCall(t *testing.T) {
 	for _, tc := range []struct {
 		method, path string

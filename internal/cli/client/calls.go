@@ -98,12 +98,6 @@ func (c *Client) Runs(ctx context.Context, q RunQuery) (RunList, error) {
 	return out, c.call(ctx, http.MethodGet, "/runs", v, nil, &out)
 }
 
-// Run gets a run by its whole id.
-func (c *Client) Run(ctx context.Context, id string) (run.Run, error) {
-	var out run.Run
-	return out, c.call(ctx, http.MethodGet, "/runs/"+url.PathEscape(id), nil, nil, &out)
-}
-
 // Cancel asks a run to stop.
 func (c *Client) Cancel(ctx context.Context, id string) (run.Run, error) {
 	var out run.Run

@@ -82,9 +82,6 @@ func proxyUnlessLocal(r *http.Request) (*url.URL, error) {
 	return http.ProxyFromEnvironment(r)
 }
 
-// URL is the server's address.
-func (c *Client) URL() string { return c.base }
-
 // Close gives the idle connections back.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 

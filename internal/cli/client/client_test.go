@@ -116,7 +116,7 @@ func TestAProblemBecomesTheErrorTheServerMeant(t *testing.T) {
 			w.WriteHeader(status)
 			fmt.Fprint(w, `{"detail":"because","errors":[{"location":"body.spec","message":"too odd"}]}`)
 		})
-		_, err := c.Run(t.Context(), "r")
+		_, err := c.Task(t.Context(), "r", "t")
 		if fault.KindOf(err) != want || err.Error() != "because; body.spec: too odd" {
 			t.Errorf("%d: kind %d, %v", status, fault.KindOf(err), err)
 		}

@@ -13,7 +13,7 @@ var told = &ir.ExecutorInput{
 	Inputs: ir.ExecutorInputs{
 		ParameterValues: map[string]any{"s": "a \"b\"", "n": 3.0, "f": 0.1, "l": []any{1.0, "x"}, "m": map[string]any{"k": true}, "big": 1e15, "t": "{{$.pipeline_job_name}}"},
 		Artifacts: map[string]ir.ArtifactList{"data": {Artifacts: []ir.RuntimeArtifact{{
-			Name: "d", URI: "/work/d", Metadata: map[string]any{"rows": 7.0}}}}},
+			Name: "d", URI: "/steps/d", Metadata: map[string]any{"rows": 7.0}}}}},
 	},
 	Outputs: ir.ExecutorOutputs{
 		Parameters: map[string]ir.OutputFile{"p": {OutputFile: "/out/p"}},
@@ -38,7 +38,7 @@ func TestPlaceholdersInCommandsAreReplaced(t *testing.T) {
 		{"{{$.inputs.parameters['not-given']}}", []string{""}},
 		{"{{$.inputs.parameters['t']}}", []string{"{{$.pipeline_job_name}}"}},
 		{"{{$.json_escape[1].inputs.parameters['s']}}", []string{`a \"b\"`}},
-		{"{{$.inputs.artifacts['data'].path}} {{$.inputs.artifacts['data'].uri}} {{$.inputs.artifacts['data'].name}}", []string{"/work/d /work/d d"}},
+		{"{{$.inputs.artifacts['data'].path}} {{$.inputs.artifacts['data'].uri}} {{$.inputs.artifacts['data'].name}}", []string{"/steps/d /steps/d d"}},
 		{"{{$.inputs.artifacts['data'].metadata}} {{$.inputs.artifacts['data'].metadata['rows']}}", []string{`{"rows":7} 7`}},
 		{"{{$.outputs.artifacts['model'].path}} {{$.outputs.artifacts['model'].uri}}", []string{"/gcs/bucket/m gs://bucket/m"}},
 		{"{{$.outputs.parameters['p'].output_file}} {{$.outputs.output_file}}", []string{"/out/p /out/executor_output.json"}},
