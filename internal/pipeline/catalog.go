@@ -101,7 +101,7 @@ func (u *Upload) fill(p *ir.Pipeline) error {
 
 // UploadPipeline validates a specification and stores it as a new pipeline with its first version.
 func (s *Service) UploadPipeline(ctx context.Context, u Upload) (catalog.Pipeline, catalog.Version, error) {
-	p, err := ir.Parse(u.Spec)
+	p, err := s.deps.Parse(u.Spec)
 	if err == nil {
 		err = u.fill(p)
 	}
@@ -123,7 +123,7 @@ func (s *Service) UploadVersion(ctx context.Context, pipelineID string, u Upload
 	if _, err := s.deps.Store.GetPipeline(ctx, pipelineID); err != nil {
 		return catalog.Version{}, err
 	}
-	p, err := ir.Parse(u.Spec)
+	p, err := s.deps.Parse(u.Spec)
 	if err == nil {
 		err = u.fill(p)
 	}

@@ -211,7 +211,7 @@ func (s *Service) Spec(ctx context.Context, digest string) (*ir.Pipeline, error)
 	if err != nil {
 		return nil, err
 	}
-	if p, err = ir.Parse(body); err != nil {
+	if p, err = s.deps.Parse(body); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()

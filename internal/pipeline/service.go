@@ -28,6 +28,8 @@ type Options struct {
 	// Now and NewID give the time and new UUIDs.
 	Now   func() time.Time
 	NewID func() string
+	// Parse reads a specification; nil means ir.Parse.
+	Parse func([]byte) (*ir.Pipeline, error)
 	// Paused leaves unfinished runs as they are and starts none: for commands that only read.
 	Paused bool
 	// WorkspaceDir is where the workspaces of runs are made, one directory each.
@@ -56,6 +58,9 @@ var errClosing = errors.New("the service is shutting down")
 
 // Open returns a service that has taken up the runs an earlier process left unfinished.
 func Open(ctx context.Context, o Options) (*Service, error) {
+	if o.Parse == nil {
+		o.Parse = ir.Parse
+	}
 	s := &Service{deps: o, active: map[string]*actor{}, specs: map[string]*ir.Pipeline{}}
 	s.ctx, s.stop = context.WithCancelCause(context.WithoutCancel(ctx))
 	if _, err := s.defaultExperiment(ctx); err != nil {
@@ -69,19 +74,7 @@ func Open(ctx context.Context, o Options) (*Service, error) {
 		return nil, fmt.Errorf("find unfinished runs: %w", err)
 	}
 	for _, id := range ids {
-		r, err := o.Store.GetRun(ctx, id)
-		if err == nil {
-			err = s.resume(ctx, r)
-		}
-		switch {
-		case err == nil:
-		case fault.KindOf(err) == fault.Unavailable:
-			// The disk or the database, not the run: better no server than one that gives up every run.
-			return nil, errors.Join(fmt.Errorf("resume run %s: %w", id, err), s.Close(ctx))
-		default:
-			// One unreadable run must not keep the others from going on.
-			s.giveUp(ctx, &r, err)
-		}
+		s.resume(id)
 	}
 	return s, nil
 }

@@ -1,0 +1,240 @@
+package sim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+
+	"levada/internal/core/catalog"
+	"levada/internal/core/fault"
+	"levada/internal/core/listing"
+	"levada/internal/core/run"
+	"levada/internal/pipeline"
+)
+
+// options are what a life of the server is made of.
+func (s *schedule) options(p *process) pipeline.Options {
+	return pipeline.Options{
+		Store: &faultyStore{Store: s.store, p: p}, Runner: &scriptedRunner{p: p}, Blobs: &blobs{p: p}, Logs: noLogs{},
+		Logger: s.logger, Now: s.now, NewID: s.newID, WorkspaceDir: "/nowhere", Parse: s.subject.parse,
+	}
+}
+
+// faultyStore parks each call and lets the simulator decide what becomes of it. The methods that it does not have are those
+// that the service does not call in a simulation.
+type faultyStore struct {
+	pipeline.Store
+	p *process
+}
+
+// failure is the error of a verdict.
+func (v verdict) failure(ctx context.Context) error {
+	switch v {
+	case dead, crashBefore, crashAfter:
+		return fault.Unavailablef("%w", errKilled)
+	case failUnavailable, failAfter:
+		return fault.Unavailablef("the disk is full")
+	case failInternal, failAfterInternal:
+		return errors.New("the connection broke")
+	case withdraw:
+		return ctx.Err()
+	}
+	return nil
+}
+
+// happens reports whether a call with this verdict has its effect.
+func (v verdict) happens() bool {
+	return v == proceed || v == failAfter || v == failAfterInternal || v == crashAfter
+}
+
+// write parks a write and carries it out.
+func (f *faultyStore) write(ctx context.Context, what string, fn func(context.Context) error) error {
+	v := f.p.park(ctx, writes, what)
+	if v.happens() {
+		if err := fn(context.WithoutCancel(ctx)); err != nil {
+			return err
+		}
+	}
+	return v.failure(ctx)
+}
+
+// read parks a read and carries it out.
+func read[T any](ctx context.Context, f *faultyStore, what string, fn func(context.Context) (T, error)) (T, error) {
+	if v := f.p.park(ctx, reads, what); v != proceed {
+		var zero T
+		return zero, v.failure(ctx)
+	}
+	return fn(context.WithoutCancel(ctx))
+}
+
+func (f *faultyStore) CreateRun(ctx context.Context, r run.Run, events []run.Event, tasks []run.Task) error {
+	return f.write(ctx, "create "+short(r.ID), func(ctx context.Context) error {
+		if err := f.Store.CreateRun(ctx, r, events, tasks); err != nil {
+			return err
+		}
+		f.p.world.check.created(r, events, tasks)
+		return nil
+	})
+}
+
+func (f *faultyStore) Append(ctx context.Context, id string, events []run.Event, changed run.Changes) error {
+	return f.write(ctx, "append "+short(id), func(ctx context.Context) error {
+		if err := f.Store.Append(ctx, id, events, changed); err != nil {
+			return err
+		}
+		f.p.world.check.appended(id, events, changed)
+		return nil
+	})
+}
+
+func (f *faultyStore) DeleteRun(ctx context.Context, id string) error {
+	return f.write(ctx, "delete "+short(id), func(ctx context.Context) error {
+		if err := f.Store.DeleteRun(ctx, id); err != nil {
+			return err
+		}
+		f.p.world.check.deleted(id)
+		return nil
+	})
+}
+
+func (f *faultyStore) Events(ctx context.Context, id string, from int64) ([]run.Event, error) {
+	return read(ctx, f, fmt.Sprintf("read log of %s from %d", short(id), from), func(ctx context.Context) ([]run.Event, error) {
+		return f.Store.Events(ctx, id, from)
+	})
+}
+
+func (f *faultyStore) GetRun(ctx context.Context, id string) (run.Run, error) {
+	return read(ctx, f, "get "+short(id), func(ctx context.Context) (run.Run, error) { return f.Store.GetRun(ctx, id) })
+}
+
+func (f *faultyStore) Tasks(ctx context.Context, id string) ([]run.Task, error) {
+	return read(ctx, f, "tasks of "+short(id), func(ctx context.Context) ([]run.Task, error) { return f.Store.Tasks(ctx, id) })
+}
+
+func (f *faultyStore) UnfinishedRuns(ctx context.Context) ([]string, error) {
+	return read(ctx, f, "unfinished runs", func(ctx context.Context) ([]string, error) { return f.Store.UnfinishedRuns(ctx) })
+}
+
+// GetSpec is asked by the actor that has just read its run; what becomes of it is decided with that.
+func (f *faultyStore) GetSpec(ctx context.Context, digest string) ([]byte, error) {
+	f.p.world.mu.Lock()
+	v := f.p.world.spec
+	f.p.world.mu.Unlock()
+	if v != proceed {
+		return nil, v.failure(ctx)
+	}
+	return f.Store.GetSpec(context.WithoutCancel(ctx), digest)
+}
+
+func (f *faultyStore) PutSpec(ctx context.Context, digest string, spec []byte) error {
+	return f.write(ctx, "put specification", func(ctx context.Context) error { return f.Store.PutSpec(ctx, digest, spec) })
+}
+
+func (f *faultyStore) ExperimentByName(ctx context.Context, name string) (catalog.Experiment, error) {
+	return read(ctx, f, "get experiment", func(ctx context.Context) (catalog.Experiment, error) { return f.Store.ExperimentByName(ctx, name) })
+}
+
+func (f *faultyStore) CreateExperiment(ctx context.Context, e catalog.Experiment) error {
+	return f.write(ctx, "create experiment", func(ctx context.Context) error { return f.Store.CreateExperiment(ctx, e) })
+}
+
+func (f *faultyStore) ListRuns(ctx context.Context, q listing.Query) (listing.Page[run.Run], error) {
+	return read(ctx, f, "list runs", func(ctx context.Context) (listing.Page[run.Run], error) { return f.Store.ListRuns(ctx, q) })
+}
+
+// CacheEntry is asked by the goroutine that has just been given its environment; what becomes of it was decided then.
+func (f *faultyStore) CacheEntry(ctx context.Context, key string) (run.CacheEntry, error) {
+	if v := f.p.world.lookup; v == failUnavailable || v == failInternal {
+		return run.CacheEntry{}, v.failure(ctx)
+	}
+	return f.Store.CacheEntry(context.WithoutCancel(ctx), key)
+}
+
+// scriptedRunner ends steps as the schedule's script says.
+type scriptedRunner struct{ p *process }
+
+func (r *scriptedRunner) Forget(context.Context, string) error { return nil }
+
+func stepName(s *run.Step) string {
+	return short(s.Job.RunID) + " " + s.TaskPath + "#" + strconv.Itoa(s.Attempt)
+}
+
+func (r *scriptedRunner) Environment(ctx context.Context, s *run.Step) (string, error) {
+	if v := r.p.park(ctx, environment, "environment of "+stepName(s)); v != proceed {
+		return "", v.failure(ctx)
+	}
+	return "environment", ctx.Err()
+}
+
+func (r *scriptedRunner) Reserve(ctx context.Context, s *run.Step) (func(), error) {
+	if v := r.p.park(ctx, reserve, "room for "+stepName(s)); v != proceed {
+		return nil, v.failure(ctx)
+	}
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	w := r.p.world
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	r.p.held++
+	released := false
+	return func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if released {
+			w.violation("the place of %s is given back twice", stepName(s))
+		}
+		released = true
+		r.p.held--
+	}, nil
+}
+
+func (r *scriptedRunner) Run(ctx context.Context, s *run.Step) (run.Values, error) {
+	w := r.p.world
+	if v := r.p.park(ctx, starts, "start "+stepName(s)); v != proceed {
+		return run.Values{}, v.failure(ctx)
+	}
+	if ctx.Err() != nil {
+		return run.Values{}, ctx.Err()
+	}
+	how, id := w.check.starts(s)
+	key := s.Job.RunID + " " + s.TaskPath
+	if other := w.running[key]; other != nil {
+		w.violation("%s starts while attempt %d runs", stepName(s), other.step.Attempt)
+	}
+	w.running[key] = &attempt{step: s, proc: r.p}
+	v := r.p.park(ctx, ends, "end "+stepName(s))
+	if v == dead {
+		return run.Values{}, v.failure(ctx)
+	}
+	delete(w.running, key)
+	if ctx.Err() != nil && v != finishDespiteStop {
+		return run.Values{}, ctx.Err()
+	}
+	if ctx.Err() == nil {
+		w.check.runsOn(s)
+	}
+	return how.result(s.Component, id, s)
+}
+
+// blobs holds all content, except where the schedule has lost some.
+type blobs struct{ p *process }
+
+func (b *blobs) Has(context.Context, string) (bool, error) { return b.p.world.lookup != miss, nil }
+
+func (b *blobs) Files(context.Context, string) ([]run.BlobFile, error) {
+	return nil, fault.Unimplementedf("not in a simulation")
+}
+
+func (b *blobs) Open(context.Context, string, string) (io.ReadSeekCloser, error) {
+	return nil, fault.Unimplementedf("not in a simulation")
+}
+
+// noLogs has no lines.
+type noLogs struct{}
+
+func (noLogs) Read(context.Context, string, string, int, bool, func(run.LogLine) error) error {
+	return nil
+}
