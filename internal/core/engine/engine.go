@@ -244,6 +244,9 @@ func (d *decision) command(c Command) error {
 	case Stopped:
 		return d.onRunning(c.Task, c.Attempt, Event{Type: TaskCanceled, Reason: "stopped because the run was cancelled"})
 	case Lost:
+		if d.canceling { // nobody would start it again
+			return d.command(Stopped(c))
+		}
 		return d.onRunning(c.Task, c.Attempt, Event{Type: TaskLost})
 	case Failed:
 		return d.failed(c)
