@@ -3,26 +3,39 @@ package pipeline
 import (
 	"context"
 	"fmt"
-	"runtime/debug"
 	"strings"
 
 	"levada/internal/core/engine"
+	"levada/internal/core/fault"
+	"levada/internal/core/ir"
 	"levada/internal/core/run"
 )
 
-// resume takes up a run that an earlier process left unfinished. Its log says where it stood: ready tasks are looked up and
-// launched, and attempts that were running are started anew (the runner has ended what was left of them).
-func (s *Service) resume(ctx context.Context, r run.Run) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+// resume starts the actor of a run that is on disk, or may be; it reads the log itself.
+func (s *Service) resume(id string) { s.begin(newActor(s, run.Run{ID: id}, nil, nil)) }
+
+// takeUp takes up a run that an earlier process left unfinished. Its log says where it stood: ready tasks are looked up and
+// launched, and attempts that were running are started anew (the runner has ended what was left of them). While the log
+// cannot be read it tries again: to give a run up for that would lose it. A run that does not exist leaves the actor without a
+// state.
+func (a *actor) takeUp(ctx context.Context) error {
+	s := a.svc
+	var r run.Run
+	var p *ir.Pipeline
+	var records []run.Event
+	err := s.patiently(ctx, a.run.ID, "the run cannot be read", func() (err error) {
+		if r, err = s.deps.Store.GetRun(ctx, a.run.ID); err != nil || r.State.Final() {
+			return err
 		}
-	}()
-	p, err := s.Spec(ctx, r.SpecDigest)
-	if err != nil {
+		if p, err = s.Spec(ctx, r.SpecDigest); err != nil {
+			return fmt.Errorf("its specification: %w", err)
+		}
+		records, err = s.deps.Store.Events(ctx, r.ID, 1)
 		return err
+	})
+	if fault.KindOf(err) == fault.NotFound && r.ID == "" || r.State.Final() {
+		return nil
 	}
-	records, err := s.deps.Store.Events(ctx, r.ID, 1)
 	if err != nil {
 		return err
 	}
@@ -30,8 +43,12 @@ func (s *Service) resume(ctx context.Context, r run.Run) (err error) {
 	if err != nil {
 		return err
 	}
-	a := newActor(s, r, p, state)
+	r.Tasks, r.Cached = map[run.State]int{}, 0
+	a.run, a.pipeline, a.state = r, p, state
 	a.seq = int64(len(records))
+	if len(records) > 0 {
+		a.last = records[len(records)-1].At
+	}
 	for _, t := range state.TakeChanged() {
 		a.count(&t)
 	}
@@ -41,23 +58,11 @@ func (s *Service) resume(ctx context.Context, r run.Run) (err error) {
 		a.pending = append(a.pending, engine.Event{Type: engine.TaskReady, Task: task})
 	}
 	for _, task := range due.Running {
-		step := state.Step(task)
-		a.send(lost(state, task, step))
+		a.send(engine.Lost{Task: task, Attempt: state.Step(task).Attempt})
 	}
-	if !due.WakeAt.IsZero() {
-		a.wake(due.WakeAt)
-	}
+	a.wake(due.WakeAt)
 	s.deps.Logger.Info("run resumed", "run", r.ID, "ready", len(due.Ready), "restarted", len(due.Running))
-	s.begin(a)
 	return nil
-}
-
-// lost is the command for an attempt whose process is gone: to be started anew, unless the run is being cancelled.
-func lost(state *engine.State, task string, step *run.Step) engine.Command {
-	if _, canceling := state.Status(); canceling {
-		return engine.Stopped{Task: task, Attempt: step.Attempt}
-	}
-	return engine.Lost{Task: task, Attempt: step.Attempt}
 }
 
 // giveUp ends a run that cannot go on: its log cannot be read or written any more, or the engine broke on it. The run is marked as
@@ -66,7 +71,8 @@ func (s *Service) giveUp(ctx context.Context, r *run.Run, cause error) {
 	s.deps.Logger.Error("run given up", "run", r.ID, "error", cause)
 	message, _, _ := strings.Cut(cause.Error(), "\n")
 	failure := &run.Failure{Reason: run.ReasonSystem, Message: "Levada cannot go on with this run: " + message + ". Start it again; the server's log says more"}
-	if err := s.bury(ctx, r, failure); err != nil {
+	err := s.patiently(ctx, r.ID, "the end of a run cannot be stored", func() error { return s.bury(ctx, r, failure) })
+	if err != nil && ctx.Err() == nil {
 		s.deps.Logger.Error("a run that was given up could not be marked as failed", "run", r.ID, "error", err)
 	}
 }
@@ -84,6 +90,10 @@ func (s *Service) bury(ctx context.Context, r *run.Run, failure *run.Failure) er
 	tasks, err := s.deps.Store.Tasks(ctx, r.ID)
 	if err != nil {
 		return err
+	}
+	if stored.State.Final() {
+		*r = stored
+		return nil // an earlier try was stored although it was reported as failed
 	}
 	now := s.now()
 	record, err := engine.Event{Type: engine.RunFinished, At: now, State: run.Failed, Failure: failure}.Encode(int64(len(log)) + 1)

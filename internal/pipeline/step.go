@@ -61,11 +61,11 @@ func (a *actor) lookup(ctx context.Context, step *run.Step, component, custom st
 		return nil, "", err
 	}
 	entry, err := a.svc.deps.Store.CacheEntry(ctx, key)
-	if fault.KindOf(err) == fault.NotFound {
-		return nil, key, nil
-	}
 	if err != nil {
-		return nil, "", err
+		if fault.KindOf(err) != fault.NotFound {
+			a.svc.deps.Logger.Warn("the cache cannot be read; the step runs", "run", a.run.ID, "task", step.TaskPath, "error", err)
+		}
+		return nil, key, nil
 	}
 	for _, list := range entry.Outputs.Artifacts {
 		for _, artifact := range list {
@@ -73,7 +73,7 @@ func (a *actor) lookup(ctx context.Context, step *run.Step, component, custom st
 				continue
 			}
 			if ok, err := a.svc.deps.Blobs.Has(ctx, artifact.Digest); err != nil || !ok {
-				return nil, key, err
+				return nil, key, nil // what cannot be read cannot be reused
 			}
 		}
 	}

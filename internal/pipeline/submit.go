@@ -66,7 +66,7 @@ func (s *Service) specOf(ctx context.Context, sub *Submission) (*ir.Pipeline, er
 		if sub.PipelineID != "" || sub.VersionID != "" {
 			return nil, fault.Invalidf("a run takes either a specification or an uploaded pipeline, not both")
 		}
-		return ir.Parse(sub.Spec)
+		return s.deps.Parse(sub.Spec)
 	}
 	if sub.PipelineID == "" && sub.VersionID == "" {
 		return nil, fault.Invalidf("a run needs a specification or the id of an uploaded pipeline")
@@ -119,7 +119,7 @@ func (s *Service) start(ctx context.Context, r run.Run, p *ir.Pipeline, successW
 		RunID: r.ID, Name: r.DisplayName, ResourceName: r.PipelineName + "-" + r.ID[:8], PipelineName: r.PipelineName,
 		PipelineRoot: r.PipelineRoot, CreatedAt: r.CreatedAt, ScheduledAt: r.ScheduledAt,
 		WorkspacePath: s.workspace(r.ID, p), SuccessWord: successWord,
-	}}, s.now())
+	}}, a.now())
 	if err != nil {
 		return run.Run{}, err
 	}
@@ -127,13 +127,29 @@ func (s *Service) start(ctx context.Context, r run.Run, p *ir.Pipeline, successW
 	if err != nil {
 		return run.Run{}, err
 	}
-	if err := s.deps.Store.CreateRun(ctx, a.run, records, changed.Tasks); err != nil {
+	if err := s.create(ctx, a.run, records, changed.Tasks); err != nil {
 		return run.Run{}, err
 	}
 	r = a.run
 	a.pending = events
 	s.begin(a)
 	return r, nil
+}
+
+// create stores a new run. After an error that says nothing about whether the run is on disk it looks; when it cannot see, an
+// actor goes on looking, so that a run which is on disk never waits for the next restart.
+func (s *Service) create(ctx context.Context, r run.Run, events []run.Event, tasks []run.Task) error {
+	err := s.deps.Store.CreateRun(ctx, r, events, tasks)
+	if k := fault.KindOf(err); err == nil || k != fault.Unavailable && k != fault.Internal {
+		return err
+	}
+	switch _, unseen := s.deps.Store.GetRun(context.WithoutCancel(ctx), r.ID); {
+	case unseen == nil:
+		return nil
+	case fault.KindOf(unseen) != fault.NotFound:
+		s.resume(r.ID)
+	}
+	return err
 }
 
 // notices lists what a pipeline asks of Kubernetes that means nothing to processes on this machine.
