@@ -12,6 +12,7 @@ import (
 	"runtime/debug"
 	"syscall"
 
+	"levada/internal/adapter/runner"
 	"levada/internal/cli"
 )
 
@@ -21,6 +22,9 @@ var Version = "dev"
 // Main runs the command line of this process and returns its exit status. The first interrupt or SIGTERM asks the command to
 // stop; a second one ends the process at once.
 func Main() int {
+	if len(os.Args) > 1 && os.Args[1] == runner.EnterCommand {
+		return runner.Enter(os.Args[2:])
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
 	defer stop()
