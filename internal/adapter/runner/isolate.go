@@ -1,7 +1,7 @@
 package runner
 
 import (
-	"fmt"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,20 +16,27 @@ type isolation struct {
 	err  error
 }
 
+// ErrNoIsolation is why steps share paths when the setting says so.
+var ErrNoIsolation = errors.New("it is switched off by the setting isolation")
+
+// ProbeIsolation says why steps cannot have views of their own on this machine; nil when they can. dir is an empty directory.
+func ProbeIsolation(dir string) error {
+	_, err := probeViews(dir)
+	return err
+}
+
 // Isolation returns nil when each step gets a file system view of its own, and else why it does not. The first call tries it.
 func (r *Runner) Isolation() error {
 	i := &r.isolation
 	i.once.Do(func() {
 		if r.opt.NoIsolation {
-			i.err = fmt.Errorf("it is switched off by the setting isolation")
+			i.err = ErrNoIsolation
 			return
 		}
 		dir, err := os.MkdirTemp(r.opt.DataDir, "probe-")
 		if err == nil {
 			i.user, err = probeViews(dir)
-			if e := removeAll(dir); err == nil {
-				err = e
-			}
+			err = errors.Join(err, removeAll(dir))
 		}
 		i.err = err
 		if err != nil {

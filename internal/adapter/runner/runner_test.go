@@ -26,7 +26,7 @@ import (
 
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == runner.EnterCommand {
-		os.Exit(runner.Enter(os.Args[2:])) // the test program stands in for levada
+		os.Exit(runner.Enter(os.Args[2:], os.Environ())) // the test program stands in for levada
 	}
 	goleak.VerifyTestMain(m)
 }

@@ -23,15 +23,15 @@ const EnterCommand = "__step"
 
 // Enter makes the mounts of a view in the mount namespace that this process was started in, and becomes the step. It returns
 // only when that is not possible, with the exit status that a shell would give.
-func Enter(args []string) int {
-	if err := enter(args); err != nil {
+func Enter(args, environ []string) int {
+	if err := enter(args, environ); err != nil {
 		fmt.Fprintln(os.Stderr, "levada:", err)
 		return 126
 	}
 	return 0
 }
 
-func enter(args []string) error {
+func enter(args, environ []string) error {
 	if len(args) == 0 {
 		return fmt.Errorf("%s is for Levada's own use", EnterCommand)
 	}
@@ -57,7 +57,7 @@ func enter(args []string) error {
 	if len(args) < 3 {
 		return nil
 	}
-	return fmt.Errorf("start %s: %w", args[1], syscall.Exec(args[1], args[2:], os.Environ()))
+	return fmt.Errorf("start %s: %w", args[1], syscall.Exec(args[1], args[2:], environ))
 }
 
 // mount makes the mounts; python/warmhost.py does the same for the steps it forks.

@@ -11,7 +11,7 @@ import (
 const EnterCommand = "__step"
 
 // Enter is used on Linux only.
-func Enter([]string) int { return 126 }
+func Enter(_, _ []string) int { return 126 }
 
 func (v view) wrap(string, []string, *syscall.SysProcAttr) (string, []string, error) {
 	return "", nil, errors.New("mount namespaces are a part of Linux")
