@@ -45,6 +45,8 @@ func Settings() []Setting {
 			field: func(c *Config) any { return &c.MaxParallel }, check: checkParallel},
 		{Key: "warm_python", Env: "LEVADA_WARM_PYTHON", Doc: "keep Python processes with their imports done",
 			field: func(c *Config) any { return &c.WarmPython }},
+		{Key: "isolation", Env: "LEVADA_ISOLATION", Doc: "give each step a /tmp and mounts of its own, where the kernel allows",
+			field: func(c *Config) any { return &c.Isolation }},
 		{Key: "images", Env: "LEVADA_IMAGES", Doc: "Python packages that stand for a container image, as JSON",
 			field: func(c *Config) any { return &c.Images }, check: checkImages},
 	}
