@@ -59,7 +59,7 @@ type node struct {
 	firstBad   *node // the member whose failure came first
 	// resume is true for a pending group that goes on with its children when it opens; see reopen.
 	resume bool
-	dirty      bool
+	dirty  bool
 
 	createdAt, startedAt, finishedAt time.Time
 }
