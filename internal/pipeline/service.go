@@ -136,6 +136,7 @@ func (s *Service) begin(a *actor) {
 		s.mu.Lock()
 		delete(s.active, a.run.ID)
 		s.mu.Unlock()
+		close(a.gone)
 	}()
 }
 
