@@ -17,14 +17,14 @@ import (
 func (a *app) runsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "runs",
-		Short:   "List, show and cancel runs",
-		Long:    "List, show and cancel runs. RUN is a run's id, the unique beginning of one, or \"latest\".",
+		Short:   "List, show, cancel and delete runs",
+		Long:    "List, show, cancel and delete runs. RUN is a run's id, the unique beginning of one, or \"latest\".",
 		Example: "  levada runs list\n  levada runs show latest\n  levada runs cancel 3f2a",
 		Args:    cobra.NoArgs,
 		RunE:    showHelp,
 	}
 	a.addServer(cmd)
-	cmd.AddCommand(a.runsListCommand(), a.runsShowCommand(), a.runsCancelCommand())
+	cmd.AddCommand(a.runsListCommand(), a.runsShowCommand(), a.runsCancelCommand(), a.runsDeleteCommand())
 	return cmd
 }
 
