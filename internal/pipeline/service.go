@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"levada/internal/core/fault"
@@ -24,12 +25,20 @@ type Options struct {
 	Runner Runner
 	Blobs  Blobs
 	Logs   Logs
+	// Packages serves explanations; without it they do not name packages.
+	Packages Packages
+	// Needed calls yield with the digest of each content that others than this service's store need.
+	Needed []func(ctx context.Context, yield func(digest string) error) error
 	Logger *slog.Logger
 	// Now and NewID give the time and new UUIDs.
 	Now   func() time.Time
 	NewID func() string
 	// Paused leaves unfinished runs as they are and starts none: for commands that only read.
 	Paused bool
+	// CacheMaxAge is how old a result may be to be reused, unless its task says otherwise; 0 means any age.
+	CacheMaxAge time.Duration
+	// CollectEvery is how often content that nothing needs any more is removed; 0 means only when asked.
+	CollectEvery time.Duration
 	// WorkspaceDir is where the workspaces of runs are made, one directory each.
 	WorkspaceDir string
 	// Isolation returns nil when each step gets mounts of its own, and else why not. Without it steps get none.
@@ -44,6 +53,10 @@ type Service struct {
 	ctx    context.Context //nolint:containedctx // the lifetime of the service, not of a request
 	stop   context.CancelCauseFunc
 	actors sync.WaitGroup
+
+	// collecting is held while unused content is removed; deleted says that there may be some.
+	collecting sync.Mutex
+	deleted    atomic.Bool
 
 	mu     sync.Mutex
 	active map[string]*actor
@@ -65,6 +78,10 @@ func Open(ctx context.Context, o Options) (*Service, error) {
 	}
 	if o.Paused {
 		return s, nil
+	}
+	if o.CollectEvery > 0 {
+		s.actors.Add(1)
+		go s.collect(o.CollectEvery)
 	}
 	ids, err := o.Store.UnfinishedRuns(ctx)
 	if err != nil {

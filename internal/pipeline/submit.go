@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"levada/internal/core/cachekey"
 	"levada/internal/core/engine"
 	"levada/internal/core/fault"
 	"levada/internal/core/ir"
@@ -41,6 +42,9 @@ func (s *Service) Submit(ctx context.Context, sub Submission) (run.Run, error) {
 	p, err := s.specOf(ctx, &sub)
 	if err != nil {
 		return run.Run{}, err
+	}
+	if err := cachekey.CheckAges(p); err != nil {
+		return run.Run{}, fault.Invalidf("%w", err)
 	}
 	params, err := p.CheckParameters(sub.Parameters)
 	if err != nil {

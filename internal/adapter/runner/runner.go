@@ -10,8 +10,6 @@ package runner
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -208,11 +206,7 @@ func (r *Runner) Environment(ctx context.Context, s *run.Step) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if plan.Lightweight != nil {
-		return env.Digest, nil
-	}
-	sum := sha256.Sum256([]byte(env.Digest + "\n" + c.Image))
-	return "sha256:" + hex.EncodeToString(sum[:]), nil
+	return env.Digest, nil // the image is a part of the key by itself
 }
 
 // prepare makes the environment of a plan before the attempt runs; its log is opened only when there is something to build.

@@ -41,10 +41,12 @@ type node struct {
 	inputs  run.Values
 	outputs run.Values
 
-	attempt    int // number of the present or last attempt
-	failures   int // attempts that count against the retry policy
-	wakeAt     time.Time
-	cacheKey   string
+	attempt  int // number of the present or last attempt
+	failures int // attempts that count against the retry policy
+	wakeAt   time.Time
+	cacheKey string
+	// lookup is what the present attempt's cache key was made of, until it has been taken.
+	lookup     *run.CacheLookup
 	cachedFrom string
 	cachedRun  string
 
