@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"fmt"
+	"runtime/debug"
 	"strings"
 
 	"levada/internal/core/engine"
@@ -16,52 +17,75 @@ func (s *Service) resume(id string) { s.begin(newActor(s, run.Run{ID: id}, nil, 
 
 // takeUp takes up a run that an earlier process left unfinished. Its log says where it stood: ready tasks are looked up and
 // launched, and attempts that were running are started anew (the runner has ended what was left of them). While the log
-// cannot be read it tries again: to give a run up for that would lose it. A run that does not exist leaves the actor without a
-// state.
+// cannot be read it tries again: to give a run up for that would lose it. A run that does not exist, or has ended, leaves the
+// actor without a state.
 func (a *actor) takeUp(ctx context.Context) error {
 	s := a.svc
-	var r run.Run
-	var p *ir.Pipeline
-	var records []run.Event
+	var log storedLog
 	err := s.patiently(ctx, a.run.ID, "the run cannot be read", func() (err error) {
-		if r, err = s.deps.Store.GetRun(ctx, a.run.ID); err != nil || r.State.Final() {
-			return err
-		}
-		if p, err = s.Spec(ctx, r.SpecDigest); err != nil {
-			return fmt.Errorf("its specification: %w", err)
-		}
-		records, err = s.deps.Store.Events(ctx, r.ID, 1)
+		log, err = s.readLog(ctx, a.run.ID)
 		return err
 	})
-	if fault.KindOf(err) == fault.NotFound && r.ID == "" || r.State.Final() {
+	if fault.KindOf(err) == fault.NotFound && log.run.ID == "" || err == nil && log.run.State.Final() {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	state, err := engine.Replay(p, records)
+	if err := a.restore(log); err != nil {
+		return err
+	}
+	due := a.state.Due()
+	for _, task := range due.Ready {
+		a.pending = append(a.pending, engine.Event{Type: engine.TaskReady, Task: task})
+	}
+	for _, task := range due.Running {
+		a.send(engine.Lost{Task: task, Attempt: a.state.Step(task).Attempt})
+	}
+	a.wake(due.WakeAt)
+	s.deps.Logger.Info("run resumed", "run", a.run.ID, "ready", len(due.Ready), "restarted", len(due.Running))
+	return nil
+}
+
+// storedLog is what is on disk of a run.
+type storedLog struct {
+	run      run.Run
+	pipeline *ir.Pipeline
+	records  []run.Event
+}
+
+func (s *Service) readLog(ctx context.Context, id string) (log storedLog, err error) {
+	if log.run, err = s.deps.Store.GetRun(ctx, id); err != nil {
+		return log, err
+	}
+	if log.pipeline, err = s.Spec(ctx, log.run.SpecDigest); err != nil {
+		return log, fmt.Errorf("its specification: %w", err)
+	}
+	log.records, err = s.deps.Store.Events(ctx, id, 1)
+	return log, err
+}
+
+// restore puts the actor into the state that a log gives. Nothing is changed when that fails.
+func (a *actor) restore(log storedLog) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	state, err := engine.Replay(log.pipeline, log.records)
 	if err != nil {
 		return err
 	}
-	r.Tasks, r.Cached = map[run.State]int{}, 0
-	a.run, a.pipeline, a.state = r, p, state
-	a.seq = int64(len(records))
-	if len(records) > 0 {
-		a.last = records[len(records)-1].At
+	a.run, a.pipeline, a.state = log.run, log.pipeline, state
+	a.run.Tasks, a.run.Cached = map[run.State]int{}, 0
+	a.seq = int64(len(log.records))
+	if len(log.records) > 0 {
+		a.last = log.records[len(log.records)-1].At
 	}
 	for _, t := range state.TakeChanged() {
 		a.count(&t)
 	}
 	state.TakeRemoved()
-	due := state.Due()
-	for _, task := range due.Ready {
-		a.pending = append(a.pending, engine.Event{Type: engine.TaskReady, Task: task})
-	}
-	for _, task := range due.Running {
-		a.send(engine.Lost{Task: task, Attempt: state.Step(task).Attempt})
-	}
-	a.wake(due.WakeAt)
-	s.deps.Logger.Info("run resumed", "run", r.ID, "ready", len(due.Ready), "restarted", len(due.Running))
 	return nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"levada/internal/core/fault"
@@ -24,6 +25,10 @@ type Options struct {
 	Runner Runner
 	Blobs  Blobs
 	Logs   Logs
+	// Packages serves explanations; without it they do not name packages.
+	Packages Packages
+	// Needed calls yield with the digest of each content that others than this service's store need.
+	Needed []func(ctx context.Context, yield func(digest string) error) error
 	Logger *slog.Logger
 	// Now and NewID give the time and new UUIDs.
 	Now   func() time.Time
@@ -32,8 +37,14 @@ type Options struct {
 	Parse func([]byte) (*ir.Pipeline, error)
 	// Paused leaves unfinished runs as they are and starts none: for commands that only read.
 	Paused bool
+	// CacheMaxAge is how old a result may be to be reused, unless its task says otherwise; 0 means any age.
+	CacheMaxAge time.Duration
+	// CollectEvery is how often content that nothing needs any more is removed; 0 means only when asked.
+	CollectEvery time.Duration
 	// WorkspaceDir is where the workspaces of runs are made, one directory each.
 	WorkspaceDir string
+	// Isolation returns nil when each step gets mounts of its own, and else why not. Without it steps get none.
+	Isolation func() error
 }
 
 // Service runs pipelines. Its methods may be called from any goroutine.
@@ -44,6 +55,12 @@ type Service struct {
 	ctx    context.Context //nolint:containedctx // the lifetime of the service, not of a request
 	stop   context.CancelCauseFunc
 	actors sync.WaitGroup
+
+	// collecting is held while unused content is removed; deleted says that there may be some.
+	collecting sync.Mutex
+	deleted    atomic.Bool
+	// retrying is held by the one RetryRun that is at work.
+	retrying chan struct{}
 
 	mu     sync.Mutex
 	active map[string]*actor
@@ -61,13 +78,17 @@ func Open(ctx context.Context, o Options) (*Service, error) {
 	if o.Parse == nil {
 		o.Parse = ir.Parse
 	}
-	s := &Service{deps: o, active: map[string]*actor{}, specs: map[string]*ir.Pipeline{}}
+	s := &Service{deps: o, active: map[string]*actor{}, specs: map[string]*ir.Pipeline{}, retrying: make(chan struct{}, 1)}
 	s.ctx, s.stop = context.WithCancelCause(context.WithoutCancel(ctx))
 	if _, err := s.defaultExperiment(ctx); err != nil {
 		return nil, err
 	}
 	if o.Paused {
 		return s, nil
+	}
+	if o.CollectEvery > 0 {
+		s.actors.Add(1)
+		go s.collect(o.CollectEvery)
 	}
 	ids, err := o.Store.UnfinishedRuns(ctx)
 	if err != nil {
@@ -127,6 +148,7 @@ func (s *Service) begin(a *actor) {
 		s.mu.Lock()
 		delete(s.active, a.run.ID)
 		s.mu.Unlock()
+		close(a.gone)
 	}()
 }
 
@@ -141,4 +163,16 @@ func (s *Service) workspace(runID string, p *ir.Pipeline) string {
 		return ""
 	}
 	return filepath.Join(s.deps.WorkspaceDir, runID)
+}
+
+// workspaceMount is the path at which KFP's steps find their workspace.
+const workspaceMount = "/kfp-workspace"
+
+// mountOf says where the steps of a run find their workspace: the same path in every run, where each step has mounts of its
+// own, and the directory itself elsewhere.
+func (s *Service) mountOf(workspace string) string {
+	if workspace == "" || s.deps.Isolation == nil || s.deps.Isolation() != nil {
+		return workspace
+	}
+	return workspaceMount
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"levada/internal/core/cachekey"
 	"levada/internal/core/engine"
 	"levada/internal/core/fault"
 	"levada/internal/core/ir"
@@ -41,6 +42,9 @@ func (s *Service) Submit(ctx context.Context, sub Submission) (run.Run, error) {
 	p, err := s.specOf(ctx, &sub)
 	if err != nil {
 		return run.Run{}, err
+	}
+	if err := cachekey.CheckAges(p); err != nil {
+		return run.Run{}, fault.Invalidf("%w", err)
 	}
 	params, err := p.CheckParameters(sub.Parameters)
 	if err != nil {
@@ -115,10 +119,11 @@ func (s *Service) newRun(sub Submission, p *ir.Pipeline, params map[string]any) 
 // start makes the first decision about a run, stores it and lets its actor go.
 func (s *Service) start(ctx context.Context, r run.Run, p *ir.Pipeline, successWord string) (run.Run, error) {
 	a := newActor(s, r, p, engine.New(p))
+	workspace := s.workspace(r.ID, p)
 	events, err := a.state.Decide(engine.Start{Parameters: r.Parameters, Job: run.Job{
 		RunID: r.ID, Name: r.DisplayName, ResourceName: r.PipelineName + "-" + r.ID[:8], PipelineName: r.PipelineName,
 		PipelineRoot: r.PipelineRoot, CreatedAt: r.CreatedAt, ScheduledAt: r.ScheduledAt,
-		WorkspacePath: s.workspace(r.ID, p), SuccessWord: successWord,
+		WorkspacePath: workspace, WorkspaceMount: s.mountOf(workspace), SuccessWord: successWord,
 	}}, a.now())
 	if err != nil {
 		return run.Run{}, err
@@ -127,7 +132,8 @@ func (s *Service) start(ctx context.Context, r run.Run, p *ir.Pipeline, successW
 	if err != nil {
 		return run.Run{}, err
 	}
-	if err := s.create(ctx, a.run, records, changed.Tasks); err != nil {
+	err = s.landed(ctx, r.ID, s.deps.Store.CreateRun(ctx, a.run, records, changed.Tasks), func(run.Run) bool { return true })
+	if err != nil {
 		return run.Run{}, err
 	}
 	r = a.run
@@ -136,18 +142,18 @@ func (s *Service) start(ctx context.Context, r run.Run, p *ir.Pipeline, successW
 	return r, nil
 }
 
-// create stores a new run. After an error that says nothing about whether the run is on disk it looks; when it cannot see, an
-// actor goes on looking, so that a run which is on disk never waits for the next restart.
-func (s *Service) create(ctx context.Context, r run.Run, events []run.Event, tasks []run.Task) error {
-	err := s.deps.Store.CreateRun(ctx, r, events, tasks)
+// landed finds out what became of a write that begins a run and was answered with err: nil when it is on disk after all, which
+// there tells from the stored run. When that cannot be seen an actor goes on looking, so that a run which is on disk never waits
+// for the next restart.
+func (s *Service) landed(ctx context.Context, id string, err error, there func(run.Run) bool) error {
 	if k := fault.KindOf(err); err == nil || k != fault.Unavailable && k != fault.Internal {
 		return err
 	}
-	switch _, unseen := s.deps.Store.GetRun(context.WithoutCancel(ctx), r.ID); {
-	case unseen == nil:
+	switch stored, unseen := s.deps.Store.GetRun(context.WithoutCancel(ctx), id); {
+	case unseen == nil && there(stored):
 		return nil
-	case fault.KindOf(unseen) != fault.NotFound:
-		s.resume(r.ID)
+	case unseen != nil && fault.KindOf(unseen) != fault.NotFound:
+		s.resume(id)
 	}
 	return err
 }

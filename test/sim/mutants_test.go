@@ -26,7 +26,7 @@ var mutants = []mutant{
 	{"a loop runs one iteration too many at once", "internal/core/engine/settle.go", "loop.open < limit", "loop.open <= limit"},
 	{"a loop counts no iteration as under way", "internal/core/engine/apply.go", "n.parent.open++\n", ""},
 	{"a group with a failed member succeeds", "internal/core/engine/settle.go", "e.State = bad.state\n", ""},
-	{"a group is not tried again", "internal/core/engine/settle.go", "if at, again := n.retryAt(d.now); again {", "if at, again := n.retryAt(d.now); again && n.path == "" {"},
+	{"a group is not tried again", "internal/core/engine/settle.go", "if at, again := n.retryAt(d.now); again {", "if at, again := n.retryAt(d.now); again && n.path == \"\" {"},
 	{"one retry too many", "internal/core/engine/node.go", "n.failures >= p.MaxRetryCount", "n.failures > p.MaxRetryCount"},
 	{"pauses do not grow", "internal/core/engine/node.go", "math.Pow(factor, float64(n.failures))", "math.Pow(factor, 0)"},
 	{"a permanent failure is tried again", "internal/core/engine/engine.go", "&& !c.Failure.Permanent()", ""},

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"time"
 
+	"levada/internal/adapter/store/storetest"
 	"levada/internal/core/catalog"
 	"levada/internal/core/fault"
 	"levada/internal/core/listing"
@@ -17,7 +19,7 @@ import (
 // options are what a life of the server is made of.
 func (s *schedule) options(p *process) pipeline.Options {
 	return pipeline.Options{
-		Store: &faultyStore{Store: s.store, p: p}, Runner: &scriptedRunner{p: p}, Blobs: &blobs{p: p}, Logs: noLogs{},
+		Store: &faultyStore{inner: s.store, p: p}, Runner: &scriptedRunner{p: p}, Blobs: &blobs{p: p}, Logs: noLogs{},
 		Logger: s.logger, Now: s.now, NewID: s.newID, WorkspaceDir: "/nowhere", Parse: s.subject.parse,
 	}
 }
@@ -26,7 +28,8 @@ func (s *schedule) options(p *process) pipeline.Options {
 // that the service does not call in a simulation.
 type faultyStore struct {
 	pipeline.Store
-	p *process
+	inner storetest.Store
+	p     *process
 }
 
 // failure is the error of a verdict.
@@ -71,7 +74,7 @@ func read[T any](ctx context.Context, f *faultyStore, what string, fn func(conte
 
 func (f *faultyStore) CreateRun(ctx context.Context, r run.Run, events []run.Event, tasks []run.Task) error {
 	return f.write(ctx, "create "+short(r.ID), func(ctx context.Context) error {
-		if err := f.Store.CreateRun(ctx, r, events, tasks); err != nil {
+		if err := f.inner.CreateRun(ctx, r, events, tasks); err != nil {
 			return err
 		}
 		f.p.world.check.created(r, events, tasks)
@@ -81,7 +84,7 @@ func (f *faultyStore) CreateRun(ctx context.Context, r run.Run, events []run.Eve
 
 func (f *faultyStore) Append(ctx context.Context, id string, events []run.Event, changed run.Changes) error {
 	return f.write(ctx, "append "+short(id), func(ctx context.Context) error {
-		if err := f.Store.Append(ctx, id, events, changed); err != nil {
+		if err := f.inner.Append(ctx, id, events, changed); err != nil {
 			return err
 		}
 		f.p.world.check.appended(id, events, changed)
@@ -91,7 +94,7 @@ func (f *faultyStore) Append(ctx context.Context, id string, events []run.Event,
 
 func (f *faultyStore) DeleteRun(ctx context.Context, id string) error {
 	return f.write(ctx, "delete "+short(id), func(ctx context.Context) error {
-		if err := f.Store.DeleteRun(ctx, id); err != nil {
+		if err := f.inner.DeleteRun(ctx, id); err != nil {
 			return err
 		}
 		f.p.world.check.deleted(id)
@@ -101,20 +104,20 @@ func (f *faultyStore) DeleteRun(ctx context.Context, id string) error {
 
 func (f *faultyStore) Events(ctx context.Context, id string, from int64) ([]run.Event, error) {
 	return read(ctx, f, fmt.Sprintf("read log of %s from %d", short(id), from), func(ctx context.Context) ([]run.Event, error) {
-		return f.Store.Events(ctx, id, from)
+		return f.inner.Events(ctx, id, from)
 	})
 }
 
 func (f *faultyStore) GetRun(ctx context.Context, id string) (run.Run, error) {
-	return read(ctx, f, "get "+short(id), func(ctx context.Context) (run.Run, error) { return f.Store.GetRun(ctx, id) })
+	return read(ctx, f, "get "+short(id), func(ctx context.Context) (run.Run, error) { return f.inner.GetRun(ctx, id) })
 }
 
 func (f *faultyStore) Tasks(ctx context.Context, id string) ([]run.Task, error) {
-	return read(ctx, f, "tasks of "+short(id), func(ctx context.Context) ([]run.Task, error) { return f.Store.Tasks(ctx, id) })
+	return read(ctx, f, "tasks of "+short(id), func(ctx context.Context) ([]run.Task, error) { return f.inner.Tasks(ctx, id) })
 }
 
 func (f *faultyStore) UnfinishedRuns(ctx context.Context) ([]string, error) {
-	return read(ctx, f, "unfinished runs", func(ctx context.Context) ([]string, error) { return f.Store.UnfinishedRuns(ctx) })
+	return read(ctx, f, "unfinished runs", func(ctx context.Context) ([]string, error) { return f.inner.UnfinishedRuns(ctx) })
 }
 
 // GetSpec is asked by the actor that has just read its run; what becomes of it is decided with that.
@@ -125,23 +128,23 @@ func (f *faultyStore) GetSpec(ctx context.Context, digest string) ([]byte, error
 	if v != proceed {
 		return nil, v.failure(ctx)
 	}
-	return f.Store.GetSpec(context.WithoutCancel(ctx), digest)
+	return f.inner.GetSpec(context.WithoutCancel(ctx), digest)
 }
 
 func (f *faultyStore) PutSpec(ctx context.Context, digest string, spec []byte) error {
-	return f.write(ctx, "put specification", func(ctx context.Context) error { return f.Store.PutSpec(ctx, digest, spec) })
+	return f.write(ctx, "put specification", func(ctx context.Context) error { return f.inner.PutSpec(ctx, digest, spec) })
 }
 
 func (f *faultyStore) ExperimentByName(ctx context.Context, name string) (catalog.Experiment, error) {
-	return read(ctx, f, "get experiment", func(ctx context.Context) (catalog.Experiment, error) { return f.Store.ExperimentByName(ctx, name) })
+	return read(ctx, f, "get experiment", func(ctx context.Context) (catalog.Experiment, error) { return f.inner.ExperimentByName(ctx, name) })
 }
 
 func (f *faultyStore) CreateExperiment(ctx context.Context, e catalog.Experiment) error {
-	return f.write(ctx, "create experiment", func(ctx context.Context) error { return f.Store.CreateExperiment(ctx, e) })
+	return f.write(ctx, "create experiment", func(ctx context.Context) error { return f.inner.CreateExperiment(ctx, e) })
 }
 
 func (f *faultyStore) ListRuns(ctx context.Context, q listing.Query) (listing.Page[run.Run], error) {
-	return read(ctx, f, "list runs", func(ctx context.Context) (listing.Page[run.Run], error) { return f.Store.ListRuns(ctx, q) })
+	return read(ctx, f, "list runs", func(ctx context.Context) (listing.Page[run.Run], error) { return f.inner.ListRuns(ctx, q) })
 }
 
 // CacheEntry is asked by the goroutine that has just been given its environment; what becomes of it was decided then.
@@ -149,7 +152,7 @@ func (f *faultyStore) CacheEntry(ctx context.Context, key string) (run.CacheEntr
 	if v := f.p.world.lookup; v == failUnavailable || v == failInternal {
 		return run.CacheEntry{}, v.failure(ctx)
 	}
-	return f.Store.CacheEntry(context.WithoutCancel(ctx), key)
+	return f.inner.CacheEntry(context.WithoutCancel(ctx), key)
 }
 
 // scriptedRunner ends steps as the schedule's script says.
@@ -222,7 +225,11 @@ func (r *scriptedRunner) Run(ctx context.Context, s *run.Step) (run.Values, erro
 // blobs holds all content, except where the schedule has lost some.
 type blobs struct{ p *process }
 
-func (b *blobs) Has(context.Context, string) (bool, error) { return b.p.world.lookup != miss, nil }
+func (b *blobs) Keep(context.Context, string) (bool, error) { return b.p.world.lookup != miss, nil }
+
+func (b *blobs) Sweep(context.Context, time.Time, bool, func(func(string) error) error) (run.Swept, error) {
+	return run.Swept{}, fault.Unimplementedf("not in a simulation")
+}
 
 func (b *blobs) Files(context.Context, string) ([]run.BlobFile, error) {
 	return nil, fault.Unimplementedf("not in a simulation")

@@ -6,8 +6,8 @@ import (
 	"log/slog"
 	"math/rand/v2"
 
+	"levada/internal/adapter/store/storetest"
 	"levada/internal/core/ir"
-	"levada/internal/pipeline"
 	"levada/test/sim/memstore"
 )
 
@@ -29,7 +29,7 @@ func (*subject) script(s *schedule) script {
 }
 
 // newSchedule returns the schedule of a seed. Store is the durable one; nil means one in memory.
-func newSchedule(seed uint64, sub *subject, store pipeline.Store) *schedule {
+func newSchedule(seed uint64, sub *subject, store storetest.Store) *schedule {
 	s := &schedule{seed: seed, rng: rand.New(rand.NewPCG(seed, 1)), subject: sub, store: store, running: map[string]*attempt{}, logger: slog.New(slog.DiscardHandler)}
 	if s.store == nil {
 		s.store = memstore.New()

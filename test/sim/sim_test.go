@@ -10,8 +10,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"levada/internal/adapter/store/storetest"
 	"levada/internal/core/ir"
-	"levada/internal/pipeline"
 )
 
 var (
@@ -22,7 +22,7 @@ var (
 )
 
 // play runs the schedule of a seed in the present bubble.
-func play(seed uint64, sub *subject, store pipeline.Store, with func(*schedule)) (*schedule, error) {
+func play(seed uint64, sub *subject, store storetest.Store, with func(*schedule)) (*schedule, error) {
 	s := newSchedule(seed, sub, store)
 	if with != nil {
 		with(s)

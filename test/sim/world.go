@@ -24,6 +24,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"levada/internal/adapter/store/storetest"
 	"levada/internal/core/ir"
 	"levada/internal/core/run"
 	"levada/internal/pipeline"
@@ -102,7 +103,7 @@ type schedule struct {
 	skew    time.Duration
 	trouble trouble
 	subject *subject
-	store   pipeline.Store
+	store   storetest.Store
 	check   *checker
 	logger  *slog.Logger
 	// thorough replays every log once more at the end.

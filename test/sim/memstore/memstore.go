@@ -129,6 +129,13 @@ func (s *Store) Append(ctx context.Context, runID string, events []run.Event, ch
 			}
 			s.artifacts[a.ID] = artifactRow{a, at}
 		}
+		for _, h := range changed.Hits {
+			for _, a := range h.Artifacts { // their run may have been deleted between the lookup and now
+				if _, ok := s.artifacts[a.ID]; !ok {
+					s.artifacts[a.ID] = artifactRow{a, h.At}
+				}
+			}
+		}
 		for _, e := range changed.Cache {
 			s.cache[e.Key] = append(slices.DeleteFunc(s.cache[e.Key], func(x run.CacheEntry) bool { return x.TaskID == e.TaskID }), e)
 		}
