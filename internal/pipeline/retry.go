@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"levada/internal/core/engine"
+	"levada/internal/core/fault"
 	"levada/internal/core/run"
 )
 
@@ -14,22 +15,21 @@ func (s *Service) RetryRun(ctx context.Context, id string) (run.Run, error) {
 	if err := s.accepting(); err != nil {
 		return run.Run{}, err
 	}
-	// One at a time: between reading a log and appending to it nobody else may start an actor for the run.
-	select {
-	case s.retrying <- struct{}{}:
-		defer func() { <-s.retrying }()
-	case <-ctx.Done():
-		return run.Run{}, context.Cause(ctx)
+	done, err := s.alone(ctx)
+	if err != nil {
+		return run.Run{}, err
 	}
+	defer done()
 	r, err := s.deps.Store.GetRun(ctx, id)
 	if err != nil {
 		return run.Run{}, err
 	}
-	if r.State.Final() {
-		// The end of a run is on disk a moment before its actor is gone.
-		if err := s.gone(ctx, id); err != nil {
-			return run.Run{}, err
-		}
+	if !r.State.Final() {
+		return run.Run{}, fault.Conflictf("run %s is still %s; only a run that failed or was cancelled can be retried", id, r.State)
+	}
+	// The end of a run is on disk a moment before its actor is gone.
+	if err := s.gone(ctx, id); err != nil {
+		return run.Run{}, err
 	}
 	log, err := s.readLog(ctx, id)
 	if err != nil {
@@ -53,6 +53,17 @@ func (s *Service) RetryRun(ctx context.Context, id string) (run.Run, error) {
 	r = a.run
 	s.begin(a)
 	return r, nil
+}
+
+// alone waits until no other request ends or revives a run that has ended: between reading what is stored of it and changing that
+// nobody else may.
+func (s *Service) alone(ctx context.Context) (done func(), err error) {
+	select {
+	case s.reviving <- struct{}{}:
+		return func() { <-s.reviving }, nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 }
 
 // gone waits until no actor drives a run.

@@ -67,6 +67,11 @@ func (s *Service) ArchiveRun(ctx context.Context, id string, archived bool) erro
 
 // DeleteRun removes a finished run with its tasks, events and logs. Content that no other run needs is collected later.
 func (s *Service) DeleteRun(ctx context.Context, id string) error {
+	done, err := s.alone(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
 	r, err := s.deps.Store.GetRun(ctx, id)
 	if err != nil {
 		return err

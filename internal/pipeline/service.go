@@ -59,8 +59,8 @@ type Service struct {
 	// collecting is held while unused content is removed; deleted says that there may be some.
 	collecting sync.Mutex
 	deleted    atomic.Bool
-	// retrying is held by the one RetryRun that is at work.
-	retrying chan struct{}
+	// reviving is held by the one request that retries or deletes a run.
+	reviving chan struct{}
 
 	mu     sync.Mutex
 	active map[string]*actor
@@ -78,7 +78,7 @@ func Open(ctx context.Context, o Options) (*Service, error) {
 	if o.Parse == nil {
 		o.Parse = ir.Parse
 	}
-	s := &Service{deps: o, active: map[string]*actor{}, specs: map[string]*ir.Pipeline{}, retrying: make(chan struct{}, 1)}
+	s := &Service{deps: o, active: map[string]*actor{}, specs: map[string]*ir.Pipeline{}, reviving: make(chan struct{}, 1)}
 	s.ctx, s.stop = context.WithCancelCause(context.WithoutCancel(ctx))
 	if _, err := s.defaultExperiment(ctx); err != nil {
 		return nil, err

@@ -41,7 +41,7 @@ type history struct {
 
 	cancelAt   int  // sequence number of the request to cancel
 	cancelSure bool // somebody was told that the cancel is on disk
-	excused    bool // the run was given up for a reason that the schedule gave
+	retries    int
 	gone       bool // deleted
 	last       time.Time
 }
@@ -89,7 +89,7 @@ func (c *checker) commit(h *history, records []run.Event, changed run.Changes) {
 			c.violation(h, "event %d cannot be replayed: %v", r.Seq, err)
 			return
 		}
-		reopened = reopened || e.Type == engine.GroupOpened
+		reopened = reopened || e.Type == engine.GroupOpened || e.Type == engine.GroupResumed || e.Type == engine.RunRetried
 	}
 	c.projections(h, changed, reopened)
 	c.limits(h)
@@ -102,7 +102,7 @@ func (c *checker) event(h *history, e engine.Event, r run.Event) {
 		c.violation(h, "event %d is of %s, before the event before it (%s)", r.Seq, e.At, h.last)
 	}
 	h.last = e.At
-	if h.run.State.Final() {
+	if h.run.State.Final() && e.Type != engine.RunRetried {
 		c.violation(h, "event %d (%s) follows the end of the run", r.Seq, e.Type)
 	}
 	switch e.Type {
@@ -110,6 +110,8 @@ func (c *checker) event(h *history, e engine.Event, r run.Event) {
 		h.cancelAt = int(r.Seq)
 	case engine.GroupOpened:
 		c.opened(h, e)
+	case engine.RunRetried:
+		c.retried(h)
 	case engine.TaskLaunched:
 		c.announced(h, e)
 	case engine.TaskLost:
@@ -145,9 +147,27 @@ func (c *checker) event(h *history, e engine.Event, r run.Event) {
 
 // result counts the results of attempts. One that was not announced, or has reported before, cannot report.
 func (c *checker) result(h *history, e engine.Event) {
-	if e.Attempt > 0 && e.Type != engine.TaskCanceled {
+	switch {
+	case e.Attempt == 0:
+	case e.Type == engine.TaskCanceled:
+		h.lost[e.Task]++
+	default:
 		h.results[e.Task]++
 	}
+}
+
+// retried begins a run's next life.
+func (c *checker) retried(h *history) {
+	if h.run.State != run.Failed && h.run.State != run.Canceled {
+		c.violation(h, "a run that is %s is retried", h.run.State)
+	}
+	h.retries++
+	h.run.State = run.Running
+	h.cancelAt, h.cancelSure = 0, false
+	clear(h.failures)
+	clear(h.retryAt)
+	// What is kept is what is final in the rows; a task that was reset is announced again only after its row says so.
+	h.oracle.again(h.run.Parameters, h.rows, h.results)
 }
 
 // opened forgets what an earlier try of a group has left.
@@ -428,10 +448,23 @@ func (c *checker) answered(what, id string, err error) {
 	}
 }
 
+// asksToRetry returns what is to be told of the answer to a retry.
+func (c *checker) asksToRetry(id string) func(error) {
+	before := c.runs[id].retries
+	return func(err error) {
+		switch h := c.runs[id]; {
+		case err != nil:
+			c.answered("retry", id, err)
+		case h.retries == before:
+			c.violation(h, "a retry was acknowledged but is not stored")
+		}
+	}
+}
+
 // watched is told what the watcher of a run has seen when its stream has ended.
 func (c *checker) watched(id string, last run.Run, tasks map[string]run.Task) {
 	h := c.runs[id]
-	if !last.State.Final() || h.gone {
+	if !last.State.Final() || h.gone || h.retries > 0 {
 		return
 	}
 	if last.State != h.run.State {

@@ -55,7 +55,7 @@ func (s *schedule) request() bool {
 		return false
 	}
 	n := len(s.check.order)
-	kind := s.rng.IntN(10)
+	kind := s.rng.IntN(13)
 	if first || n == 0 || kind < 4 && s.trouble.submits > 0 {
 		s.trouble.submits--
 		s.submit()
@@ -69,6 +69,11 @@ func (s *schedule) request() bool {
 	case kind == 7:
 		s.ask("delete "+short(id), func(ctx context.Context, svc *pipeline.Service) error { return svc.DeleteRun(ctx, id) },
 			func(err error) { s.check.answered("delete", id, err) })
+	case kind >= 10:
+		s.ask("retry "+short(id), func(ctx context.Context, svc *pipeline.Service) error {
+			_, err := svc.RetryRun(ctx, id)
+			return err
+		}, s.check.asksToRetry(id))
 	case kind >= 8:
 		s.watch(id)
 	default:

@@ -24,7 +24,9 @@ type oracle struct {
 	results map[string]int
 	// inputs holds all the inputs that a leaf may be started with: another try of a group may give other ones.
 	inputs map[string][]run.Values
-	state  run.State
+	// prior are the tasks of a run that is retried, as they were when it had ended.
+	prior map[string]run.Task
+	state run.State
 	// outputs are those of the run.
 	outputs run.Values
 }
@@ -45,24 +47,62 @@ type expected struct {
 // foretell says how a run must end.
 func foretell(p *ir.Pipeline, parameters map[string]any, s script) *oracle {
 	o := &oracle{spec: p.Spec, script: s, tasks: map[string]*expected{}, results: map[string]int{}, inputs: map[string][]run.Values{}}
-	o.state, o.outputs = o.graph("", p.Spec.Root, run.Values{Parameters: parameters})
+	o.state, o.outputs = o.graph("", p.Spec.Root, run.Values{Parameters: parameters}, false)
 	return o
 }
 
-// graph evaluates the tasks of a component, each after those it needs.
-func (o *oracle) graph(path string, c *ir.Component, in run.Values) (run.State, run.Values) {
-	done := map[string]*expected{}
+// again says how a run must end that is retried after it has ended with these tasks, of which these results are in its log.
+func (o *oracle) again(parameters map[string]any, rows map[string]run.Task, results map[string]int) {
+	o.prior, o.results, o.tasks = maps.Clone(rows), maps.Clone(results), map[string]*expected{}
+	o.state, o.outputs = o.graph("", o.spec.Root, run.Values{Parameters: parameters}, true)
+}
+
+// keeps reports whether a task of a retried run is not done again. What is below it stays as well.
+func (o *oracle) keeps(e *expected) bool {
+	row, ok := o.prior[e.path]
+	if !ok || row.State != run.Succeeded && row.State != run.Skipped {
+		return false
+	}
+	e.state, e.kind, e.inputs, e.outputs = row.State, row.Kind, row.Inputs, row.Outputs
+	for path, row := range o.prior {
+		if strings.HasPrefix(path, e.path+"/") {
+			o.tasks[path] = &expected{path: path, kind: row.Kind, state: row.State, inputs: row.Inputs, outputs: row.Outputs, cacheable: true}
+		}
+	}
+	return true
+}
+
+// goesOn reports whether a group of a retried run has members to go on with.
+func (o *oracle) goesOn(path string) bool {
+	for other := range o.prior {
+		if strings.HasPrefix(other, path+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+// graph evaluates the tasks of a component, each after those it needs. With resume, what succeeded in the run before its retry is
+// kept, unless something before it is done again.
+func (o *oracle) graph(path string, c *ir.Component, in run.Values, resume bool) (run.State, run.Values) {
+	done, redone := map[string]*expected{}, map[string]bool{}
 	var eval func(name string) *expected
 	eval = func(name string) *expected {
 		if e := done[name]; e != nil {
 			return e
 		}
+		resume := resume
 		for _, before := range needs(c.DAG.Tasks[name]) {
 			eval(before)
+			resume = resume && !redone[before]
 		}
 		e := &expected{path: join(path, name), task: c.DAG.Tasks[name], comp: o.spec.Component(c.DAG.Tasks[name])}
 		done[name], o.tasks[e.path] = e, e
-		o.eval(e, name, c, in, done)
+		if resume && o.keeps(e) {
+			return e
+		}
+		redone[name] = true
+		o.eval(e, name, c, in, done, resume && o.goesOn(e.path))
 		return e
 	}
 	state := run.Succeeded
@@ -125,7 +165,7 @@ func needs(t *ir.Task) []string {
 }
 
 // eval decides whether a task runs, and runs it.
-func (o *oracle) eval(e *expected, name string, c *ir.Component, in run.Values, done map[string]*expected) {
+func (o *oracle) eval(e *expected, name string, c *ir.Component, in run.Values, done map[string]*expected, resume bool) {
 	t := e.task
 	switch {
 	case t.ParameterIterator != nil || t.ArtifactIterator != nil:
@@ -140,7 +180,7 @@ func (o *oracle) eval(e *expected, name string, c *ir.Component, in run.Values, 
 	e.cacheable = t.CachingOptions.EnableCache && e.kind == run.KindContainer
 	always := t.TriggerPolicy != nil && t.TriggerPolicy.Strategy == ir.AllUpstreamCompleted
 	for _, before := range needs(t) {
-		if s := done[before].state; s != run.Succeeded && !always {
+		if s := done[before].state; s != run.Succeeded && !always && !resume {
 			e.state = run.Skipped
 			return
 		}
@@ -154,7 +194,7 @@ func (o *oracle) eval(e *expected, name string, c *ir.Component, in run.Values, 
 		e.state = run.Skipped
 		return
 	}
-	if t.TriggerPolicy != nil && t.TriggerPolicy.Condition != "" {
+	if t.TriggerPolicy != nil && t.TriggerPolicy.Condition != "" && !resume {
 		holds, err := condition(t.TriggerPolicy.Condition, inputs.Parameters)
 		if err != nil {
 			e.state, e.failed = run.Failed, err.Error()
@@ -166,11 +206,11 @@ func (o *oracle) eval(e *expected, name string, c *ir.Component, in run.Values, 
 		}
 	}
 	e.inputs = inputs
-	o.run(e)
+	o.run(e, resume)
 }
 
-// run runs a task, and again while its policy allows.
-func (o *oracle) run(e *expected) {
+// run runs a task, and again while its policy allows. With resume, the first try of a group goes on with its members.
+func (o *oracle) run(e *expected, resume bool) {
 	tries := 1
 	if e.task.RetryPolicy != nil {
 		tries += e.task.RetryPolicy.MaxRetryCount
@@ -179,10 +219,10 @@ func (o *oracle) run(e *expected) {
 		switch e.kind {
 		case run.KindDAG:
 			o.forget(e.path)
-			e.state, e.outputs = o.graph(e.path, e.comp, e.inputs)
+			e.state, e.outputs = o.graph(e.path, e.comp, e.inputs, resume)
 		case run.KindLoop:
 			o.forget(e.path)
-			if !o.loop(e) {
+			if !o.loop(e, resume) {
 				return
 			}
 		default:
@@ -193,6 +233,7 @@ func (o *oracle) run(e *expected) {
 		if e.state != run.Failed {
 			return
 		}
+		resume = false
 	}
 }
 
@@ -217,7 +258,7 @@ func (o *oracle) leaf(e *expected) bool {
 }
 
 // loop runs the iterations; it reports false when there is no list to loop over, which no other try would change.
-func (o *oracle) loop(e *expected) bool {
+func (o *oracle) loop(e *expected, resume bool) bool {
 	var bodies []run.Values
 	if it := e.task.ArtifactIterator; it != nil {
 		for _, a := range e.inputs.Artifacts[it.Items.InputArtifact] {
@@ -248,7 +289,9 @@ func (o *oracle) loop(e *expected) bool {
 	for i, in := range bodies {
 		it := &expected{path: join(e.path, strconv.Itoa(i)), kind: run.KindIteration, task: e.task, comp: e.comp, inputs: in}
 		o.tasks[it.path] = it
-		it.state, it.outputs = o.graph(it.path, e.comp, in)
+		if !resume || !o.keeps(it) {
+			it.state, it.outputs = o.graph(it.path, e.comp, in, resume && o.goesOn(it.path))
+		}
 		if it.state == run.Failed {
 			e.state = run.Failed
 			continue

@@ -63,6 +63,9 @@ func TestSchedules(t *testing.T) {
 			}
 			s, err := play(seed, sub, nil, nil)
 			steps += s.step
+			if n := seed + 1 - *fromFlag; n%50_000 == 0 {
+				t.Logf("%d schedules", n)
+			}
 			switch {
 			case err != nil && *allFlag:
 				t.Errorf("seed %d: %v", seed, err)
