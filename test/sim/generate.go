@@ -39,7 +39,9 @@ type source struct {
 // Generate returns the pipeline of a seed.
 func Generate(seed uint64) (*ir.Pipeline, error) {
 	g := &generator{rng: rand.New(rand.NewPCG(seed, 0x6c657661)), comps: 0}
-	g.leaves = 2 + g.rng.IntN(9)
+	if g.leaves = 1 + g.rng.IntN(5); g.rng.IntN(6) == 0 {
+		g.leaves += 6
+	}
 	g.spec = &ir.Spec{SchemaVersion: "2.1.0", PipelineInfo: ir.PipelineInfo{Name: fmt.Sprintf("generated-%d", seed)}, Components: map[string]*ir.Component{}}
 	g.leafComponents()
 	g.spec.Root = g.graph(0, rootInputs(), g.rng.IntN(3) == 0)

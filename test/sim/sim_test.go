@@ -49,7 +49,7 @@ func TestSchedules(t *testing.T) {
 		return
 	}
 	// Each schedule makes a little garbage and keeps nothing.
-	defer debug.SetGCPercent(debug.SetGCPercent(1000))
+	defer debug.SetGCPercent(debug.SetGCPercent(4000))
 	began := time.Now()
 	steps := 0
 	var sub *subject

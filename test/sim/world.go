@@ -153,7 +153,7 @@ type trouble struct {
 
 // newTrouble draws what goes wrong: some schedules see everything, some only one kind, some nothing.
 func newTrouble(rng *rand.Rand) trouble {
-	t := trouble{until: 40 + rng.IntN(400), time: 30, client: 60, submits: 1 + rng.IntN(3), places: rng.IntN(5)}
+	t := trouble{until: 40 + rng.IntN(400), time: 30, client: 60, submits: 1 + rng.IntN(4)/2, places: rng.IntN(5)}
 	some := func(odds, most int) int {
 		if rng.IntN(odds) > 0 {
 			return 0

@@ -142,7 +142,7 @@ func (s *State) defaults(n *node, into map[string]any) {
 }
 
 func (s *State) placeholders(n *node) ir.Placeholders {
-	return s.job.Placeholders(n.task.TaskInfo.Name, run.TaskID(s.job.RunID, n.path))
+	return s.job.Placeholders(n.task.TaskInfo.Name, s.id(n))
 }
 
 // finalStatus is what an exit handler gets: PipelineTaskFinalStatus of pipeline_spec.proto. The SDK reads error.code and
