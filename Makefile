@@ -84,7 +84,7 @@ clean: ## Remove what was built; the demo's data in .levada stays
 .PHONY: test
 test: ## Run every check and test, one after the other, and say what passed
 	@scripts/prereqs.sh go python node cc
-	@scripts/stages.sh test-ui check build test-go test-flights test-kfp conformance test-browser test-bench
+	@scripts/stages.sh test-ui check build test-go test-sim test-flights test-kfp conformance test-browser test-bench
 
 .PHONY: check
 check: $(TOOLS)/staticcheck ## Check the form of the Go code: gofmt, go vet, staticcheck
@@ -120,6 +120,22 @@ conformance: $(TOOLS)/gotestsum build uv ## Run the published KFP pipelines and 
 .PHONY: test-browser
 test-browser: build $(UI_STAMP) ## Use the user interface in a real browser
 	@browser=$$(scripts/chromium.sh); cd ui && CHROMIUM="$$browser" npm run --silent e2e
+
+SEEDS ?= 20000
+SIM := go test -tags $(GO_TAGS) -count 1 -timeout 0 ./test/sim -v
+
+.PHONY: sim
+sim: ## Simulate runs under crashes and faults: SEEDS=n of them, or SEED=n alone and step by step
+	@$(SIM) -run 'TestSchedules' $(if $(SEED),-seed $(SEED),-seeds $(SEEDS)) | grep -v -e '^=== ' -e '^ *--- PASS'
+
+.PHONY: sim-mutants
+sim-mutants: ## Plant bugs one by one and show that the simulation finds each
+	@SIM_MUTANTS=. $(SIM) -run TestEachBugIsFound
+
+.PHONY: test-sim
+test-sim: ## Simulate a few thousand schedules, and hold the simulator's own parts to their promises
+	go test -tags $(GO_TAGS) -count 1 -timeout 5m ./test/sim/memstore
+	go test -tags $(GO_TAGS) -count 1 -timeout 5m ./test/sim -seeds 8000
 
 .PHONY: lint
 lint: check $(TOOLS)/golangci-lint ruff $(UI_STAMP) ## Look for everything the linters know; zero warnings

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"runtime"
 	"runtime/debug"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -51,31 +53,45 @@ func TestSchedules(t *testing.T) {
 	// Each schedule makes a little garbage and keeps nothing.
 	defer debug.SetGCPercent(debug.SetGCPercent(4000))
 	began := time.Now()
-	steps := 0
-	var sub *subject
-	synctest.Test(t, func(t *testing.T) {
-		for seed := *fromFlag; seed < *fromFlag+*seedsFlag; seed++ {
-			if sub == nil || sub.seed != seed/perPipeline {
-				var err error
-				if sub, err = newSubject(seed); err != nil {
-					t.Fatal(err)
-				}
-			}
-			s, err := play(seed, sub, nil, nil)
-			steps += s.step
-			if n := seed + 1 - *fromFlag; n%50_000 == 0 {
-				t.Logf("%d schedules", n)
-			}
-			switch {
-			case err != nil && *allFlag:
-				t.Errorf("seed %d: %v", seed, err)
-			case err != nil:
-				t.Fatal(report(s, err))
-			}
+	var done, steps atomic.Uint64
+	t.Run("seeds", func(t *testing.T) {
+		for shard := range runtime.GOMAXPROCS(0) {
+			t.Run(fmt.Sprint("shard ", shard), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) { playShard(t, uint64(shard), &done, &steps) })
+			})
 		}
 	})
 	took := time.Since(began)
-	t.Logf("%d schedules, %d steps in %s: %.0f schedules a second", *seedsFlag, steps, took.Round(time.Millisecond), float64(*seedsFlag)/took.Seconds())
+	t.Logf("%d schedules, %d steps in %s: %.0f schedules a second", done.Load(), steps.Load(), took.Round(time.Millisecond), float64(done.Load())/took.Seconds())
+}
+
+// playShard runs every n-th block of seeds; the seeds of a block have a pipeline in common.
+func playShard(t *testing.T, shard uint64, done, steps *atomic.Uint64) {
+	shards := uint64(runtime.GOMAXPROCS(0))
+	var sub *subject
+	for seed := *fromFlag; seed < *fromFlag+*seedsFlag; seed++ {
+		if seed/perPipeline%shards != shard {
+			continue
+		}
+		if sub == nil || sub.seed != seed/perPipeline {
+			var err error
+			if sub, err = newSubject(seed); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s, err := play(seed, sub, nil, nil)
+		steps.Add(uint64(s.step))
+		switch {
+		case err != nil && *allFlag:
+			t.Errorf("seed %d: %v", seed, err)
+		case err != nil:
+			t.Fatal(report(s, err))
+		}
+		if n := done.Add(1); n%50_000 == 0 {
+			t.Logf("%d schedules", n)
+		}
+	}
 }
 
 // replay runs one seed and prints each step.
