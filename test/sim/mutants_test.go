@@ -22,7 +22,7 @@ var mutants = []mutant{
 	{"a false condition is taken for true", "internal/core/engine/settle.go", "if !yes {", "if false && !yes {"},
 	{"a failed task does not keep back those after it", "internal/core/engine/settle.go", "case run.Failed:\n\t\t\treturn fmt.Sprintf(\"task %q before it failed\", u.name)", "case run.Failed:"},
 	{"a skipped task does not keep back those after it", "internal/core/engine/settle.go", "case run.Skipped:\n\t\t\treturn fmt.Sprintf(\"task %q before it was skipped\", u.name)", "case run.Skipped:"},
-	{"an exit handler is skipped after a failure", "internal/core/engine/settle.go", "p.Strategy == ir.AllUpstreamCompleted", "p.Strategy == \"\""},
+	{"an exit handler is skipped after a failure", "internal/core/engine/settle.go", "p.Strategy == ir.AllUpstreamCompleted", "p.Strategy == ir.AllUpstreamCompleted && n.parent == nil"},
 	{"a loop runs one iteration too many at once", "internal/core/engine/settle.go", "loop.open < limit", "loop.open <= limit"},
 	{"a loop counts no iteration as under way", "internal/core/engine/apply.go", "n.parent.open++\n", ""},
 	{"a group with a failed member succeeds", "internal/core/engine/settle.go", "e.State = bad.state\n", ""},
