@@ -220,13 +220,23 @@ func (s *Service) Spec(ctx context.Context, digest string) (*ir.Pipeline, error)
 	if p, err = s.deps.Parse(body); err != nil {
 		return nil, err
 	}
+	return s.intern(p), nil
+}
+
+// intern returns the copy of a parsed specification that all its runs share, so that a thousand runs of one pipeline keep one.
+func (s *Service) intern(p *ir.Pipeline) *ir.Pipeline {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.specs) >= maxSpecs {
-		clear(s.specs)
+	if known := s.specs[p.Digest]; known != nil {
+		return known
 	}
-	s.specs[digest] = p
-	return p, nil
+	if len(s.specs) >= maxSpecs || s.specBytes+len(p.Canonical) > maxSpecBytes {
+		clear(s.specs)
+		s.specBytes = 0
+	}
+	s.specs[p.Digest] = p
+	s.specBytes += len(p.Canonical)
+	return p
 }
 
 // ListArtifacts lists artifacts; keys: run_id, task_id, name, schema_title, digest, created_at.

@@ -64,12 +64,17 @@ type Service struct {
 
 	mu     sync.Mutex
 	active map[string]*actor
-	specs  map[string]*ir.Pipeline // by digest; bounded by maxSpecs
+	specs  map[string]*ir.Pipeline // by digest; bounded by maxSpecs and maxSpecBytes
+	// specBytes is the length of the specs as JSON.
+	specBytes int
 	closed bool
 }
 
-// maxSpecs bounds the parsed specifications that are kept.
-const maxSpecs = 64
+// The parsed specifications that are kept for later: so many, of so many bytes of JSON. Parsed they take several times that.
+const (
+	maxSpecs     = 64
+	maxSpecBytes = 32 << 20
+)
 
 var errClosing = errors.New("the service is shutting down")
 

@@ -61,7 +61,7 @@ func (s *Service) Submit(ctx context.Context, sub Submission) (run.Run, error) {
 	if err := s.deps.Store.PutSpec(ctx, p.Digest, p.Canonical); err != nil {
 		return run.Run{}, err
 	}
-	return s.start(ctx, r, p, sub.SuccessWord)
+	return s.start(ctx, r, s.intern(p), sub.SuccessWord)
 }
 
 // specOf returns the specification that a submission means, and completes the ids of the uploaded one it comes from.
