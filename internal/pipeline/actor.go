@@ -248,12 +248,12 @@ func (a *actor) store(ctx context.Context, events []engine.Event) error {
 func (s *Service) patiently(ctx context.Context, runID, trouble string, try func() error) error {
 	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
 		err := try()
-		switch k := fault.KindOf(err); {
+		switch {
 		case err == nil:
 			return nil
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case k != fault.Unavailable && k != fault.Internal:
+		case !uncertain(err):
 			return err
 		}
 		s.deps.Logger.Error(trouble+"; trying again", "run", runID, "in", pause, "error", err)

@@ -46,7 +46,7 @@ func (s *Service) RetryRun(ctx context.Context, id string) (run.Run, error) {
 	if err != nil {
 		return run.Run{}, err
 	}
-	err = s.landed(ctx, id, s.deps.Store.Append(ctx, id, records, changed), func(stored run.Run) bool { return !stored.State.Final() })
+	err = s.land(ctx, id, func(ctx context.Context) error { return s.deps.Store.Append(ctx, id, records, changed) })
 	if err != nil {
 		return run.Run{}, fmt.Errorf("retry run %s: %w", id, err)
 	}

@@ -67,7 +67,7 @@ type Service struct {
 	specs  map[string]*ir.Pipeline // by digest; bounded by maxSpecs and maxSpecBytes
 	// specBytes is the length of the specs as JSON.
 	specBytes int
-	closed bool
+	closed    bool
 }
 
 // The parsed specifications that are kept for later: so many, of so many bytes of JSON. Parsed they take several times that.

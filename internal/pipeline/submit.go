@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -132,7 +133,7 @@ func (s *Service) start(ctx context.Context, r run.Run, p *ir.Pipeline, successW
 	if err != nil {
 		return run.Run{}, err
 	}
-	err = s.landed(ctx, r.ID, s.deps.Store.CreateRun(ctx, a.run, records, changed.Tasks), func(run.Run) bool { return true })
+	err = s.land(ctx, r.ID, func(ctx context.Context) error { return s.deps.Store.CreateRun(ctx, a.run, records, changed.Tasks) })
 	if err != nil {
 		return run.Run{}, err
 	}
@@ -142,20 +143,27 @@ func (s *Service) start(ctx context.Context, r run.Run, p *ir.Pipeline, successW
 	return r, nil
 }
 
-// landed finds out what became of a write that begins a run and was answered with err: nil when it is on disk after all, which
-// there tells from the stored run. When that cannot be seen an actor goes on looking, so that a run which is on disk never waits
-// for the next restart.
-func (s *Service) landed(ctx context.Context, id string, err error, there func(run.Run) bool) error {
-	if k := fault.KindOf(err); err == nil || k != fault.Unavailable && k != fault.Internal {
-		return err
+// land carries out the write that begins a run, or lets it go on. After an error that says nothing about whether it is on disk it
+// writes once more: a conflict then says that it is. When that cannot be seen either an actor goes on looking, so that a run which
+// is on disk never waits for the next restart.
+func (s *Service) land(ctx context.Context, id string, write func(context.Context) error) error {
+	err := write(ctx)
+	if !uncertain(err) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err // a write that its caller has withdrawn was not begun
 	}
-	switch stored, unseen := s.deps.Store.GetRun(context.WithoutCancel(ctx), id); {
-	case unseen == nil && there(stored):
+	switch again := write(context.WithoutCancel(ctx)); {
+	case again == nil || fault.KindOf(again) == fault.Conflict:
 		return nil
-	case unseen != nil && fault.KindOf(unseen) != fault.NotFound:
+	case uncertain(again):
 		s.resume(id)
 	}
 	return err
+}
+
+// uncertain reports whether an error leaves open what is on disk.
+func uncertain(err error) bool {
+	k := fault.KindOf(err)
+	return err != nil && (k == fault.Unavailable || k == fault.Internal)
 }
 
 // notices lists what a pipeline asks of Kubernetes that means nothing to processes on this machine.
