@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -182,7 +183,9 @@ func (r *Runner) materialise(ctx context.Context, s *run.Step, l layout) error {
 	return nil
 }
 
-func placeholders(s *run.Step) ir.Placeholders { return s.Job.Placeholders(s.TaskName, s.TaskID) }
+func placeholders(s *run.Step) ir.Placeholders {
+	return s.Job.Placeholders(cmp.Or(s.DisplayName, s.TaskName), s.TaskID)
+}
 
 // leave removes the directory of a step that succeeded and keeps those of the newest failed ones.
 func (r *Runner) leave(l layout, f *run.Failure, log *steplog.Writer) {
