@@ -23,6 +23,9 @@ var Version = "dev"
 // Main runs the command line of this process and returns its exit status. The first interrupt, hangup or SIGTERM asks the command
 // to stop; a second one ends the process at once.
 func Main() int {
+	if len(os.Args) > 1 && os.Args[1] == runner.EnterCommand {
+		return runner.Enter(os.Args[2:], os.Environ())
+	}
 	if len(os.Args) == 2 && os.Args[1] == runner.SuperviseCommand {
 		return runner.Supervise(os.Environ())
 	}
@@ -53,7 +56,7 @@ var (
 func Run(ctx context.Context, args []string) int {
 	b := builder{environ: os.Environ(), stderr: os.Stderr}
 	return cli.Execute(ctx, cli.Deps{
-		Serve: b.serve, Open: b.openLocal, Look: b.look, KFPPython: b.kfpPython, OpenDatabase: b.openDatabase, FindUV: b.findUV,
+		Serve: b.serve, Open: b.openLocal, Look: b.look, KFPPython: b.kfpPython, OpenDatabase: b.openDatabase, FindUV: b.findUV, Isolation: b.isolation,
 		Version: Version, Commit: commit(), GoVersion: runtime.Version(),
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Environ: b.environ,
 	}, args)

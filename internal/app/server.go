@@ -25,12 +25,16 @@ import (
 	v1 "levada/internal/api/v1"
 	"levada/internal/cli"
 	"levada/internal/config"
+	"levada/internal/core/cachekey"
 	"levada/internal/pipeline"
 	"levada/internal/web"
 )
 
 // closing bounds how long a shutdown waits for steps to end and requests to finish.
 const closing = 30 * time.Second
+
+// collectEvery is how often content that deleted runs left behind is removed.
+const collectEvery = time.Hour
 
 // builder makes servers out of a configuration.
 type builder struct {
@@ -82,11 +86,20 @@ func (b builder) open(ctx context.Context, cfg config.Config, paused, supervised
 	}
 	s.runner = runner.New(runner.Options{
 		DataDir: cfg.DataDir, Envs: s.envs, Blobs: s.blobs, Logs: logs, Logger: s.log, Mode: mode,
-		MaxParallel: cfg.MaxParallel, Environ: b.environ, Supervised: supervised && !paused && runtime.GOOS == "linux",
+		MaxParallel: cfg.MaxParallel, Environ: b.environ, NoIsolation: !cfg.Isolation,
+		Supervised: supervised && !paused && runtime.GOOS == "linux",
 	})
+	maxAge := time.Duration(0)
+	if cfg.CacheMaxAge != "" {
+		if maxAge, err = cachekey.ParseAge(cfg.CacheMaxAge); err != nil {
+			return nil, err
+		}
+	}
 	s.service, err = pipeline.Open(ctx, pipeline.Options{
-		Store: s.store, Runner: s.runner, Blobs: s.blobs, Logs: logs, Logger: s.log,
+		Store: s.store, Runner: s.runner, Blobs: s.blobs, Logs: logs, Logger: s.log, Packages: s.envs,
+		CacheMaxAge: maxAge, CollectEvery: collectEvery,
 		Now: time.Now, NewID: uuid.NewString, Paused: paused, WorkspaceDir: in("workspaces"),
+		Isolation: s.runner.Isolation,
 	})
 	if err != nil {
 		return nil, err
@@ -227,6 +240,19 @@ func (b builder) openDatabase(ctx context.Context, cfg config.Config) error {
 		return err
 	}
 	return st.Close()
+}
+
+// isolation says why steps on this machine cannot have mounts of their own, if they cannot.
+func (builder) isolation(cfg config.Config) error {
+	if !cfg.Isolation {
+		return runner.ErrNoIsolation
+	}
+	dir, err := os.MkdirTemp("", "levada-probe-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	return runner.ProbeIsolation(dir)
 }
 
 func (b builder) logger(cfg config.Config) *slog.Logger {

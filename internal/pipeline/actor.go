@@ -40,6 +40,8 @@ type actor struct {
 	holds map[string]func()
 
 	watchers watchers
+	// gone is closed when nothing of the actor is left.
+	gone chan struct{}
 }
 
 type leaf struct {
@@ -53,7 +55,7 @@ func newActor(s *Service, r run.Run, p *ir.Pipeline, state *engine.State) *actor
 	return &actor{
 		svc: s, pipeline: p, state: state, run: r, leaves: map[string]leaf{},
 		inbox: inbox{signal: make(chan struct{}, 1)}, stops: map[string]context.CancelCauseFunc{},
-		holds: map[string]func(){},
+		holds: map[string]func(){}, gone: make(chan struct{}),
 	}
 }
 
@@ -269,8 +271,11 @@ func (a *actor) records(events []engine.Event) ([]run.Event, run.Changes, error)
 		a.count(t)
 	}
 	for _, e := range events {
-		if e.Type == engine.TaskSucceeded {
+		switch e.Type {
+		case engine.TaskSucceeded:
 			a.remember(byPath[e.Task], &changed)
+		case engine.TaskCached:
+			changed.Hits = append(changed.Hits, run.CacheHit{Key: e.CacheKey, Entry: e.CachedFrom, At: e.At, Artifacts: allArtifacts(e.Outputs)})
 		}
 	}
 	a.state.Describe(&a.run)
@@ -281,14 +286,30 @@ func (a *actor) records(events []engine.Event) ([]run.Event, run.Changes, error)
 
 // remember records the artifacts of a task that succeeded and, if it may be reused, its outputs.
 func (a *actor) remember(t *run.Task, changed *run.Changes) {
-	for _, list := range t.Outputs.Artifacts {
-		changed.Artifacts = append(changed.Artifacts, list...)
+	made := allArtifacts(&t.Outputs)
+	changed.Artifacts = append(changed.Artifacts, made...)
+	lookup := a.state.TakeLookup(t.Path)
+	if t.CacheKey == "" || lookup == nil {
+		return
 	}
-	if t.CacheKey != "" {
-		changed.Cache = append(changed.Cache, run.CacheEntry{
-			Key: t.CacheKey, RunID: t.RunID, TaskID: t.ID, Outputs: t.Outputs, CreatedAt: *t.FinishedAt,
-		})
+	entry := run.CacheEntry{
+		Key: t.CacheKey, RunID: t.RunID, TaskID: t.ID, Path: t.Path, Component: t.Component, PipelineName: a.run.PipelineName,
+		Parts: lookup.Parts, Outputs: t.Outputs, CreatedAt: *t.FinishedAt,
 	}
+	for _, artifact := range made {
+		entry.Size += artifact.Size
+	}
+	changed.Cache = append(changed.Cache, entry)
+}
+
+func allArtifacts(v *run.Values) []run.Artifact {
+	var out []run.Artifact
+	if v != nil {
+		for _, list := range v.Artifacts {
+			out = append(out, list...)
+		}
+	}
+	return out
 }
 
 // count keeps the run's counts of leaves by state.

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"io"
+	"time"
 
 	"levada/internal/core/catalog"
 	"levada/internal/core/listing"
@@ -38,8 +39,19 @@ type RunStore interface {
 	// Artifacts lists artifacts; keys: run_id, task_id, name, schema_title, digest, created_at.
 	Artifacts(ctx context.Context, q listing.Query) (listing.Page[run.Artifact], error)
 	GetArtifact(ctx context.Context, id string) (run.Artifact, error)
+	CacheStore
+}
+
+// CacheStore keeps which outputs may be reused. Entries come and go with Append and DeleteRun.
+type CacheStore interface {
 	// CacheEntry finds the newest entry of a key; NotFound when there is none.
 	CacheEntry(ctx context.Context, key string) (run.CacheEntry, error)
+	// CacheEntries lists entries; keys: key, task_id, run_id, component, pipeline_name, size, created_at.
+	CacheEntries(ctx context.Context, q listing.Query) (listing.Page[run.CacheEntry], error)
+	// PruneCache removes the entries for which all predicates hold, or only counts them.
+	PruneCache(ctx context.Context, where []listing.Predicate, dryRun bool) (run.CachePruned, error)
+	// ArtifactDigests calls yield with the digest of each content that a stored artifact has, each once.
+	ArtifactDigests(ctx context.Context, yield func(digest string) error) error
 }
 
 // CatalogStore keeps experiments, pipelines, versions and specifications.
@@ -98,12 +110,23 @@ type Runner interface {
 
 // Blobs holds artifact content by digest.
 type Blobs interface {
-	// Has reports whether the whole content of a digest is here and so may be reused.
-	Has(ctx context.Context, digest string) (bool, error)
+	// Keep reports whether the whole content of a digest is here and so may be reused. Content that is counts as new from
+	// then on, for Sweep.
+	Keep(ctx context.Context, digest string) (bool, error)
+	// Sweep removes the content that was stored, or kept, before a time and that none of the roots is or holds. roots calls
+	// yield for each digest that is needed. With dryRun nothing is removed.
+	Sweep(ctx context.Context, before time.Time, dryRun bool, roots func(yield func(digest string) error) error) (run.Swept, error)
 	// Files lists the files of a digest: one with an empty Path for a file, all of them for a directory.
 	Files(ctx context.Context, digest string) ([]run.BlobFile, error)
 	// Open reads one file: path is empty for a file digest, a listed Path for a directory digest.
 	Open(ctx context.Context, digest, path string) (io.ReadSeekCloser, error)
+}
+
+// Packages says what is in the environments that keys are made of.
+type Packages interface {
+	// Packages lists an environment by its digest, "name==version" each, with the Python version as one of them. It returns
+	// nil when the environment is not there any more.
+	Packages(ctx context.Context, digest string) ([]string, error)
 }
 
 // Logs gives the lines that steps printed.

@@ -12,7 +12,29 @@ import (
 
 // resume prepares an actor for a run that an earlier process left unfinished. Its log says where it stood: ready tasks are to be looked
 // up and launched, and what was running is to be taken up. The attempts that are running are returned too.
-func (s *Service) resume(ctx context.Context, r run.Run) (a *actor, open []run.AttemptID, err error) {
+func (s *Service) resume(ctx context.Context, r run.Run) (*actor, []run.AttemptID, error) {
+	a, err := s.replay(ctx, r)
+	if err != nil {
+		return nil, nil, err
+	}
+	var open []run.AttemptID
+	due := a.state.Due()
+	for _, task := range due.Ready {
+		a.pending = append(a.pending, engine.Event{Type: engine.TaskReady, Task: task})
+	}
+	for _, task := range due.Running {
+		a.pending = append(a.pending, engine.Event{Type: engine.TaskLaunched, Task: task})
+		open = append(open, a.state.Step(task).ID())
+	}
+	if !due.WakeAt.IsZero() {
+		a.wake(due.WakeAt)
+	}
+	s.deps.Logger.Info("run resumed", "run", r.ID, "ready", len(due.Ready), "running", len(due.Running))
+	return a, open, nil
+}
+
+// replay returns an actor for a stored run, in the state that its log gives.
+func (s *Service) replay(ctx context.Context, r run.Run) (_ *actor, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
@@ -20,35 +42,23 @@ func (s *Service) resume(ctx context.Context, r run.Run) (a *actor, open []run.A
 	}()
 	p, err := s.Spec(ctx, r.SpecDigest)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	records, err := s.deps.Store.Events(ctx, r.ID, 1)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	state, err := engine.Replay(p, records)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	a = newActor(s, r, p, state)
+	a := newActor(s, r, p, state)
 	a.seq = int64(len(records))
 	for _, t := range state.TakeChanged() {
 		a.count(&t)
 	}
 	state.TakeRemoved()
-	due := state.Due()
-	for _, task := range due.Ready {
-		a.pending = append(a.pending, engine.Event{Type: engine.TaskReady, Task: task})
-	}
-	for _, task := range due.Running {
-		a.pending = append(a.pending, engine.Event{Type: engine.TaskLaunched, Task: task})
-		open = append(open, state.Step(task).ID())
-	}
-	if !due.WakeAt.IsZero() {
-		a.wake(due.WakeAt)
-	}
-	s.deps.Logger.Info("run resumed", "run", r.ID, "ready", len(due.Ready), "running", len(due.Running))
-	return a, open, nil
+	return a, nil
 }
 
 // giveUp ends a run that cannot go on: its log cannot be read or written any more, or the engine broke on it. The run is marked as

@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"levada/internal/core/fault"
@@ -25,14 +26,24 @@ type Options struct {
 	Runner Runner
 	Blobs  Blobs
 	Logs   Logs
+	// Packages serves explanations; without it they do not name packages.
+	Packages Packages
+	// Needed calls yield with the digest of each content that others than this service's store need.
+	Needed []func(ctx context.Context, yield func(digest string) error) error
 	Logger *slog.Logger
 	// Now and NewID give the time and new UUIDs.
 	Now   func() time.Time
 	NewID func() string
 	// Paused leaves unfinished runs as they are and starts none: for commands that only read.
 	Paused bool
+	// CacheMaxAge is how old a result may be to be reused, unless its task says otherwise; 0 means any age.
+	CacheMaxAge time.Duration
+	// CollectEvery is how often content that nothing needs any more is removed; 0 means only when asked.
+	CollectEvery time.Duration
 	// WorkspaceDir is where the workspaces of runs are made, one directory each.
 	WorkspaceDir string
+	// Isolation returns nil when each step gets mounts of its own, and else why not. Without it steps get none.
+	Isolation func() error
 }
 
 // Service runs pipelines. Its methods may be called from any goroutine.
@@ -43,6 +54,10 @@ type Service struct {
 	ctx    context.Context //nolint:containedctx // the lifetime of the service, not of a request
 	stop   context.CancelCauseFunc
 	actors sync.WaitGroup
+
+	// collecting is held while unused content is removed; deleted says that there may be some.
+	collecting sync.Mutex
+	deleted    atomic.Bool
 
 	mu     sync.Mutex
 	active map[string]*actor
@@ -67,6 +82,10 @@ func Open(ctx context.Context, o Options) (*Service, error) {
 	}
 	if err := s.recover(ctx); err != nil {
 		return nil, errors.Join(err, s.Close(ctx))
+	}
+	if o.CollectEvery > 0 {
+		s.actors.Add(1)
+		go s.collect(o.CollectEvery)
 	}
 	return s, nil
 }
@@ -154,6 +173,7 @@ func (s *Service) begin(a *actor) {
 		s.mu.Lock()
 		delete(s.active, a.run.ID)
 		s.mu.Unlock()
+		close(a.gone)
 	}()
 }
 
@@ -168,4 +188,16 @@ func (s *Service) workspace(runID string, p *ir.Pipeline) string {
 		return ""
 	}
 	return filepath.Join(s.deps.WorkspaceDir, runID)
+}
+
+// workspaceMount is the path at which KFP's steps find their workspace.
+const workspaceMount = "/kfp-workspace"
+
+// mountOf says where the steps of a run find their workspace: the same path in every run, where each step has mounts of its
+// own, and the directory itself elsewhere.
+func (s *Service) mountOf(workspace string) string {
+	if workspace == "" || s.deps.Isolation == nil || s.deps.Isolation() != nil {
+		return workspace
+	}
+	return workspaceMount
 }

@@ -150,8 +150,10 @@ func (s *Store) ingest(ctx context.Context, path string) (content, error) {
 	}
 	c := content{sum: sum, size: size}
 	if size, err := s.stat(sum); err == nil && size == c.size {
-		// Whoever stored it may not have made its name durable yet.
-		return c, diskError(s.dir, syncDir(filepath.Dir(s.file(sum))))
+		if ok, err := s.keep(sum); err != nil || ok {
+			// Whoever stored it may not have made its name durable yet.
+			return c, errors.Join(err, diskError(s.dir, syncDir(filepath.Dir(s.file(sum)))))
+		}
 	}
 	temp := s.staging.path()
 	linked := ours(before) && adopt(path, before, temp) == nil
@@ -219,7 +221,9 @@ func (s *Store) settle(ctx context.Context, temp string, c content) error {
 	}
 	final := s.file(c.sum)
 	if size, err := s.stat(c.sum); err == nil && size == c.size {
-		return errors.Join(removeIfThere(temp), syncDir(filepath.Dir(final)))
+		if ok, err := s.keep(c.sum); err != nil || ok {
+			return errors.Join(err, removeIfThere(temp), syncDir(filepath.Dir(final)))
+		}
 	}
 	shard := filepath.Dir(final)
 	err := os.Mkdir(shard, 0o700)

@@ -25,6 +25,7 @@ type attempt struct {
 	limits ir.Limits
 	plan   pyenv.Plan
 	env    *pyenv.Environment
+	view   view
 }
 
 func (r *Runner) container(ctx context.Context, s *run.Step, l layout, log *attemptLog) (run.Values, error) {
@@ -48,6 +49,7 @@ func (r *Runner) container(ctx context.Context, s *run.Step, l layout, log *atte
 	if rec.Failure != nil {
 		return run.Values{}, rec.Failure
 	}
+	a.view.placed = rec.Placed
 	return a.collect(ctx)
 }
 
@@ -172,14 +174,20 @@ func (a *attempt) order(ctx context.Context) (*order, error) {
 		Job:    job{Env: env, Dir: a.layout.cwd(), Argv: slices.Concat(a.spec.Command, a.spec.Args)},
 		Memory: int64(a.limits.MemoryLimit), Timeout: a.deadline(), Grace: a.opt.Grace, Image: a.spec.Image,
 	}
-	if a.plan.Lightweight == nil {
-		return o, nil
+	if a.plan.Lightweight != nil {
+		if err := a.lightweight(&o.Job); err != nil {
+			return nil, err
+		}
+		if a.opt.Mode == Warm {
+			o.Interpreter = &interpreter{Key: a.env.Key, Path: a.env.Path, Executable: a.env.Executable(), Bin: a.env.Bin()}
+			o.Plain = len(a.spec.Env) > 0
+		}
 	}
-	if a.opt.Mode == Warm {
-		o.Interpreter = &interpreter{Key: a.env.Key, Path: a.env.Path, Executable: a.env.Executable(), Bin: a.env.Bin()}
-		o.Plain = len(a.spec.Env) > 0
+	if err := a.arrange(&o.Job, a.mounts()); err != nil {
+		return nil, err
 	}
-	return o, a.lightweight(&o.Job)
+	o.Placed = a.view.placed
+	return o, nil
 }
 
 // installsPackages reports whether a command that is executed as written changes the environment it runs in.

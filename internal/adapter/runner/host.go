@@ -245,7 +245,7 @@ func (h *host) run(j *job, files stdio) (process, error) {
 	id := h.next
 	h.jobs[id] = hj
 	h.mu.Unlock()
-	err := h.send(map[string]any{"op": "run", "id": id, "args": j.Module, "env": j.Env, "cwd": j.Dir}, files)
+	err := h.send(map[string]any{"op": "run", "id": id, "args": j.Module, "env": j.Env, "cwd": j.Dir, "view": j.View}, files)
 	if err != nil {
 		h.conn.Close() // the stream may end in the middle of a message: nothing more can follow it
 	}

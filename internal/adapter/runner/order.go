@@ -24,6 +24,8 @@ type order struct {
 	Memory  int64         `json:"memory,omitempty"`
 	Timeout time.Duration `json:"timeout,omitempty"`
 	Grace   time.Duration `json:"grace"`
+	// Placed is what the step finds at paths of its choice, for the record.
+	Placed []placed `json:"placed,omitempty"`
 	// Image is named in advice.
 	Image string `json:"image"`
 }
@@ -35,6 +37,8 @@ type job struct {
 	Dir  string            `json:"dir"`
 	// Module holds the arguments of kfp.dsl.executor_main, for a warm host; empty when there is none for the job.
 	Module []string `json:"module,omitempty"`
+	// View is the file system of its own that it gets, or nil.
+	View *view `json:"view,omitempty"`
 }
 
 // interpreter is a Python environment as a warm host needs it.

@@ -111,7 +111,7 @@ func (v *inProcess) run(ctx context.Context, o *order) (record, error) {
 		v.starting.Done()
 		return record{}, err
 	}
-	x := &execution{inProcess: v, order: o, log: log, rec: record{Boot: bootID(), Supervisor: v.self, StartedAt: time.Now()}}
+	x := &execution{inProcess: v, order: o, log: log, rec: record{Boot: bootID(), Supervisor: v.self, StartedAt: time.Now(), Placed: o.Placed}}
 	err = x.run(ctx)
 	if detachErr := log.Detach(); detachErr != nil {
 		v.opt.Logger.Error("a step's log is not complete", "run", o.Run, "task", o.Path, "error", detachErr)

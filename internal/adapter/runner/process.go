@@ -66,10 +66,20 @@ func (v *inProcess) execute(j *job, files stdio) (process, error) {
 		env = append(env, k+"="+v)
 	}
 	slices.Sort(env)
+	attr := stepProcess()
+	argv := j.Argv
+	if j.View != nil {
+		if err := j.View.startable(path); err != nil {
+			return process{}, startFailure(j, err)
+		}
+		if path, argv, err = j.View.wrap(path, argv, attr); err != nil {
+			return process{}, err
+		}
+	}
 	var proc *os.Process
 	v.starts.do(func() {
-		proc, err = v.children.start(path, j.Argv, &os.ProcAttr{
-			Dir: j.Dir, Env: env, Files: []*os.File{files.in, files.out, files.err}, Sys: stepProcess(),
+		proc, err = v.children.start(path, argv, &os.ProcAttr{
+			Dir: j.Dir, Env: env, Files: []*os.File{files.in, files.out, files.err}, Sys: attr,
 		})
 	})
 	if err != nil {

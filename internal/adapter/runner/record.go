@@ -35,6 +35,9 @@ type record struct {
 	Step       identity  `json:"step"`
 	StartedAt  time.Time `json:"started_at"`
 
+	// Placed says where on the machine the paths of the step are that are not what they seem.
+	Placed []placed `json:"placed,omitempty"`
+
 	// How the step was started: from a warm host, as an interpreter of its own because the host could not be used, or as written.
 	How string `json:"how,omitempty"`
 

@@ -10,8 +10,6 @@ package runner
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -69,6 +67,8 @@ type Options struct {
 	// Cores and Memory (bytes) are what the steps that declare a need may use together. Default: the machine's.
 	Cores  float64
 	Memory float64
+	// NoIsolation lets all steps see the machine's own /tmp and mounts nothing for them.
+	NoIsolation bool
 	// MaxHosts is how many warm hosts are kept at once. Default 8.
 	MaxHosts int
 	// Supervised has a process of its own start the steps, one that goes on when this one ends. The program must call Supervise
@@ -93,6 +93,8 @@ type Runner struct {
 	steps     sync.WaitGroup
 	stats     counters
 	failed    keptDirs
+
+	isolation isolation
 }
 
 // Stats counts what the runner has done since it was made.
@@ -231,11 +233,7 @@ func (r *Runner) Environment(ctx context.Context, s *run.Step) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if plan.Lightweight != nil {
-		return env.Digest, nil
-	}
-	sum := sha256.Sum256([]byte(env.Digest + "\n" + c.Image))
-	return "sha256:" + hex.EncodeToString(sum[:]), nil
+	return env.Digest, nil // the image is a part of the key by itself
 }
 
 // prepare makes the environment of a plan before the attempt runs; what the build says is in the log.

@@ -28,6 +28,9 @@ func TestMain(m *testing.M) {
 	if len(os.Args) == 2 && os.Args[1] == runner.SuperviseCommand {
 		os.Exit(runner.Supervise(os.Environ()))
 	}
+	if len(os.Args) > 1 && os.Args[1] == runner.EnterCommand {
+		os.Exit(runner.Enter(os.Args[2:], os.Environ())) // the test program stands in for levada
+	}
 	goleak.VerifyTestMain(m)
 }
 
