@@ -59,8 +59,8 @@ type server struct {
 }
 
 // open builds a server. What was opened before a failure is closed again. A paused one only reads: it leaves unfinished runs
-// to the next server.
-func (b builder) open(ctx context.Context, cfg config.Config, paused bool) (_ *server, err error) {
+// to the next server. The steps of a supervised one can outlive it.
+func (b builder) open(ctx context.Context, cfg config.Config, paused, supervised bool) (_ *server, err error) {
 	s := &server{cfg: cfg, log: b.logger(cfg), started: time.Now()}
 	s.url.Store("")
 	defer func() {
@@ -87,6 +87,7 @@ func (b builder) open(ctx context.Context, cfg config.Config, paused bool) (_ *s
 	s.runner = runner.New(runner.Options{
 		DataDir: cfg.DataDir, Envs: s.envs, Blobs: s.blobs, Logs: logs, Logger: s.log, Mode: mode,
 		MaxParallel: cfg.MaxParallel, Environ: b.environ, NoIsolation: !cfg.Isolation,
+		Supervised: supervised && !paused && runtime.GOOS == "linux",
 	})
 	maxAge := time.Duration(0)
 	if cfg.CacheMaxAge != "" {
@@ -176,7 +177,7 @@ func (b builder) serve(ctx context.Context, cfg config.Config, ready func(url st
 		return fmt.Errorf("listen on %s: %w", cfg.Listen, err)
 	}
 	defer listener.Close()
-	s, err := b.open(ctx, cfg, false)
+	s, err := b.open(ctx, cfg, false, true)
 	if err != nil {
 		return err
 	}
@@ -195,6 +196,12 @@ func (b builder) serve(ctx context.Context, cfg config.Config, ready func(url st
 	select {
 	case err = <-failed:
 	case <-ctx.Done():
+		if errors.Is(context.Cause(ctx), errTerminated) {
+			s.runner.Detach()
+			if n := s.runner.Stats().Running; n > 0 {
+				s.log.Info("running steps go on without the server; the next start takes them up", "steps", n)
+			}
+		}
 		s.log.Info("shutting down")
 		s.ready.Store(false)
 		endStreams()
@@ -219,7 +226,7 @@ func (b builder) look(ctx context.Context, cfg config.Config) (cli.Local, error)
 }
 
 func (b builder) local(ctx context.Context, cfg config.Config, paused bool) (cli.Local, error) {
-	s, err := b.open(ctx, cfg, paused)
+	s, err := b.open(ctx, cfg, paused, false)
 	if err != nil {
 		return cli.Local{}, err
 	}

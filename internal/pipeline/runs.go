@@ -40,7 +40,7 @@ func (s *Service) CancelRun(ctx context.Context, id string) error {
 	}
 	a := s.actor(id)
 	done := make(chan error, 1)
-	if a == nil || !a.inbox.put(message{engine.Cancel{}, done}) {
+	if a == nil || !a.inbox.put(message{command: engine.Cancel{}, done: done}) {
 		// It has just ended, or this process does not drive it.
 		if r, err = s.deps.Store.GetRun(ctx, id); err == nil && r.State.Final() {
 			return finished(r)

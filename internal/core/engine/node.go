@@ -43,6 +43,7 @@ type node struct {
 
 	attempt  int // number of the present or last attempt
 	failures int // attempts that count against the retry policy
+	lost     int // attempts that vanished
 	wakeAt   time.Time
 	cacheKey string
 	// lookup is what the present attempt's cache key was made of, until it has been taken.
