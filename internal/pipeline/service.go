@@ -16,6 +16,7 @@ import (
 
 	"levada/internal/core/fault"
 	"levada/internal/core/ir"
+	"levada/internal/core/run"
 )
 
 // Options are what a service is made of.
@@ -28,6 +29,10 @@ type Options struct {
 	// Now and NewID give the time and new UUIDs.
 	Now   func() time.Time
 	NewID func() string
+	// Ended, if not nil, is told of each run that has ended, once that is on disk. It must not block.
+	Ended func(run.Run)
+	// Archived, if not nil, is told of each experiment that was archived.
+	Archived func(ctx context.Context, experimentID string) error
 	// Paused leaves unfinished runs as they are and starts none: for commands that only read.
 	Paused bool
 	// WorkspaceDir is where the workspaces of runs are made, one directory each.
@@ -135,6 +140,9 @@ func (s *Service) begin(a *actor) {
 		delete(s.active, a.run.ID)
 		s.mu.Unlock()
 		close(a.gone)
+		if s.deps.Ended != nil && a.run.State.Final() {
+			s.deps.Ended(a.run)
+		}
 	}()
 }
 
