@@ -365,7 +365,7 @@ func (f *forgetful) UpdateRecurringRun(ctx context.Context, r catalog.RecurringR
 // The run is on disk and the note of it is not, as after a kill between the two: the next process finds the run and goes on.
 func TestNoTimeIsDoneTwiceOrLeftOutWhateverIsLostBetween(t *testing.T) {
 	for name, fail := range map[string]func(n int) (bool, error){
-		"notes are lost":                          func(n int) (bool, error) { return n%3 == 0, errors.New("lost") },
+		"notes are lost": func(n int) (bool, error) { return n%3 == 0, errors.New("lost") },
 		"notes are kept, but their answer is not": func(n int) (bool, error) { return true, errors.New("lost") },
 	} {
 		t.Run(name, func(t *testing.T) {
