@@ -55,6 +55,7 @@ func (f *fake) ListRuns(_ context.Context, q listing.Query) (listing.Page[run.Ru
 	f.query = q
 	return listing.Page[run.Run]{Items: []run.Run{f.run}, Total: 7, NextPageToken: "next"}, f.called("list runs")
 }
+
 // fakeSchedules is the part of the fake that answers for recurring runs.
 type fakeSchedules struct{ *fake }
 
