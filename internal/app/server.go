@@ -21,6 +21,7 @@ import (
 	"levada/internal/adapter/runner"
 	"levada/internal/adapter/steplog"
 	"levada/internal/adapter/store"
+	"levada/internal/adapter/telemetry"
 	"levada/internal/api/kfp"
 	v1 "levada/internal/api/v1"
 	"levada/internal/cli"
@@ -55,6 +56,7 @@ type server struct {
 	runner  *runner.Runner
 	service *pipeline.Service
 	trigger *trigger.Service
+	metrics *telemetry.Metrics
 	handler http.Handler
 	started time.Time
 	url     atomic.Value // string, once it listens
@@ -107,8 +109,9 @@ func (b builder) open(ctx context.Context, cfg config.Config, does mode) (_ *ser
 		}
 	}
 	ended := make(chan struct{}, 1)
+	s.metrics = telemetry.New(Version, runtime.Version())
 	s.service, err = pipeline.Open(ctx, pipeline.Options{
-		Store: s.store, Runner: s.runner, Blobs: s.blobs, Logs: logs, Logger: s.log, Packages: s.envs,
+		Store: measuredStore{s.metrics.Measure(s.store), restOfStore{s.store}}, Runner: s.runner, Blobs: s.blobs, Logs: logs, Logger: s.log, Packages: s.envs,
 		CacheMaxAge: maxAge, CollectEvery: collectEvery,
 		Now: time.Now, NewID: uuid.NewString, Paused: does == reading, WorkspaceDir: in("workspaces"),
 		Isolation: s.runner.Isolation,
@@ -131,6 +134,7 @@ func (b builder) open(ctx context.Context, cfg config.Config, does mode) (_ *ser
 	if err != nil {
 		return nil, err
 	}
+	s.metrics.Read(s.readings()...)
 	s.handler = s.routes()
 	s.ready.Store(true)
 	return s, nil
@@ -168,11 +172,12 @@ func (s *server) close(ctx context.Context) error {
 
 func (s *server) routes() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle(v1.Prefix+"/", v1.NewHandler(v1.Options{
+	mount := func(pattern, door string, h http.Handler) { mux.Handle(pattern, s.metrics.Requests(door, h)) }
+	mount(v1.Prefix+"/", "v1", v1.NewHandler(v1.Options{
 		Service: s.service, Schedules: s.trigger, Environments: environmentList{s.envs}, Log: s.log, Info: s.info,
 	}))
-	door := kfp.NewHandler(kfp.Options{Service: s.service, Recurring: s.trigger, Logger: s.log, Version: Version})
-	mux.Handle("/apis/", door)
+	mount("/apis/", "kfp", kfp.NewHandler(kfp.Options{Service: s.service, Recurring: s.trigger, Logger: s.log, Version: Version}))
+	mux.Handle("GET /metrics", s.metrics.Handler())
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "ok") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
 		if !s.ready.Load() {
@@ -181,7 +186,7 @@ func (s *server) routes() http.Handler {
 		}
 		answer(w, http.StatusOK, "ready")
 	})
-	mux.Handle("/", web.Handler())
+	mount("/", "web", web.Handler())
 	return mux
 }
 
