@@ -25,6 +25,7 @@ import (
 	v1 "levada/internal/api/v1"
 	"levada/internal/cli"
 	"levada/internal/config"
+	"levada/internal/core/cachekey"
 	"levada/internal/core/run"
 	"levada/internal/pipeline"
 	"levada/internal/trigger"
@@ -33,6 +34,9 @@ import (
 
 // closing bounds how long a shutdown waits for steps to end and requests to finish.
 const closing = 30 * time.Second
+
+// collectEvery is how often content that deleted runs left behind is removed.
+const collectEvery = time.Hour
 
 // builder makes servers out of a configuration.
 type builder struct {
@@ -63,7 +67,7 @@ type mode int
 const (
 	reading mode = iota // nothing: it leaves unfinished runs to the next server
 	running             // it goes on with unfinished runs
-	serving             // it also follows the schedules of recurring runs
+	serving             // it also follows the schedules of recurring runs, and its steps can outlive it
 )
 
 // open builds a server. What was opened before a failure is closed again.
@@ -93,12 +97,21 @@ func (b builder) open(ctx context.Context, cfg config.Config, does mode) (_ *ser
 	}
 	s.runner = runner.New(runner.Options{
 		DataDir: cfg.DataDir, Envs: s.envs, Blobs: s.blobs, Logs: logs, Logger: s.log, Mode: steps,
-		MaxParallel: cfg.MaxParallel, Environ: b.environ,
+		MaxParallel: cfg.MaxParallel, Environ: b.environ, NoIsolation: !cfg.Isolation,
+		Supervised: does == serving && runtime.GOOS == "linux",
 	})
+	maxAge := time.Duration(0)
+	if cfg.CacheMaxAge != "" {
+		if maxAge, err = cachekey.ParseAge(cfg.CacheMaxAge); err != nil {
+			return nil, err
+		}
+	}
 	ended := make(chan struct{}, 1)
 	s.service, err = pipeline.Open(ctx, pipeline.Options{
-		Store: s.store, Runner: s.runner, Blobs: s.blobs, Logs: logs, Logger: s.log,
+		Store: s.store, Runner: s.runner, Blobs: s.blobs, Logs: logs, Logger: s.log, Packages: s.envs,
+		CacheMaxAge: maxAge, CollectEvery: collectEvery,
 		Now: time.Now, NewID: uuid.NewString, Paused: does == reading, WorkspaceDir: in("workspaces"),
+		Isolation: s.runner.Isolation,
 		Ended: func(run.Run) {
 			select {
 			case ended <- struct{}{}:
@@ -213,6 +226,12 @@ func (b builder) serve(ctx context.Context, cfg config.Config, ready func(url st
 	select {
 	case err = <-failed:
 	case <-ctx.Done():
+		if errors.Is(context.Cause(ctx), errTerminated) {
+			s.runner.Detach()
+			if n := s.runner.Stats().Running; n > 0 {
+				s.log.Info("running steps go on without the server; the next start takes them up", "steps", n)
+			}
+		}
 		s.log.Info("shutting down")
 		s.ready.Store(false)
 		endStreams()
@@ -251,6 +270,19 @@ func (b builder) openDatabase(ctx context.Context, cfg config.Config) error {
 		return err
 	}
 	return st.Close()
+}
+
+// isolation says why steps on this machine cannot have mounts of their own, if they cannot.
+func (builder) isolation(cfg config.Config) error {
+	if !cfg.Isolation {
+		return runner.ErrNoIsolation
+	}
+	dir, err := os.MkdirTemp("", "levada-probe-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	return runner.ProbeIsolation(dir)
 }
 
 func (b builder) logger(cfg config.Config) *slog.Logger {

@@ -17,14 +17,14 @@ import (
 func (a *app) runsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "runs",
-		Short:   "List, show, cancel and retry runs",
-		Long:    "List, show, cancel and retry runs. RUN is a run's id, the unique beginning of one, or \"latest\".",
+		Short:   "List, show, cancel, retry and delete runs",
+		Long:    "List, show, cancel, retry and delete runs. RUN is a run's id, the unique beginning of one, or \"latest\".",
 		Example: "  levada runs list\n  levada runs show latest\n  levada runs cancel 3f2a\n  levada runs retry latest",
 		Args:    cobra.NoArgs,
 		RunE:    showHelp,
 	}
 	a.addServer(cmd)
-	cmd.AddCommand(a.runsListCommand(), a.runsShowCommand(), a.runsCancelCommand(), a.runsRetryCommand())
+	cmd.AddCommand(a.runsListCommand(), a.runsShowCommand(), a.runsCancelCommand(), a.runsRetryCommand(), a.runsDeleteCommand())
 	return cmd
 }
 

@@ -31,6 +31,7 @@ type Service interface {
 	Runs
 	Artifacts
 	Catalog
+	Cache
 }
 
 // Runs starts, follows and removes runs.
@@ -135,6 +136,7 @@ func NewHandler(o Options) http.Handler {
 	h.registerTasks(api)
 	h.registerArtifacts(api)
 	h.registerCatalog(api)
+	h.registerCache(api)
 	h.registerRecurring(api)
 	forbidNullArrays(api.OpenAPI().Components.Schemas.Map())
 	mux.HandleFunc(Prefix+"/", unknownEndpoint)

@@ -65,11 +65,13 @@ func (s *State) applyTask(n *node, e Event) error {
 		s.began(n)
 	case TaskLaunched:
 		n.phase, n.state, n.reason, n.attempt, n.cacheKey = phaseRunning, run.Running, "", e.Attempt, e.CacheKey
+		n.lookup = e.Lookup
 		s.attempts[n.path] = e.Attempt
 		if n.startedAt.IsZero() {
 			n.startedAt = e.At
 		}
 	case TaskLost:
+		n.lost++
 		n.phase, n.state, n.reason = phaseReady, run.Pending, "the attempt was lost; it is started again"
 	case TaskRetrying:
 		n.failures++
