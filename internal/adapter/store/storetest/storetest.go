@@ -48,6 +48,8 @@ type Store interface {
 	PipelineByName(ctx context.Context, name string) (catalog.Pipeline, error)
 	ListPipelines(ctx context.Context, q listing.Query) (listing.Page[catalog.Pipeline], error)
 	DeletePipeline(ctx context.Context, id string) error
+	UpdatePipeline(ctx context.Context, p catalog.Pipeline) error
+	UpdateVersion(ctx context.Context, v catalog.Version) error
 	CreateVersion(ctx context.Context, v catalog.Version) error
 	GetVersion(ctx context.Context, id string) (catalog.Version, error)
 	ListVersions(ctx context.Context, pipelineID string, q listing.Query) (listing.Page[catalog.Version], error)
@@ -83,6 +85,7 @@ func Run(t *testing.T, open func(t testing.TB) Store) {
 		"creating a run notes its time in the experiment":                  lastRunAt,
 		"runs can move to another experiment":                              moveRuns,
 		"deleting a pipeline deletes its versions":                         deletePipeline,
+		"a pipeline and a version get other names and tags":                updatePipeline,
 		"specifications are stored once":                                   specs,
 		"recurring runs keep what changes":                                 recurringRuns,
 		"the active runs of a recurring run are counted":                   activeRuns,
