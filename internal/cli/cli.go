@@ -48,6 +48,8 @@ type Deps struct {
 	OpenDatabase func(ctx context.Context, cfg config.Config) error
 	// FindUV returns the uv program that environments would be built with. Doctor calls it.
 	FindUV func(ctx context.Context, cfg config.Config) (string, error)
+	// Isolation says why steps cannot have a /tmp and mounts of their own here; nil when they can. Doctor calls it.
+	Isolation func(cfg config.Config) error
 
 	Version, Commit, GoVersion string
 
@@ -155,7 +157,7 @@ func (a *app) command() *cobra.Command {
 	}
 	root.CompletionOptions.HiddenDefaultCmd = false
 	a.flags.register(root)
-	root.AddCommand(a.upCommand(), a.runCommand(), a.runsCommand(), a.logsCommand(), a.artifactsCommand(),
+	root.AddCommand(a.upCommand(), a.runCommand(), a.runsCommand(), a.logsCommand(), a.artifactsCommand(), a.cacheCommand(), a.gcCommand(),
 		a.envCommand(), a.doctorCommand(), a.configCommand(), a.versionCommand())
 	return root
 }

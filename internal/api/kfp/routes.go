@@ -56,13 +56,16 @@ func (d *door) routes() map[string]methods {
 			"GET": d.getRun, "DELETE": d.deleteRun,
 			"POST": verbs("run", methods{
 				"archive": d.archiveRun(true), "unarchive": d.archiveRun(false),
-				"terminate": d.terminateRun, "retry": missing("retrying a run: start it again, finished tasks come from the cache"),
+				"terminate": d.terminateRun, "retry": d.retryRun,
 			}),
 		},
 		api + "/runs/{run}/nodes/{node}/artifacts/{artifact}": {"GET": missing("reading artifacts through the KFP API")},
 
-		api + "/recurringruns":               every("recurring runs", "GET", "POST"),
-		api + "/recurringruns/{recurring}":   every("recurring runs", "GET", "POST", "DELETE"),
+		api + "/recurringruns": {"GET": d.listRecurringRuns, "POST": d.createRecurringRun},
+		api + "/recurringruns/{recurring}": {
+			"GET": d.getRecurringRun, "DELETE": d.deleteRecurringRun,
+			"POST": verbs("recurring", methods{"enable": d.enableRecurringRun(true), "disable": d.enableRecurringRun(false)}),
+		},
 		api + "/visualizations/{namespace}":  every("visualizations", "POST"),
 		api + "/auth":                        every("authorization checks", "GET"),
 		api + "/workflows":                   every("workflow reports", "POST"),
