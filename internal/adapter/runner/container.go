@@ -207,8 +207,11 @@ func (a *attempt) lightweight(j *job) error {
 	if err := os.WriteFile(path, []byte(a.plan.Lightweight.Source), 0o644); err != nil {
 		return err
 	}
-	j.Env["_KFP_RUNTIME"] = "true"
-	j.Module = append([]string{"--component_module_path", path}, a.plan.Lightweight.Args...)
+	arguments := append([]string{"--component_module_path", path}, a.plan.Lightweight.Args...)
+	if !a.plan.Lightweight.Whole { // a warm host has only the parts of kfp that a step needs
+		j.Env["_KFP_RUNTIME"] = "true"
+		j.Module = arguments
+	}
 	main := []string{"-m", executorMain}
 	if oldPaths(a.plan.Spec.KFP()) {
 		script, err := a.scripts.path(executorScript)
@@ -217,7 +220,7 @@ func (a *attempt) lightweight(j *job) error {
 		}
 		main = []string{script}
 	}
-	j.Argv = slices.Concat([]string{a.env.Executable()}, main, j.Module)
+	j.Argv = slices.Concat([]string{a.env.Executable()}, main, arguments)
 	return nil
 }
 
