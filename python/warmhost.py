@@ -4,8 +4,9 @@ The server starts it as `python warmhost.py FD MODULES`, where FD is one end of 
 MODULES a JSON list of modules to import, and talks to it in messages: four bytes of length, big-endian,
 then JSON.
 
-    server -> host   {"op": "run", "id": 1, "args": [...], "env": {...}, "cwd": "..."}   with three descriptors: the
-                     step's stdin, stdout and stderr, attached to the first byte of the length
+    server -> host   {"op": "run", "id": 1, "args": [...], "env": {...}, "cwd": "...", "view": {...}}   with three
+                     descriptors: the step's stdin, stdout and stderr, attached to the first byte of the length;
+                     "view", which may be null, is what the step sees at some paths (see isolate)
     host -> server   {"op": "ready", "python": "3.11.7"}                                 once, when the imports are done
                      {"op": "started", "id": 1, "pid": 4711}
                      {"op": "failed", "id": 1, "error": "..."}                           the step could not be started
@@ -153,6 +154,13 @@ class Host:
                 }
             )
             return
+        if message.get("view") and kernel is None:
+            for fd in stdio:
+                os.close(fd)
+            self.send(
+                {"op": "failed", "id": message["id"], "error": "this Python has no ctypes, which mounts take"}
+            )
+            return
         report_r, report_w = os.pipe()
         try:
             pid = os.fork()
@@ -241,6 +249,8 @@ def enter(message: dict, stdio: list, report: int) -> None:
     os.closerange(3, moved)
     os.closerange(moved + 1, min(resource.getrlimit(resource.RLIMIT_NOFILE)[0], 4096))
     os.umask(0o022)
+    if message.get("view"):
+        isolate(message["view"])
     os.chdir(message["cwd"])
     os.environ.clear()
     os.environ.update(message["env"])
@@ -250,6 +260,78 @@ def enter(message: dict, stdio: list, report: int) -> None:
     import tempfile
 
     tempfile.tempdir = None
+
+
+CLONE_NEWNS, CLONE_NEWUSER = 0x00020000, 0x10000000
+MS_NOSUID, MS_NODEV, MS_BIND, MS_MOVE, MS_REC, MS_SLAVE = 2, 4, 4096, 8192, 16384, 1 << 19
+MNT_DETACH = 2
+
+
+class Kernel:
+    """The system calls of isolate. os.unshare came with Python 3.12, and mount is in no version."""
+
+    def __init__(self) -> None:
+        import ctypes
+
+        libc = ctypes.CDLL(None, use_errno=True)
+        text, flags = ctypes.c_char_p, ctypes.c_ulong
+        self.errno = ctypes.get_errno
+        self.calls = {}
+        for name, types in {
+            "unshare": [ctypes.c_int],
+            "mount": [text, text, text, flags, text],
+            "pivot_root": [text, text],
+            "umount2": [text, ctypes.c_int],
+            "capset": [text, text],
+        }.items():
+            self.calls[name] = getattr(libc, name)
+            self.calls[name].argtypes = types
+
+    def __call__(self, name: str, *args) -> None:
+        args = [os.fsencode(a) if isinstance(a, str) else a for a in args]
+        if self.calls[name](*args) != 0:
+            e = self.errno()
+            raise OSError(e, f"{name} {args}: {os.strerror(e)}")
+
+
+kernel = None  # a Kernel, where there is ctypes
+
+
+def isolate(view: dict) -> None:
+    """Give this process mounts of its own: the view that internal/adapter/runner/view.go planned."""
+    uid, gid = os.geteuid(), os.getegid()
+    user = view.get("user", False)
+    kernel("unshare", CLONE_NEWNS | (CLONE_NEWUSER if user else 0))
+    if user:
+        # Its own numbers stay what they are; others have no name in there.
+        for name, text in (
+            ("setgroups", "deny"),
+            ("uid_map", f"{uid} {uid} 1"),
+            ("gid_map", f"{gid} {gid} 1"),
+        ):
+            with open("/proc/self/" + name, "w") as f:
+                f.write(text)
+    kernel("mount", None, "/", None, MS_REC | MS_SLAVE, None)
+    for m in view["mounts"]:
+        if m.get("source"):
+            kernel("mount", m["source"], m["target"], None, MS_BIND | MS_REC, None)
+        else:
+            size = f"mode=1777,size={m['memory']}"
+            kernel("mount", "tmpfs", m["target"], "tmpfs", MS_NOSUID | MS_NODEV, size)
+    if view.get("root"):
+        os.chdir(view["root"])
+        try:
+            kernel("pivot_root", ".", ".")
+        except OSError:
+            # The root of an initial RAM disk cannot be put aside, but it can be covered.
+            kernel("mount", ".", "/", None, MS_MOVE, None)
+            os.chroot(".")
+        else:
+            kernel("umount2", ".", MNT_DETACH)
+    if user:
+        # As a program that is started would: without the rights over its own namespace.
+        version_3 = struct.pack("=Ii", 0x20080522, 0)
+        kernel("capset", version_3, bytes(24))
 
 
 def reset_time_zone() -> None:
@@ -372,6 +454,9 @@ def main() -> None:
     except UnsafeModuleError as e:
         host.send({"op": "unsafe", "module": str(e)})
         return
+    global kernel
+    with contextlib.suppress(ImportError, OSError, AttributeError):
+        kernel = Kernel()
     gc.collect()
     gc.freeze()
     host.serve()

@@ -12,6 +12,7 @@ import (
 	"runtime/debug"
 	"syscall"
 
+	"levada/internal/adapter/runner"
 	"levada/internal/cli"
 )
 
@@ -21,6 +22,9 @@ var Version = "dev"
 // Main runs the command line of this process and returns its exit status. The first interrupt or SIGTERM asks the command to
 // stop; a second one ends the process at once.
 func Main() int {
+	if len(os.Args) > 1 && os.Args[1] == runner.EnterCommand {
+		return runner.Enter(os.Args[2:], os.Environ())
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
 	defer stop()
@@ -31,7 +35,7 @@ func Main() int {
 func Run(ctx context.Context, args []string) int {
 	b := builder{environ: os.Environ(), stderr: os.Stderr}
 	return cli.Execute(ctx, cli.Deps{
-		Serve: b.serve, Open: b.openLocal, Look: b.look, KFPPython: b.kfpPython, OpenDatabase: b.openDatabase, FindUV: b.findUV,
+		Serve: b.serve, Open: b.openLocal, Look: b.look, KFPPython: b.kfpPython, OpenDatabase: b.openDatabase, FindUV: b.findUV, Isolation: b.isolation,
 		Version: Version, Commit: commit(), GoVersion: runtime.Version(),
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Environ: b.environ,
 	}, args)

@@ -86,7 +86,7 @@ func (b builder) open(ctx context.Context, cfg config.Config, paused bool) (_ *s
 	}
 	s.runner = runner.New(runner.Options{
 		DataDir: cfg.DataDir, Envs: s.envs, Blobs: s.blobs, Logs: logs, Logger: s.log, Mode: mode,
-		MaxParallel: cfg.MaxParallel, Environ: b.environ,
+		MaxParallel: cfg.MaxParallel, Environ: b.environ, NoIsolation: !cfg.Isolation,
 	})
 	maxAge := time.Duration(0)
 	if cfg.CacheMaxAge != "" {
@@ -98,6 +98,7 @@ func (b builder) open(ctx context.Context, cfg config.Config, paused bool) (_ *s
 		Store: s.store, Runner: s.runner, Blobs: s.blobs, Logs: logs, Logger: s.log, Packages: s.envs,
 		CacheMaxAge: maxAge, CollectEvery: collectEvery,
 		Now: time.Now, NewID: uuid.NewString, Paused: paused, WorkspaceDir: in("workspaces"),
+		Isolation: s.runner.Isolation,
 	})
 	if err != nil {
 		return nil, err
@@ -232,6 +233,19 @@ func (b builder) openDatabase(ctx context.Context, cfg config.Config) error {
 		return err
 	}
 	return st.Close()
+}
+
+// isolation says why steps on this machine cannot have mounts of their own, if they cannot.
+func (builder) isolation(cfg config.Config) error {
+	if !cfg.Isolation {
+		return runner.ErrNoIsolation
+	}
+	dir, err := os.MkdirTemp("", "levada-probe-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	return runner.ProbeIsolation(dir)
 }
 
 func (b builder) logger(cfg config.Config) *slog.Logger {

@@ -48,6 +48,8 @@ type Deps struct {
 	OpenDatabase func(ctx context.Context, cfg config.Config) error
 	// FindUV returns the uv program that environments would be built with. Doctor calls it.
 	FindUV func(ctx context.Context, cfg config.Config) (string, error)
+	// Isolation says why steps cannot have a /tmp and mounts of their own here; nil when they can. Doctor calls it.
+	Isolation func(cfg config.Config) error
 
 	Version, Commit, GoVersion string
 

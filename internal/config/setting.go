@@ -47,6 +47,8 @@ func Settings() []Setting {
 			field: func(c *Config) any { return &c.MaxParallel }, check: checkParallel},
 		{Key: "warm_python", Env: "LEVADA_WARM_PYTHON", Doc: "keep Python processes with their imports done",
 			field: func(c *Config) any { return &c.WarmPython }},
+		{Key: "isolation", Env: "LEVADA_ISOLATION", Doc: "give each step a /tmp and mounts of its own, where the kernel allows",
+			field: func(c *Config) any { return &c.Isolation }},
 		{Key: "cache_max_age", Env: "LEVADA_CACHE_MAX_AGE", Doc: "how old a result may be to be reused, such as 12h or 30d; empty means any age",
 			field: func(c *Config) any { return &c.CacheMaxAge }, check: checkAge},
 		{Key: "images", Env: "LEVADA_IMAGES", Doc: "Python packages that stand for a container image, as JSON",

@@ -40,6 +40,8 @@ type actor struct {
 	holds map[string]func()
 
 	watchers watchers
+	// gone is closed when nothing of the actor is left.
+	gone chan struct{}
 }
 
 type leaf struct {
@@ -53,7 +55,7 @@ func newActor(s *Service, r run.Run, p *ir.Pipeline, state *engine.State) *actor
 	return &actor{
 		svc: s, pipeline: p, state: state, run: r, leaves: map[string]leaf{},
 		inbox: inbox{signal: make(chan struct{}, 1)}, stops: map[string]context.CancelCauseFunc{},
-		holds: map[string]func(){},
+		holds: map[string]func(){}, gone: make(chan struct{}),
 	}
 }
 

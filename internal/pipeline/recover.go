@@ -12,30 +12,12 @@ import (
 
 // resume takes up a run that an earlier process left unfinished. Its log says where it stood: ready tasks are looked up and
 // launched, and attempts that were running are started anew (the runner has ended what was left of them).
-func (s *Service) resume(ctx context.Context, r run.Run) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-		}
-	}()
-	p, err := s.Spec(ctx, r.SpecDigest)
+func (s *Service) resume(ctx context.Context, r run.Run) error {
+	a, err := s.replay(ctx, r)
 	if err != nil {
 		return err
 	}
-	records, err := s.deps.Store.Events(ctx, r.ID, 1)
-	if err != nil {
-		return err
-	}
-	state, err := engine.Replay(p, records)
-	if err != nil {
-		return err
-	}
-	a := newActor(s, r, p, state)
-	a.seq = int64(len(records))
-	for _, t := range state.TakeChanged() {
-		a.count(&t)
-	}
-	state.TakeRemoved()
+	state := a.state
 	due := state.Due()
 	for _, task := range due.Ready {
 		a.pending = append(a.pending, engine.Event{Type: engine.TaskReady, Task: task})
@@ -50,6 +32,34 @@ func (s *Service) resume(ctx context.Context, r run.Run) (err error) {
 	s.deps.Logger.Info("run resumed", "run", r.ID, "ready", len(due.Ready), "restarted", len(due.Running))
 	s.begin(a)
 	return nil
+}
+
+// replay returns an actor for a stored run, in the state that its log gives.
+func (s *Service) replay(ctx context.Context, r run.Run) (_ *actor, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	p, err := s.Spec(ctx, r.SpecDigest)
+	if err != nil {
+		return nil, err
+	}
+	records, err := s.deps.Store.Events(ctx, r.ID, 1)
+	if err != nil {
+		return nil, err
+	}
+	state, err := engine.Replay(p, records)
+	if err != nil {
+		return nil, err
+	}
+	a := newActor(s, r, p, state)
+	a.seq = int64(len(records))
+	for _, t := range state.TakeChanged() {
+		a.count(&t)
+	}
+	state.TakeRemoved()
+	return a, nil
 }
 
 // lost is the command for an attempt whose process is gone: to be started anew, unless the run is being cancelled.

@@ -41,6 +41,8 @@ type Options struct {
 	CollectEvery time.Duration
 	// WorkspaceDir is where the workspaces of runs are made, one directory each.
 	WorkspaceDir string
+	// Isolation returns nil when each step gets mounts of its own, and else why not. Without it steps get none.
+	Isolation func() error
 }
 
 // Service runs pipelines. Its methods may be called from any goroutine.
@@ -151,6 +153,7 @@ func (s *Service) begin(a *actor) {
 		s.mu.Lock()
 		delete(s.active, a.run.ID)
 		s.mu.Unlock()
+		close(a.gone)
 	}()
 }
 
@@ -165,4 +168,16 @@ func (s *Service) workspace(runID string, p *ir.Pipeline) string {
 		return ""
 	}
 	return filepath.Join(s.deps.WorkspaceDir, runID)
+}
+
+// workspaceMount is the path at which KFP's steps find their workspace.
+const workspaceMount = "/kfp-workspace"
+
+// mountOf says where the steps of a run find their workspace: the same path in every run, where each step has mounts of its
+// own, and the directory itself elsewhere.
+func (s *Service) mountOf(workspace string) string {
+	if workspace == "" || s.deps.Isolation == nil || s.deps.Isolation() != nil {
+		return workspace
+	}
+	return workspaceMount
 }

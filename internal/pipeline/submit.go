@@ -119,10 +119,11 @@ func (s *Service) newRun(sub Submission, p *ir.Pipeline, params map[string]any) 
 // start makes the first decision about a run, stores it and lets its actor go.
 func (s *Service) start(ctx context.Context, r run.Run, p *ir.Pipeline, successWord string) (run.Run, error) {
 	a := newActor(s, r, p, engine.New(p))
+	workspace := s.workspace(r.ID, p)
 	events, err := a.state.Decide(engine.Start{Parameters: r.Parameters, Job: run.Job{
 		RunID: r.ID, Name: r.DisplayName, ResourceName: r.PipelineName + "-" + r.ID[:8], PipelineName: r.PipelineName,
 		PipelineRoot: r.PipelineRoot, CreatedAt: r.CreatedAt, ScheduledAt: r.ScheduledAt,
-		WorkspacePath: s.workspace(r.ID, p), SuccessWord: successWord,
+		WorkspacePath: workspace, WorkspaceMount: s.mountOf(workspace), SuccessWord: successWord,
 	}}, s.now())
 	if err != nil {
 		return run.Run{}, err

@@ -26,6 +26,7 @@ type attempt struct {
 	limits ir.Limits
 	plan   pyenv.Plan
 	env    *pyenv.Environment
+	view   view
 }
 
 func (r *Runner) container(ctx context.Context, s *run.Step, l layout, log *steplog.Writer) (run.Values, error) {
@@ -100,6 +101,7 @@ type job struct {
 	env    map[string]string
 	dir    string
 	module []string // the arguments of kfp.dsl.executor_main, for a warm host
+	view   *view    // the file system of its own that it gets, or nil
 }
 
 func (a *attempt) run(ctx context.Context) error {
@@ -121,6 +123,9 @@ func (a *attempt) run(ctx context.Context) error {
 		if err := a.lightweight(&j); err != nil {
 			return err
 		}
+	}
+	if err := a.arrange(&j, a.mounts()); err != nil {
+		return err
 	}
 	return a.supervise(ctx, j)
 }

@@ -248,7 +248,7 @@ func (h *host) run(ctx context.Context, j job, files stdio) (process, error) {
 	id := h.next
 	h.jobs[id] = hj
 	h.mu.Unlock()
-	err := h.send(map[string]any{"op": "run", "id": id, "args": j.module, "env": j.env, "cwd": j.dir}, files)
+	err := h.send(map[string]any{"op": "run", "id": id, "args": j.module, "env": j.env, "cwd": j.dir, "view": j.view}, files)
 	if err != nil {
 		h.conn.Close() // the stream may end in the middle of a message: nothing more can follow it
 		<-h.gone

@@ -195,9 +195,18 @@ func execute(j job, files stdio) (process, error) {
 		env = append(env, k+"="+v)
 	}
 	slices.Sort(env)
-	proc, err := os.StartProcess(path, j.argv, &os.ProcAttr{
-		Dir: j.dir, Env: env, Files: []*os.File{files.in, files.out, files.err},
-		Sys: &syscall.SysProcAttr{Setsid: true},
+	attr := &syscall.SysProcAttr{Setsid: true}
+	argv := j.argv
+	if j.view != nil {
+		if err := j.view.startable(path); err != nil {
+			return process{}, startFailure(j, err)
+		}
+		if path, argv, err = j.view.wrap(path, argv, attr); err != nil {
+			return process{}, err
+		}
+	}
+	proc, err := os.StartProcess(path, argv, &os.ProcAttr{
+		Dir: j.dir, Env: env, Files: []*os.File{files.in, files.out, files.err}, Sys: attr,
 	})
 	if err != nil {
 		return process{}, startFailure(j, err)

@@ -67,6 +67,8 @@ type Options struct {
 	// Cores and Memory (bytes) are what the steps that declare a need may use together. Default: the machine's.
 	Cores  float64
 	Memory float64
+	// NoIsolation lets all steps see the machine's own /tmp and mounts nothing for them.
+	NoIsolation bool
 	// MaxHosts is how many warm hosts are kept at once. Default 8.
 	MaxHosts int
 }
@@ -84,6 +86,8 @@ type Runner struct {
 	steps  sync.WaitGroup
 	stats  counters
 	failed keptDirs
+
+	isolation isolation
 }
 
 // Stats counts what the runner has done since it was made.

@@ -24,7 +24,12 @@ import (
 	"levada/internal/core/run"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == runner.EnterCommand {
+		os.Exit(runner.Enter(os.Args[2:], os.Environ())) // the test program stands in for levada
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // cacheDir is kept between test runs: environments are slow to make.
 func cacheDir(t testing.TB) string {

@@ -55,6 +55,10 @@ func (f *fake) ListRuns(_ context.Context, q listing.Query) (listing.Page[run.Ru
 	f.query = q
 	return listing.Page[run.Run]{Items: []run.Run{f.run}, Total: 7, NextPageToken: "next"}, f.called("list runs")
 }
+func (f *fake) RetryRun(_ context.Context, id string) (run.Run, error) {
+	return run.Run{ID: id, State: run.Running}, f.called("retry " + id)
+}
+
 func (f *fake) CancelRun(_ context.Context, id string) error { return f.called("cancel " + id) }
 func (f *fake) ArchiveRun(_ context.Context, id string, archived bool) error {
 	if archived {

@@ -35,7 +35,9 @@ const (
 	TaskLost        Type = "task_lost"        // an attempt vanished with the process that owned it; not counted
 	GroupFinished   Type = "group_finished"   // every member is final
 	CancelRequested Type = "cancel_requested" // someone asked for the run to stop
-	RunFinished     Type = "run_finished"     // nothing more will happen
+	RunFinished     Type = "run_finished"     // nothing more will happen, unless the run is retried
+	RunRetried      Type = "run_retried"      // the run goes on; what did not succeed is pending again
+	GroupResumed    Type = "group_resumed"    // a DAG or loop of a retried run goes on with the members it has
 )
 
 // Event is one step forward of a run.
@@ -206,7 +208,7 @@ func Replay(p *ir.Pipeline, records []run.Event) (*State, error) {
 // Decide returns the events that a command causes at the given time. It advances s by those events: copying the state
 // for each command would make a run quadratic in its tasks. A caller that cannot store the events must drop s and
 // replay what it has stored. A command that no longer applies (a late report of an attempt that was given up)
-// causes no events. An error means that the command names a task that does not exist.
+// causes no events. An error means that the command names a task that does not exist, or that a Retry is refused.
 func (s *State) Decide(c Command, now time.Time) ([]Event, error) {
 	d := &decision{State: s, now: now.UTC()}
 	if err := d.command(c); err != nil {
@@ -242,6 +244,8 @@ func (d *decision) command(c Command) error {
 			return nil
 		}
 		return d.emit(Event{Type: RunStarted, Job: &c.Job, Parameters: c.Parameters})
+	case Retry:
+		return d.retry()
 	case Cancel:
 		return d.cancel()
 	case Wake:

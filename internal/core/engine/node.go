@@ -59,7 +59,9 @@ type node struct {
 	open, next int
 	items      []any // of a loop over parameters; nil for a loop over artifacts
 	firstBad   *node // the member whose failure came first
-	dirty      bool
+	// resume is true for a pending group that goes on with its children when it opens; see reopen.
+	resume bool
+	dirty  bool
 
 	createdAt, startedAt, finishedAt time.Time
 }

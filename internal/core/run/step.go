@@ -37,6 +37,8 @@ type Job struct {
 	ScheduledAt  time.Time
 	// WorkspacePath is the directory shared by the steps of the run, empty when the pipeline asked for none.
 	WorkspacePath string
+	// WorkspaceMount is where the steps see that directory; empty in the runs of older versions: they see it where it is.
+	WorkspaceMount string
 	// SuccessWord is what an exit handler reads as the state of a task that succeeded: "COMPLETE" through KFP's API, whose
 	// users test for it, and SUCCEEDED (empty here) elsewhere.
 	SuccessWord string
