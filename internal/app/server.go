@@ -19,6 +19,7 @@ import (
 	"levada/internal/adapter/blob"
 	"levada/internal/adapter/pyenv"
 	"levada/internal/adapter/runner"
+	"levada/internal/adapter/standin"
 	"levada/internal/adapter/steplog"
 	"levada/internal/adapter/store"
 	"levada/internal/api/kfp"
@@ -40,6 +41,18 @@ const collectEvery = time.Hour
 type builder struct {
 	environ []string
 	stderr  io.Writer
+	// users is the data directory whose Python environments are used; empty means that of the server.
+	users string
+}
+
+// openOptions say what a server is for.
+type openOptions struct {
+	// paused servers only read: they leave unfinished runs to the next one.
+	paused bool
+	// ephemeral servers may lose everything when the machine stops: their directory is temporary.
+	ephemeral bool
+	// standIns is a directory in which canned outputs of steps are prepared; without it every step runs.
+	standIns string
 }
 
 // server is everything that works on one data directory.
@@ -51,6 +64,7 @@ type server struct {
 	blobs   *blob.Store
 	envs    *pyenv.Provider
 	runner  *runner.Runner
+	stands  *standin.Steps // nil unless steps may be replaced
 	service *pipeline.Service
 	handler http.Handler
 	started time.Time
@@ -58,9 +72,8 @@ type server struct {
 	ready   atomic.Bool
 }
 
-// open builds a server. What was opened before a failure is closed again. A paused one only reads: it leaves unfinished runs
-// to the next server.
-func (b builder) open(ctx context.Context, cfg config.Config, paused bool) (_ *server, err error) {
+// open builds a server. What was opened before a failure is closed again.
+func (b builder) open(ctx context.Context, cfg config.Config, o openOptions) (_ *server, err error) {
 	s := &server{cfg: cfg, log: b.logger(cfg), started: time.Now()}
 	s.url.Store("")
 	defer func() {
@@ -72,10 +85,10 @@ func (b builder) open(ctx context.Context, cfg config.Config, paused bool) (_ *s
 		return nil, err
 	}
 	in := func(name string) string { return filepath.Join(cfg.DataDir, name) }
-	if s.store, err = store.Open(ctx, store.Options{Path: in("levada.db"), Logger: s.log}); err != nil {
+	if s.store, err = store.Open(ctx, store.Options{Path: in("levada.db"), Logger: s.log, Ephemeral: o.ephemeral}); err != nil {
 		return nil, err
 	}
-	if s.blobs, err = blob.Open(in("blobs"), blob.Options{Logger: s.log}); err != nil {
+	if s.blobs, err = blob.Open(in("blobs"), blob.Options{Logger: s.log, Ephemeral: o.ephemeral}); err != nil {
 		return nil, err
 	}
 	logs := steplog.New(steplog.Options{Dir: in("logs"), Logger: s.log})
@@ -88,6 +101,11 @@ func (b builder) open(ctx context.Context, cfg config.Config, paused bool) (_ *s
 		DataDir: cfg.DataDir, Envs: s.envs, Blobs: s.blobs, Logs: logs, Logger: s.log, Mode: mode,
 		MaxParallel: cfg.MaxParallel, Environ: b.environ, NoIsolation: !cfg.Isolation,
 	})
+	var steps pipeline.Runner = s.runner
+	if o.standIns != "" {
+		s.stands = standin.New(s.blobs, o.standIns)
+		steps = rehearsing{s.runner, s.stands}
+	}
 	maxAge := time.Duration(0)
 	if cfg.CacheMaxAge != "" {
 		if maxAge, err = cachekey.ParseAge(cfg.CacheMaxAge); err != nil {
@@ -95,9 +113,9 @@ func (b builder) open(ctx context.Context, cfg config.Config, paused bool) (_ *s
 		}
 	}
 	s.service, err = pipeline.Open(ctx, pipeline.Options{
-		Store: s.store, Runner: s.runner, Blobs: s.blobs, Logs: logs, Logger: s.log, Packages: s.envs,
+		Store: s.store, Runner: steps, Blobs: s.blobs, Logs: logs, Logger: s.log, Packages: s.envs,
 		CacheMaxAge: maxAge, CollectEvery: collectEvery,
-		Now: time.Now, NewID: uuid.NewString, Paused: paused, WorkspaceDir: in("workspaces"),
+		Now: time.Now, NewID: uuid.NewString, Paused: o.paused, WorkspaceDir: in("workspaces"),
 		Isolation: s.runner.Isolation,
 	})
 	if err != nil {
@@ -176,7 +194,7 @@ func (b builder) serve(ctx context.Context, cfg config.Config, ready func(url st
 		return fmt.Errorf("listen on %s: %w", cfg.Listen, err)
 	}
 	defer listener.Close()
-	s, err := b.open(ctx, cfg, false)
+	s, err := b.open(ctx, cfg, openOptions{})
 	if err != nil {
 		return err
 	}
@@ -219,7 +237,7 @@ func (b builder) look(ctx context.Context, cfg config.Config) (cli.Local, error)
 }
 
 func (b builder) local(ctx context.Context, cfg config.Config, paused bool) (cli.Local, error) {
-	s, err := b.open(ctx, cfg, paused)
+	s, err := b.open(ctx, cfg, openOptions{paused: paused})
 	if err != nil {
 		return cli.Local{}, err
 	}

@@ -16,6 +16,7 @@ import (
 	"sync/atomic"
 
 	"levada/internal/core/fault"
+	"levada/internal/core/ir"
 	"levada/internal/core/rehearsal"
 	"levada/internal/core/run"
 )
@@ -37,7 +38,13 @@ type Steps struct {
 
 	mu    sync.Mutex
 	runs  map[string]*rehearsed
-	calls map[string]chan rehearsal.Replacement
+	calls map[string]call
+}
+
+// call is a step that waits for the test's answer.
+type call struct {
+	component *ir.Component
+	answer    chan rehearsal.Replacement
 }
 
 // rehearsed is a run, known once begun is closed.
@@ -49,7 +56,7 @@ type rehearsed struct {
 
 // New returns Steps that copies fixtures, and what it hands out, below dir.
 func New(blobs Blobs, dir string) *Steps {
-	return &Steps{blobs: blobs, dir: dir, runs: map[string]*rehearsed{}, calls: map[string]chan rehearsal.Replacement{}}
+	return &Steps{blobs: blobs, dir: dir, runs: map[string]*rehearsed{}, calls: map[string]call{}}
 }
 
 // Begin says what stands in for the steps of a run. Steps of a run wait for it. ask is called for each step whose answer the test
@@ -119,7 +126,7 @@ func (s *Steps) call(ctx context.Context, r *rehearsed, step *run.Step) (rehears
 	id := strconv.FormatUint(s.next.Add(1), 10)
 	answer := make(chan rehearsal.Replacement, 1)
 	s.mu.Lock()
-	s.calls[id] = answer
+	s.calls[id] = call{step.Component, answer}
 	s.mu.Unlock()
 	defer func() {
 		s.mu.Lock()
@@ -135,16 +142,19 @@ func (s *Steps) call(ctx context.Context, r *rehearsed, step *run.Step) (rehears
 	}
 }
 
-// Answer is the test's answer to a call.
+// Answer is the test's answer to a call. One that is not what the step's component declares is Invalid, and the step waits on.
 func (s *Steps) Answer(id string, a rehearsal.Replacement) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	call, ok := s.calls[id]
+	c, ok := s.calls[id]
 	if !ok {
 		return fault.NotFoundf("no step waits for an answer to call %q: its run has ended", id)
 	}
+	if err := rehearsal.Check(a, c.component); err != nil {
+		return err
+	}
 	delete(s.calls, id)
-	call <- a
+	c.answer <- a
 	return nil
 }
 

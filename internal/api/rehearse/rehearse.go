@@ -19,7 +19,7 @@ import (
 const (
 	maxBody = 64 << 20
 	// logTail is how many lines of a failed step's log go with the result.
-	logTail = 30
+	logTail = 60
 )
 
 // Service is the part of the pipeline service that runs rehearsals.
@@ -71,6 +71,8 @@ type result struct {
 	Tasks []run.Task `json:"tasks"`
 	// Hidden are the tasks that only handed in fixtures.
 	Hidden []string `json:"hidden"`
+	// Steps are those that the specification has, also where the run did not reach them.
+	Steps []rehearsal.Step `json:"steps"`
 	// Logs holds the end of the log of each failed step, by path.
 	Logs map[string][]string `json:"logs"`
 }
@@ -176,7 +178,7 @@ func (h *handler) result(ctx context.Context, runID string, plan *rehearsal.Prep
 	if err != nil {
 		return nil, err
 	}
-	out := &result{Run: r, Tasks: tasks, Hidden: append([]string{}, plan.Hidden...), Logs: map[string][]string{}}
+	out := &result{Run: r, Tasks: tasks, Hidden: append([]string{}, plan.Hidden...), Steps: plan.Steps, Logs: map[string][]string{}}
 	for _, t := range tasks {
 		if t.Kind.Leaf() && t.State == run.Failed {
 			if out.Logs[t.Path], err = h.tail(ctx, runID, t.ID, logTail); err != nil {

@@ -96,6 +96,8 @@ type Prepared struct {
 	Parameters map[string]any
 	// Hidden are the tasks that only hand in fixtures.
 	Hidden []string
+	// Steps are those of the specification, without the iterations of loops and without the hidden ones.
+	Steps []Step
 
 	replace map[string]Replacement // by normal key
 	rest    *Replacement
@@ -107,8 +109,8 @@ func Prepare(req Request) (*Prepared, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &Prepared{Parameters: map[string]any{}, replace: map[string]Replacement{}, rest: req.Rest}
-	if err := out.replacements(req, leavesOf(p)); err != nil {
+	out := &Prepared{Parameters: map[string]any{}, Steps: stepsOf(p), replace: map[string]Replacement{}, rest: req.Rest}
+	if err := out.replacements(req); err != nil {
 		return nil, err
 	}
 	fixtures := map[string]Given{}
@@ -149,19 +151,23 @@ func static(path string) string {
 
 func isIndex(part string) bool { return part != "" && strings.Trim(part, "0123456789") == "" }
 
-// leaf is a task of the specification that runs a step.
-type leaf struct {
-	path, name string
-	component  *ir.Component
+// Step is a task of the specification that runs something.
+type Step struct {
+	// Path is without indices of loops.
+	Path string   `json:"path"`
+	Name string   `json:"name"`
+	Kind run.Kind `json:"kind"`
+
+	component *ir.Component
 }
 
-func (l leaf) answersTo(key string) bool {
-	return key == normal(l.name) || key == normal(l.path) || strings.Contains(key, "/") && normal(static(key)) == normal(l.path)
+func (l Step) answersTo(key string) bool {
+	return key == normal(l.Name) || key == normal(l.Path) || strings.Contains(key, "/") && normal(static(key)) == normal(l.Path)
 }
 
-// leavesOf lists the steps of a specification, without the iterations of loops.
-func leavesOf(p *ir.Pipeline) []leaf {
-	var out []leaf
+// stepsOf lists the steps of a specification, without the iterations of loops.
+func stepsOf(p *ir.Pipeline) []Step {
+	out := []Step{}
 	var walk func(c *ir.Component, prefix string)
 	walk = func(c *ir.Component, prefix string) {
 		for _, name := range slices.Sorted(maps.Keys(c.DAG.Tasks)) {
@@ -170,7 +176,11 @@ func leavesOf(p *ir.Pipeline) []leaf {
 				walk(inner, prefix+name+"/")
 				continue
 			}
-			out = append(out, leaf{prefix + name, name, inner})
+			kind := run.KindContainer
+			if p.Spec.Executor(inner).Importer != nil {
+				kind = run.KindImporter
+			}
+			out = append(out, Step{prefix + name, name, kind, inner})
 		}
 	}
 	if p.Spec.Root.DAG != nil {
@@ -180,10 +190,10 @@ func leavesOf(p *ir.Pipeline) []leaf {
 }
 
 // replacements checks what stands in for steps against what these declare.
-func (p *Prepared) replacements(req Request, leaves []leaf) error {
+func (p *Prepared) replacements(req Request) error {
 	for _, key := range slices.Sorted(maps.Keys(req.Replace)) {
 		found := false
-		for _, l := range leaves {
+		for _, l := range p.Steps {
 			if !l.answersTo(normal(key)) {
 				continue
 			}
@@ -193,25 +203,25 @@ func (p *Prepared) replacements(req Request, leaves []leaf) error {
 			}
 		}
 		if !found {
-			return fault.Invalidf("replace %q: the pipeline has no such step; it has: %s", key, pathsOf(leaves))
+			return fault.Invalidf("replace %q: the pipeline has no such step; it has: %s", key, pathsOf(p.Steps))
 		}
 		p.replace[normal(key)] = req.Replace[key]
 	}
 	if req.Rest == nil {
 		return nil
 	}
-	for _, l := range leaves {
+	for _, l := range p.Steps {
 		if err := Check(*req.Rest, l.component); err != nil {
-			return fault.Invalidf("the rest, which step %s is a part of: %w", l.path, err)
+			return fault.Invalidf("the rest, which step %s is a part of: %w", l.Path, err)
 		}
 	}
 	return nil
 }
 
-func pathsOf(leaves []leaf) string {
-	paths := make([]string, len(leaves))
-	for i, l := range leaves {
-		paths[i] = l.path
+func pathsOf(steps []Step) string {
+	paths := make([]string, len(steps))
+	for i, l := range steps {
+		paths[i] = l.Path
 	}
 	return strings.Join(paths, ", ")
 }
