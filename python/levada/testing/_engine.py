@@ -15,14 +15,15 @@ import subprocess
 import tempfile
 import threading
 import urllib.parse
-from typing import Any, Callable, Dict, Generator, Optional
+from collections.abc import Generator
+from typing import Any, Callable, Optional
 
 
 class EngineError(RuntimeError):
     """The engine could not be started or did not answer."""
 
 
-class InvalidTest(ValueError):
+class InvalidTest(ValueError):  # noqa: N818 - a name that pytest does not collect
     """The test asks for something that the pipeline does not have: nothing was run."""
 
 
@@ -48,7 +49,7 @@ class Engine:
                 "the program levada was not found: put it on the PATH or name it with LEVADA_BIN"
             )
         # What the engine logs must not mix with what pytest prints; it is shown when it matters.
-        self._log = tempfile.TemporaryFile()
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the engine
         try:
             self._process = subprocess.Popen(
                 [program, "test-engine"],
@@ -90,31 +91,35 @@ class Engine:
             raise EngineError(f"the engine does not answer: {e}\n{self.log()}") from e
         if response.status >= 300:
             text = response.read().decode("utf-8", "replace")
-            try:
+            with contextlib.suppress(ValueError, KeyError):
                 text = json.loads(text)["error"]
-            except (ValueError, KeyError):
-                pass
             if response.status in (400, 404):
                 raise InvalidTest(text)
             raise EngineError(f"{text}\n{self.log()}")
         return response
 
-    def call(self, method: str, path: str, body: Any = None) -> Dict[str, Any]:
+    def call(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
         """Send a request and return its answer."""
         connection = _Connection(self._socket)
-        with contextlib.closing(connection), self._request(connection, method, path, body) as response:
+        with (
+            contextlib.closing(connection),
+            self._request(connection, method, path, body) as response,
+        ):
             return json.load(response)
 
     def stream(
         self, path: str, body: Any, left: Callable[[], float]
-    ) -> Generator[Dict[str, Any], None, None]:
+    ) -> Generator[dict[str, Any], None, None]:
         """Send a request whose answer is a line of JSON for each message.
 
         ``left`` says how many seconds there are; TimeoutError is raised when none is left.
         """
         __tracebackhide__ = True
         connection = _Connection(self._socket)
-        with contextlib.closing(connection), self._request(connection, "POST", path, body) as response:
+        with (
+            contextlib.closing(connection),
+            self._request(connection, "POST", path, body) as response,
+        ):
             while True:
                 seconds = left()
                 if seconds <= 0:

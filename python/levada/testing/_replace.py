@@ -4,7 +4,8 @@ import hashlib
 import os
 import pathlib
 import tempfile
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Union
+from collections.abc import Mapping, Sequence
+from typing import Any, Callable, Optional, Union
 
 
 class artifact:  # noqa: N801 - reads as a function does
@@ -34,12 +35,14 @@ class artifact:  # noqa: N801 - reads as a function does
     def __repr__(self) -> str:
         return f"artifact({self.content!r}, metadata={self.metadata!r}, uri={self.uri!r})"
 
-    def _wire(self) -> Dict[str, Any]:
-        fixture: Dict[str, Any] = {}
+    def _wire(self) -> dict[str, Any]:
+        fixture: dict[str, Any] = {}
         if isinstance(self.content, pathlib.PurePath):
             path = os.path.abspath(self.content)
             if not os.path.exists(path):
-                raise FileNotFoundError(f"the fixture {self.content} does not exist (looked at {path})")
+                raise FileNotFoundError(
+                    f"the fixture {self.content} does not exist (looked at {path})"
+                )
             fixture["path"] = path
         elif self.content is not None:
             fixture["path"] = _file(bytes(self.content))
@@ -83,7 +86,7 @@ class outputs:  # noqa: N801
         given = ", ".join(f"{k}={v!r}" for k, v in self.values.items())
         return f"{type(self).__name__}({given})"
 
-    def _wire(self) -> Dict[str, Any]:
+    def _wire(self) -> dict[str, Any]:
         return {
             "outputs": {k: given(v) for k, v in self.values.items()},
             "placeholders": self._placeholders,
@@ -99,13 +102,15 @@ class placeholders(outputs):  # noqa: N801
 class fails:  # noqa: N801
     """A replaced step that fails."""
 
-    def __init__(self, message: str = "the step failed, as the test asked", exit_code: int = 1) -> None:
+    def __init__(
+        self, message: str = "the step failed, as the test asked", exit_code: int = 1
+    ) -> None:
         self.message, self.exit_code = message, exit_code
 
     def __repr__(self) -> str:
         return f"fails({self.message!r}, exit_code={self.exit_code})"
 
-    def _wire(self) -> Dict[str, Any]:
+    def _wire(self) -> dict[str, Any]:
         return {"failure": {"message": self.message, "exit_code": self.exit_code}}
 
 
@@ -113,30 +118,34 @@ Answer = Union[outputs, fails]
 Replacement = Union[Answer, Callable[..., Answer], Sequence[Answer]]
 
 
-def given(value: Any) -> Dict[str, Any]:
+def given(value: Any) -> dict[str, Any]:
     """A value in the engine's form."""
     if isinstance(value, (pathlib.PurePath, bytes, bytearray)):
         value = artifact(value)
     if isinstance(value, artifact):
         return {"artifacts": [value._wire()]}
     if isinstance(value, (list, tuple)) and value:
-        items = [artifact(v) if isinstance(v, (pathlib.PurePath, bytes, bytearray)) else v for v in value]
+        items = [
+            artifact(v) if isinstance(v, (pathlib.PurePath, bytes, bytearray)) else v for v in value
+        ]
         if all(isinstance(v, artifact) for v in items):
             return {"artifacts": [v._wire() for v in items], "list": True}
     return {"value": value}
 
 
-def replacement(what: Replacement) -> Dict[str, Any]:
+def replacement(what: Replacement) -> dict[str, Any]:
     """What stands in for a step, in the engine's form."""
     if isinstance(what, (outputs, fails)):
         return what._wire()
     if callable(what):
         return {"call": True}
     if isinstance(what, (list, tuple)) and what:
-        attempts: List[Dict[str, Any]] = []
+        attempts: list[dict[str, Any]] = []
         for one in what:
             if not isinstance(one, (outputs, fails)):
-                raise TypeError(f"the answers to attempts are outputs(...) or fails(...), not {one!r}")
+                raise TypeError(
+                    f"the answers to attempts are outputs(...) or fails(...), not {one!r}"
+                )
             attempts.append(one._wire())
         return {"attempts": attempts}
     raise TypeError(

@@ -2,7 +2,8 @@
 
 import json
 import pathlib
-from typing import Any, Dict, Iterator, List, Mapping, Optional
+from collections.abc import Iterator, Mapping
+from typing import Any, Optional
 
 from levada.testing._engine import Engine, quote
 
@@ -18,7 +19,7 @@ class Artifact:
         self.uri: str = record.get("uri", "")
         self.digest: str = record.get("digest", "")
         self.size: int = record.get("size", 0)
-        self.metadata: Dict[str, Any] = dict(record.get("metadata") or {})
+        self.metadata: dict[str, Any] = dict(record.get("metadata") or {})
 
     @property
     def path(self) -> pathlib.Path:
@@ -37,10 +38,12 @@ class Artifact:
         return self.path.read_text(encoding="utf-8")
 
     def __repr__(self) -> str:
-        return f"Artifact({self.name!r}, {self.type}, {self.size} bytes, metadata={self.metadata!r})"
+        return (
+            f"Artifact({self.name!r}, {self.type}, {self.size} bytes, metadata={self.metadata!r})"
+        )
 
 
-class Values(Dict[str, Any]):
+class Values(dict[str, Any]):
     """Parameters and artifacts by name. A list of artifacts is a list."""
 
     def __init__(self, running: Engine, record: Mapping[str, Any], lists: bool = False) -> None:
@@ -79,7 +82,7 @@ class Task:
         self.state: str = record["state"]
         self.reason: str = record.get("reason", "")
         self.attempts: int = record.get("attempts", 0)
-        self.depends_on: List[str] = list(record.get("depends_on") or [])
+        self.depends_on: list[str] = list(record.get("depends_on") or [])
         self.failure: Optional[str] = (record.get("failure") or {}).get("message")
         self.exit_code: int = (record.get("failure") or {}).get("exit_code", 0)
         self.inputs = Values(running, record.get("inputs") or {})
@@ -112,12 +115,12 @@ class Result:
         self.name: str = record["display_name"]
         self.failure: Optional[str] = (record.get("failure") or {}).get("message")
         found = [t for t in message["tasks"] if t["path"] not in hidden]
-        self.tasks: List[Task] = [
+        self.tasks: list[Task] = [
             Task(running, t) for t in _with_unreached(found, message.get("steps") or [])
         ]
         self.outputs = Values(running, record.get("outputs") or {})
         self._state: str = record["state"]
-        self._logs: Mapping[str, List[str]] = message.get("logs") or {}
+        self._logs: Mapping[str, list[str]] = message.get("logs") or {}
 
     def state(self, task: Optional[str] = None) -> str:
         """The state of the run, or of a task: SUCCEEDED, FAILED, SKIPPED or CANCELED.
@@ -128,10 +131,12 @@ class Result:
             return self._state
         states = self.states(task)
         if len(set(states)) != 1:
-            raise LookupError(f"the tasks named {task!r} have several states, {states}; name one by its path\n{self}")
+            raise LookupError(
+                f"the tasks named {task!r} have several states, {states}; name one by its path\n{self}"
+            )
         return states[0]
 
-    def states(self, task: str) -> List[str]:
+    def states(self, task: str) -> list[str]:
         """The states of all tasks of a name, in the order of iterations."""
         return [t.state for t in self.find(task)]
 
@@ -143,12 +148,14 @@ class Result:
             raise LookupError(f"several tasks are named {task!r}; name one by its path: {paths}")
         return found[0]
 
-    def find(self, task: str) -> List[Task]:
+    def find(self, task: str) -> list[Task]:
         """The tasks of a name, or of a path with or without the indices of loops."""
         key = _normal(task)
         found = [t for t in self.tasks if _normal(t.path) == key]
         found = found or [t for t in self.tasks if not _is_index(t.name) and _normal(t.name) == key]
-        found = found or [t for t in self.tasks if not _is_index(t.name) and _normal(_static(t.path)) == key]
+        found = found or [
+            t for t in self.tasks if not _is_index(t.name) and _normal(_static(t.path)) == key
+        ]
         if not found:
             known = ", ".join(sorted({_static(t.path) for t in self.tasks}))
             raise LookupError(f"the run has no task {task!r}; it has: {known}")
@@ -159,7 +166,11 @@ class Result:
 
         With one argument, an output of the pipeline or component as a whole.
         """
-        values, whose = (self.outputs, "the run") if name is None else (self.task(task).outputs, f"task {task!r}")
+        values, whose = (
+            (self.outputs, "the run")
+            if name is None
+            else (self.task(task).outputs, f"task {task!r}")
+        )
         wanted = task if name is None else name
         if wanted not in values:
             known = ", ".join(sorted(values)) or "none"
@@ -167,7 +178,7 @@ class Result:
         return values[wanted]
 
     @property
-    def plan(self) -> Dict[str, str]:
+    def plan(self) -> dict[str, str]:
         """The state of each step by path, in the order of the pipeline: what ran and what did not."""
         return {t.path: t.state for t in self.tasks if t.kind in ("container", "importer")}
 
@@ -195,11 +206,11 @@ class Result:
 
 
 def _with_unreached(
-    tasks: List[Mapping[str, Any]], steps: List[Mapping[str, Any]]
-) -> List[Mapping[str, Any]]:
+    tasks: list[Mapping[str, Any]], steps: list[Mapping[str, Any]]
+) -> list[Mapping[str, Any]]:
     """The tasks of a run and, after each group that was never entered, the steps that are in it."""
     entered = {t.get("parent", "") for t in tasks}
-    out: List[Mapping[str, Any]] = []
+    out: list[Mapping[str, Any]] = []
     for group in tasks:
         out.append(group)
         if group["kind"] in ("container", "importer") or group["path"] in entered:

@@ -1,18 +1,20 @@
 """Running a pipeline or a component in a test."""
 
+import contextlib
 import inspect
 import os
 import pathlib
 import tempfile
 import time
-from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
+from collections.abc import Mapping
+from typing import Any, Callable, Optional
 
 from levada.testing._engine import Engine, EngineError, InvalidTest, engine, quote
 from levada.testing._replace import Replacement, fails, given, outputs, replacement
 from levada.testing._result import Inputs, Result, _normal, _static
 
 # The runs of the present test, for the report of one that fails.
-recent: List[Result] = []
+recent: list[Result] = []
 
 
 def run(
@@ -44,7 +46,7 @@ def run(
     """
     __tracebackhide__ = True  # pytest shows the line of the test
     running = engine()
-    functions: Dict[str, Callable[..., Any]] = {}
+    functions: dict[str, Callable[..., Any]] = {}
     wire = {}
     for key, what in (replace or {}).items():
         name = _name(key)
@@ -52,7 +54,7 @@ def run(
         if wire[name].get("call"):
             functions[_normal(name)] = what  # type: ignore[assignment]
     spec, label = _compile(pipeline)
-    request: Dict[str, Any] = {
+    request: dict[str, Any] = {
         "name": label,
         "spec": spec,
         "inputs": {k: given(v) for k, v in (parameters or {}).items()},
@@ -65,14 +67,14 @@ def run(
 
 def _follow(
     running: Engine,
-    request: Dict[str, Any],
+    request: dict[str, Any],
     functions: Mapping[str, Callable[..., Any]],
     rest: Any,
     timeout: float,
 ) -> Result:
     """Read the stream of a run, answering for steps that functions stand in for."""
     __tracebackhide__ = True
-    raised: List[BaseException] = []
+    raised: list[BaseException] = []
     end = time.monotonic() + timeout
     stream = running.stream("/runs", request, lambda: end - time.monotonic())
     try:
@@ -99,7 +101,7 @@ def _answer(
     call: Mapping[str, Any],
     functions: Mapping[str, Callable[..., Any]],
     rest: Any,
-    raised: List[BaseException],
+    raised: list[BaseException],
 ) -> None:
     """Ask a function what stands in for a step. What goes wrong in it fails the step and the test."""
     inputs = Inputs(running, call)
@@ -117,16 +119,14 @@ def _answer(
     except Exception as e:  # whatever the test's own function raises
         raised.append(e)
         message = f"what stands in for the step raised {type(e).__name__}: {e}"
-        try:
+        with contextlib.suppress(InvalidTest):  # the run has ended meanwhile
             running.call("POST", where, fails(message)._wire())
-        except InvalidTest:
-            pass  # the run has ended meanwhile
 
 
-_compiled: Dict[int, Tuple[Any, str, str]] = {}
+_compiled: dict[int, tuple[Any, str, str]] = {}
 
 
-def _compile(pipeline: Any) -> Tuple[str, str]:
+def _compile(pipeline: Any) -> tuple[str, str]:
     """The specification of a pipeline and its name. Each is compiled once."""
     if isinstance(pipeline, pathlib.PurePath):
         with open(pipeline, encoding="utf-8") as f:
@@ -138,7 +138,7 @@ def _compile(pipeline: Any) -> Tuple[str, str]:
     return known[1], known[2]
 
 
-def _compile_new(pipeline: Any) -> Tuple[str, str]:
+def _compile_new(pipeline: Any) -> tuple[str, str]:
     from kfp import compiler
     from kfp.dsl.base_component import BaseComponent
 
@@ -160,5 +160,7 @@ def _name(key: Any) -> str:
         return key
     name = getattr(key, "name", None)
     if not isinstance(name, str):
-        raise TypeError(f"a key of replace is the name or path of a task, or a component, not {key!r}")
+        raise TypeError(
+            f"a key of replace is the name or path of a task, or a component, not {key!r}"
+        )
     return name

@@ -3,7 +3,8 @@
 ``levada test`` loads it; with plain pytest: ``pytest -p levada.testing.plugin``.
 """
 
-from typing import Any, Generator
+from collections.abc import Generator
+from typing import Any
 
 import pytest
 
