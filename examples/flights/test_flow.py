@@ -2,8 +2,10 @@
 
 Run them with ``levada test`` in this folder. Steps that matter for a question are replaced by
 canned outputs; the rest gets placeholders. So no flight is read, and each test takes
-milliseconds. The last one runs a step for real, on a table of six flights.
+milliseconds. Two run a step for real, on a table of six flights.
 """
+
+from pathlib import Path
 
 import pandas as pd
 import pipeline
@@ -76,45 +78,53 @@ def test_the_package_gets_the_threshold_and_the_features_of_its_model() -> None:
     assert got["metrics"].metadata["roc_auc"] == pytest.approx(0.74)
 
 
-def test_the_split_cuts_at_midnight_in_new_york(tmp_path) -> None:
-    """One step, for real, in the environment that it asks for."""
-    days = [
-        "2013-08-30 00:00",
-        "2013-08-31 23:59",
-        "2013-09-01 00:00",
-        "2013-10-31 23:59",
-        "2013-11-01 00:00",
-        "2013-12-31 12:00",
-    ]
+def six_flights(folder: Path, *times: str) -> Path:
+    """A table of features with flights at these times in New York, every other one late."""
+    scheduled = pd.to_datetime(list(times)).tz_localize("America/New_York")
     table = pd.DataFrame(
         {
-            "scheduled_at": pd.to_datetime(days).tz_localize("America/New_York"),
+            "scheduled_at": scheduled,
+            "cutoff": scheduled - pd.Timedelta(minutes=120),
             "late": [True, False] * 3,
         }
     )
-    table.to_parquet(tmp_path / "features.parquet", index=False)
-
-    result = run(pipeline.split_by_time, {"features": tmp_path / "features.parquet"})
-
-    assert result.state() == "SUCCEEDED", result
-    for part, first in [("train", 0), ("validation", 2), ("test", 4)]:
-        artifact = result.output(part)
-        assert artifact.metadata["rows"] == 2
-        pd.testing.assert_frame_equal(
-            pd.read_parquet(artifact.path),
-            table.iloc[first : first + 2].reset_index(drop=True),
-            check_dtype=False,
-        )
+    table.to_parquet(folder / "features.parquet", index=False)
+    return folder / "features.parquet"
 
 
-def test_a_split_without_late_flights_says_so(tmp_path) -> None:
-    table = pd.DataFrame(
-        {"scheduled_at": pd.to_datetime(["2013-08-30"]).tz_localize("UTC"), "late": [True]}
+def test_the_split_cuts_at_midnight_in_new_york(tmp_path: Path) -> None:
+    """One step, for real, in the environment that it asks for."""
+    features = six_flights(
+        tmp_path,
+        "2013-08-30 12:00",
+        "2013-08-31 21:00",
+        "2013-09-01 00:00",
+        "2013-10-31 21:00",
+        "2013-11-01 00:00",
+        "2013-12-31 21:00",
     )
-    table.to_parquet(tmp_path / "features.parquet", index=False)
-    result = run(pipeline.split_by_time, {"features": tmp_path / "features.parquet"})
+    result = run(pipeline.split_by_time, {"features": features})
+    assert result.state() == "SUCCEEDED"
+    table = pd.read_parquet(features)
+    for part, first in [("train", 0), ("validation", 2), ("test", 4)]:
+        assert result.output(part).metadata["rows"] == 2
+        got = pd.read_parquet(result.output(part).path)
+        pd.testing.assert_frame_equal(got, table.iloc[first : first + 2].reset_index(drop=True))
+
+
+def test_a_label_that_is_known_too_late_stops_the_split(tmp_path: Path) -> None:
+    features = six_flights(
+        tmp_path,
+        "2013-08-30 12:00",
+        "2013-08-31 23:59",  # whether it was late is known after the first prediction of September
+        "2013-09-01 00:00",
+        "2013-10-31 21:00",
+        "2013-11-01 00:00",
+        "2013-12-31 21:00",
+    )
+    result = run(pipeline.split_by_time, {"features": features})
     assert result.state() == "FAILED"
-    assert "the train part needs late and punctual flights: 1 rows" in result.failure
+    assert "labels are known at 2013-09-01 00:15:00-04:00" in result.failure
 
 
 def test_outputs_that_a_step_does_not_have_are_refused() -> None:
