@@ -104,10 +104,10 @@ test-ui: $(UI_STAMP) ## Type-check, test and build the user interface
 	@$(MAKE) --no-print-directory ui
 
 .PHONY: test-flights
-test-flights: ## Run the steps of the flights example on its real data
+test-flights: build uv ## Test the flights example: its steps on its real data, and the pipeline as a whole
 	@scripts/prereqs.sh python
 	@scripts/python-env.sh $(LEVADA_TEST_CACHE)/flights examples/flights/requirements.txt
-	$(LEVADA_TEST_CACHE)/flights/bin/python -m pytest -q -p no:cacheprovider examples/flights
+	$(BIN) test examples/flights --python $(LEVADA_TEST_CACHE)/flights/bin/python --data $(LEVADA_TEST_CACHE)/flights-data -- -q -p no:cacheprovider
 
 .PHONY: test-kfp
 test-kfp: $(TOOLS)/gotestsum build uv ## Drive the server with an unmodified kfp.Client

@@ -25,6 +25,8 @@ type Options struct {
 	Path string
 	// Logger gets what nobody else is told: migrations, connections that had to be replaced. Nil means silence.
 	Logger *slog.Logger
+	// Ephemeral leaves out the syncing: a write survives the end of the process, but not that of the machine.
+	Ephemeral bool
 	// Readers is the most queries that run at the same time; 0 means one per processor, at least 2 and at
 	// most 8.
 	Readers int
@@ -56,7 +58,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	write, err := openWriter(ctx, path)
+	write, err := openWriter(ctx, path, o.Ephemeral)
 	if err != nil {
 		return nil, openError(path, err)
 	}
