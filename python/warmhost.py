@@ -47,6 +47,8 @@ STANDBY = 2
 # A step that held more than this, in KiB, is over only when the system has its memory back.
 LARGE = 256 << 10
 MAIN = "kfp.dsl.executor_main"
+# The exit status of a fork that got no step; the server knows it too.
+NEVER_RAN = 87
 
 
 def preimport(modules: list) -> None:
@@ -336,11 +338,12 @@ def readable(sock: socket.socket) -> bool:
 
 def live(sock: socket.socket, main: Main) -> None:
     """Be a fork: wait for a step, run it, tell the host. Every path ends the process: nothing of the host may run on."""
-    code = 1
+    code = NEVER_RAN
     try:
         stand_by(sock)
         job = take()
         while job is not None:
+            code = 1
             message, stdio = job
             before = set(sys.modules)
             enter(message, stdio)

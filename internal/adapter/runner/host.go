@@ -166,6 +166,9 @@ func (h *host) read(proc *os.Process) {
 	orphans.Wait()
 }
 
+// neverRan is the exit status of a fork that got no step. Only for an orphan it is not clear otherwise; see python/warmhost.py.
+const neverRan = 87
+
 // orphan sees to a step whose host has gone. Where this process has become its parent the step goes on; where it has not, the step's
 // exit status can no longer be known, and it is ended.
 func (h *host) orphan(j *hostJob) {
@@ -174,6 +177,9 @@ func (h *host) orphan(j *hostJob) {
 		return
 	}
 	if end, ok := h.cmd.children.wait(j.pid); ok {
+		if end.code == neverRan {
+			end = ending{err: errors.New("its warm host ended before it could hand the step over")}
+		}
 		j.done <- end
 		return
 	}
