@@ -242,6 +242,11 @@ def main(kind: type[Peer]) -> None:
 
     try:
         session(peer, plan, out)
+    except Exception as error:
+        out({"workload": "session", "steps": 0, "error": f"{type(error).__name__}: {error}"[:500]})
+        for log in folder.glob("*.log"):
+            print(f"--- the end of {log.name}:\n{log.read_text()[-2000:]}", file=sys.stderr)
+        raise
     finally:
         peer.stop()
         shutil.rmtree(folder, ignore_errors=True)
