@@ -63,10 +63,11 @@ func newActor(s *Service, r run.Run, p *ir.Pipeline, state *engine.State) *actor
 	}
 }
 
-// message is a command on its way to an actor. done, if there, is told when its events are on disk.
+// message is a command on its way to an actor. done, if there, is told when its events are on disk, and stored is called then.
 type message struct {
 	command engine.Command
 	done    chan<- error
+	stored  func()
 }
 
 // inbox is an unbounded queue: a step that has ended must never wait to say so.
@@ -100,8 +101,6 @@ func (i *inbox) take() []message {
 	return q
 }
 
-func (a *actor) send(c engine.Command) { _ = a.inbox.put(message{command: c}) } // an actor that is gone needs no news
-
 // loop runs until the run is final or ctx is done. It waits for the steps it started.
 func (a *actor) loop(ctx context.Context) {
 	defer a.timer.Stop()
@@ -124,7 +123,7 @@ func (a *actor) drive(ctx context.Context) (err error) {
 		}
 	}()
 	if a.state == nil {
-		if err := a.takeUp(ctx); err != nil || a.state == nil {
+		if err := a.read(ctx); err != nil || a.state == nil {
 			return err
 		}
 	}
@@ -218,6 +217,11 @@ func (a *actor) handle(ctx context.Context, batch []message) error {
 	answer = nil
 	if a.run.State.Final() && a.run.State != run.Canceled {
 		answer = finished(a.run) // it was over before the request to cancel it was read
+	}
+	for _, m := range batch {
+		if m.stored != nil {
+			m.stored()
+		}
 	}
 	a.carryOut(ctx, events)
 	a.wake(a.state.WakeAt())

@@ -15,15 +15,12 @@ import (
 // resume starts the actor of a run that is on disk, or may be; it reads the log itself.
 func (s *Service) resume(id string) { s.begin(newActor(s, run.Run{ID: id}, nil, nil)) }
 
-// takeUp takes up a run that an earlier process left unfinished. Its log says where it stood: ready tasks are looked up and
-// launched, and attempts that were running are started anew (the runner has ended what was left of them). While the log
-// cannot be read it tries again: to give a run up for that would lose it. A run that does not exist, or has ended, leaves the
-// actor without a state.
-func (a *actor) takeUp(ctx context.Context) error {
-	s := a.svc
+// read puts an actor that has no state into the one of its run's log. While the log cannot be read it tries again: to give a run up
+// for that would lose it. A run that does not exist, or has ended, leaves the actor without a state.
+func (a *actor) read(ctx context.Context) error {
 	var log storedLog
-	err := s.patiently(ctx, a.run.ID, "the run cannot be read", func() (err error) {
-		log, err = s.readLog(ctx, a.run.ID)
+	err := a.svc.patiently(ctx, a.run.ID, "the run cannot be read", func() (err error) {
+		log, err = a.svc.readLog(ctx, a.run.ID)
 		return err
 	})
 	if fault.KindOf(err) == fault.NotFound && log.run.ID == "" || err == nil && log.run.State.Final() {
@@ -35,16 +32,25 @@ func (a *actor) takeUp(ctx context.Context) error {
 	if err := a.restore(log); err != nil {
 		return err
 	}
+	a.takeUp()
+	return nil
+}
+
+// takeUp prepares the actor of a run that an earlier process left unfinished. Its log says where it stood: ready tasks are to be
+// looked up and launched, and what was running is to be taken up. The attempts that are running are returned.
+func (a *actor) takeUp() []run.AttemptID {
+	var open []run.AttemptID
 	due := a.state.Due()
 	for _, task := range due.Ready {
 		a.pending = append(a.pending, engine.Event{Type: engine.TaskReady, Task: task})
 	}
 	for _, task := range due.Running {
-		a.send(engine.Lost{Task: task, Attempt: a.state.Step(task).Attempt})
+		a.pending = append(a.pending, engine.Event{Type: engine.TaskLaunched, Task: task})
+		open = append(open, a.state.Step(task).ID())
 	}
 	a.wake(due.WakeAt)
-	s.deps.Logger.Info("run resumed", "run", a.run.ID, "ready", len(due.Ready), "restarted", len(due.Running))
-	return nil
+	a.svc.deps.Logger.Info("run resumed", "run", a.run.ID, "ready", len(due.Ready), "running", len(due.Running))
+	return open
 }
 
 // storedLog is what is on disk of a run.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -33,6 +34,7 @@ type history struct {
 	launched map[string]int  // the newest attempt that was announced, by path
 	live     map[string]bool // paths whose newest attempt is announced and has not ended
 	started  map[string]bool // attempts that were physically started: path#attempt
+	vanished map[string]bool // those that the runner has said are lost
 	results  map[string]int  // results in the log, by path
 	failures map[string]int  // failures in the log since the group around was opened
 	lost     map[string]int
@@ -42,6 +44,7 @@ type history struct {
 	cancelAt   int  // sequence number of the request to cancel
 	cancelSure bool // somebody was told that the cancel is on disk
 	retries    int
+	orphans    int  // attempts that were ended although their run goes on, because its log could not be read in time
 	gone       bool // deleted
 	last       time.Time
 }
@@ -56,7 +59,7 @@ func (c *checker) violation(h *history, format string, args ...any) {
 func (c *checker) created(r run.Run, events []run.Event, tasks []run.Task) {
 	h := &history{
 		id: r.ID, shadow: engine.New(c.world.subject.pipeline), rows: map[string]run.Task{}, launched: map[string]int{}, live: map[string]bool{},
-		started: map[string]bool{}, results: map[string]int{}, failures: map[string]int{}, lost: map[string]int{},
+		started: map[string]bool{}, vanished: map[string]bool{}, results: map[string]int{}, failures: map[string]int{}, lost: map[string]int{},
 		retryAt: map[string]time.Time{}, open: map[string]bool{},
 	}
 	c.runs[r.ID] = h
@@ -115,6 +118,9 @@ func (c *checker) event(h *history, e engine.Event, r run.Event) {
 	case engine.TaskLaunched:
 		c.announced(h, e)
 	case engine.TaskLost:
+		if key := attemptKey(e.Task, e.Attempt); !h.vanished[key] {
+			c.violation(h, "%s is called lost, but it is not", key)
+		}
 		h.live[e.Task] = false
 		h.lost[e.Task]++
 	case engine.TaskRetrying:
@@ -137,9 +143,9 @@ func (c *checker) event(h *history, e engine.Event, r run.Event) {
 		if e.Failure != nil && e.Failure.Reason == run.ReasonSystem && strings.Contains(e.Failure.Message, "cannot go on") {
 			c.violation(h, "the run is given up: %s", e.Failure.Message)
 		}
-		for key := range c.world.running {
-			if strings.HasPrefix(key, h.id+" ") {
-				c.violation(h, "the run ends while the step %s runs", key)
+		for id, a := range c.world.machine.attempts {
+			if id.RunID == h.id && !a.ended {
+				c.violation(h, "the run ends while the step %s runs", stepName(a.step))
 			}
 		}
 	}
@@ -299,7 +305,6 @@ func (c *checker) runRow(h *history, r *run.Run) {
 		c.violation(h, "the run counts %v and %d cached, its tasks %v and %d", r.Tasks, r.Cached, counts, cached)
 	}
 	for s, n := range counts {
-		// A step that runs in a run that is being cancelled is shown as CANCELING from its next change on.
 		if r.Tasks[s] != n {
 			c.violation(h, "the run counts %v, its tasks are %v", r.Tasks, counts)
 		}
@@ -369,7 +374,7 @@ func (c *checker) starts(s *run.Step) (ending, uint64) {
 		c.world.violation("%s starts in a run that does not exist", stepName(s))
 		return endsWell, id
 	}
-	key := fmt.Sprintf("%s#%d", s.TaskPath, s.Attempt)
+	key := attemptKey(s.TaskPath, s.Attempt)
 	switch {
 	case !h.live[s.TaskPath] || h.launched[s.TaskPath] != s.Attempt:
 		c.violation(h, "%s starts, but its launch is not durable", stepName(s))
@@ -381,6 +386,47 @@ func (c *checker) starts(s *run.Step) (ending, uint64) {
 	h.started[key] = true
 	c.inputs(h, s)
 	return h.oracle.script.end(s.TaskPath, h.results[s.TaskPath], t.CachingOptions.EnableCache && s.Executor.Container != nil, id), id
+}
+
+func attemptKey(path string, attempt int) string { return path + "#" + strconv.Itoa(attempt) }
+
+// wasStarted reports whether an attempt has begun before.
+func (c *checker) wasStarted(s *run.Step) bool {
+	h := c.runs[s.Job.RunID]
+	return h != nil && h.started[attemptKey(s.TaskPath, s.Attempt)]
+}
+
+// vanished is told that the runner calls an attempt lost.
+func (c *checker) vanished(id run.AttemptID) {
+	h := c.runs[id.RunID]
+	if path, ok := h.pathOf(id); ok {
+		h.vanished[attemptKey(path, id.Attempt)] = true
+	}
+}
+
+func (h *history) pathOf(id run.AttemptID) (string, bool) {
+	for path, row := range h.rows {
+		if row.ID == id.TaskID {
+			return path, true
+		}
+	}
+	return "", false
+}
+
+// settled is told that the service needs the result of an attempt no more: it must be in the log.
+func (c *checker) settled(id run.AttemptID) {
+	h := c.runs[id.RunID]
+	if path, ok := h.pathOf(id); ok && h.live[path] && h.launched[path] == id.Attempt {
+		c.violation(h, "the result of attempt %d of %s is given up, and it is not in the log", id.Attempt, path)
+	}
+}
+
+// orphaned is told that what runs of an attempt is ended because no log calls it open.
+func (c *checker) orphaned(id run.AttemptID) {
+	h := c.runs[id.RunID]
+	if path, ok := h.pathOf(id); ok && h.live[path] && h.launched[path] == id.Attempt && !h.gone {
+		h.orphans++
+	}
 }
 
 // inputs checks that a step starts after all that it needs, with the inputs that follow from it.

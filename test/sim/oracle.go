@@ -211,9 +211,9 @@ func (o *oracle) eval(e *expected, name string, c *ir.Component, in run.Values, 
 
 // run runs a task, and again while its policy allows. With resume, the first try of a group goes on with its members.
 func (o *oracle) run(e *expected, resume bool) {
-	tries := 1
-	if e.task.RetryPolicy != nil {
-		tries += e.task.RetryPolicy.MaxRetryCount
+	tries := e.tries()
+	if e.kind == run.KindLoop {
+		tries = 1 // its policy is that of its iterations
 	}
 	for range tries {
 		switch e.kind {
@@ -235,6 +235,14 @@ func (o *oracle) run(e *expected, resume bool) {
 		}
 		resume = false
 	}
+}
+
+// tries is how often a task may be run.
+func (e *expected) tries() int {
+	if e.task.RetryPolicy == nil {
+		return 1
+	}
+	return 1 + e.task.RetryPolicy.MaxRetryCount
 }
 
 // forget drops the tasks of an earlier try.
@@ -290,7 +298,7 @@ func (o *oracle) loop(e *expected, resume bool) bool {
 		it := &expected{path: join(e.path, strconv.Itoa(i)), kind: run.KindIteration, task: e.task, comp: e.comp, inputs: in}
 		o.tasks[it.path] = it
 		if !resume || !o.keeps(it) {
-			it.state, it.outputs = o.graph(it.path, e.comp, in, resume && o.goesOn(it.path))
+			o.iterate(it, resume && o.goesOn(it.path))
 		}
 		if it.state == run.Failed {
 			e.state = run.Failed
@@ -306,6 +314,17 @@ func (o *oracle) loop(e *expected, resume bool) bool {
 		}
 	}
 	return true
+}
+
+// iterate runs an iteration, and again while the loop's policy allows.
+func (o *oracle) iterate(it *expected, resume bool) {
+	for range it.tries() {
+		o.forget(it.path)
+		if it.state, it.outputs = o.graph(it.path, it.comp, it.inputs, resume); it.state != run.Failed {
+			return
+		}
+		resume = false
+	}
 }
 
 func listOf(it *ir.ParameterIterator, parameters map[string]any) ([]any, error) {

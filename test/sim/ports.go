@@ -8,10 +8,8 @@ import (
 	"strconv"
 	"time"
 
-	"levada/internal/adapter/store/storetest"
 	"levada/internal/core/catalog"
 	"levada/internal/core/fault"
-	"levada/internal/core/listing"
 	"levada/internal/core/run"
 	"levada/internal/pipeline"
 )
@@ -24,11 +22,28 @@ func (s *schedule) options(p *process) pipeline.Options {
 	}
 }
 
+// backend is what a simulation needs of a store. Both the one in memory and the real one pass the conformance suite (storetest).
+type backend interface {
+	CreateRun(ctx context.Context, r run.Run, events []run.Event, tasks []run.Task) error
+	Append(ctx context.Context, runID string, events []run.Event, changed run.Changes) error
+	Events(ctx context.Context, runID string, from int64) ([]run.Event, error)
+	GetRun(ctx context.Context, id string) (run.Run, error)
+	UnfinishedRuns(ctx context.Context) ([]string, error)
+	DeleteRun(ctx context.Context, id string) error
+	Tasks(ctx context.Context, runID string) ([]run.Task, error)
+	CacheEntry(ctx context.Context, key string) (run.CacheEntry, error)
+	CreateExperiment(ctx context.Context, e catalog.Experiment) error
+	ExperimentByName(ctx context.Context, name string) (catalog.Experiment, error)
+	PutSpec(ctx context.Context, digest string, spec []byte) error
+	GetSpec(ctx context.Context, digest string) ([]byte, error)
+	Close() error
+}
+
 // faultyStore parks each call and lets the simulator decide what becomes of it. The methods that it does not have are those
 // that the service does not call in a simulation.
 type faultyStore struct {
 	pipeline.Store
-	inner storetest.Store
+	inner backend
 	p     *process
 }
 
@@ -143,10 +158,6 @@ func (f *faultyStore) CreateExperiment(ctx context.Context, e catalog.Experiment
 	return f.write(ctx, "create experiment", func(ctx context.Context) error { return f.inner.CreateExperiment(ctx, e) })
 }
 
-func (f *faultyStore) ListRuns(ctx context.Context, q listing.Query) (listing.Page[run.Run], error) {
-	return read(ctx, f, "list runs", func(ctx context.Context) (listing.Page[run.Run], error) { return f.inner.ListRuns(ctx, q) })
-}
-
 // CacheEntry is asked by the goroutine that has just been given its environment; what becomes of it was decided then.
 func (f *faultyStore) CacheEntry(ctx context.Context, key string) (run.CacheEntry, error) {
 	if v := f.p.world.lookup; v == failUnavailable || v == failInternal {
@@ -155,10 +166,25 @@ func (f *faultyStore) CacheEntry(ctx context.Context, key string) (run.CacheEntr
 	return f.inner.CacheEntry(context.WithoutCancel(ctx), key)
 }
 
-// scriptedRunner ends steps as the schedule's script says.
+// scriptedRunner ends steps as the schedule's script says. Its steps belong to the machine, not to the process: they go on when it
+// dies, and the next one adopts them (machine.go).
 type scriptedRunner struct{ p *process }
 
 func (r *scriptedRunner) Forget(context.Context, string) error { return nil }
+
+func (r *scriptedRunner) Recover(_ context.Context, open []run.AttemptID) error {
+	if !r.p.isDead {
+		r.p.world.machine.recover(open)
+	}
+	return nil
+}
+
+func (r *scriptedRunner) Settle(id run.AttemptID) {
+	if w := r.p.world; !r.p.isDead {
+		w.check.settled(id)
+		w.machine.settle(id)
+	}
+}
 
 func stepName(s *run.Step) string {
 	return short(s.Job.RunID) + " " + s.TaskPath + "#" + strconv.Itoa(s.Attempt)
@@ -199,27 +225,14 @@ func (r *scriptedRunner) Run(ctx context.Context, s *run.Step) (run.Values, erro
 	if v := r.p.park(ctx, starts, "start "+stepName(s)); v != proceed {
 		return run.Values{}, v.failure(ctx)
 	}
-	if ctx.Err() != nil {
-		return run.Values{}, ctx.Err()
+	if err := w.machine.start(ctx, r.p, s); err != nil {
+		return run.Values{}, err
 	}
-	how, id := w.check.starts(s)
-	key := s.Job.RunID + " " + s.TaskPath
-	if other := w.running[key]; other != nil {
-		w.violation("%s starts while attempt %d runs", stepName(s), other.step.Attempt)
-	}
-	w.running[key] = &attempt{step: s, proc: r.p}
 	v := r.p.park(ctx, ends, "end "+stepName(s))
 	if v == dead {
 		return run.Values{}, v.failure(ctx)
 	}
-	delete(w.running, key)
-	if ctx.Err() != nil && v != finishDespiteStop {
-		return run.Values{}, ctx.Err()
-	}
-	if ctx.Err() == nil {
-		w.check.runsOn(s)
-	}
-	return how.result(s.Component, id, s)
+	return w.machine.end(ctx, r.p, s, v == finishDespiteStop)
 }
 
 // blobs holds all content, except where the schedule has lost some.

@@ -6,8 +6,8 @@ import (
 	"log/slog"
 	"math/rand/v2"
 
-	"levada/internal/adapter/store/storetest"
 	"levada/internal/core/ir"
+	"levada/internal/core/run"
 	"levada/test/sim/memstore"
 )
 
@@ -29,13 +29,14 @@ func (*subject) script(s *schedule) script {
 }
 
 // newSchedule returns the schedule of a seed. Store is the durable one; nil means one in memory.
-func newSchedule(seed uint64, sub *subject, store storetest.Store) *schedule {
-	s := &schedule{seed: seed, rng: rand.New(rand.NewPCG(seed, 1)), subject: sub, store: store, running: map[string]*attempt{}, logger: slog.New(slog.DiscardHandler)}
+func newSchedule(seed uint64, sub *subject, store backend) *schedule {
+	s := &schedule{seed: seed, rng: rand.New(rand.NewPCG(seed, 1)), subject: sub, store: store, logger: slog.New(slog.DiscardHandler)}
 	if s.store == nil {
 		s.store = memstore.New()
 	}
 	s.trouble = newTrouble(s.rng)
 	s.check = newChecker(s)
+	s.machine = &machine{world: s, attempts: map[run.AttemptID]*attempt{}}
 	return s
 }
 

@@ -12,7 +12,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"levada/internal/adapter/store/storetest"
 	"levada/internal/core/ir"
 )
 
@@ -24,7 +23,7 @@ var (
 )
 
 // play runs the schedule of a seed in the present bubble.
-func play(seed uint64, sub *subject, store storetest.Store, with func(*schedule)) (*schedule, error) {
+func play(seed uint64, sub *subject, store backend, with func(*schedule)) (*schedule, error) {
 	s := newSchedule(seed, sub, store)
 	if with != nil {
 		with(s)

@@ -24,9 +24,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"levada/internal/adapter/store/storetest"
 	"levada/internal/core/ir"
-	"levada/internal/core/run"
 	"levada/internal/pipeline"
 )
 
@@ -103,7 +101,7 @@ type schedule struct {
 	skew    time.Duration
 	trouble trouble
 	subject *subject
-	store   storetest.Store
+	store   backend
 	check   *checker
 	logger  *slog.Logger
 	// thorough replays every log once more at the end.
@@ -121,16 +119,10 @@ type schedule struct {
 	idle     int
 	lookup   verdict // what becomes of the cache lookup of the goroutine that goes on
 	spec     verdict // the same for the specification
-	running  map[string]*attempt
+	machine  *machine
 	requests int
 	outage   int
 	trace    trace
-}
-
-// attempt is a step that runs.
-type attempt struct {
-	step *run.Step
-	proc *process
 }
 
 // trouble is what may go wrong in a schedule, and how often: in thousandths for each opportunity.
@@ -143,6 +135,7 @@ type trouble struct {
 	lateEnd  int // a step that was told to stop ends by itself
 	lost     int // the content of a cache entry is gone
 	clock    int // the clock jumps
+	mishap   int // a step ends while nobody watches it, or vanishes
 	time     int // time passes although something could happen
 	shutdown int
 	client   int // somebody asks for something
@@ -166,6 +159,7 @@ func newTrouble(rng *rand.Rand) trouble {
 	t.lateEnd = some(2, 900)
 	t.lost = some(3, 300)
 	t.clock = some(4, 60)
+	t.mishap = some(3, 40)
 	t.shutdown = some(5, 15)
 	t.cancel = rng.IntN(2) == 0
 	return t
@@ -255,6 +249,8 @@ func (s *schedule) chance(thousandths int) bool {
 func (s *schedule) next() bool {
 	p := s.proc
 	if p == nil || p.opened && p.err != nil || p.closed {
+		for s.chance(300) && s.machine.mishap() { // while no server runs
+		}
 		if p != nil {
 			s.kill(nil, dead) // a process that ends well ends all the same
 		}
@@ -273,6 +269,8 @@ func (s *schedule) next() bool {
 	case s.chance(s.trouble.clock):
 		s.skew += time.Duration(s.rng.IntN(7200)-3600) * time.Second
 		s.note("the clock jumps")
+		return false
+	case s.chance(s.trouble.mishap) && s.machine.mishap():
 		return false
 	case p.opened && !p.stopping && s.request():
 		return false
@@ -413,7 +411,6 @@ func (s *schedule) kill(last *call, v verdict) {
 func (s *schedule) start() {
 	s.lives++
 	s.note("start of the server")
-	clear(s.running) // the runner ends what was left running
 	p := &process{world: s, id: s.lives}
 	s.proc = p
 	go func() {

@@ -15,6 +15,9 @@ func (s *State) Apply(e Event) error {
 	case CancelRequested:
 		s.canceling = true
 		s.enter(run.Canceling, e)
+		for _, n := range s.collect(func(n *node) bool { return n.phase == phaseRunning }) {
+			s.touch(n) // it shows as CANCELING from now on
+		}
 		return nil
 	case RunRetried:
 		if s.root == nil {
@@ -71,6 +74,7 @@ func (s *State) applyTask(n *node, e Event) error {
 			n.startedAt = e.At
 		}
 	case TaskLost:
+		n.lost++
 		n.phase, n.state, n.reason = phaseReady, run.Pending, "the attempt was lost; it is started again"
 	case TaskRetrying:
 		n.failures++

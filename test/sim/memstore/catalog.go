@@ -143,6 +143,26 @@ func (s *Store) DeletePipeline(ctx context.Context, id string) error {
 	})
 }
 
+// UpdatePipeline changes the names, description and tags of a pipeline.
+func (s *Store) UpdatePipeline(ctx context.Context, p catalog.Pipeline) error {
+	return update(ctx, s, "pipeline", s.pipelines, p.ID, p)
+}
+
+// UpdateVersion changes the names, description and tags of a version.
+func (s *Store) UpdateVersion(ctx context.Context, v catalog.Version) error {
+	return update(ctx, s, "version", s.versions, v.ID, v)
+}
+
+func update[T any](ctx context.Context, s *Store, what string, rows map[string]T, id string, row T) error {
+	return change(ctx, s, func() error {
+		if _, ok := rows[id]; !ok {
+			return notFound(what, id)
+		}
+		rows[id] = row
+		return nil
+	})
+}
+
 // CreateVersion stores a version; its name must be new in its pipeline.
 func (s *Store) CreateVersion(ctx context.Context, v catalog.Version) error {
 	return change(ctx, s, func() error {

@@ -375,3 +375,25 @@ func (s *Store) Artifacts(ctx context.Context, q listing.Query) (listing.Page[ru
 		return out, err
 	})
 }
+
+// ArtifactDigests calls yield with the digest of each content that a stored artifact has, each once.
+func (s *Store) ArtifactDigests(ctx context.Context, yield func(digest string) error) error {
+	digests, err := locked(ctx, s, func() (map[string]bool, error) {
+		found := map[string]bool{}
+		for _, a := range s.artifacts {
+			if a.Digest != "" {
+				found[a.Digest] = true
+			}
+		}
+		return found, nil
+	})
+	if err != nil {
+		return err
+	}
+	for digest := range digests {
+		if err := yield(digest); err != nil {
+			return err
+		}
+	}
+	return nil
+}

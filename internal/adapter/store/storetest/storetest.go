@@ -26,6 +26,7 @@ type Store interface {
 	GetRun(ctx context.Context, id string) (run.Run, error)
 	ListRuns(ctx context.Context, q listing.Query) (listing.Page[run.Run], error)
 	UnfinishedRuns(ctx context.Context) ([]string, error)
+	ActiveRuns(ctx context.Context, recurringRunID string) (int, error)
 	SetArchived(ctx context.Context, runID string, archived bool) error
 	DeleteRun(ctx context.Context, id string) error
 	Tasks(ctx context.Context, runID string) ([]run.Task, error)
@@ -33,6 +34,9 @@ type Store interface {
 	Artifacts(ctx context.Context, q listing.Query) (listing.Page[run.Artifact], error)
 	GetArtifact(ctx context.Context, id string) (run.Artifact, error)
 	CacheEntry(ctx context.Context, key string) (run.CacheEntry, error)
+	CacheEntries(ctx context.Context, q listing.Query) (listing.Page[run.CacheEntry], error)
+	PruneCache(ctx context.Context, where []listing.Predicate, dryRun bool) (run.CachePruned, error)
+	ArtifactDigests(ctx context.Context, yield func(digest string) error) error
 
 	CreateExperiment(ctx context.Context, e catalog.Experiment) error
 	GetExperiment(ctx context.Context, id string) (catalog.Experiment, error)
@@ -47,6 +51,8 @@ type Store interface {
 	PipelineByName(ctx context.Context, name string) (catalog.Pipeline, error)
 	ListPipelines(ctx context.Context, q listing.Query) (listing.Page[catalog.Pipeline], error)
 	DeletePipeline(ctx context.Context, id string) error
+	UpdatePipeline(ctx context.Context, p catalog.Pipeline) error
+	UpdateVersion(ctx context.Context, v catalog.Version) error
 	CreateVersion(ctx context.Context, v catalog.Version) error
 	GetVersion(ctx context.Context, id string) (catalog.Version, error)
 	ListVersions(ctx context.Context, pipelineID string, q listing.Query) (listing.Page[catalog.Version], error)
@@ -54,13 +60,31 @@ type Store interface {
 	PutSpec(ctx context.Context, digest string, spec []byte) error
 	GetSpec(ctx context.Context, digest string) ([]byte, error)
 
+	CreateRecurringRun(ctx context.Context, r catalog.RecurringRun) error
+	UpdateRecurringRun(ctx context.Context, r catalog.RecurringRun) error
+	GetRecurringRun(ctx context.Context, id string) (catalog.RecurringRun, error)
+	ListRecurringRuns(ctx context.Context, q listing.Query) (listing.Page[catalog.RecurringRun], error)
+	EnabledRecurringRuns(ctx context.Context) ([]catalog.RecurringRun, error)
+	DeleteRecurringRun(ctx context.Context, id string) error
+
 	Close() error
 }
 
 // Run checks that the stores that open returns keep the promises. Each call of open gives a store with
 // nothing in it.
 func Run(t *testing.T, open func(t testing.TB) Store) {
-	for name, test := range map[string]func(*testing.T, Store){
+	Core(t, open)
+	each(t, open, map[string]func(*testing.T, Store){
+		"cache entries are listed, counted and pruned":      cacheEntries,
+		"a pipeline and a version get other names and tags": updatePipeline,
+		"recurring runs keep what changes":                  recurringRuns,
+		"the active runs of a recurring run are counted":    activeRuns,
+	})
+}
+
+// Core is Run for the part that runs pipelines: runs, their cache entries, and what they are filed under.
+func Core(t *testing.T, open func(t testing.TB) Store) {
+	each(t, open, map[string]func(*testing.T, Store){
 		"a run comes back as it was stored, with its log and tasks":        runRoundTrip,
 		"append replaces rows and extends the log":                         appendReplaces,
 		"append refuses a log that does not end just before":               appendConflicts,
@@ -71,6 +95,7 @@ func Run(t *testing.T, open func(t testing.TB) Store) {
 		"unfinished runs are listed oldest first":                          unfinishedRuns,
 		"deleting a run keeps the artifacts that other runs use":           deleteKeepsUsedArtifacts,
 		"the newest cache entry wins":                                      newestCacheEntry,
+		"a hit keeps artifacts whose run was deleted in the meantime":      hitKeepsArtifacts,
 		"archiving an experiment archives its runs":                        archiveExperiment,
 		"creating a run notes its time in the experiment":                  lastRunAt,
 		"runs can move to another experiment":                              moveRuns,
@@ -83,7 +108,11 @@ func Run(t *testing.T, open func(t testing.TB) Store) {
 		"paging visits every row exactly once in order, whatever the sort": pagingProperty,
 		"concurrent writers do not lose a write":                           concurrentWriters,
 		"a cancelled context is honoured":                                  cancelled,
-	} {
+	})
+}
+
+func each(t *testing.T, open func(t testing.TB) Store, tests map[string]func(*testing.T, Store)) {
+	for name, test := range tests {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
 }
@@ -98,7 +127,7 @@ func sampleRun(n int) run.Run {
 	finished := at(n + 5)
 	return run.Run{
 		ID: fmt.Sprintf("run-%03d", n), DisplayName: fmt.Sprintf("Train %d", n), Description: "nightly", ExperimentID: "exp-1",
-		PipelineName: "train", PipelineID: "pipe-1", VersionID: "ver-1", SpecDigest: "sha256:00", ServiceAccount: "robot",
+		PipelineName: "train", PipelineID: "pipe-1", VersionID: "ver-1", RecurringRunID: "rec-1", SpecDigest: "sha256:00", ServiceAccount: "robot",
 		PipelineRoot: "levada://root", Parameters: map[string]any{"lr": 0.5, "name": "x", "deep": map[string]any{"a": []any{true, nil}}},
 		CacheOff: true, State: run.Running, Failure: &run.Failure{Reason: run.ReasonExit, Message: "no", ExitCode: 3, Task: "train"},
 		Outputs:   run.Values{Parameters: map[string]any{"acc": 0.9}},
