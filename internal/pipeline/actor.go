@@ -394,13 +394,11 @@ func (a *actor) carryOut(ctx context.Context, events []engine.Event) {
 
 // wake sets the timer for the next retry; the zero time means that none is due.
 func (a *actor) wake(t time.Time) {
-	if t.Equal(a.wakeAt) {
-		return
-	}
 	a.wakeAt = t
 	if t.IsZero() {
 		a.timer.Stop()
 		return
 	}
+	// Also when t is what it was: the timer may have fired for another retry that was due at the same moment.
 	a.timer.Reset(max(0, t.Sub(a.now())))
 }

@@ -53,6 +53,7 @@ var mutants = []mutant{
 	{"was: a run whose creation was half reported waits for the next restart", "internal/pipeline/submit.go", "		s.resume(id)\n", ""},
 	{"was: a clock that goes back makes time go back", "internal/pipeline/actor.go", "if t := a.svc.now(); t.After(a.last) {", "if t := a.svc.now(); true {"},
 	{"was: a group that is tried again at once loses what was just reported", "internal/pipeline/actor.go", "	var events []engine.Event\n\tfor _, m := range batch {", "	var events []engine.Event\n\tfor _, m := range append(batch, message{command: engine.Wake{}}) {"},
+	{"was: of two retries due at the same moment the second waits for ever", "internal/pipeline/actor.go", "	a.wakeAt = t\n\tif t.IsZero()", "	if t.Equal(a.wakeAt) {\n\t\treturn\n\t}\n\ta.wakeAt = t\n\tif t.IsZero()"},
 	{"places are not given back at the end", "internal/pipeline/actor.go", "	defer a.releaseAll()\n", ""},
 	{"a watcher misses the last change", "internal/pipeline/watch.go", "w.tasks[t.Path] = t\n", "if !r.State.Final() {\n\t\t\t\t\tw.tasks[t.Path] = t\n\t\t\t\t}\n"},
 	{"was: a cache that cannot be read fails the task", "internal/pipeline/step.go", "		return nil, key, nil\n\t}\n\tfor _, list", "		if fault.KindOf(err) != fault.NotFound {\n\t\t\treturn nil, \"\", err\n\t\t}\n\t\treturn nil, key, nil\n\t}\n\tfor _, list"},
