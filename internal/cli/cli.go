@@ -157,7 +157,7 @@ func (a *app) command() *cobra.Command {
 	}
 	root.CompletionOptions.HiddenDefaultCmd = false
 	a.flags.register(root)
-	root.AddCommand(a.upCommand(), a.runCommand(), a.runsCommand(), a.logsCommand(), a.artifactsCommand(), a.cacheCommand(), a.gcCommand(),
+	root.AddCommand(a.upCommand(), a.runCommand(), a.runsCommand(), a.schedulesCommand(), a.logsCommand(), a.artifactsCommand(), a.cacheCommand(), a.gcCommand(),
 		a.envCommand(), a.doctorCommand(), a.configCommand(), a.versionCommand())
 	return root
 }
