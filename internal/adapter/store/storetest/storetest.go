@@ -34,6 +34,9 @@ type Store interface {
 	Artifacts(ctx context.Context, q listing.Query) (listing.Page[run.Artifact], error)
 	GetArtifact(ctx context.Context, id string) (run.Artifact, error)
 	CacheEntry(ctx context.Context, key string) (run.CacheEntry, error)
+	CacheEntries(ctx context.Context, q listing.Query) (listing.Page[run.CacheEntry], error)
+	PruneCache(ctx context.Context, where []listing.Predicate, dryRun bool) (run.CachePruned, error)
+	ArtifactDigests(ctx context.Context, yield func(digest string) error) error
 
 	CreateExperiment(ctx context.Context, e catalog.Experiment) error
 	GetExperiment(ctx context.Context, id string) (catalog.Experiment, error)
@@ -81,6 +84,8 @@ func Run(t *testing.T, open func(t testing.TB) Store) {
 		"unfinished runs are listed oldest first":                          unfinishedRuns,
 		"deleting a run keeps the artifacts that other runs use":           deleteKeepsUsedArtifacts,
 		"the newest cache entry wins":                                      newestCacheEntry,
+		"cache entries are listed, counted and pruned":                     cacheEntries,
+		"a hit keeps artifacts whose run was deleted in the meantime":      hitKeepsArtifacts,
 		"archiving an experiment archives its runs":                        archiveExperiment,
 		"creating a run notes its time in the experiment":                  lastRunAt,
 		"runs can move to another experiment":                              moveRuns,
