@@ -164,7 +164,8 @@ func (a *app) command() *cobra.Command {
 	}
 	root.CompletionOptions.HiddenDefaultCmd = false
 	a.flags.register(root)
-	root.AddCommand(a.upCommand(), a.runCommand(), a.runsCommand(), a.logsCommand(), a.artifactsCommand(), a.cacheCommand(), a.gcCommand(), a.testCommand(), a.testEngineCommand(),
+	root.AddCommand(a.upCommand(), a.runCommand(), a.runsCommand(), a.schedulesCommand(), a.logsCommand(), a.artifactsCommand(), a.cacheCommand(),
+		a.gcCommand(), a.testCommand(), a.testEngineCommand(),
 		a.envCommand(), a.doctorCommand(), a.configCommand(), a.versionCommand())
 	return root
 }
