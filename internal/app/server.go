@@ -94,7 +94,7 @@ func (b builder) open(ctx context.Context, cfg config.Config, o openOptions) (_ 
 			err = errors.Join(err, s.close(context.WithoutCancel(ctx)))
 		}
 	}()
-	if s.lock, err = lockDirectory(cfg.DataDir); err != nil {
+	if s.lock, err = patiently(ctx, lockPatience, held, func() (*os.File, error) { return lockDirectory(cfg.DataDir) }); err != nil {
 		return nil, err
 	}
 	in := func(name string) string { return filepath.Join(cfg.DataDir, name) }
@@ -230,7 +230,7 @@ func (s *server) info() v1.Info {
 func (b builder) serve(ctx context.Context, cfg config.Config, ready func(url string)) (err error) {
 	// The port comes first: when it is taken, nothing else needs to start.
 	var lc net.ListenConfig
-	listener, err := lc.Listen(ctx, "tcp", cfg.Listen)
+	listener, err := patiently(ctx, portPatience, taken, func() (net.Listener, error) { return lc.Listen(ctx, "tcp", cfg.Listen) })
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w", cfg.Listen, err)
 	}

@@ -158,7 +158,7 @@ func (x *execution) run(ctx context.Context) error {
 	}
 	defer files.close()
 	end, why := x.await(ctx, p)
-	x.clean(p.pid, files)
+	x.clean(p.pid, end, files)
 	if x.rec.Failure = x.judge(end, why, files); x.told(end) {
 		x.rec.Failure = lost("its supervisor was told to end, and every step with it")
 	}
@@ -273,19 +273,22 @@ func stopped() *run.Failure {
 
 // clean ends what the step left running, so that nothing goes on writing, and waits for the last output. A process that left
 // the session and holds the pipes is found by its environment.
-func (x *execution) clean(pid int, c *capture) {
+func (x *execution) clean(pid int, end ending, c *capture) {
 	spare := 0
 	if x.order.Reuse != "" && x.rec.How == howWarm {
 		spare = pid // it waits for the next step, or has ended
 	} else {
 		kill(pid, syscall.SIGKILL)
 	}
-	for _, p := range sessionProcesses(pid) {
-		if p.pid != spare {
-			_ = syscall.Kill(p.pid, syscall.SIGKILL)
+	// Looking through all processes takes longer than a small step, and there is seldom anything to find: what a step leaves
+	// is its child until it ends, and then a child of this process.
+	if orphans, ok := x.children.orphans(); !ok || end.children || orphans[pid] {
+		for _, p := range sessionProcesses(pid) {
+			if p.pid != spare {
+				_ = syscall.Kill(p.pid, syscall.SIGKILL)
+			}
 		}
 	}
-	defer x.children.reap()
 	if c.drained(time.Second) {
 		return
 	}
