@@ -74,7 +74,10 @@ func (c *collector) store(ctx context.Context, output string, given reportedArti
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(c.layout.cwd(), path)
 	}
-	path = filepath.Clean(path)
+	path, onDisk := c.view.real(filepath.Clean(path))
+	if !onDisk {
+		return outputError("output artifact %q is at %s, in memory that ended with the step: write it to its proposed path", output, given.URI)
+	}
 	info, done := c.stored[path]
 	if !done {
 		var err error
@@ -131,7 +134,7 @@ func (c *collector) ingest(ctx context.Context, output, path string) (run.BlobIn
 			return run.BlobInfo{}, fmt.Errorf("copy output artifact %q: %w", output, err)
 		}
 	}
-	info, err := c.opt.Blobs.Put(ctx, path)
+	info, err := c.opt.Blobs.Add(ctx, path)
 	if err != nil {
 		return info, fmt.Errorf("store output artifact %q: %w", output, err)
 	}

@@ -31,6 +31,7 @@ type Service interface {
 	Runs
 	Artifacts
 	Catalog
+	Cache
 }
 
 // Runs starts, follows and removes runs.
@@ -39,6 +40,7 @@ type Runs interface {
 	GetRun(ctx context.Context, id string) (run.Run, error)
 	ListRuns(ctx context.Context, q listing.Query) (listing.Page[run.Run], error)
 	CancelRun(ctx context.Context, id string) error
+	RetryRun(ctx context.Context, id string) (run.Run, error)
 	ArchiveRun(ctx context.Context, id string, archived bool) error
 	DeleteRun(ctx context.Context, id string) error
 	Tasks(ctx context.Context, runID string) ([]run.Task, error)
@@ -96,6 +98,8 @@ type Info struct {
 type Options struct {
 	// Service answers the calls. Required.
 	Service Service
+	// Schedules answers for recurring runs. Required.
+	Schedules Schedules
 	// Environments lists the Python environments; without it the list is empty.
 	Environments Environments
 	// Info is asked on each call of /info, because the address is known only once the server listens. Without it
@@ -109,6 +113,7 @@ type Options struct {
 
 type handler struct {
 	service      Service
+	schedules    Schedules
 	environments Environments
 	info         func() Info
 	log          *slog.Logger
@@ -118,7 +123,7 @@ type handler struct {
 // NewHandler returns the API. It answers every path below Prefix and nothing else. What may reach it is the listener's business:
 // the server refuses requests of other sites for all doors at once.
 func NewHandler(o Options) http.Handler {
-	h := &handler{service: o.Service, environments: o.Environments, info: o.Info, log: o.Log, heartbeat: o.Heartbeat}
+	h := &handler{service: o.Service, schedules: o.Schedules, environments: o.Environments, info: o.Info, log: o.Log, heartbeat: o.Heartbeat}
 	if h.log == nil {
 		h.log = slog.Default()
 	}
@@ -131,6 +136,8 @@ func NewHandler(o Options) http.Handler {
 	h.registerTasks(api)
 	h.registerArtifacts(api)
 	h.registerCatalog(api)
+	h.registerCache(api)
+	h.registerRecurring(api)
 	forbidNullArrays(api.OpenAPI().Components.Schemas.Map())
 	mux.HandleFunc(Prefix+"/", unknownEndpoint)
 	return mux
