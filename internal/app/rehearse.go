@@ -73,7 +73,7 @@ func (b builder) rehearse(ctx context.Context, cfg config.Config, input io.Reade
 	if err := os.Mkdir(work, 0o700); err != nil {
 		return err
 	}
-	s, err := b.open(ctx, cfg, openOptions{ephemeral: true, standIns: work})
+	s, err := b.open(ctx, cfg, openOptions{does: running, ephemeral: true, standIns: work})
 	if err != nil {
 		return err
 	}

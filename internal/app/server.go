@@ -22,12 +22,15 @@ import (
 	"levada/internal/adapter/standin"
 	"levada/internal/adapter/steplog"
 	"levada/internal/adapter/store"
+	"levada/internal/adapter/telemetry"
 	"levada/internal/api/kfp"
 	v1 "levada/internal/api/v1"
 	"levada/internal/cli"
 	"levada/internal/config"
 	"levada/internal/core/cachekey"
+	"levada/internal/core/run"
 	"levada/internal/pipeline"
+	"levada/internal/trigger"
 	"levada/internal/web"
 )
 
@@ -45,10 +48,18 @@ type builder struct {
 	users string
 }
 
+// mode says what a server does by itself.
+type mode int
+
+const (
+	reading mode = iota // nothing: it leaves unfinished runs to the next server
+	running             // it goes on with unfinished runs
+	serving             // it also follows the schedules of recurring runs, and its steps can outlive it
+)
+
 // openOptions say what a server is for.
 type openOptions struct {
-	// paused servers only read: they leave unfinished runs to the next one.
-	paused bool
+	does mode
 	// ephemeral servers may lose everything when the machine stops: their directory is temporary.
 	ephemeral bool
 	// standIns is a directory in which canned outputs of steps are prepared; without it every step runs.
@@ -66,6 +77,8 @@ type server struct {
 	runner  *runner.Runner
 	stands  *standin.Steps // nil unless steps may be replaced
 	service *pipeline.Service
+	trigger *trigger.Service
+	metrics *telemetry.Metrics
 	handler http.Handler
 	started time.Time
 	url     atomic.Value // string, once it listens
@@ -93,37 +106,61 @@ func (b builder) open(ctx context.Context, cfg config.Config, o openOptions) (_ 
 	}
 	logs := steplog.New(steplog.Options{Dir: in("logs"), Logger: s.log})
 	s.envs = b.environments(cfg, s.log)
-	mode := runner.Warm
+	steps := runner.Warm
 	if !cfg.WarmPython {
-		mode = runner.Exec
+		steps = runner.Exec
 	}
 	s.runner = runner.New(runner.Options{
-		DataDir: cfg.DataDir, Envs: s.envs, Blobs: s.blobs, Logs: logs, Logger: s.log, Mode: mode,
+		DataDir: cfg.DataDir, Envs: s.envs, Blobs: s.blobs, Logs: logs, Logger: s.log, Mode: steps,
 		MaxParallel: cfg.MaxParallel, Environ: b.environ, NoIsolation: !cfg.Isolation,
+		Supervised: o.does == serving && runtime.GOOS == "linux",
 	})
+	if err := s.openServices(ctx, o, logs); err != nil {
+		return nil, err
+	}
+	s.metrics.Read(s.readings()...)
+	s.handler = s.routes()
+	s.ready.Store(true)
+	return s, nil
+}
+
+// openServices opens the services over the adapters that are open.
+func (s *server) openServices(ctx context.Context, o openOptions, logs *steplog.Store) (err error) {
+	maxAge := time.Duration(0)
+	if s.cfg.CacheMaxAge != "" {
+		if maxAge, err = cachekey.ParseAge(s.cfg.CacheMaxAge); err != nil {
+			return err
+		}
+	}
 	var steps pipeline.Runner = s.runner
 	if o.standIns != "" {
 		s.stands = standin.New(s.blobs, o.standIns)
 		steps = rehearsing{s.runner, s.stands}
 	}
-	maxAge := time.Duration(0)
-	if cfg.CacheMaxAge != "" {
-		if maxAge, err = cachekey.ParseAge(cfg.CacheMaxAge); err != nil {
-			return nil, err
-		}
-	}
+	s.metrics = telemetry.New(Version, runtime.Version())
+	ended := make(chan struct{}, 1)
 	s.service, err = pipeline.Open(ctx, pipeline.Options{
-		Store: s.store, Runner: steps, Blobs: s.blobs, Logs: logs, Logger: s.log, Packages: s.envs,
-		CacheMaxAge: maxAge, CollectEvery: collectEvery,
-		Now: time.Now, NewID: uuid.NewString, Paused: o.paused, WorkspaceDir: in("workspaces"),
+		Store: measuredStore{s.metrics.Measure(s.store), restOfStore{s.store}}, Runner: steps, Blobs: s.blobs, Logs: logs, Logger: s.log,
+		Packages: s.envs, CacheMaxAge: maxAge, CollectEvery: collectEvery,
+		Now: time.Now, NewID: uuid.NewString, Paused: o.does == reading, WorkspaceDir: filepath.Join(s.cfg.DataDir, "workspaces"),
 		Isolation: s.runner.Isolation,
+		Ended: func(run.Run) {
+			select {
+			case ended <- struct{}{}:
+			default:
+			}
+		},
+		Archived: func(ctx context.Context, experimentID string) error {
+			return s.trigger.DisableExperiment(ctx, experimentID)
+		},
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	s.handler = s.routes()
-	s.ready.Store(true)
-	return s, nil
+	s.trigger, err = trigger.Open(ctx, trigger.Options{
+		Store: s.store, Runs: s.service, Logger: s.log, Now: time.Now, NewID: uuid.NewString, Ended: ended, Paused: o.does != serving,
+	})
+	return err
 }
 
 // close ends everything in the reverse order of open.
@@ -132,6 +169,9 @@ func (s *server) close(ctx context.Context) error {
 	defer cancel()
 	s.ready.Store(false)
 	var errs []error
+	if s.trigger != nil {
+		errs = append(errs, s.trigger.Close(ctx))
+	}
 	if s.service != nil {
 		errs = append(errs, s.service.Close(ctx))
 	}
@@ -155,11 +195,12 @@ func (s *server) close(ctx context.Context) error {
 
 func (s *server) routes() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle(v1.Prefix+"/", v1.NewHandler(v1.Options{
-		Service: s.service, Environments: environmentList{s.envs}, Log: s.log, Info: s.info,
+	mount := func(pattern, door string, h http.Handler) { mux.Handle(pattern, s.metrics.Requests(door, h)) }
+	mount(v1.Prefix+"/", "v1", v1.NewHandler(v1.Options{
+		Service: s.service, Schedules: s.trigger, Environments: environmentList{s.envs}, Log: s.log, Info: s.info,
 	}))
-	door := kfp.NewHandler(kfp.Options{Service: s.service, Logger: s.log, Version: Version})
-	mux.Handle("/apis/", door)
+	mount("/apis/", "kfp", kfp.NewHandler(kfp.Options{Service: s.service, Recurring: s.trigger, Logger: s.log, Version: Version}))
+	mux.Handle("GET /metrics", s.metrics.Handler())
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "ok") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
 		if !s.ready.Load() {
@@ -168,7 +209,7 @@ func (s *server) routes() http.Handler {
 		}
 		answer(w, http.StatusOK, "ready")
 	})
-	mux.Handle("/", web.Handler())
+	mount("/", "web", web.Handler())
 	return mux
 }
 
@@ -194,7 +235,7 @@ func (b builder) serve(ctx context.Context, cfg config.Config, ready func(url st
 		return fmt.Errorf("listen on %s: %w", cfg.Listen, err)
 	}
 	defer listener.Close()
-	s, err := b.open(ctx, cfg, openOptions{})
+	s, err := b.open(ctx, cfg, openOptions{does: serving})
 	if err != nil {
 		return err
 	}
@@ -213,6 +254,12 @@ func (b builder) serve(ctx context.Context, cfg config.Config, ready func(url st
 	select {
 	case err = <-failed:
 	case <-ctx.Done():
+		if errors.Is(context.Cause(ctx), errTerminated) {
+			s.runner.Detach()
+			if n := s.runner.Stats().Running; n > 0 {
+				s.log.Info("running steps go on without the server; the next start takes them up", "steps", n)
+			}
+		}
 		s.log.Info("shutting down")
 		s.ready.Store(false)
 		endStreams()
@@ -228,16 +275,16 @@ func (b builder) serve(ctx context.Context, cfg config.Config, ready func(url st
 
 // openLocal starts the engine for one command, without a listener.
 func (b builder) openLocal(ctx context.Context, cfg config.Config) (cli.Local, error) {
-	return b.local(ctx, cfg, false)
+	return b.local(ctx, cfg, running)
 }
 
 // look opens a data directory for a command that only reads.
 func (b builder) look(ctx context.Context, cfg config.Config) (cli.Local, error) {
-	return b.local(ctx, cfg, true)
+	return b.local(ctx, cfg, reading)
 }
 
-func (b builder) local(ctx context.Context, cfg config.Config, paused bool) (cli.Local, error) {
-	s, err := b.open(ctx, cfg, openOptions{paused: paused})
+func (b builder) local(ctx context.Context, cfg config.Config, does mode) (cli.Local, error) {
+	s, err := b.open(ctx, cfg, openOptions{does: does})
 	if err != nil {
 		return cli.Local{}, err
 	}

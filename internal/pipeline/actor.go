@@ -59,10 +59,11 @@ func newActor(s *Service, r run.Run, p *ir.Pipeline, state *engine.State) *actor
 	}
 }
 
-// message is a command on its way to an actor. done, if there, is told when its events are on disk.
+// message is a command on its way to an actor. done, if there, is told when its events are on disk, and stored is called then.
 type message struct {
 	command engine.Command
 	done    chan<- error
+	stored  func()
 }
 
 // inbox is an unbounded queue: a step that has ended must never wait to say so.
@@ -95,8 +96,6 @@ func (i *inbox) take() []message {
 	i.queue = nil
 	return q
 }
-
-func (a *actor) send(c engine.Command) { _ = a.inbox.put(message{command: c}) } // an actor that is gone needs no news
 
 // loop runs until the run is final or ctx is done. It waits for the steps it started.
 func (a *actor) loop(ctx context.Context) {
@@ -200,6 +199,11 @@ func (a *actor) handle(ctx context.Context, batch []message) error {
 		}
 	}
 	answer = nil
+	for _, m := range batch {
+		if m.stored != nil {
+			m.stored()
+		}
+	}
 	a.carryOut(ctx, events)
 	return nil
 }

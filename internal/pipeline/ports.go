@@ -30,6 +30,8 @@ type RunStore interface {
 	ListRuns(ctx context.Context, q listing.Query) (listing.Page[run.Run], error)
 	// UnfinishedRuns returns the ids of the runs whose state is not final, oldest first.
 	UnfinishedRuns(ctx context.Context) ([]string, error)
+	// ActiveRuns counts the runs of a recurring run whose state is not final.
+	ActiveRuns(ctx context.Context, recurringRunID string) (int, error)
 	SetArchived(ctx context.Context, runID string, archived bool) error
 	DeleteRun(ctx context.Context, id string) error
 	// Tasks returns all tasks of a run in the order in which they were created.
@@ -72,6 +74,9 @@ type CatalogStore interface {
 	ListPipelines(ctx context.Context, q listing.Query) (listing.Page[catalog.Pipeline], error)
 	// DeletePipeline also deletes the pipeline's versions.
 	DeletePipeline(ctx context.Context, id string) error
+	// UpdatePipeline and UpdateVersion store the display name and the tags.
+	UpdatePipeline(ctx context.Context, p catalog.Pipeline) error
+	UpdateVersion(ctx context.Context, v catalog.Version) error
 
 	CreateVersion(ctx context.Context, v catalog.Version) error
 	GetVersion(ctx context.Context, id string) (catalog.Version, error)
@@ -84,17 +89,26 @@ type CatalogStore interface {
 	GetSpec(ctx context.Context, digest string) ([]byte, error)
 }
 
-// Runner executes steps. Opening one has ended whatever an earlier process left running.
+// Runner executes steps. It may have them go on when this process dies: then an attempt is known by its id to the next process, and is
+// never run twice.
 type Runner interface {
+	// Recover is called once, before any Run: open are the attempts that are running according to the logs of their runs.
+	// Whatever else earlier processes left is ended and removed.
+	Recover(ctx context.Context, open []run.AttemptID) error
 	// Environment returns the digest of everything outside the step that may change what it computes (interpreter,
 	// installed packages, image), building it first if need be. It is part of the cache key.
 	Environment(ctx context.Context, s *run.Step) (string, error)
 	// Reserve waits until the machine has room for what the step asks for. The caller releases the room when the step has
 	// ended, or was not started after all.
 	Reserve(ctx context.Context, s *run.Step) (release func(), err error)
-	// Run executes a step and collects its outputs into the blob store. It returns when the step has ended; it ends the
-	// step when ctx is done. An error that is not a *run.Failure counts as a SystemError.
+	// Run executes an attempt of a step and collects its outputs into the blob store. It is idempotent: when an earlier process
+	// started this attempt, Run waits for it or takes the result that it left, and the caller needs no Reserve. Run returns
+	// when the attempt has ended, and ends it when ctx is done, except where the runner lets steps outlive this process and
+	// was told that it ends. An error that is not a *run.Failure counts as a SystemError. The reason Lost means that the
+	// attempt was started, that its result cannot be known, and that nothing of it runs any more.
 	Run(ctx context.Context, s *run.Step) (run.Values, error)
+	// Settle says that what Run returned is in the run's log: the runner need not be able to return it again.
+	Settle(id run.AttemptID)
 	// Forget removes what the runner keeps of a deleted run: logs and working directories.
 	Forget(ctx context.Context, runID string) error
 }

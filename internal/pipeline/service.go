@@ -17,6 +17,7 @@ import (
 
 	"levada/internal/core/fault"
 	"levada/internal/core/ir"
+	"levada/internal/core/run"
 )
 
 // Options are what a service is made of.
@@ -33,6 +34,10 @@ type Options struct {
 	// Now and NewID give the time and new UUIDs.
 	Now   func() time.Time
 	NewID func() string
+	// Ended, if not nil, is told of each run that has ended, once that is on disk. It must not block.
+	Ended func(run.Run)
+	// Archived, if not nil, is told of each experiment that was archived.
+	Archived func(ctx context.Context, experimentID string) error
 	// Paused leaves unfinished runs as they are and starts none: for commands that only read.
 	Paused bool
 	// CacheMaxAge is how old a result may be to be reused, unless its task says otherwise; 0 means any age.
@@ -79,30 +84,49 @@ func Open(ctx context.Context, o Options) (*Service, error) {
 	if o.Paused {
 		return s, nil
 	}
+	if err := s.recover(ctx); err != nil {
+		return nil, errors.Join(err, s.Close(ctx))
+	}
 	if o.CollectEvery > 0 {
 		s.actors.Add(1)
 		go s.collect(o.CollectEvery)
 	}
-	ids, err := o.Store.UnfinishedRuns(ctx)
+	return s, nil
+}
+
+// recover takes up the runs an earlier process left unfinished.
+func (s *Service) recover(ctx context.Context) error {
+	ids, err := s.deps.Store.UnfinishedRuns(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("find unfinished runs: %w", err)
+		return fmt.Errorf("find unfinished runs: %w", err)
 	}
+	var actors []*actor
+	var open []run.AttemptID
 	for _, id := range ids {
-		r, err := o.Store.GetRun(ctx, id)
+		r, err := s.deps.Store.GetRun(ctx, id)
+		var a *actor
+		var running []run.AttemptID
 		if err == nil {
-			err = s.resume(ctx, r)
+			a, running, err = s.resume(ctx, r)
 		}
 		switch {
 		case err == nil:
+			actors, open = append(actors, a), append(open, running...)
 		case fault.KindOf(err) == fault.Unavailable:
 			// The disk or the database, not the run: better no server than one that gives up every run.
-			return nil, errors.Join(fmt.Errorf("resume run %s: %w", id, err), s.Close(ctx))
+			return fmt.Errorf("resume run %s: %w", id, err)
 		default:
 			// One unreadable run must not keep the others from going on.
 			s.giveUp(ctx, &r, err)
 		}
 	}
-	return s, nil
+	if err := s.deps.Runner.Recover(ctx, open); err != nil {
+		return fmt.Errorf("clear what an earlier server left: %w", err)
+	}
+	for _, a := range actors {
+		s.begin(a)
+	}
+	return nil
 }
 
 // Close stops all steps and waits until nothing of the service runs any more. Unfinished runs go on with the next Open.
@@ -154,7 +178,17 @@ func (s *Service) begin(a *actor) {
 		delete(s.active, a.run.ID)
 		s.mu.Unlock()
 		close(a.gone)
+		if s.deps.Ended != nil && a.run.State.Final() {
+			s.deps.Ended(a.run)
+		}
 	}()
+}
+
+// Active is how many runs are going on.
+func (s *Service) Active() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.active)
 }
 
 func (s *Service) actor(runID string) *actor {

@@ -120,28 +120,58 @@ func inWords(age time.Duration) string {
 	}
 }
 
-// execute runs the attempt of a task that was just launched.
+// execute runs the attempt of a task that was just launched, or that an earlier process launched.
 func (a *actor) execute(ctx context.Context, task string) {
 	release := a.take(task)
 	step := a.state.Step(task)
 	a.spawn(ctx, task, func(ctx context.Context) engine.Command {
 		defer release()
 		out, err := a.svc.deps.Runner.Run(ctx, step)
-		switch {
-		case err == nil:
-			// Every value must have a JSON form, or the event could not be stored.
-			if _, err := json.Marshal(out); err != nil {
-				f := run.Failure{Reason: run.ReasonOutput, Message: fmt.Sprintf("its outputs cannot be stored: %v", err)}
-				return engine.Failed{Task: task, Attempt: step.Attempt, Failure: failureOf(&f, step)}
-			}
-			return engine.Succeeded{Task: task, Attempt: step.Attempt, Outputs: out}
-		case errors.Is(context.Cause(ctx), errCanceled):
-			return engine.Stopped{Task: task, Attempt: step.Attempt}
-		case ctx.Err() != nil:
-			return nil // shutting down: the next process starts the attempt anew
-		}
-		return engine.Failed{Task: task, Attempt: step.Attempt, Failure: failureOf(err, step)}
+		return a.verdict(ctx, task, step, out, err)
 	})
+}
+
+// verdict is what the engine is told of an attempt that Run returned from.
+func (a *actor) verdict(ctx context.Context, task string, step *run.Step, out run.Values, err error) engine.Command {
+	if err == nil {
+		// Every value must have a JSON form, or the event could not be stored.
+		if _, err := json.Marshal(out); err != nil {
+			f := run.Failure{Reason: run.ReasonOutput, Message: fmt.Sprintf("its outputs cannot be stored: %v", err)}
+			return engine.Failed{Task: task, Attempt: step.Attempt, Failure: failureOf(&f, step)}
+		}
+		return engine.Succeeded{Task: task, Attempt: step.Attempt, Outputs: out}
+	}
+	f := failureOf(err, step)
+	switch {
+	case errors.Is(context.Cause(ctx), errCanceled):
+		return engine.Stopped{Task: task, Attempt: step.Attempt}
+	case ctx.Err() != nil:
+		return nil // shutting down: the next process takes the attempt up
+	case f.Reason == run.ReasonLost:
+		return engine.Lost{Task: task, Attempt: step.Attempt, Failure: f}
+	}
+	return engine.Failed{Task: task, Attempt: step.Attempt, Failure: f}
+}
+
+// settles returns what is to be done once the events of a command are on disk.
+func (a *actor) settles(c engine.Command) func() {
+	id := run.AttemptID{RunID: a.run.ID}
+	var task string
+	switch c := c.(type) {
+	case engine.Succeeded:
+		task, id.Attempt = c.Task, c.Attempt
+	case engine.Failed:
+		task, id.Attempt = c.Task, c.Attempt
+	case engine.Stopped:
+		task, id.Attempt = c.Task, c.Attempt
+	case engine.Lost:
+		task, id.Attempt = c.Task, c.Attempt
+	}
+	if id.Attempt == 0 {
+		return nil
+	}
+	id.TaskID = run.TaskID(id.RunID, task)
+	return func() { a.svc.deps.Runner.Settle(id) }
 }
 
 // spawn runs work in a goroutine that stopAll can end, and sends the command that it returns.
@@ -162,7 +192,7 @@ func (a *actor) spawn(ctx context.Context, task string, work func(context.Contex
 		delete(a.stops, task)
 		a.stopMu.Unlock()
 		if c != nil {
-			a.send(c)
+			_ = a.inbox.put(message{command: c, stored: a.settles(c)}) // an actor that is gone needs no news
 		}
 	}()
 }

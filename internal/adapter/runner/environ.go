@@ -4,7 +4,6 @@ import (
 	"strconv"
 	"strings"
 
-	"levada/internal/adapter/steplog"
 	"levada/internal/core/ir"
 	"levada/internal/core/run"
 )
@@ -118,7 +117,7 @@ func field(s *run.Step, path string) (string, bool) {
 }
 
 // notes tells the author of a step what has no effect here.
-func (r *Runner) notes(s *run.Step, c *ir.Container, limits ir.Limits, log *steplog.Writer) {
+func (r *Runner) notes(s *run.Step, c *ir.Container, limits ir.Limits, log *attemptLog) {
 	if limits.Accelerators > 0 {
 		log.System("the step asks for %d accelerator(s) %s: devices are not allotted on this machine, the step sees what is there",
 			limits.Accelerators, limits.AcceleratorType)

@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"levada/internal/adapter/steplog"
 	"levada/internal/core/run"
 )
 
@@ -19,7 +18,7 @@ const (
 func isVolumeStub(image string) bool { return image == createVolume || image == deleteVolume }
 
 // volume makes or removes a directory in place of a persistent volume claim.
-func (r *Runner) volume(s *run.Step, log *steplog.Writer) (run.Values, error) {
+func (r *Runner) volume(s *run.Step, log *attemptLog) (run.Values, error) {
 	name := text(s, "pvc_name")
 	create := s.Executor.Container.Image == createVolume
 	if suffix := text(s, "pvc_name_suffix"); create && name == "" && suffix != "" {

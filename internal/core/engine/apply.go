@@ -71,6 +71,7 @@ func (s *State) applyTask(n *node, e Event) error {
 			n.startedAt = e.At
 		}
 	case TaskLost:
+		n.lost++
 		n.phase, n.state, n.reason = phaseReady, run.Pending, "the attempt was lost; it is started again"
 	case TaskRetrying:
 		n.failures++

@@ -125,11 +125,16 @@ type Stopped struct {
 	Attempt int
 }
 
-// Lost reports that an attempt vanished, for example with the machine it ran on.
+// Lost reports that an attempt vanished, for example with the machine it ran on. Failure says how; it becomes the task's when
+// that happens too often.
 type Lost struct {
 	Task    string
 	Attempt int
+	Failure run.Failure
 }
+
+// maxLost is how many attempts of a task may be lost: a step that ends the process that supervises it must not do so for ever.
+const maxLost = 20
 
 // Cancel asks the run to stop.
 type Cancel struct{}
@@ -259,7 +264,7 @@ func (d *decision) command(c Command) error {
 	case Stopped:
 		return d.onRunning(c.Task, c.Attempt, Event{Type: TaskCanceled, Reason: "stopped because the run was cancelled"})
 	case Lost:
-		return d.onRunning(c.Task, c.Attempt, Event{Type: TaskLost})
+		return d.lost(c)
 	case Failed:
 		return d.failed(c)
 	}
@@ -292,6 +297,24 @@ func (d *decision) onRunning(task string, attempt int, e Event) error {
 	}
 	e.Task, e.Attempt = task, attempt
 	return d.emit(e)
+}
+
+// lost starts a task again whose attempt vanished. That does not count as a retry.
+func (d *decision) lost(c Lost) error {
+	n, err := d.node(c.Task)
+	if err != nil {
+		return err
+	}
+	switch {
+	case d.canceling:
+		return d.command(Stopped{Task: c.Task, Attempt: c.Attempt})
+	case n.lost+1 >= maxLost:
+		f := c.Failure
+		f.Reason = run.ReasonSystem
+		f.Message = fmt.Sprintf("given up after %d attempts were lost; the last one: %s", maxLost, f.Message)
+		return d.failed(Failed{Task: c.Task, Attempt: c.Attempt, Failure: f})
+	}
+	return d.onRunning(c.Task, c.Attempt, Event{Type: TaskLost, Reason: c.Failure.Message})
 }
 
 // failed retries a task while its policy allows, and gives it up otherwise.

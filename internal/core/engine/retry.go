@@ -75,7 +75,7 @@ func (s *State) reset(n *node, waiting int) {
 		n.children, n.items, n.inputs = nil, nil, run.Values{}
 	}
 	n.phase, n.state, n.reason, n.waiting = phasePending, run.Pending, again, waiting
-	n.failure, n.outputs, n.failures = nil, run.Values{}, 0
+	n.failure, n.outputs, n.failures, n.lost = nil, run.Values{}, 0, 0
 	n.cacheKey, n.cachedFrom, n.cachedRun = "", "", ""
 	n.startedAt, n.finishedAt, n.wakeAt = time.Time{}, time.Time{}, time.Time{}
 	s.touch(n)

@@ -14,6 +14,8 @@ type Step struct {
 	TaskID   string
 	TaskPath string
 	TaskName string
+	// DisplayName is what {{$.pipeline_task_name}} means: the name in taskInfo, which set_display_name changes.
+	DisplayName string
 	// Attempt counts from 1.
 	Attempt   int
 	Component *ir.Component
@@ -24,6 +26,16 @@ type Step struct {
 	// Iteration is the index in the innermost loop, or -1.
 	Iteration int
 }
+
+// AttemptID names one attempt of a task.
+type AttemptID struct {
+	RunID, TaskID string
+	// Attempt counts from 1.
+	Attempt int
+}
+
+// ID names the attempt.
+func (s *Step) ID() AttemptID { return AttemptID{s.Job.RunID, s.TaskID, s.Attempt} }
 
 // Job is what the steps of one run have in common.
 type Job struct {
