@@ -19,6 +19,7 @@ import (
 	"levada/internal/adapter/blob"
 	"levada/internal/adapter/pyenv"
 	"levada/internal/adapter/runner"
+	"levada/internal/adapter/seal"
 	"levada/internal/adapter/steplog"
 	"levada/internal/adapter/store"
 	"levada/internal/api/kfp"
@@ -26,6 +27,7 @@ import (
 	"levada/internal/cli"
 	"levada/internal/config"
 	"levada/internal/pipeline"
+	"levada/internal/secret"
 	"levada/internal/web"
 )
 
@@ -48,6 +50,7 @@ type server struct {
 	envs    *pyenv.Provider
 	runner  *runner.Runner
 	service *pipeline.Service
+	secrets *secret.Service
 	handler http.Handler
 	started time.Time
 	url     atomic.Value // string, once it listens
@@ -76,6 +79,7 @@ func (b builder) open(ctx context.Context, cfg config.Config, paused bool) (_ *s
 	}
 	logs := steplog.New(steplog.Options{Dir: in("logs"), Logger: s.log})
 	s.envs = b.environments(cfg, s.log)
+	s.secrets = secret.New(s.store, seal.New(in("secret.key")), time.Now)
 	mode := runner.Warm
 	if !cfg.WarmPython {
 		mode = runner.Exec
@@ -83,11 +87,12 @@ func (b builder) open(ctx context.Context, cfg config.Config, paused bool) (_ *s
 	s.runner = runner.New(runner.Options{
 		DataDir: cfg.DataDir, Envs: s.envs, Blobs: s.blobs, Logs: logs, Logger: s.log, Mode: mode,
 		MaxParallel: cfg.MaxParallel, Environ: b.environ, NoIsolation: !cfg.Isolation,
+		Secrets: s.secrets,
 	})
 	s.service, err = pipeline.Open(ctx, pipeline.Options{
 		Store: s.store, Runner: s.runner, Blobs: s.blobs, Logs: logs, Logger: s.log,
 		Now: time.Now, NewID: uuid.NewString, Paused: paused, WorkspaceDir: in("workspaces"),
-		Isolation: s.runner.Isolation,
+		Isolation: s.runner.Isolation, Accelerators: s.runner.Accelerators,
 	})
 	if err != nil {
 		return nil, err
@@ -127,7 +132,7 @@ func (s *server) close(ctx context.Context) error {
 func (s *server) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle(v1.Prefix+"/", v1.NewHandler(v1.Options{
-		Service: s.service, Environments: environmentList{s.envs}, Log: s.log, Info: s.info,
+		Service: s.service, Environments: environmentList{s.envs}, Secrets: s.secrets, Log: s.log, Info: s.info,
 	}))
 	door := kfp.NewHandler(kfp.Options{Service: s.service, Logger: s.log, Version: Version})
 	mux.Handle("/apis/", door)

@@ -34,6 +34,8 @@ type Options struct {
 	WorkspaceDir string
 	// Isolation returns nil when each step gets mounts of its own, and else why not. Without it steps get none.
 	Isolation func() error
+	// Accelerators counts the accelerators of this machine. Without it there are none.
+	Accelerators func() int
 }
 
 // Service runs pipelines. Its methods may be called from any goroutine.
@@ -146,7 +148,7 @@ func (s *Service) actor(runID string) *actor {
 }
 
 func (s *Service) workspace(runID string, p *ir.Pipeline) string {
-	if c := p.Config(); c == nil || len(c.Workspace) == 0 {
+	if c := p.Config(); c == nil || c.Workspace == nil {
 		return ""
 	}
 	return filepath.Join(s.deps.WorkspaceDir, runID)

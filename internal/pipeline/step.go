@@ -20,6 +20,10 @@ var (
 // prepare looks a ready task up in the cache and, if it is not there, waits for room to start it.
 func (a *actor) prepare(ctx context.Context, task string) {
 	step, caching, component := a.state.Step(task), a.state.Caching(task), a.state.ComponentName(task)
+	if step.Invalid != nil {
+		a.send(engine.Failed{Task: task, Failure: failureOf(step.Invalid, step)})
+		return
+	}
 	useCache := caching.EnableCache && !a.run.CacheOff && step.Executor.Container != nil
 	a.spawn(ctx, task, func(ctx context.Context) engine.Command {
 		key := ""

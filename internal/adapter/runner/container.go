@@ -27,6 +27,8 @@ type attempt struct {
 	plan   pyenv.Plan
 	env    *pyenv.Environment
 	view   view
+	given  given
+	mask   *mask
 }
 
 func (r *Runner) container(ctx context.Context, s *run.Step, l layout, log *steplog.Writer) (run.Values, error) {
@@ -34,7 +36,7 @@ func (r *Runner) container(ctx context.Context, s *run.Step, l layout, log *step
 	if err := a.resolve(ctx); err != nil {
 		return run.Values{}, err
 	}
-	if _, clamped := r.gate.clamp(needs(a.limits)); clamped {
+	if given, asked := a.gate.share(a.limits); given.cores < asked.cores || given.memory < asked.memory {
 		log.System("the step asks for more than this machine has (%g cores, %.0f MiB): it is given all of it", r.opt.Cores, r.opt.Memory/(1<<20))
 	}
 	if err := l.create(); err != nil {
@@ -72,20 +74,26 @@ func (a *attempt) resolve(ctx context.Context) error {
 		return unsupported("task %s has no command: the default command of image %s is not known without the image; give the component a command",
 			a.step.TaskPath, a.spec.Image)
 	}
+	if a.given, err = a.gather(ctx, a.step.Kubernetes); err != nil {
+		return err
+	}
+	if a.mask = newMask(a.given.hide); a.mask != nil {
+		a.log.Hide(a.mask.text, a.mask.longest)
+	}
 	if a.plan, err = a.opt.Envs.Plan(ctx, a.spec.Image, a.spec.Command, a.spec.Args); err != nil {
 		return environmentFailure(err)
 	}
 	for _, note := range a.plan.Notes {
 		a.log.System("%s", note)
 	}
-	a.notes(a.step, a.spec, a.limits, a.log)
+	a.notes(a.limits, a.log)
 	a.env, err = a.ensure(ctx, a.plan, a.log)
 	return err
 }
 
 // needs is the share of the machine that a step takes: one place, and what it declares.
 func needs(l ir.Limits) share {
-	n := share{places: 1, cores: l.CPURequest, memory: l.MemoryRequest}
+	n := share{places: 1, cores: l.CPURequest, memory: l.MemoryRequest, devices: float64(l.Accelerators)}
 	if n.cores <= 0 {
 		n.cores = l.CPULimit
 	}
@@ -93,6 +101,13 @@ func needs(l ir.Limits) share {
 		n.memory = l.MemoryLimit
 	}
 	return n
+}
+
+// share returns what a step gets of what it asks for.
+func (g *gate) share(l ir.Limits) (given, asked share) {
+	asked = needs(l)
+	given, _ = g.clamp(asked)
+	return given, asked
 }
 
 // job is a process to be started.
@@ -114,17 +129,27 @@ func (a *attempt) run(ctx context.Context) error {
 		}
 		bin = filepath.Join(dir, "bin")
 	}
-	env, err := a.environ(a.step, a.spec, a.layout, bin)
+	env, err := a.environ(a.step, a.spec, a.layout, bin, a.given.env)
 	if err != nil {
 		return err
 	}
 	j := job{env: env, dir: a.layout.cwd(), argv: slices.Concat(a.spec.Command, a.spec.Args)}
+	if list, giveBack := a.devices.take(a.limits.Accelerators); len(list) > 0 {
+		defer giveBack()
+		if _, set := env["CUDA_VISIBLE_DEVICES"]; !set {
+			env["CUDA_VISIBLE_DEVICES"] = visible(list)
+		}
+	}
 	if a.plan.Lightweight != nil {
 		if err := a.lightweight(&j); err != nil {
 			return err
 		}
 	}
-	if err := a.arrange(&j, a.mounts()); err != nil {
+	mounts, err := a.mounts()
+	if err != nil {
+		return err
+	}
+	if err := a.arrange(&j, mounts); err != nil {
 		return err
 	}
 	return a.supervise(ctx, j)

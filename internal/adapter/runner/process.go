@@ -156,12 +156,12 @@ func (a *attempt) judge(ctx context.Context, end ending, why *run.Failure, c *ca
 			message += "; Levada did not send it, so perhaps the machine ran out of memory"
 		}
 		if end.signal == syscall.SIGSEGV || end.signal == syscall.SIGABRT {
-			message += withDetail(c.stderr.text())
+			message += withDetail(a.mask.text(c.stderr.text()))
 		}
 		return &run.Failure{Reason: run.ReasonKilled, Message: message, ExitCode: 128 + int(end.signal)}
 	case end.code != 0:
-		message := fmt.Sprintf("the step ended with exit code %d%s", end.code, withDetail(c.stderr.text()))
-		return &run.Failure{Reason: run.ReasonExit, Message: message + a.advice(c.stderr.text()), ExitCode: end.code}
+		message := fmt.Sprintf("the step ended with exit code %d%s", end.code, withDetail(a.mask.text(c.stderr.text())))
+		return &run.Failure{Reason: run.ReasonExit, Message: message + a.advice(a.mask.text(c.stderr.text())), ExitCode: end.code}
 	}
 	return nil
 }

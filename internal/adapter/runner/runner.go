@@ -54,6 +54,8 @@ type Options struct {
 	Envs    *pyenv.Provider
 	Blobs   Blobs
 	Logs    *steplog.Store
+	// Secrets gives secrets and config maps; without it there are none.
+	Secrets Secrets
 	// Environ is the environment of the server process, of which steps see a small part.
 	Environ []string
 	// Mode is Warm by default.
@@ -90,6 +92,7 @@ type Runner struct {
 	failed keptDirs
 
 	isolation isolation
+	devices   *devices
 }
 
 // Stats counts what the runner has done since it was made.
@@ -110,7 +113,8 @@ func New(opt Options) *Runner {
 	if abs, err := filepath.Abs(opt.DataDir); err == nil {
 		opt.DataDir = abs // steps get these paths and have another working directory
 	}
-	r := &Runner{opt: opt, gate: newGate(share{float64(opt.MaxParallel), opt.Cores, opt.Memory})}
+	r := &Runner{opt: opt, devices: findDevices("/dev")}
+	r.gate = newGate(share{float64(opt.MaxParallel), opt.Cores, opt.Memory, float64(r.devices.count())})
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	r.hosts = newHostPool(opt)
 	r.failed = keptDirs{root: r.workDir(), limit: opt.KeepFailed}
@@ -208,10 +212,22 @@ func (r *Runner) Environment(ctx context.Context, s *run.Step) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if plan.Lightweight != nil {
+	given, err := r.gather(ctx, s.Kubernetes)
+	if err != nil {
+		return "", err
+	}
+	secrets, err := r.fingerprint(given)
+	if err != nil {
+		return "", err
+	}
+	if plan.Lightweight != nil && secrets == "" {
 		return env.Digest, nil
 	}
-	sum := sha256.Sum256([]byte(env.Digest + "\n" + c.Image))
+	image := c.Image
+	if plan.Lightweight != nil {
+		image = ""
+	}
+	sum := sha256.Sum256([]byte(env.Digest + "\n" + image + secrets))
 	return "sha256:" + hex.EncodeToString(sum[:]), nil
 }
 
@@ -287,6 +303,7 @@ func (r *Runner) Run(ctx context.Context, s *run.Step) (run.Values, error) {
 	if failure != nil {
 		log.System("%s: %s", failure.Reason, failure.Message)
 	}
+	r.forgetSecrets(l, s)
 	r.leave(l, failure, log)
 	if err := log.Close(); err != nil {
 		r.opt.Logger.Error("a step's log is not complete", "run", s.Job.RunID, "task", s.TaskPath, "error", err)

@@ -43,6 +43,7 @@ func (r *Runner) sweep() {
 		}
 	}
 	r.failed.adopt()
+	r.sweepSecrets(func(string) bool { return false }) // no step has outlived this
 }
 
 // Forget removes what is kept of a run: its logs and the working directories of its failed steps.

@@ -98,6 +98,8 @@ type Options struct {
 	Service Service
 	// Environments lists the Python environments; without it the list is empty.
 	Environments Environments
+	// Secrets keeps secrets and config maps. Required where they are asked for.
+	Secrets Secrets
 	// Info is asked on each call of /info, because the address is known only once the server listens. Without it
 	// the answer is empty.
 	Info func() Info
@@ -110,6 +112,7 @@ type Options struct {
 type handler struct {
 	service      Service
 	environments Environments
+	secrets      Secrets
 	info         func() Info
 	log          *slog.Logger
 	heartbeat    time.Duration
@@ -118,7 +121,7 @@ type handler struct {
 // NewHandler returns the API. It answers every path below Prefix and nothing else. What may reach it is the listener's business:
 // the server refuses requests of other sites for all doors at once.
 func NewHandler(o Options) http.Handler {
-	h := &handler{service: o.Service, environments: o.Environments, info: o.Info, log: o.Log, heartbeat: o.Heartbeat}
+	h := &handler{service: o.Service, environments: o.Environments, secrets: o.Secrets, info: o.Info, log: o.Log, heartbeat: o.Heartbeat}
 	if h.log == nil {
 		h.log = slog.Default()
 	}
@@ -131,6 +134,7 @@ func NewHandler(o Options) http.Handler {
 	h.registerTasks(api)
 	h.registerArtifacts(api)
 	h.registerCatalog(api)
+	h.registerSecrets(api)
 	forbidNullArrays(api.OpenAPI().Components.Schemas.Map())
 	mux.HandleFunc(Prefix+"/", unknownEndpoint)
 	return mux
