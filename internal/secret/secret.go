@@ -94,7 +94,7 @@ func (s *Service) Set(ctx context.Context, k secret.Kind, name string, c Change)
 	if err := data.Check(k); err != nil {
 		return info, err
 	}
-	info.UpdatedAt, info.Keys = now, slices.Sorted(maps.Keys(data))
+	info.UpdatedAt, info.Keys = now, append([]string{}, slices.Sorted(maps.Keys(data))...)
 	return info, s.put(ctx, info, data)
 }
 

@@ -41,7 +41,7 @@ type secretName struct {
 }
 
 type setSecretInput struct {
-	secretName
+	Name    string `path:"name" doc:"name of the secret or config map"`
 	RawBody []byte `contentType:"application/json"`
 }
 
