@@ -26,6 +26,7 @@ import (
 	v1 "levada/internal/api/v1"
 	"levada/internal/cli"
 	"levada/internal/config"
+	"levada/internal/core/cachekey"
 	"levada/internal/pipeline"
 	"levada/internal/secret"
 	"levada/internal/web"
@@ -33,6 +34,9 @@ import (
 
 // closing bounds how long a shutdown waits for steps to end and requests to finish.
 const closing = 30 * time.Second
+
+// collectEvery is how often content that deleted runs left behind is removed.
+const collectEvery = time.Hour
 
 // builder makes servers out of a configuration.
 type builder struct {
@@ -58,8 +62,8 @@ type server struct {
 }
 
 // open builds a server. What was opened before a failure is closed again. A paused one only reads: it leaves unfinished runs
-// to the next server.
-func (b builder) open(ctx context.Context, cfg config.Config, paused bool) (_ *server, err error) {
+// to the next server. The steps of a supervised one can outlive it.
+func (b builder) open(ctx context.Context, cfg config.Config, paused, supervised bool) (_ *server, err error) {
 	s := &server{cfg: cfg, log: b.logger(cfg), started: time.Now()}
 	s.url.Store("")
 	defer func() {
@@ -87,10 +91,18 @@ func (b builder) open(ctx context.Context, cfg config.Config, paused bool) (_ *s
 	s.runner = runner.New(runner.Options{
 		DataDir: cfg.DataDir, Envs: s.envs, Blobs: s.blobs, Logs: logs, Logger: s.log, Mode: mode,
 		MaxParallel: cfg.MaxParallel, Environ: b.environ, NoIsolation: !cfg.Isolation,
-		Secrets: s.secrets,
+		Secrets:    s.secrets,
+		Supervised: supervised && !paused && runtime.GOOS == "linux",
 	})
+	maxAge := time.Duration(0)
+	if cfg.CacheMaxAge != "" {
+		if maxAge, err = cachekey.ParseAge(cfg.CacheMaxAge); err != nil {
+			return nil, err
+		}
+	}
 	s.service, err = pipeline.Open(ctx, pipeline.Options{
-		Store: s.store, Runner: s.runner, Blobs: s.blobs, Logs: logs, Logger: s.log,
+		Store: s.store, Runner: s.runner, Blobs: s.blobs, Logs: logs, Logger: s.log, Packages: s.envs,
+		CacheMaxAge: maxAge, CollectEvery: collectEvery,
 		Now: time.Now, NewID: uuid.NewString, Paused: paused, WorkspaceDir: in("workspaces"),
 		Isolation: s.runner.Isolation, Accelerators: s.runner.Accelerators,
 	})
@@ -170,7 +182,7 @@ func (b builder) serve(ctx context.Context, cfg config.Config, ready func(url st
 		return fmt.Errorf("listen on %s: %w", cfg.Listen, err)
 	}
 	defer listener.Close()
-	s, err := b.open(ctx, cfg, false)
+	s, err := b.open(ctx, cfg, false, true)
 	if err != nil {
 		return err
 	}
@@ -189,6 +201,12 @@ func (b builder) serve(ctx context.Context, cfg config.Config, ready func(url st
 	select {
 	case err = <-failed:
 	case <-ctx.Done():
+		if errors.Is(context.Cause(ctx), errTerminated) {
+			s.runner.Detach()
+			if n := s.runner.Stats().Running; n > 0 {
+				s.log.Info("running steps go on without the server; the next start takes them up", "steps", n)
+			}
+		}
 		s.log.Info("shutting down")
 		s.ready.Store(false)
 		endStreams()
@@ -213,7 +231,7 @@ func (b builder) look(ctx context.Context, cfg config.Config) (cli.Local, error)
 }
 
 func (b builder) local(ctx context.Context, cfg config.Config, paused bool) (cli.Local, error) {
-	s, err := b.open(ctx, cfg, paused)
+	s, err := b.open(ctx, cfg, paused, false)
 	if err != nil {
 		return cli.Local{}, err
 	}

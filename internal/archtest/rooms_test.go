@@ -42,7 +42,7 @@ var rooms = []room{
 		Why:    "decisions are pure, so that they can be tested through millions of schedules",
 	},
 	{
-		Folder: "internal/pipeline", Own: []string{"internal/core"}, Others: []string{"github.com/google/uuid", "golang.org/x/sync"},
+		Folder: "internal/pipeline", Own: []string{"internal/core"}, Others: []string{"github.com/google/uuid", "golang.org/x/sync", "github.com/rogpeppe/go-internal/diff"},
 		Why: "a service knows core and the small interfaces it declares; app hands it the rest",
 	},
 	{

@@ -158,7 +158,7 @@ func (a *app) command() *cobra.Command {
 	}
 	root.CompletionOptions.HiddenDefaultCmd = false
 	a.flags.register(root)
-	root.AddCommand(a.upCommand(), a.runCommand(), a.runsCommand(), a.logsCommand(), a.artifactsCommand(),
+	root.AddCommand(a.upCommand(), a.runCommand(), a.runsCommand(), a.logsCommand(), a.artifactsCommand(), a.cacheCommand(), a.gcCommand(),
 		a.envCommand(), a.secretCommand(secret.Secret), a.secretCommand(secret.ConfigMap), a.doctorCommand(), a.configCommand(), a.versionCommand())
 	return root
 }

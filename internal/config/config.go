@@ -36,6 +36,9 @@ type Config struct {
 	WarmPython bool `json:"warm_python"`
 	// Isolation gives each step a /tmp of its own and makes mounts for it, where the kernel allows. Default: true.
 	Isolation bool `json:"isolation"`
+	// CacheMaxAge is how old a result may be to be reused, such as 12h, 30d or P30D. A task may say otherwise with the pod
+	// annotation pipelines.kubeflow.org/max_cache_staleness. The default, empty, means any age.
+	CacheMaxAge string `json:"cache_max_age"`
 	// Images says which Python packages stand for a container image when its steps run as processes: an image name
 	// to a list of requirements. Images that are not listed get the packages their steps ask for. Default: none.
 	Images map[string][]string `json:"images"`

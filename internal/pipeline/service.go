@@ -12,10 +12,12 @@ import (
 	"log/slog"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"levada/internal/core/fault"
 	"levada/internal/core/ir"
+	"levada/internal/core/run"
 )
 
 // Options are what a service is made of.
@@ -24,12 +26,20 @@ type Options struct {
 	Runner Runner
 	Blobs  Blobs
 	Logs   Logs
+	// Packages serves explanations; without it they do not name packages.
+	Packages Packages
+	// Needed calls yield with the digest of each content that others than this service's store need.
+	Needed []func(ctx context.Context, yield func(digest string) error) error
 	Logger *slog.Logger
 	// Now and NewID give the time and new UUIDs.
 	Now   func() time.Time
 	NewID func() string
 	// Paused leaves unfinished runs as they are and starts none: for commands that only read.
 	Paused bool
+	// CacheMaxAge is how old a result may be to be reused, unless its task says otherwise; 0 means any age.
+	CacheMaxAge time.Duration
+	// CollectEvery is how often content that nothing needs any more is removed; 0 means only when asked.
+	CollectEvery time.Duration
 	// WorkspaceDir is where the workspaces of runs are made, one directory each.
 	WorkspaceDir string
 	// Isolation returns nil when each step gets mounts of its own, and else why not. Without it steps get none.
@@ -46,6 +56,10 @@ type Service struct {
 	ctx    context.Context //nolint:containedctx // the lifetime of the service, not of a request
 	stop   context.CancelCauseFunc
 	actors sync.WaitGroup
+
+	// collecting is held while unused content is removed; deleted says that there may be some.
+	collecting sync.Mutex
+	deleted    atomic.Bool
 
 	mu     sync.Mutex
 	active map[string]*actor
@@ -68,26 +82,49 @@ func Open(ctx context.Context, o Options) (*Service, error) {
 	if o.Paused {
 		return s, nil
 	}
-	ids, err := o.Store.UnfinishedRuns(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("find unfinished runs: %w", err)
+	if err := s.recover(ctx); err != nil {
+		return nil, errors.Join(err, s.Close(ctx))
 	}
+	if o.CollectEvery > 0 {
+		s.actors.Add(1)
+		go s.collect(o.CollectEvery)
+	}
+	return s, nil
+}
+
+// recover takes up the runs an earlier process left unfinished.
+func (s *Service) recover(ctx context.Context) error {
+	ids, err := s.deps.Store.UnfinishedRuns(ctx)
+	if err != nil {
+		return fmt.Errorf("find unfinished runs: %w", err)
+	}
+	var actors []*actor
+	var open []run.AttemptID
 	for _, id := range ids {
-		r, err := o.Store.GetRun(ctx, id)
+		r, err := s.deps.Store.GetRun(ctx, id)
+		var a *actor
+		var running []run.AttemptID
 		if err == nil {
-			err = s.resume(ctx, r)
+			a, running, err = s.resume(ctx, r)
 		}
 		switch {
 		case err == nil:
+			actors, open = append(actors, a), append(open, running...)
 		case fault.KindOf(err) == fault.Unavailable:
 			// The disk or the database, not the run: better no server than one that gives up every run.
-			return nil, errors.Join(fmt.Errorf("resume run %s: %w", id, err), s.Close(ctx))
+			return fmt.Errorf("resume run %s: %w", id, err)
 		default:
 			// One unreadable run must not keep the others from going on.
 			s.giveUp(ctx, &r, err)
 		}
 	}
-	return s, nil
+	if err := s.deps.Runner.Recover(ctx, open); err != nil {
+		return fmt.Errorf("clear what an earlier server left: %w", err)
+	}
+	for _, a := range actors {
+		s.begin(a)
+	}
+	return nil
 }
 
 // Close stops all steps and waits until nothing of the service runs any more. Unfinished runs go on with the next Open.
@@ -138,6 +175,7 @@ func (s *Service) begin(a *actor) {
 		s.mu.Lock()
 		delete(s.active, a.run.ID)
 		s.mu.Unlock()
+		close(a.gone)
 	}()
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"levada/internal/core/cachekey"
 	"levada/internal/core/engine"
 	"levada/internal/core/fault"
 	"levada/internal/core/ir"
@@ -38,6 +39,9 @@ func (s *Service) Submit(ctx context.Context, sub Submission) (run.Run, error) {
 	p, err := s.specOf(ctx, &sub)
 	if err != nil {
 		return run.Run{}, err
+	}
+	if err := cachekey.CheckAges(p); err != nil {
+		return run.Run{}, fault.Invalidf("%w", err)
 	}
 	params, err := p.CheckParameters(sub.Parameters)
 	if err != nil {

@@ -49,6 +49,8 @@ type Store struct {
 	staging  *staging
 	// noClones is set when the file system turned out not to share blocks between files.
 	noClones atomic.Bool
+	// sweeping is held by Sweep while it removes a file, and shared by those who find stored bytes and rely on them.
+	sweeping sync.RWMutex
 	closing  sync.Once
 	closed   error
 }

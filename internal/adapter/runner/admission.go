@@ -88,6 +88,13 @@ func (g *gate) enter(ctx context.Context, need share) error {
 	return ctx.Err()
 }
 
+// occupy takes room without waiting, for a step that runs already. There may be less than none left for a while.
+func (g *gate) occupy(need share) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.take(need)
+}
+
 func (g *gate) leave(need share) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

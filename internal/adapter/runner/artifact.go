@@ -134,7 +134,7 @@ func (c *collector) ingest(ctx context.Context, output, path string) (run.BlobIn
 			return run.BlobInfo{}, fmt.Errorf("copy output artifact %q: %w", output, err)
 		}
 	}
-	info, err := c.opt.Blobs.Put(ctx, path)
+	info, err := c.opt.Blobs.Add(ctx, path)
 	if err != nil {
 		return info, fmt.Errorf("store output artifact %q: %w", output, err)
 	}

@@ -48,7 +48,19 @@ func (d *devices) take(n int) (list []int, giveBack func()) {
 	n = min(n, len(d.free))
 	list = slices.Clone(d.free[:n])
 	d.free = slices.Clone(d.free[n:])
-	return list, func() {
+	return list, d.giver(list)
+}
+
+// occupy notes that a step of an earlier server has devices.
+func (d *devices) occupy(list []int) (giveBack func()) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.free = slices.DeleteFunc(d.free, func(i int) bool { return slices.Contains(list, i) })
+	return d.giver(list)
+}
+
+func (d *devices) giver(list []int) func() {
+	return func() {
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		d.free = append(d.free, list...)

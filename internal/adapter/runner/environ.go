@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 
-	"levada/internal/adapter/steplog"
 	"levada/internal/core/ir"
 	"levada/internal/core/run"
 )
@@ -123,7 +122,7 @@ func listed(values map[string]string) string {
 }
 
 // notes tells the author of a step what has no effect here.
-func (r *Runner) notes(limits ir.Limits, log *steplog.Writer) {
+func (r *Runner) notes(limits ir.Limits, log *attemptLog) {
 	if limits.Accelerators > r.devices.count() {
 		log.System("the step asks for %d accelerator(s) %s and this machine has %d: it runs with what there is",
 			limits.Accelerators, limits.AcceleratorType, r.devices.count())

@@ -10,13 +10,12 @@ import (
 	"path/filepath"
 	"strings"
 
-	"levada/internal/adapter/steplog"
 	"levada/internal/core/ir"
 	"levada/internal/core/run"
 )
 
 // importArtifact makes the artifact that an importer names. Local content is stored; what is elsewhere is only referred to.
-func (r *Runner) importArtifact(ctx context.Context, s *run.Step, log *steplog.Writer) (run.Values, error) {
+func (r *Runner) importArtifact(ctx context.Context, s *run.Step, log *attemptLog) (run.Values, error) {
 	imp := s.Executor.Importer
 	uri, err := importURI(s, imp)
 	if err != nil {
@@ -88,7 +87,7 @@ func (r *Runner) importLocal(ctx context.Context, s *run.Step, path string) (run
 	if err != nil {
 		return run.BlobInfo{}, fmt.Errorf("importer: copy %s: %w", path, err)
 	}
-	return r.opt.Blobs.Put(ctx, copied)
+	return r.opt.Blobs.Add(ctx, copied)
 }
 
 func importURI(s *run.Step, imp *ir.Importer) (string, error) {

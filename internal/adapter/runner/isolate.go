@@ -65,10 +65,10 @@ func (a *attempt) arrange(j *job, wanted []placed) error {
 	}
 	v.UserNamespace = a.isolation.user
 	a.view = v
-	j.view = &v
+	j.View = &v
 	for _, name := range []string{"HOME", "TMPDIR"} {
-		if j.env[name] == a.layout.tmp() {
-			j.env[name] = "/tmp" // short enough for the names of sockets
+		if j.Env[name] == a.layout.tmp() {
+			j.Env[name] = "/tmp" // short enough for the names of sockets
 		}
 	}
 	return nil

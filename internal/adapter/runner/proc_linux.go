@@ -5,6 +5,8 @@ import (
 	"context"
 	"os"
 	"strconv"
+	"sync"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -81,6 +83,33 @@ func processesWith(variable string) []int {
 	return out
 }
 
+// strays returns what may still run of an attempt whose leader is not known: processes that were started with its id in their
+// environment, and forks of a warm host, whose environment the system does not show, with their working directory in root.
+func strays(root, podUID string) []int {
+	root = realPath(root)
+	out := processesWith("KFP_POD_UID=" + podUID)
+	for _, pid := range pids() {
+		at := "/proc/" + strconv.Itoa(pid)
+		dir, err := os.Readlink(at + "/cwd")
+		if err != nil || !within(dir, root) {
+			continue
+		}
+		if line, err := os.ReadFile(at + "/cmdline"); err == nil && bytes.Contains(line, []byte(hostScript)) {
+			out = append(out, pid)
+		}
+	}
+	return out
+}
+
+// bootID names the present start of the machine.
+var bootID = sync.OnceValue(func() string {
+	b, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return ""
+	}
+	return string(bytes.TrimSpace(b))
+})
+
 // watchMemory adds up what the processes of a session hold and reports once when that is over the limit.
 func watchMemory(ctx context.Context, session int, limit int64, over chan<- int64) {
 	tick := time.NewTicker(150 * time.Millisecond)
@@ -143,3 +172,36 @@ func diskSpace(path string) (free, total uint64) {
 	}
 	return st.Bavail * uint64(st.Bsize), st.Blocks * uint64(st.Bsize)
 }
+
+// stepProcess are the attributes of a step's process: it leads a session of its own, and it dies with its parent, so that a
+// supervisor that is killed leaves nothing behind that nobody waits for.
+func stepProcess() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
+}
+
+func becomeSubreaper() bool { return unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == nil }
+
+// endedChildren returns the children of this process that have ended and that nobody has waited for yet.
+func endedChildren() []int {
+	self := strconv.Itoa(os.Getpid())
+	// Orphans come to the first thread, which in Go never ends.
+	b, err := os.ReadFile("/proc/" + self + "/task/" + self + "/children")
+	if err != nil {
+		return nil
+	}
+	var out []int
+	for _, f := range bytes.Fields(b) {
+		pid, err := strconv.Atoi(string(f))
+		if err != nil {
+			continue
+		}
+		st, err := os.ReadFile("/proc/" + string(f) + "/stat")
+		if i := bytes.LastIndexByte(st, ')'); err == nil && i > 0 && bytes.HasPrefix(st[i:], []byte(") Z")) {
+			out = append(out, pid)
+		}
+	}
+	return out
+}
+
+// ownProgram is the file this process runs, also when another one has its name by now.
+func ownProgram() (string, error) { return "/proc/self/exe", nil }

@@ -190,16 +190,19 @@ func (r *Runner) forgetSecrets(l layout, s *run.Step) {
 	}
 }
 
-// sweepSecrets removes the secret files of attempts whose directory is gone or whose process has ended with an earlier server.
-func (r *Runner) sweepSecrets(alive func(root string) bool) {
+// sweepSecrets removes the secret files of attempts that nobody runs any more.
+func (r *Runner) sweepSecrets() {
 	dirs, err := filepath.Glob(filepath.Join(sharedMemory, r.secretPrefix()+"*"))
 	if err != nil {
 		return
 	}
 	for _, d := range dirs {
 		parts := strings.Split(strings.TrimPrefix(filepath.Base(d), r.secretPrefix()), "_")
-		if len(parts) == 3 && alive(filepath.Join(r.workDir(), parts[0], parts[1], parts[2])) {
-			continue
+		if len(parts) == 3 {
+			rec, found, err := readRecord(filepath.Join(r.workDir(), parts[0], parts[1], parts[2]))
+			if err == nil && found && !rec.Ended && rec.current() && rec.Supervisor.alive() {
+				continue
+			}
 		}
 		_ = removeAll(d) // what cannot be removed now is tried at the next start
 	}

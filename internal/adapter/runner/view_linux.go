@@ -57,6 +57,10 @@ func enter(args, environ []string) error {
 	if len(args) < 3 {
 		return nil
 	}
+	// The system forgets this where rights change, as they do in a user namespace.
+	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
+		return err
+	}
 	return fmt.Errorf("start %s: %w", args[1], syscall.Exec(args[1], args[2:], environ))
 }
 

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 
-	"levada/internal/adapter/steplog"
 	"levada/internal/core/run"
 )
 
@@ -18,7 +17,7 @@ const (
 func isVolumeStub(image string) bool { return image == createVolume || image == deleteVolume }
 
 // volume makes or removes a directory in place of a persistent volume claim.
-func (r *Runner) volume(s *run.Step, log *steplog.Writer) (run.Values, error) {
+func (r *Runner) volume(s *run.Step, log *attemptLog) (run.Values, error) {
 	name := text(s, "pvc_name")
 	create := s.Executor.Container.Image == createVolume
 	if suffix := text(s, "pvc_name_suffix"); create && name == "" && suffix != "" {

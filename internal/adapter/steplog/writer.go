@@ -85,13 +85,16 @@ func (w *Writer) System(format string, args ...any) {
 }
 
 // Detach ends this writer but not the attempt: a follower goes on waiting for the next writer.
-func (w *Writer) Detach() error { return w.end(0o644) }
+func (w *Writer) Detach() error { return w.end(false) }
 
 // Close ends the log: followers return once they have read it all. It reports whether anything could not be stored.
-func (w *Writer) Close() error { return w.end(0o444) }
+func (w *Writer) Close() error { return w.end(true) }
 
-// end closes the file. The read-only mode is how other processes know that the attempt has ended.
-func (w *Writer) end(mode os.FileMode) error {
+// endedMode is how other processes know that the attempt of a log has ended: nobody may write it any more.
+const endedMode = 0o444
+
+// end closes the file, and the log with it when the attempt has ended.
+func (w *Writer) end(ended bool) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.closed {
@@ -109,11 +112,18 @@ func (w *Writer) end(mode os.FileMode) error {
 	w.writeTail(stamp)
 	w.flush()
 	w.closed = true
-	err := errors.Join(w.failed, w.file.Chmod(mode), w.file.Close())
+	err := w.failed
+	if ended {
+		err = errors.Join(err, w.file.Chmod(endedMode))
+	}
+	err = errors.Join(err, w.file.Close())
 	w.store.mu.Lock()
 	delete(w.store.live, w.path)
 	w.store.mu.Unlock()
 	close(w.changed)
+	if ended {
+		w.store.arrived(w.path)
+	}
 	return err
 }
 

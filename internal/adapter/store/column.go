@@ -18,6 +18,7 @@ const (
 	text   kind = iota
 	moment      // microseconds since 1970, UTC
 	flag        // 0 or 1
+	number      // a whole number
 )
 
 // column is one that lists can be filtered and sorted by.
@@ -162,6 +163,8 @@ func (c column) value(key string, v any) (any, error) {
 			return bit(b), nil
 		}
 		return nil, fmt.Errorf("filter on %s: want true or false, got %v", key, v)
+	case number:
+		return numberValue(key, v)
 	default:
 		s, ok := v.(string)
 		if !ok {

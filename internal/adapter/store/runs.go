@@ -130,7 +130,10 @@ func (s *Store) Append(ctx context.Context, runID string, events []run.Event, ch
 		if err := putArtifacts(ctx, tx, changed.Artifacts, events[len(events)-1].At); err != nil {
 			return err
 		}
-		return putCacheEntries(ctx, tx, changed.Cache)
+		if err := putCacheEntries(ctx, tx, changed.Cache); err != nil {
+			return err
+		}
+		return noteCacheHits(ctx, tx, changed.Hits)
 	})
 }
 

@@ -74,6 +74,10 @@ func (f *fake) ListRuns(_ context.Context, q listing.Query) (listing.Page[run.Ru
 
 func (f *fake) CancelRun(_ context.Context, id string) error { return f.record("CancelRun", id) }
 
+func (f *fake) RetryRun(_ context.Context, id string) (run.Run, error) {
+	return run.Run{ID: id, State: run.Running}, f.record("RetryRun", id)
+}
+
 func (f *fake) ArchiveRun(_ context.Context, id string, archived bool) error {
 	return f.record("ArchiveRun", id, archived)
 }

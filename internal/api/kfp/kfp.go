@@ -24,6 +24,7 @@ type Runs interface {
 	GetRun(ctx context.Context, id string) (run.Run, error)
 	ListRuns(ctx context.Context, q listing.Query) (listing.Page[run.Run], error)
 	CancelRun(ctx context.Context, id string) error
+	RetryRun(ctx context.Context, id string) (run.Run, error)
 	ArchiveRun(ctx context.Context, id string, archived bool) error
 	DeleteRun(ctx context.Context, id string) error
 	Tasks(ctx context.Context, runID string) ([]run.Task, error)

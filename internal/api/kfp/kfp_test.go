@@ -111,7 +111,6 @@ func TestRequestsThatAreNotInTheAPIGetKFPsErrorBody(t *testing.T) {
 
 func TestWhatLevadaDoesNotOfferIsRefusedAndNamed(t *testing.T) {
 	tests := []struct{ method, path, message string }{
-		{"POST", "/apis/v2beta1/runs/r1:retry", "retrying a run"},
 		{"POST", "/apis/v2beta1/recurringruns", "recurring runs"},
 		{"GET", "/apis/v2beta1/recurringruns", "recurring runs"},
 		{"POST", "/apis/v2beta1/recurringruns/x:enable", "recurring runs"},
@@ -156,6 +155,7 @@ func TestVerbsReachTheServiceWithTheID(t *testing.T) {
 		{"POST", "/apis/v2beta1/runs/r1:archive", "ArchiveRun r1 true"},
 		{"POST", "/apis/v2beta1/runs/r1:unarchive", "ArchiveRun r1 false"},
 		{"POST", "/apis/v2beta1/runs/r1:terminate", "CancelRun r1"},
+		{"POST", "/apis/v2beta1/runs/r1:retry", "RetryRun r1"},
 		{"POST", "/apis/v2beta1/runs/a%2Fb%3Ac:archive", "ArchiveRun a/b:c true"},
 		{"DELETE", "/apis/v2beta1/runs/r1", "DeleteRun r1"},
 		{"POST", "/apis/v2beta1/experiments/e1:archive", "ArchiveExperiment e1 true"},

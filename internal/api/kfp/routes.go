@@ -56,7 +56,7 @@ func (d *door) routes() map[string]methods {
 			"GET": d.getRun, "DELETE": d.deleteRun,
 			"POST": verbs("run", methods{
 				"archive": d.archiveRun(true), "unarchive": d.archiveRun(false),
-				"terminate": d.terminateRun, "retry": missing("retrying a run: start it again, finished tasks come from the cache"),
+				"terminate": d.terminateRun, "retry": d.retryRun,
 			}),
 		},
 		api + "/runs/{run}/nodes/{node}/artifacts/{artifact}": {"GET": missing("reading artifacts through the KFP API")},

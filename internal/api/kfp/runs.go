@@ -159,6 +159,11 @@ func (d *door) terminateRun(r *http.Request) (any, error) {
 	return empty{}, d.Service.CancelRun(r.Context(), r.PathValue("run"))
 }
 
+func (d *door) retryRun(r *http.Request) (any, error) {
+	_, err := d.Service.RetryRun(r.Context(), r.PathValue("run"))
+	return empty{}, err
+}
+
 func (d *door) archiveRun(archived bool) call {
 	return func(r *http.Request) (any, error) {
 		return empty{}, d.Service.ArchiveRun(r.Context(), r.PathValue("run"), archived)

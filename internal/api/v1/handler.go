@@ -31,6 +31,7 @@ type Service interface {
 	Runs
 	Artifacts
 	Catalog
+	Cache
 }
 
 // Runs starts, follows and removes runs.
@@ -39,6 +40,7 @@ type Runs interface {
 	GetRun(ctx context.Context, id string) (run.Run, error)
 	ListRuns(ctx context.Context, q listing.Query) (listing.Page[run.Run], error)
 	CancelRun(ctx context.Context, id string) error
+	RetryRun(ctx context.Context, id string) (run.Run, error)
 	ArchiveRun(ctx context.Context, id string, archived bool) error
 	DeleteRun(ctx context.Context, id string) error
 	Tasks(ctx context.Context, runID string) ([]run.Task, error)
@@ -135,6 +137,7 @@ func NewHandler(o Options) http.Handler {
 	h.registerArtifacts(api)
 	h.registerCatalog(api)
 	h.registerSecrets(api)
+	h.registerCache(api)
 	forbidNullArrays(api.OpenAPI().Components.Schemas.Map())
 	mux.HandleFunc(Prefix+"/", unknownEndpoint)
 	return mux

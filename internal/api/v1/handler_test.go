@@ -134,6 +134,7 @@ func TestEachPathReachesItsCall(t *testing.T) {
 	}{
 		{"GET", "/runs/r1", 200, []string{"get run r1"}},
 		{"POST", "/runs/r1/cancel", 200, []string{"cancel r1", "get run r1"}},
+		{"POST", "/runs/r1/retry", 200, []string{"retry r1"}},
 		{"POST", "/runs/r1/archive", 200, []string{"archive r1", "get run r1"}},
 		{"POST", "/runs/r1/unarchive", 200, []string{"unarchive r1", "get run r1"}},
 		{"DELETE", "/runs/r1", 204, []string{"delete r1"}},

@@ -104,6 +104,12 @@ func (c *Client) Cancel(ctx context.Context, id string) (run.Run, error) {
 	return out, c.call(ctx, http.MethodPost, "/runs/"+url.PathEscape(id)+"/cancel", nil, nil, &out)
 }
 
+// Retry lets a run that failed or was cancelled go on with what did not succeed.
+func (c *Client) Retry(ctx context.Context, id string) (run.Run, error) {
+	var out run.Run
+	return out, c.call(ctx, http.MethodPost, "/runs/"+url.PathEscape(id)+"/retry", nil, nil, &out)
+}
+
 // Tasks lists the tasks of a run in the order in which they were made.
 func (c *Client) Tasks(ctx context.Context, runID string) ([]run.Task, error) {
 	var out struct {

@@ -26,7 +26,7 @@ func key(t *testing.T, s *run.Step, component, environment, custom string) strin
 	if err != nil {
 		t.Fatal(err)
 	}
-	return k
+	return k.Digest
 }
 
 func TestWhatChangesTheResultChangesTheKey(t *testing.T) {

@@ -36,7 +36,9 @@ const (
 	GroupFinished   Type = "group_finished"   // every member is final
 	CancelRequested Type = "cancel_requested" // someone asked for the run to stop
 	RunTimedOut     Type = "run_timed_out"    // the run's deadline has passed; it stops and fails
-	RunFinished     Type = "run_finished"     // nothing more will happen
+	RunFinished     Type = "run_finished"     // nothing more will happen, unless the run is retried
+	RunRetried      Type = "run_retried"      // the run goes on; what did not succeed is pending again
+	GroupResumed    Type = "group_resumed"    // a DAG or loop of a retried run goes on with the members it has
 )
 
 // Event is one step forward of a run.
@@ -53,10 +55,12 @@ type Event struct {
 	Failure *run.Failure `json:"failure,omitempty"`
 	RetryAt *time.Time   `json:"retry_at,omitempty"`
 	// CacheKey and CachedFrom tell where reused outputs came from, and under which key new ones may be found.
-	CacheKey      string   `json:"cache_key,omitempty"`
-	CachedFrom    string   `json:"cached_from,omitempty"`
-	CachedFromRun string   `json:"cached_from_run,omitempty"`
-	Job           *run.Job `json:"job,omitempty"`
+	CacheKey      string `json:"cache_key,omitempty"`
+	CachedFrom    string `json:"cached_from,omitempty"`
+	CachedFromRun string `json:"cached_from_run,omitempty"`
+	// Lookup is how the task was looked up in the cache, on TaskCached and TaskLaunched.
+	Lookup *run.CacheLookup `json:"cache_lookup,omitempty"`
+	Job    *run.Job         `json:"job,omitempty"`
 	// Parameters are those of the run, on RunStarted.
 	Parameters map[string]any `json:"parameters,omitempty"`
 }
@@ -93,10 +97,14 @@ type Start struct {
 type Cached struct {
 	Task, Key, From, FromRun string
 	Outputs                  run.Values
+	Lookup                   *run.CacheLookup
 }
 
-// Launch announces that the next attempt of a ready task is about to start.
-type Launch struct{ Task, Key string }
+// Launch announces that the next attempt of a ready task is about to start. Lookup is nil when the cache was not asked.
+type Launch struct {
+	Task, Key string
+	Lookup    *run.CacheLookup
+}
 
 // Succeeded reports the outputs of an attempt.
 type Succeeded struct {
@@ -118,11 +126,16 @@ type Stopped struct {
 	Attempt int
 }
 
-// Lost reports that an attempt vanished, for example with the machine it ran on.
+// Lost reports that an attempt vanished, for example with the machine it ran on. Failure says how; it becomes the task's when
+// that happens too often.
 type Lost struct {
 	Task    string
 	Attempt int
+	Failure run.Failure
 }
+
+// maxLost is how many attempts of a task may be lost: a step that ends the process that supervises it must not do so for ever.
+const maxLost = 20
 
 // Cancel asks the run to stop.
 type Cancel struct{}
@@ -193,13 +206,18 @@ func Replay(p *ir.Pipeline, records []run.Event) (*State, error) {
 			return nil, fmt.Errorf("replay event %d: %w", r.Seq, err)
 		}
 	}
+	for _, n := range s.nodes {
+		if n.phase == phaseFinal {
+			n.lookup = nil
+		}
+	}
 	return s, nil
 }
 
 // Decide returns the events that a command causes at the given time. It advances s by those events: copying the state
 // for each command would make a run quadratic in its tasks. A caller that cannot store the events must drop s and
 // replay what it has stored. A command that no longer applies (a late report of an attempt that was given up)
-// causes no events. An error means that the command names a task that does not exist.
+// causes no events. An error means that the command names a task that does not exist, or that a Retry is refused.
 func (s *State) Decide(c Command, now time.Time) ([]Event, error) {
 	d := &decision{State: s, now: now.UTC()}
 	if err := d.command(c); err != nil {
@@ -235,20 +253,22 @@ func (d *decision) command(c Command) error {
 			return nil
 		}
 		return d.emit(Event{Type: RunStarted, Job: &c.Job, Parameters: c.Parameters})
+	case Retry:
+		return d.retry()
 	case Cancel:
 		return d.cancel()
 	case Wake:
 		return d.wake()
 	case Cached:
-		return d.onReady(c.Task, Event{Type: TaskCached, Outputs: &c.Outputs, CacheKey: c.Key, CachedFrom: c.From, CachedFromRun: c.FromRun})
+		return d.onReady(c.Task, Event{Type: TaskCached, Outputs: &c.Outputs, CacheKey: c.Key, CachedFrom: c.From, CachedFromRun: c.FromRun, Lookup: c.Lookup})
 	case Launch:
-		return d.onReady(c.Task, Event{Type: TaskLaunched, CacheKey: c.Key, Attempt: d.attempts[c.Task] + 1})
+		return d.onReady(c.Task, Event{Type: TaskLaunched, CacheKey: c.Key, Attempt: d.attempts[c.Task] + 1, Lookup: c.Lookup})
 	case Succeeded:
 		return d.onRunning(c.Task, c.Attempt, Event{Type: TaskSucceeded, Outputs: &c.Outputs})
 	case Stopped:
 		return d.onRunning(c.Task, c.Attempt, Event{Type: TaskCanceled, Reason: "stopped because " + d.whyStopping()})
 	case Lost:
-		return d.onRunning(c.Task, c.Attempt, Event{Type: TaskLost})
+		return d.lost(c)
 	case Failed:
 		return d.failed(c)
 	}
@@ -281,6 +301,24 @@ func (d *decision) onRunning(task string, attempt int, e Event) error {
 	}
 	e.Task, e.Attempt = task, attempt
 	return d.emit(e)
+}
+
+// lost starts a task again whose attempt vanished. That does not count as a retry.
+func (d *decision) lost(c Lost) error {
+	n, err := d.node(c.Task)
+	if err != nil {
+		return err
+	}
+	switch {
+	case d.canceling:
+		return d.command(Stopped{Task: c.Task, Attempt: c.Attempt})
+	case n.lost+1 >= maxLost:
+		f := c.Failure
+		f.Reason = run.ReasonSystem
+		f.Message = fmt.Sprintf("given up after %d attempts were lost; the last one: %s", maxLost, f.Message)
+		return d.failed(Failed{Task: c.Task, Attempt: c.Attempt, Failure: f})
+	}
+	return d.onRunning(c.Task, c.Attempt, Event{Type: TaskLost, Reason: c.Failure.Message})
 }
 
 // failed retries a task while its policy allows, and gives it up otherwise.

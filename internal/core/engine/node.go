@@ -41,10 +41,13 @@ type node struct {
 	inputs  run.Values
 	outputs run.Values
 
-	attempt    int // number of the present or last attempt
-	failures   int // attempts that count against the retry policy
-	wakeAt     time.Time
-	cacheKey   string
+	attempt  int // number of the present or last attempt
+	failures int // attempts that count against the retry policy
+	lost     int // attempts that vanished
+	wakeAt   time.Time
+	cacheKey string
+	// lookup is what the present attempt's cache key was made of, until it has been taken.
+	lookup     *run.CacheLookup
 	cachedFrom string
 	cachedRun  string
 
@@ -57,7 +60,9 @@ type node struct {
 	open, next int
 	items      []any // of a loop over parameters; nil for a loop over artifacts
 	firstBad   *node // the member whose failure came first
-	dirty      bool
+	// resume is true for a pending group that goes on with its children when it opens; see reopen.
+	resume bool
+	dirty  bool
 
 	createdAt, startedAt, finishedAt time.Time
 }

@@ -77,6 +77,14 @@ func (n *node) stepName() string {
 // Caching returns the caching options of a task.
 func (s *State) Caching(task string) ir.CachingOptions { return s.nodes[task].task.CachingOptions }
 
+// TakeLookup returns how the last attempt of a task was looked up in the cache, and forgets it: a run may have very many tasks.
+func (s *State) TakeLookup(task string) *run.CacheLookup {
+	n := s.nodes[task]
+	lookup := n.lookup
+	n.lookup = nil
+	return lookup
+}
+
 // ComponentName returns the name of a task's component in the specification.
 func (s *State) ComponentName(task string) string { return s.nodes[task].task.ComponentRef.Name }
 

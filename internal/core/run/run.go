@@ -175,6 +175,7 @@ const (
 	ReasonInput       Reason = "InputError"       // an input or expression could not be resolved
 	ReasonUnsupported Reason = "Unsupported"      // this installation cannot run such a step
 	ReasonSystem      Reason = "SystemError"      // Levada or the machine failed, not the step
+	ReasonLost        Reason = "Lost"             // the attempt ended with the process that supervised it; it is started again
 	ReasonUpstream    Reason = "UpstreamFailed"   // a task inside the group failed
 	ReasonCanceled    Reason = "Canceled"         // someone asked for it
 )

@@ -27,6 +27,16 @@ type Step struct {
 	Iteration int
 }
 
+// AttemptID names one attempt of a task.
+type AttemptID struct {
+	RunID, TaskID string
+	// Attempt counts from 1.
+	Attempt int
+}
+
+// ID names the attempt.
+func (s *Step) ID() AttemptID { return AttemptID{s.Job.RunID, s.TaskID, s.Attempt} }
+
 // Job is what the steps of one run have in common.
 type Job struct {
 	RunID string

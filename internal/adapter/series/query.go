@@ -1,0 +1,335 @@
+package series
+
+import (
+	"cmp"
+	"slices"
+
+	"levada/internal/core/track"
+)
+
+// Stats returns the sums of all metrics of a run, in the order of their keys.
+func (s *Store) Stats(runID string) ([]track.Stat, error) {
+	var out []track.Stat
+	err := s.withStats(runID, func(st *runStats) {
+		out = make([]track.Stat, 0, len(st.byKey))
+		for _, stat := range st.byKey {
+			out = append(out, *stat)
+		}
+	})
+	slices.SortFunc(out, func(a, b track.Stat) int { return cmp.Compare(a.Key, b.Key) })
+	return out, err
+}
+
+// Stat returns the sum of one metric of a run, and false when it has no points.
+func (s *Store) Stat(runID, key string) (track.Stat, bool, error) {
+	var out track.Stat
+	var found bool
+	err := s.withStats(runID, func(st *runStats) {
+		if stat := st.byKey[key]; stat != nil {
+			out, found = *stat, true
+		}
+	})
+	return out, found, err
+}
+
+// withStats calls fn with the sums of a run while nobody changes them.
+func (s *Store) withStats(runID string, fn func(*runStats)) error {
+	s.mu.RLock()
+	if st := s.stats[runID]; st != nil {
+		fn(st)
+		s.mu.RUnlock()
+		return nil
+	}
+	s.mu.RUnlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st, err := s.statsOf(runID)
+	if err != nil {
+		return diskError(s.o.Dir, err)
+	}
+	fn(st)
+	return nil
+}
+
+// view is what a reader sees of one metric: parts that do not change any more.
+type view struct {
+	clusters [][]part
+	held     []*segment
+}
+
+func (v view) release() {
+	for _, g := range v.held {
+		_ = g.release() // the file was only read
+	}
+}
+
+func (s *Store) view(runID, key string) (view, error) {
+	var v view
+	var parts []part
+	s.mu.RLock()
+	v.held = slices.Clone(s.segments)
+	for _, g := range v.held {
+		g.refs.Add(1)
+	}
+	for _, m := range []*memtable{s.flushing, s.active} {
+		if m == nil {
+			continue
+		}
+		if pts := m.series(runID, key).sorted(); len(pts) > 0 {
+			parts = append(parts, part{ref: describe(pts), pts: pts})
+		}
+	}
+	s.mu.RUnlock()
+	for _, g := range v.held {
+		entry, err := g.entry(runID)
+		if err != nil {
+			v.release()
+			return view{}, diskError(s.o.Dir, err)
+		}
+		for _, b := range entry.blocks(key) {
+			parts = append(parts, part{ref: b, seg: g})
+		}
+	}
+	v.clusters = clusters(parts)
+	return v, nil
+}
+
+func count(cluster []part) (n int) {
+	for _, p := range cluster {
+		n += p.ref.count
+	}
+	return n
+}
+
+// History returns points in the order of time, step and value: at most limit of them (all, when limit is negative), without
+// the first offset ones, and whether there are more.
+func (s *Store) History(runID, key string, offset, limit int) ([]track.Point, bool, error) {
+	v, err := s.view(runID, key)
+	if err != nil {
+		return nil, false, err
+	}
+	defer v.release()
+	var out []track.Point
+	for _, c := range v.clusters {
+		n := count(c)
+		if offset >= n {
+			offset -= n
+			continue
+		}
+		if limit >= 0 && len(out) == limit {
+			return out, true, nil
+		}
+		pts, err := readCluster(c)
+		if err != nil {
+			return nil, false, diskError(s.o.Dir, err)
+		}
+		pts = pts[offset:]
+		offset = 0
+		if limit >= 0 && len(out)+len(pts) > limit {
+			return append(out, pts[:limit-len(out)]...), true, nil
+		}
+		out = append(out, pts...)
+	}
+	return out, false, nil
+}
+
+// Range bounds the steps of a query, both ends included.
+type Range struct{ From, To int64 }
+
+func (r *Range) overlaps(c []part) bool {
+	return r == nil || slices.ContainsFunc(c, func(p part) bool { return p.ref.maxStep >= r.From && p.ref.minStep <= r.To })
+}
+
+func (r *Range) cut(pts []track.Point) []track.Point {
+	if r == nil {
+		return pts
+	}
+	return slices.DeleteFunc(pts, func(p track.Point) bool { return p.Step < r.From || p.Step > r.To })
+}
+
+// group is a stretch of points that comes wholly before the next in the order of steps.
+type group struct {
+	parts  []part
+	n      int           // points in it
+	points []track.Point // once they were read and sorted by step
+}
+
+// byStep returns the points within the range in the order of steps, in stretches that are read when they are asked for.
+func (v view) byStep(within *Range) ([]*group, error) {
+	var groups []*group
+	ordered := true
+	end := int64(0)
+	for _, c := range v.clusters {
+		if !within.overlaps(c) {
+			continue
+		}
+		low, high := c[0].ref.minStep, c[0].ref.maxStep
+		for _, p := range c {
+			low, high = min(low, p.ref.minStep), max(high, p.ref.maxStep)
+		}
+		if len(groups) > 0 && low < end {
+			ordered = false
+		}
+		end = high
+		g := &group{parts: c, n: count(c)}
+		if within != nil && (low < within.From || high > within.To) {
+			if err := g.read(within); err != nil {
+				return nil, err
+			}
+		}
+		groups = append(groups, g)
+	}
+	if ordered {
+		return groups, nil
+	}
+	// Time and step run against each other somewhere: read everything as one stretch.
+	all := &group{}
+	for _, g := range groups {
+		all.parts = append(all.parts, g.parts...)
+	}
+	return []*group{all}, all.read(within)
+}
+
+func (g *group) read(within *Range) error {
+	if g.points != nil {
+		return nil
+	}
+	pts, err := readCluster(g.parts)
+	if err != nil {
+		return err
+	}
+	g.points = within.cut(slices.Clone(pts))
+	slices.SortFunc(g.points, track.CompareSteps)
+	g.n = len(g.points)
+	return nil
+}
+
+// Sample returns at most n points in the order of steps, spread evenly over them, the first and the last among them. It is
+// what MLflow's bulk-interval call returns: all points are dealt to n buckets of equal size (the first ones take what is
+// left over), each bucket gives its first point, and the very last point takes the place of the last one given.
+func (s *Store) Sample(runID, key string, within *Range, n int) ([]track.Point, error) {
+	v, err := s.view(runID, key)
+	if err != nil {
+		return nil, err
+	}
+	defer v.release()
+	groups, err := v.byStep(within)
+	if err != nil {
+		return nil, diskError(s.o.Dir, err)
+	}
+	total := 0
+	for _, g := range groups {
+		total += g.n
+	}
+	var ranks []int
+	for i := range min(n, total) {
+		ranks = append(ranks, i*(total/n)+min(i, total%n))
+	}
+	if total <= n {
+		for i := range ranks {
+			ranks[i] = i
+		}
+	}
+	if len(ranks) > 0 && ranks[len(ranks)-1] != total-1 {
+		ranks[len(ranks)-1] = total - 1
+	}
+	out := make([]track.Point, 0, len(ranks))
+	start := 0
+	for _, g := range groups {
+		for len(ranks) > 0 && ranks[0] < start+g.n {
+			if err := g.read(within); err != nil {
+				return nil, diskError(s.o.Dir, err)
+			}
+			out = append(out, g.points[ranks[0]-start])
+			ranks = ranks[1:]
+		}
+		start += g.n
+		g.points = nil
+	}
+	return out, nil
+}
+
+// Extremes returns at most n points in the order of steps that keep what an eye would see: of each stretch of equally many
+// points its lowest and its highest value, and the first and the last point of all. A NaN is neither.
+func (s *Store) Extremes(runID, key string, within *Range, n int) ([]track.Point, error) {
+	v, err := s.view(runID, key)
+	if err != nil {
+		return nil, err
+	}
+	defer v.release()
+	groups, err := v.byStep(within)
+	if err != nil {
+		return nil, diskError(s.o.Dir, err)
+	}
+	total := 0
+	for _, g := range groups {
+		total += g.n
+	}
+	e := extremes{buckets: max(1, (n-2)/2), total: total, all: total <= n}
+	for _, g := range groups {
+		if err := g.read(within); err != nil {
+			return nil, diskError(s.o.Dir, err)
+		}
+		for _, p := range g.points {
+			e.add(p)
+		}
+		g.points = nil
+	}
+	return e.finish(), nil
+}
+
+// extremes takes points in order and keeps the lowest and the highest of each bucket.
+type extremes struct {
+	buckets, total int
+	all            bool
+	seen           int
+	low, high      track.Point
+	lowAt, highAt  int
+	any            bool
+	last           track.Point
+	out            []track.Point
+}
+
+func (e *extremes) add(p track.Point) {
+	e.last = p
+	if e.all || e.seen == 0 {
+		e.out = append(e.out, p)
+		e.seen++
+		return
+	}
+	bucket := e.seen * e.buckets / e.total
+	if p.Value == p.Value && e.seen < e.total-1 {
+		if !e.any || p.Value < e.low.Value {
+			e.low, e.lowAt = p, e.seen
+		}
+		if !e.any || p.Value > e.high.Value {
+			e.high, e.highAt = p, e.seen
+		}
+		e.any = true
+	}
+	e.seen++
+	if e.seen*e.buckets/e.total != bucket {
+		e.close()
+	}
+}
+
+func (e *extremes) close() {
+	switch {
+	case !e.any:
+	case e.lowAt == e.highAt:
+		e.out = append(e.out, e.low)
+	case e.lowAt < e.highAt:
+		e.out = append(e.out, e.low, e.high)
+	default:
+		e.out = append(e.out, e.high, e.low)
+	}
+	e.any = false
+}
+
+func (e *extremes) finish() []track.Point {
+	e.close()
+	if !e.all && e.seen > 1 {
+		e.out = append(e.out, e.last)
+	}
+	return e.out
+}

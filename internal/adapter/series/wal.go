@@ -1,0 +1,228 @@
+package series
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"levada/internal/core/track"
+)
+
+// A log file holds batches as they came: a header of 8 bytes, then records of length, checksum and body. A record that was
+// cut off by a crash was never acknowledged, because acknowledging waits for the sync.
+const (
+	logMagic   = "LVMLOG1\n"
+	maxRecord  = 64 << 20
+	recordHead = 8
+)
+
+func logName(seq uint64) string     { return fmt.Sprintf("log-%016d", seq) }
+func segmentName(seq uint64) string { return fmt.Sprintf("seg-%016d", seq) }
+
+// files are the numbers of the files of a store, in order.
+type files struct{ logs, segments []uint64 }
+
+// listFiles finds the files of a store and removes what a crash left half-written.
+func listFiles(dir string) (files, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return files{}, err
+	}
+	var f files
+	for _, e := range entries {
+		kind, number, _ := strings.Cut(e.Name(), "-")
+		if strings.HasSuffix(e.Name(), ".tmp") {
+			if err := os.Remove(filepath.Join(dir, e.Name())); err != nil {
+				return files{}, err
+			}
+			continue
+		}
+		seq, err := strconv.ParseUint(number, 10, 64)
+		if err != nil {
+			continue // not ours
+		}
+		switch kind {
+		case "log":
+			f.logs = append(f.logs, seq)
+		case "seg":
+			f.segments = append(f.segments, seq)
+		}
+	}
+	slices.Sort(f.logs)
+	slices.Sort(f.segments)
+	return f, nil
+}
+
+// wal is the log that batches go to at present.
+type wal struct {
+	seq  uint64
+	file *os.File
+	size int64
+}
+
+func createLog(dir string, seq uint64) (*wal, error) {
+	f, err := os.OpenFile(filepath.Join(dir, logName(seq)), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := f.WriteString(logMagic); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	if err := errors.Join(f.Sync(), syncDir(dir)); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return &wal{seq: seq, file: f, size: int64(len(logMagic))}, nil
+}
+
+// write appends records and syncs. After a failure the file ends where it ended before, as far as the disk allows.
+func (w *wal) write(records []byte) error {
+	_, err := w.file.Write(records)
+	if err == nil {
+		err = w.file.Sync()
+	}
+	if err != nil {
+		_, seek := w.file.Seek(w.size, io.SeekStart)
+		return errors.Join(err, w.file.Truncate(w.size), seek)
+	}
+	w.size += int64(len(records))
+	return nil
+}
+
+func (w *wal) close() error { return w.file.Close() }
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// appendRecord appends a batch as a record.
+func appendRecord(out []byte, b Batch) []byte {
+	start := len(out)
+	out = append(out, make([]byte, recordHead)...)
+	out = appendText(out, b.RunID)
+	out = binary.AppendUvarint(out, uint64(len(b.Metrics)))
+	var before track.Point
+	key := ""
+	for _, m := range b.Metrics {
+		// Neighbours often have the key in common: an empty one stands for that of the neighbour.
+		same := m.Key == key
+		if same {
+			out = append(out, 0)
+		} else {
+			out = appendText(out, m.Key)
+		}
+		key = m.Key
+		out = binary.AppendVarint(out, m.Time-before.Time)
+		out = binary.AppendVarint(out, m.Step-before.Step)
+		out = binary.LittleEndian.AppendUint64(out, math.Float64bits(m.Value))
+		before = m.Point
+	}
+	body := out[start+recordHead:]
+	binary.LittleEndian.PutUint32(out[start:], uint32(len(body)))
+	binary.LittleEndian.PutUint32(out[start+4:], crc32.Checksum(body, castagnoli))
+	return out
+}
+
+func appendText(out []byte, s string) []byte {
+	return append(binary.AppendUvarint(out, uint64(len(s))), s...)
+}
+
+// decodeRecord reads the body of a record.
+func decodeRecord(body []byte) (Batch, error) {
+	r := byteReader{in: body}
+	b := Batch{RunID: r.text()}
+	n := r.count(11) // an empty key, two differences and a value
+	b.Metrics = make([]track.Metric, 0, n)
+	var before track.Point
+	key := ""
+	for range n {
+		if k := r.text(); k != "" {
+			key = k
+		}
+		before.Time += r.varint()
+		before.Step += r.varint()
+		before.Value = math.Float64frombits(r.uint64())
+		b.Metrics = append(b.Metrics, track.Metric{Key: key, Point: before})
+	}
+	if r.bad || len(r.in) > 0 || n == 0 {
+		return Batch{}, errDamaged
+	}
+	return b, nil
+}
+
+// replay applies the records of a log and returns how many there were. A bad record at the end of the newest log was being
+// written when the process died: it is cut off, so that it is not taken for damage when there is a newer log. Anywhere else
+// a bad record is damage.
+func replay(path string, newest bool, apply func(Batch) error) (int, error) {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	in := &recordReader{in: bufio.NewReaderSize(f, 1<<20)}
+	for n := 0; ; n++ {
+		body, err := in.next()
+		switch {
+		case errors.Is(err, io.EOF):
+			return n, nil
+		case err != nil && newest && in.good == 0:
+			return n, os.Remove(path)
+		case err != nil && newest:
+			return n, errors.Join(f.Truncate(in.good), f.Sync())
+		case err != nil:
+			return n, fmt.Errorf("%w: log %s, record %d: %w", errDamaged, path, n+1, err)
+		}
+		b, err := decodeRecord(body)
+		if err != nil {
+			return n, fmt.Errorf("%w: log %s, record %d cannot be decoded", errDamaged, path, n+1)
+		}
+		if err := apply(b); err != nil {
+			return n, err
+		}
+	}
+}
+
+// recordReader reads the bodies of records. good is where the last whole record ended.
+type recordReader struct {
+	in   *bufio.Reader
+	good int64
+}
+
+func (r *recordReader) next() ([]byte, error) {
+	if r.good == 0 {
+		head := make([]byte, len(logMagic))
+		if _, err := io.ReadFull(r.in, head); err != nil || string(head) != logMagic {
+			return nil, errors.New("the file does not begin as a log does")
+		}
+		r.good = int64(len(logMagic))
+	}
+	var h [recordHead]byte
+	if _, err := io.ReadFull(r.in, h[:]); err != nil {
+		return nil, err // io.EOF only when there is no further byte
+	}
+	size := binary.LittleEndian.Uint32(h[:])
+	if size > maxRecord {
+		return nil, errors.New("its length is absurd")
+	}
+	body := make([]byte, size)
+	if _, err := io.ReadFull(r.in, body); err != nil {
+		return nil, errors.New("it is cut off")
+	}
+	if crc32.Checksum(body, castagnoli) != binary.LittleEndian.Uint32(h[4:]) {
+		return nil, errors.New("it does not match its checksum")
+	}
+	r.good += int64(recordHead) + int64(size)
+	return body, nil
+}

@@ -1,0 +1,180 @@
+// Package track holds the vocabulary of experiment tracking: runs with their parameters, tags, metrics and inputs, and
+// the models they log.
+//
+// The words are MLflow's. The package is pure, and it knows no wire format: the tracking service decides with these
+// types, adapters keep them, doors translate them. Start reading at Run.
+package track
+
+import "time"
+
+// Status is how far a run is.
+type Status string
+
+// The statuses, as MLflow names them.
+const (
+	Running   Status = "RUNNING"
+	Scheduled Status = "SCHEDULED"
+	Finished  Status = "FINISHED"
+	Failed    Status = "FAILED"
+	Killed    Status = "KILLED"
+)
+
+// Tags that Levada and its clients give a meaning.
+const (
+	TagRunName   = "mlflow.runName"
+	TagParentRun = "mlflow.parentRunId"
+	TagUser      = "mlflow.user"
+	// TagDatasetContext is the tag of a dataset input that says what the data was for: training, evaluation.
+	TagDatasetContext = "mlflow.data.context"
+	// TagLoggedModels holds the models that clients before MLflow 3 logged, as a JSON list.
+	TagLoggedModels = "mlflow.log-model.history"
+)
+
+// KV is a parameter or a tag.
+type KV struct {
+	Key   string `json:"key"`
+	Value string `json:"value"`
+}
+
+// Find returns the value of a key.
+func Find(list []KV, key string) (string, bool) {
+	for i := range list {
+		if list[i].Key == key {
+			return list[i].Value, true
+		}
+	}
+	return "", false
+}
+
+// Set returns a copy of list in which key has the value; a new key comes last.
+func Set(list []KV, key, value string) []KV {
+	out := make([]KV, len(list), len(list)+1)
+	copy(out, list)
+	for i := range out {
+		if out[i].Key == key {
+			out[i].Value = value
+			return out
+		}
+	}
+	return append(out, KV{key, value})
+}
+
+// Without returns a copy of list that lacks the key.
+func Without(list []KV, key string) []KV {
+	out := make([]KV, 0, len(list))
+	for _, kv := range list {
+		if kv.Key != key {
+			out = append(out, kv)
+		}
+	}
+	return out
+}
+
+// Experiment is a named group of runs. It is the same thing as a pipeline run's experiment.
+type Experiment struct {
+	ID      string
+	Name    string
+	Deleted bool
+	// ArtifactLocation is the URI below which the runs keep their files.
+	ArtifactLocation string
+	CreatedAt        time.Time
+	UpdatedAt        time.Time
+	Tags             []KV
+}
+
+// Run is one tracked run, without its metrics, which the series store holds. A Run that was handed out is not changed any
+// more: whoever changes one makes a copy.
+type Run struct {
+	ID           string
+	ExperimentID string
+	Name         string
+	UserID       string
+	Status       Status
+	// StartMS and EndMS are milliseconds since 1970, as clients gave them; EndMS is nil while there is no end.
+	StartMS int64
+	EndMS   *int64
+	Deleted bool
+	// ArtifactURI is where the run's files are.
+	ArtifactURI string
+	Params      []KV
+	Tags        []KV
+	Datasets    []DatasetInput
+	ModelInputs []string
+	Outputs     []ModelOutput
+}
+
+// DatasetInput is a dataset that a run read.
+type DatasetInput struct {
+	Tags    []KV    `json:"tags,omitempty"`
+	Dataset Dataset `json:"dataset"`
+}
+
+// Context returns what the data was for, when the client said it.
+func (d DatasetInput) Context() (string, bool) { return Find(d.Tags, TagDatasetContext) }
+
+// Dataset describes data by its name and digest. Schema and Profile are JSON texts, nil where the client gave none.
+type Dataset struct {
+	Name       string  `json:"name"`
+	Digest     string  `json:"digest"`
+	SourceType string  `json:"source_type"`
+	Source     string  `json:"source"`
+	Schema     *string `json:"schema,omitempty"`
+	Profile    *string `json:"profile,omitempty"`
+}
+
+// ModelOutput is a logged model that a run made at a step.
+type ModelOutput struct {
+	ModelID string `json:"model_id"`
+	Step    int64  `json:"step"`
+}
+
+// Metric is one measured value with its key.
+type Metric struct {
+	Key string
+	Point
+	// ModelID, DatasetName and DatasetDigest say which logged model was measured on which data; empty where that was not said.
+	ModelID       string
+	DatasetName   string
+	DatasetDigest string
+}
+
+// ModelStatus says whether a logged model can be used. The numbers are MLflow's.
+type ModelStatus int
+
+// The statuses of logged models.
+const (
+	ModelUnspecified  ModelStatus = 0
+	ModelPending      ModelStatus = 1
+	ModelReady        ModelStatus = 2
+	ModelUploadFailed ModelStatus = 3
+)
+
+// LoggedModel is a model as MLflow 3 knows it: a thing of its own, made by a run.
+type LoggedModel struct {
+	ID               string        `json:"model_id"`
+	ExperimentID     string        `json:"experiment_id"`
+	Name             string        `json:"name"`
+	Type             string        `json:"model_type"`
+	SourceRunID      string        `json:"source_run_id"`
+	ArtifactLocation string        `json:"artifact_location"`
+	Status           ModelStatus   `json:"status"`
+	Deleted          bool          `json:"deleted,omitempty"`
+	CreatedMS        int64         `json:"created_ms"`
+	UpdatedMS        int64         `json:"updated_ms"`
+	Params           []KV          `json:"params,omitempty"`
+	Tags             []KV          `json:"tags,omitempty"`
+	Metrics          []ModelMetric `json:"-"`
+}
+
+// ModelMetric is a metric of a logged model.
+type ModelMetric struct {
+	Metric
+	RunID string
+}
+
+// File is a file or a directory below a run's artifact location.
+type File struct {
+	Path string
+	Dir  bool
+	Size int64
+}
