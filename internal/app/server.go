@@ -91,7 +91,7 @@ func (b builder) open(ctx context.Context, cfg config.Config, paused, supervised
 	s.runner = runner.New(runner.Options{
 		DataDir: cfg.DataDir, Envs: s.envs, Blobs: s.blobs, Logs: logs, Logger: s.log, Mode: mode,
 		MaxParallel: cfg.MaxParallel, Environ: b.environ, NoIsolation: !cfg.Isolation,
-		Secrets:    s.secrets,
+		Secrets: s.secrets, Task: s.store.GetTask,
 		Supervised: supervised && !paused && runtime.GOOS == "linux",
 	})
 	maxAge := time.Duration(0)
@@ -104,7 +104,7 @@ func (b builder) open(ctx context.Context, cfg config.Config, paused, supervised
 		Store: s.store, Runner: s.runner, Blobs: s.blobs, Logs: logs, Logger: s.log, Packages: s.envs,
 		CacheMaxAge: maxAge, CollectEvery: collectEvery,
 		Now: time.Now, NewID: uuid.NewString, Paused: paused, WorkspaceDir: in("workspaces"),
-		Isolation: s.runner.Isolation, Accelerators: s.runner.Accelerators,
+		Isolation: s.runner.Isolation, Accelerators: s.runner.Accelerators, Cleaner: s.runner,
 	})
 	if err != nil {
 		return nil, err

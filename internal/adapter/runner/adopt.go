@@ -121,12 +121,12 @@ func (r *Runner) Recover(ctx context.Context, open []run.AttemptID) error {
 	return r.failed.adopt(failed)
 }
 
-// Forget removes what is kept of a run: its logs and the working directories of its failed steps.
-func (r *Runner) Forget(_ context.Context, runID string) error {
+// Forget removes what is kept of a run: its logs and everything that Clean removes.
+func (r *Runner) Forget(ctx context.Context, runID string) error {
 	if err := safeElement("run id", runID); err != nil {
 		return err
 	}
-	return errors.Join(r.opt.Logs.DeleteRun(runID), removeAll(filepath.Join(r.workDir(), runID)))
+	return errors.Join(r.opt.Logs.DeleteRun(runID), r.Clean(ctx, runID, true))
 }
 
 // adopt counts in the directories that an earlier server kept.

@@ -54,6 +54,8 @@ type Options struct {
 	Envs    *pyenv.Provider
 	Blobs   Blobs
 	Logs    *steplog.Store
+	// Task finds a task, so that an importer understands a path that a step of it saw. Without it such paths are not understood.
+	Task func(ctx context.Context, runID, taskID string) (run.Task, error)
 	// Secrets gives secrets and config maps; without it there are none.
 	Secrets Secrets
 	// Environ is the environment of the server process, of which steps see a small part.
