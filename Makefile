@@ -84,7 +84,7 @@ clean: ## Remove what was built; the demo's data in .levada stays
 .PHONY: test
 test: ## Run every check and test, one after the other, and say what passed
 	@scripts/prereqs.sh go python node cc
-	@scripts/stages.sh test-ui check build test-go test-flights test-kfp conformance test-browser test-bench
+	@scripts/stages.sh test-ui check build test-go test-flights test-kfp conformance test-pipelines test-browser test-bench
 
 .PHONY: check
 check: $(TOOLS)/staticcheck ## Check the form of the Go code: gofmt, go vet, staticcheck
@@ -116,6 +116,20 @@ test-kfp: $(TOOLS)/gotestsum build uv ## Drive the server with an unmodified kfp
 .PHONY: conformance
 conformance: $(TOOLS)/gotestsum build uv ## Run the published KFP pipelines and compare how they end
 	LEVADA_BIN=$(CURDIR)/$(BIN) $(TOOLS)/gotestsum --format standard-verbose -- -tags $(GO_TAGS) -timeout 20m -count 1 ./test/conformance/...
+
+.PHONY: test-pipelines
+test-pipelines: $(TOOLS)/gotestsum build uv ## Run a pipeline of our own for each feature of the specification
+	LEVADA_BIN=$(CURDIR)/$(BIN) $(TOOLS)/gotestsum --format pkgname -- -tags $(GO_TAGS) -timeout 10m -count 1 ./test/pipelines/...
+
+.PHONY: pipelines-all
+pipelines-all: $(TOOLS)/gotestsum build uv ## Compile these pipelines with the KFP SDKs of every generation and run them all
+	LEVADA_PIPELINES=all LEVADA_BIN=$(CURDIR)/$(BIN) $(TOOLS)/gotestsum --format testname -- -tags $(GO_TAGS) -timeout 30m -count 1 ./test/pipelines/...
+
+.PHONY: pipelines
+pipelines: uv ## Compile them anew with the newest SDK (test/pipelines/compiled)
+	@scripts/python-env.sh .cache/pipelines-sdk $(KFP)
+	rm -f test/pipelines/compiled/*.yaml
+	.cache/pipelines-sdk/bin/python test/pipelines/compile.py test/pipelines/compiled
 
 .PHONY: test-browser
 test-browser: build $(UI_STAMP) ## Use the user interface in a real browser

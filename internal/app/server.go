@@ -27,8 +27,10 @@ import (
 	"levada/internal/cli"
 	"levada/internal/config"
 	"levada/internal/core/cachekey"
+	"levada/internal/core/run"
 	"levada/internal/pipeline"
 	"levada/internal/secret"
+	"levada/internal/trigger"
 	"levada/internal/web"
 )
 
@@ -55,15 +57,24 @@ type server struct {
 	runner  *runner.Runner
 	service *pipeline.Service
 	secrets *secret.Service
+	trigger *trigger.Service
 	handler http.Handler
 	started time.Time
 	url     atomic.Value // string, once it listens
 	ready   atomic.Bool
 }
 
-// open builds a server. What was opened before a failure is closed again. A paused one only reads: it leaves unfinished runs
-// to the next server. The steps of a supervised one can outlive it.
-func (b builder) open(ctx context.Context, cfg config.Config, paused, supervised bool) (_ *server, err error) {
+// mode says what a server does by itself.
+type mode int
+
+const (
+	reading mode = iota // nothing: it leaves unfinished runs to the next server
+	running             // it goes on with unfinished runs
+	serving             // it also follows the schedules of recurring runs, and its steps can outlive it
+)
+
+// open builds a server. What was opened before a failure is closed again.
+func (b builder) open(ctx context.Context, cfg config.Config, does mode) (_ *server, err error) {
 	s := &server{cfg: cfg, log: b.logger(cfg), started: time.Now()}
 	s.url.Store("")
 	defer func() {
@@ -84,15 +95,15 @@ func (b builder) open(ctx context.Context, cfg config.Config, paused, supervised
 	logs := steplog.New(steplog.Options{Dir: in("logs"), Logger: s.log})
 	s.envs = b.environments(cfg, s.log)
 	s.secrets = secret.New(s.store, seal.New(in("secret.key")), time.Now)
-	mode := runner.Warm
+	steps := runner.Warm
 	if !cfg.WarmPython {
-		mode = runner.Exec
+		steps = runner.Exec
 	}
 	s.runner = runner.New(runner.Options{
-		DataDir: cfg.DataDir, Envs: s.envs, Blobs: s.blobs, Logs: logs, Logger: s.log, Mode: mode,
+		DataDir: cfg.DataDir, Envs: s.envs, Blobs: s.blobs, Logs: logs, Logger: s.log, Mode: steps,
 		MaxParallel: cfg.MaxParallel, Environ: b.environ, NoIsolation: !cfg.Isolation,
 		Secrets: s.secrets, Task: s.store.GetTask,
-		Supervised: supervised && !paused && runtime.GOOS == "linux",
+		Supervised: does == serving && runtime.GOOS == "linux",
 	})
 	maxAge := time.Duration(0)
 	if cfg.CacheMaxAge != "" {
@@ -100,11 +111,27 @@ func (b builder) open(ctx context.Context, cfg config.Config, paused, supervised
 			return nil, err
 		}
 	}
+	ended := make(chan struct{}, 1)
 	s.service, err = pipeline.Open(ctx, pipeline.Options{
 		Store: s.store, Runner: s.runner, Blobs: s.blobs, Logs: logs, Logger: s.log, Packages: s.envs,
 		CacheMaxAge: maxAge, CollectEvery: collectEvery,
-		Now: time.Now, NewID: uuid.NewString, Paused: paused, WorkspaceDir: in("workspaces"),
+		Now: time.Now, NewID: uuid.NewString, Paused: does == reading, WorkspaceDir: in("workspaces"),
 		Isolation: s.runner.Isolation, Accelerators: s.runner.Accelerators, Cleaner: s.runner,
+		Ended: func(run.Run) {
+			select {
+			case ended <- struct{}{}:
+			default:
+			}
+		},
+		Archived: func(ctx context.Context, experimentID string) error {
+			return s.trigger.DisableExperiment(ctx, experimentID)
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.trigger, err = trigger.Open(ctx, trigger.Options{
+		Store: s.store, Runs: s.service, Logger: s.log, Now: time.Now, NewID: uuid.NewString, Ended: ended, Paused: does != serving,
 	})
 	if err != nil {
 		return nil, err
@@ -120,6 +147,9 @@ func (s *server) close(ctx context.Context) error {
 	defer cancel()
 	s.ready.Store(false)
 	var errs []error
+	if s.trigger != nil {
+		errs = append(errs, s.trigger.Close(ctx))
+	}
 	if s.service != nil {
 		errs = append(errs, s.service.Close(ctx))
 	}
@@ -144,9 +174,9 @@ func (s *server) close(ctx context.Context) error {
 func (s *server) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle(v1.Prefix+"/", v1.NewHandler(v1.Options{
-		Service: s.service, Environments: environmentList{s.envs}, Secrets: s.secrets, Log: s.log, Info: s.info,
+		Service: s.service, Schedules: s.trigger, Environments: environmentList{s.envs}, Secrets: s.secrets, Log: s.log, Info: s.info,
 	}))
-	door := kfp.NewHandler(kfp.Options{Service: s.service, Logger: s.log, Version: Version})
+	door := kfp.NewHandler(kfp.Options{Service: s.service, Recurring: s.trigger, Logger: s.log, Version: Version})
 	mux.Handle("/apis/", door)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "ok") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
@@ -182,7 +212,7 @@ func (b builder) serve(ctx context.Context, cfg config.Config, ready func(url st
 		return fmt.Errorf("listen on %s: %w", cfg.Listen, err)
 	}
 	defer listener.Close()
-	s, err := b.open(ctx, cfg, false, true)
+	s, err := b.open(ctx, cfg, serving)
 	if err != nil {
 		return err
 	}
@@ -222,16 +252,16 @@ func (b builder) serve(ctx context.Context, cfg config.Config, ready func(url st
 
 // openLocal starts the engine for one command, without a listener.
 func (b builder) openLocal(ctx context.Context, cfg config.Config) (cli.Local, error) {
-	return b.local(ctx, cfg, false)
+	return b.local(ctx, cfg, running)
 }
 
 // look opens a data directory for a command that only reads.
 func (b builder) look(ctx context.Context, cfg config.Config) (cli.Local, error) {
-	return b.local(ctx, cfg, true)
+	return b.local(ctx, cfg, reading)
 }
 
-func (b builder) local(ctx context.Context, cfg config.Config, paused bool) (cli.Local, error) {
-	s, err := b.open(ctx, cfg, paused, false)
+func (b builder) local(ctx context.Context, cfg config.Config, does mode) (cli.Local, error) {
+	s, err := b.open(ctx, cfg, does)
 	if err != nil {
 		return cli.Local{}, err
 	}

@@ -50,6 +50,10 @@ var rooms = []room{
 		Why: "a service knows core and the small interfaces it declares; app hands it the rest",
 	},
 	{
+		Folder: "internal/trigger", Own: []string{"internal/core"}, Others: []string{"github.com/google/uuid"},
+		Why: "a service knows core and the small interfaces it declares; app hands it the rest, the starting of runs too",
+	},
+	{
 		Folder: "internal/adapter", Own: []string{"internal/core"}, Others: []string{anyone},
 		Why: "an adapter satisfies interfaces that services declare, and knows only core's types",
 	},
@@ -158,6 +162,7 @@ func TestTheRulesCatchWhatTheyAreFor(t *testing.T) {
 		{"internal/adapter/store", "levada/internal/adapter/store/sqlite", true},
 		{"internal/adapter/runner", "levada/internal/adapter/pyenv", true},
 		{"internal/adapter/runner", "levada/internal/adapter/blob", false},
+		{"internal/trigger", "levada/internal/pipeline", false},
 		{"internal/api/kfp", "levada/internal/pipeline", true},
 		{"internal/api/kfp", "levada/internal/adapter/store", false},
 		{"internal/cli", "levada/internal/adapter/store", false},

@@ -26,7 +26,7 @@ func (s *Service) defaultExperiment(ctx context.Context) (string, error) {
 
 // CreateExperiment creates an experiment; a name in use is a Conflict.
 func (s *Service) CreateExperiment(ctx context.Context, name, description string) (catalog.Experiment, error) {
-	if err := checkName("experiment", name); err != nil {
+	if err := catalog.CheckName("experiment", name); err != nil {
 		return catalog.Experiment{}, err
 	}
 	e := catalog.Experiment{ID: s.deps.NewID(), DisplayName: name, Description: description, CreatedAt: s.now()}
@@ -53,7 +53,10 @@ func (s *Service) ArchiveExperiment(ctx context.Context, id string, archived boo
 	if _, err := s.deps.Store.GetExperiment(ctx, id); err != nil {
 		return err
 	}
-	return s.deps.Store.SetExperimentArchived(ctx, id, archived)
+	if err := s.deps.Store.SetExperimentArchived(ctx, id, archived); err != nil || !archived || s.deps.Archived == nil {
+		return err
+	}
+	return s.deps.Archived(ctx, id)
 }
 
 // DeleteExperiment deletes an experiment; its runs stay and belong to the default experiment.
@@ -96,7 +99,7 @@ func (u *Upload) fill(p *ir.Pipeline) error {
 	if u.Description == "" {
 		u.Description = p.Spec.PipelineInfo.Description
 	}
-	return checkName("pipeline", u.Name)
+	return catalog.CheckName("pipeline", u.Name)
 }
 
 // UploadPipeline validates a specification and stores it as a new pipeline with its first version.
@@ -199,15 +202,4 @@ func (s *Service) DeleteVersion(ctx context.Context, pipelineID, versionID strin
 		return err
 	}
 	return s.deps.Store.DeleteVersion(ctx, versionID)
-}
-
-func checkName(what, name string) error {
-	const most = 255
-	if name == "" {
-		return fault.Invalidf("the %s needs a name", what)
-	}
-	if len(name) > most {
-		return fault.Invalidf("the name of the %s is %d bytes; at most %d are allowed", what, len(name), most)
-	}
-	return nil
 }

@@ -69,14 +69,15 @@ func (n notices) executor(label string, k *ir.KubernetesExecutor) {
 	if k.NodeSelector != nil {
 		n.add("the node selector"+process, label, 1)
 	}
-	n.add("the tolerations"+process, label, len(k.Tolerations))
+	processes := strings.Replace(process, "has", "have", 1)
+	n.add("the tolerations"+processes, label, len(k.Tolerations))
 	n.add("the node affinity"+process, label, len(k.NodeAffinity))
 	n.add("the pod affinity"+process, label, len(k.PodAffinity))
 	n.add("the image pull secret"+process, label, len(k.ImagePullSecret))
 	n.add("the image pull policy"+process, label, len(k.ImagePullPolicy))
 	n.add("the security context"+process, label, len(k.SecurityContext))
-	n.add("init containers"+process, label, len(k.InitContainers))
-	n.add("sidecars"+process, label, len(k.Sidecars))
+	n.add("init containers"+processes, label, len(k.InitContainers))
+	n.add("sidecars"+processes, label, len(k.Sidecars))
 	for _, v := range k.GenericEphemeralVolume {
 		n.add("size, class and access modes of the ephemeral volume of %s have no effect: it is a directory", label, len(v.Size+v.StorageClassName)+len(v.AccessModes))
 	}

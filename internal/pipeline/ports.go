@@ -30,6 +30,8 @@ type RunStore interface {
 	ListRuns(ctx context.Context, q listing.Query) (listing.Page[run.Run], error)
 	// UnfinishedRuns returns the ids of the runs whose state is not final, oldest first.
 	UnfinishedRuns(ctx context.Context) ([]string, error)
+	// ActiveRuns counts the runs of a recurring run whose state is not final.
+	ActiveRuns(ctx context.Context, recurringRunID string) (int, error)
 	SetArchived(ctx context.Context, runID string, archived bool) error
 	DeleteRun(ctx context.Context, id string) error
 	// Tasks returns all tasks of a run in the order in which they were created.

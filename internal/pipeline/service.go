@@ -34,6 +34,10 @@ type Options struct {
 	// Now and NewID give the time and new UUIDs.
 	Now   func() time.Time
 	NewID func() string
+	// Ended, if not nil, is told of each run that has ended, once that is on disk. It must not block.
+	Ended func(run.Run)
+	// Archived, if not nil, is told of each experiment that was archived.
+	Archived func(ctx context.Context, experimentID string) error
 	// Paused leaves unfinished runs as they are and starts none: for commands that only read.
 	Paused bool
 	// CacheMaxAge is how old a result may be to be reused, unless its task says otherwise; 0 means any age.
@@ -184,6 +188,9 @@ func (s *Service) begin(a *actor) {
 		s.mu.Unlock()
 		s.tidier.ended(a.run.ID)
 		close(a.gone)
+		if s.deps.Ended != nil && a.run.State.Final() {
+			s.deps.Ended(a.run)
+		}
 	}()
 }
 

@@ -135,6 +135,10 @@ func importURI(s *run.Step, imp *ir.Importer) (string, error) {
 		}
 	}
 	uri, ok := v.(string)
+	if strings.Contains(uri, "{{channel:") {
+		// For an f-string, kfp 2 leaves its own notation in the executor; the input "uri" of the task has the whole text.
+		uri, ok = s.Inputs.Parameters["uri"].(string)
+	}
 	if !ok || uri == "" {
 		return "", inputError("importer: the artifact URI is empty or not a string")
 	}

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -197,7 +198,9 @@ func (r *Runner) materialise(ctx context.Context, s *run.Step, l layout) error {
 	return nil
 }
 
-func placeholders(s *run.Step) ir.Placeholders { return s.Job.Placeholders(s.TaskName, s.TaskID) }
+func placeholders(s *run.Step) ir.Placeholders {
+	return s.Job.Placeholders(cmp.Or(s.DisplayName, s.TaskName), s.TaskID)
+}
 
 // leave decides what becomes of the directory of an attempt that has ended, and says so in its log. Settle does it.
 func (r *Runner) leave(l layout, f *run.Failure, log *attemptLog) {

@@ -18,6 +18,7 @@ func pipelineList() *list {
 			"id":           {name: "id"},
 			"name":         {name: "name", folded: "name_folded"},
 			"display_name": {name: "display_name", folded: "display_name_folded"},
+			"description":  {name: "description"},
 			"created_at":   {name: "created_at", kind: moment},
 		},
 		selected: pipelineColumns,

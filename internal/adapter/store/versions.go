@@ -19,6 +19,7 @@ func versionList() *list {
 			"pipeline_id":  {name: "pipeline_id"},
 			"name":         {name: "name", folded: "name_folded"},
 			"display_name": {name: "display_name", folded: "display_name_folded"},
+			"description":  {name: "description"},
 			"created_at":   {name: "created_at", kind: moment},
 		},
 		selected: versionColumns,

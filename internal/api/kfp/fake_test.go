@@ -30,6 +30,7 @@ type fake struct {
 	versions    []catalog.Version
 	runs        []run.Run
 	tasks       []run.Task
+	recurring   []catalog.RecurringRun
 	// calls lists the calls that change something: "ArchiveRun r1 true".
 	calls []string
 }
@@ -55,6 +56,29 @@ func (f *fake) record(words ...any) error {
 	f.calls = append(f.calls, strings.TrimSuffix(fmt.Sprintln(words...), "\n"))
 	return f.err
 }
+
+// fakeRecurring is the part of the fake that answers for recurring runs.
+type fakeRecurring struct{ *fake }
+
+func (f fakeRecurring) Create(_ context.Context, r catalog.RecurringRun) (catalog.RecurringRun, error) {
+	f.recurring = append(f.recurring, r)
+	r.ID, r.CreatedAt, r.UpdatedAt = "x", epoch, epoch
+	return r, f.err
+}
+
+func (f fakeRecurring) Get(_ context.Context, id string) (catalog.RecurringRun, error) {
+	return find("recurring run", f.recurring, func(r catalog.RecurringRun) bool { return r.ID == id })
+}
+
+func (f fakeRecurring) List(_ context.Context, q listing.Query) (listing.Page[catalog.RecurringRun], error) {
+	return list(f.fake, q, f.recurring)
+}
+
+func (f fakeRecurring) SetEnabled(_ context.Context, id string, enabled bool) error {
+	return f.record("SetEnabled", id, enabled)
+}
+
+func (f fakeRecurring) Delete(_ context.Context, id string) error { return f.record("Delete", id) }
 
 func (f *fake) Submit(_ context.Context, sub pipeline.Submission) (run.Run, error) {
 	f.submitted = sub

@@ -65,9 +65,19 @@ type Service interface {
 	Versions
 }
 
-// Options configures the door. Service is required.
+// Recurring is the trigger service as this door sees it; *trigger.Service satisfies it.
+type Recurring interface {
+	Create(ctx context.Context, r catalog.RecurringRun) (catalog.RecurringRun, error)
+	Get(ctx context.Context, id string) (catalog.RecurringRun, error)
+	List(ctx context.Context, q listing.Query) (listing.Page[catalog.RecurringRun], error)
+	SetEnabled(ctx context.Context, id string, enabled bool) error
+	Delete(ctx context.Context, id string) error
+}
+
+// Options configures the door. Service and Recurring are required.
 type Options struct {
-	Service Service
+	Service   Service
+	Recurring Recurring
 	// Logger receives one line for each failure that is not the client's; nil means slog.Default().
 	Logger *slog.Logger
 	// MaxUploadBytes limits a request body, a package and the specification inside it; 0 means ir.MaxBytes,

@@ -15,6 +15,7 @@ var pipelineColumns = columns{
 	"pipeline_id": {key: "id"}, "id": {key: "id"},
 	"name":         {key: "name"},
 	"display_name": {key: "display_name"},
+	"description":  {key: "description"},
 	"created_at":   {key: "created_at", kind: instant},
 }
 
@@ -22,6 +23,7 @@ var versionColumns = columns{
 	"pipeline_version_id": {key: "id"}, "id": {key: "id"},
 	"name":         {key: "name"},
 	"display_name": {key: "display_name"},
+	"description":  {key: "description"},
 	"created_at":   {key: "created_at", kind: instant},
 }
 

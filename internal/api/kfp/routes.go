@@ -61,8 +61,11 @@ func (d *door) routes() map[string]methods {
 		},
 		api + "/runs/{run}/nodes/{node}/artifacts/{artifact}": {"GET": missing("reading artifacts through the KFP API")},
 
-		api + "/recurringruns":               every("recurring runs", "GET", "POST"),
-		api + "/recurringruns/{recurring}":   every("recurring runs", "GET", "POST", "DELETE"),
+		api + "/recurringruns": {"GET": d.listRecurringRuns, "POST": d.createRecurringRun},
+		api + "/recurringruns/{recurring}": {
+			"GET": d.getRecurringRun, "DELETE": d.deleteRecurringRun,
+			"POST": verbs("recurring", methods{"enable": d.enableRecurringRun(true), "disable": d.enableRecurringRun(false)}),
+		},
 		api + "/visualizations/{namespace}":  every("visualizations", "POST"),
 		api + "/auth":                        every("authorization checks", "GET"),
 		api + "/workflows":                   every("workflow reports", "POST"),

@@ -83,7 +83,7 @@ func upload(t *testing.T, f *fake, query, field, fileName string, content []byte
 	}
 	r := httptest.NewRequest(http.MethodPost, "/apis/v2beta1/pipelines/"+query, &body)
 	r.Header.Set("Content-Type", form.FormDataContentType())
-	return send(t, kfp.NewHandler(kfp.Options{Service: f, MaxUploadBytes: limit}), r)
+	return send(t, kfp.NewHandler(kfp.Options{Service: f, Recurring: fakeRecurring{f}, MaxUploadBytes: limit}), r)
 }
 
 func TestTheSpecificationIsFoundInEveryKindOfPackage(t *testing.T) {

@@ -58,7 +58,7 @@ func (s *State) Step(task string) *run.Step {
 		attempt++
 	}
 	step := &run.Step{
-		Job: s.job, TaskID: run.TaskID(s.job.RunID, n.path), TaskPath: n.path, TaskName: n.stepName(), Attempt: attempt,
+		Job: s.job, TaskID: run.TaskID(s.job.RunID, n.path), TaskPath: n.path, TaskName: n.stepName(), DisplayName: n.task.TaskInfo.Name, Attempt: attempt,
 		Component: n.comp, Executor: s.pipeline.Spec.DeploymentSpec.Executors[label], Kubernetes: s.pipeline.Kubernetes(label),
 		Inputs: n.inputs, Iteration: n.iteration,
 	}

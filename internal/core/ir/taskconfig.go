@@ -45,7 +45,7 @@ func (c *Component) PassOn(e *Executor, k *KubernetesExecutor, volume string, pa
 	}
 	container, kube := *e.Container, *k
 	out.Config = map[string]any{}
-	s := scope{&ExecutorInput{Inputs: ExecutorInputs{ParameterValues: parameters}}, run}
+	s := scope{input: &ExecutorInput{Inputs: ExecutorInputs{ParameterValues: parameters}}, run: run}
 	for _, p := range c.TaskConfigPassthrough {
 		if err := out.pass(s, p.Field, e.Container, k, volume); err != nil {
 			return out, err

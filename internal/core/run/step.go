@@ -14,6 +14,8 @@ type Step struct {
 	TaskID   string
 	TaskPath string
 	TaskName string
+	// DisplayName is what {{$.pipeline_task_name}} means: the name in taskInfo, which set_display_name changes.
+	DisplayName string
 	// Attempt counts from 1.
 	Attempt   int
 	Component *ir.Component

@@ -26,6 +26,7 @@ type Store interface {
 	GetRun(ctx context.Context, id string) (run.Run, error)
 	ListRuns(ctx context.Context, q listing.Query) (listing.Page[run.Run], error)
 	UnfinishedRuns(ctx context.Context) ([]string, error)
+	ActiveRuns(ctx context.Context, recurringRunID string) (int, error)
 	SetArchived(ctx context.Context, runID string, archived bool) error
 	DeleteRun(ctx context.Context, id string) error
 	Tasks(ctx context.Context, runID string) ([]run.Task, error)
@@ -54,6 +55,13 @@ type Store interface {
 	PutSpec(ctx context.Context, digest string, spec []byte) error
 	GetSpec(ctx context.Context, digest string) ([]byte, error)
 
+	CreateRecurringRun(ctx context.Context, r catalog.RecurringRun) error
+	UpdateRecurringRun(ctx context.Context, r catalog.RecurringRun) error
+	GetRecurringRun(ctx context.Context, id string) (catalog.RecurringRun, error)
+	ListRecurringRuns(ctx context.Context, q listing.Query) (listing.Page[catalog.RecurringRun], error)
+	EnabledRecurringRuns(ctx context.Context) ([]catalog.RecurringRun, error)
+	DeleteRecurringRun(ctx context.Context, id string) error
+
 	Close() error
 }
 
@@ -76,6 +84,8 @@ func Run(t *testing.T, open func(t testing.TB) Store) {
 		"runs can move to another experiment":                              moveRuns,
 		"deleting a pipeline deletes its versions":                         deletePipeline,
 		"specifications are stored once":                                   specs,
+		"recurring runs keep what changes":                                 recurringRuns,
+		"the active runs of a recurring run are counted":                   activeRuns,
 		"a page holds what it was asked for and says what is left":         pages,
 		"filters select what they say":                                     filters,
 		"a bad query is refused":                                           badQueries,
@@ -98,7 +108,7 @@ func sampleRun(n int) run.Run {
 	finished := at(n + 5)
 	return run.Run{
 		ID: fmt.Sprintf("run-%03d", n), DisplayName: fmt.Sprintf("Train %d", n), Description: "nightly", ExperimentID: "exp-1",
-		PipelineName: "train", PipelineID: "pipe-1", VersionID: "ver-1", SpecDigest: "sha256:00", ServiceAccount: "robot",
+		PipelineName: "train", PipelineID: "pipe-1", VersionID: "ver-1", RecurringRunID: "rec-1", SpecDigest: "sha256:00", ServiceAccount: "robot",
 		PipelineRoot: "levada://root", Parameters: map[string]any{"lr": 0.5, "name": "x", "deep": map[string]any{"a": []any{true, nil}}},
 		CacheOff: true, State: run.Running, Failure: &run.Failure{Reason: run.ReasonExit, Message: "no", ExitCode: 3, Task: "train"},
 		Outputs:   run.Values{Parameters: map[string]any{"acc": 0.9}},
