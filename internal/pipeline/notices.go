@@ -13,11 +13,11 @@ import (
 // notices lists what a pipeline asks for that has no effect here, by feature and task. What has a meaning for processes is not
 // in it, even where the meaning is another than on a cluster: docs/kfp.md tells that.
 func (s *Service) notices(p *ir.Pipeline) []string {
-	n := notices{tasks: tasksOf(p.Spec), asked: map[string][]string{}}
+	n := notices{tasks: tasksOf(p.Spec), passed: passedOn(p.Spec), asked: map[string][]string{}}
 	var mounts []string
 	for _, label := range slices.Sorted(maps.Keys(p.Spec.DeploymentSpec.Executors)) {
 		e, k := p.Spec.DeploymentSpec.Executors[label], p.Kubernetes(label)
-		if s.accelerators() == 0 && e.Container != nil && e.Container.Resources != nil && e.Container.Resources.Accelerator != nil {
+		if !n.passed[label]["RESOURCES"] && s.accelerators() == 0 && e.Container != nil && e.Container.Resources != nil && e.Container.Resources.Accelerator != nil {
 			n.add("this machine has no accelerator: the request of %s has no effect, the step runs without", label, 1)
 		}
 		if k == nil {
@@ -55,7 +55,9 @@ func (s *Service) accelerators() int {
 // notices collects the tasks that ask for something in vain, by a text with a place for their names.
 type notices struct {
 	tasks map[string][]string // by executor
-	asked map[string][]string
+	// passed are the parts of the settings that the component of an executor takes over, whatever it does with them.
+	passed map[string]map[string]bool
+	asked  map[string][]string
 }
 
 func (n notices) add(text, label string, count int) {
@@ -66,13 +68,18 @@ func (n notices) add(text, label string, count int) {
 
 func (n notices) executor(label string, k *ir.KubernetesExecutor) {
 	process := " of %s has no effect: steps run as processes on this machine"
-	if k.NodeSelector != nil {
+	processes := strings.Replace(process, "has", "have", 1)
+	passed := n.passed[label]
+	if k.NodeSelector != nil && !passed["KUBERNETES_NODE_SELECTOR"] {
 		n.add("the node selector"+process, label, 1)
 	}
-	processes := strings.Replace(process, "has", "have", 1)
-	n.add("the tolerations"+processes, label, len(k.Tolerations))
-	n.add("the node affinity"+process, label, len(k.NodeAffinity))
-	n.add("the pod affinity"+process, label, len(k.PodAffinity))
+	if !passed["KUBERNETES_TOLERATIONS"] {
+		n.add("the tolerations"+processes, label, len(k.Tolerations))
+	}
+	if !passed["KUBERNETES_AFFINITY"] {
+		n.add("the node affinity"+process, label, len(k.NodeAffinity))
+		n.add("the pod affinity"+process, label, len(k.PodAffinity))
+	}
 	n.add("the image pull secret"+process, label, len(k.ImagePullSecret))
 	n.add("the image pull policy"+process, label, len(k.ImagePullPolicy))
 	n.add("the security context"+process, label, len(k.SecurityContext))
@@ -129,6 +136,20 @@ func tasksOf(spec *ir.Spec) map[string][]string {
 			if c := spec.Component(t); c != nil && c.ExecutorLabel != "" {
 				out[c.ExecutorLabel] = append(out[c.ExecutorLabel], name)
 			}
+		}
+	}
+	return out
+}
+
+// passedOn returns the parts of a task's settings that each executor's component takes over as an input.
+func passedOn(spec *ir.Spec) map[string]map[string]bool {
+	out := map[string]map[string]bool{}
+	for _, c := range spec.Components {
+		for _, p := range c.TaskConfigPassthrough {
+			if out[c.ExecutorLabel] == nil {
+				out[c.ExecutorLabel] = map[string]bool{}
+			}
+			out[c.ExecutorLabel][p.Field] = true
 		}
 	}
 	return out
