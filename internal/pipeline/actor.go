@@ -129,6 +129,7 @@ func (a *actor) drive(ctx context.Context) (err error) {
 	}
 	a.carryOut(ctx, a.pending)
 	a.pending = nil
+	a.wake(a.state.WakeAt())
 	for !a.run.State.Final() {
 		select {
 		case <-ctx.Done():
@@ -386,7 +387,7 @@ func (a *actor) carryOut(ctx context.Context, events []engine.Event) {
 			a.prepare(ctx, e.Task)
 		case engine.TaskLaunched:
 			a.execute(ctx, e.Task)
-		case engine.CancelRequested:
+		case engine.CancelRequested, engine.RunTimedOut:
 			a.stopAll(errCanceled)
 		}
 	}

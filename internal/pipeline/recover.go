@@ -48,7 +48,6 @@ func (a *actor) takeUp() []run.AttemptID {
 		a.pending = append(a.pending, engine.Event{Type: engine.TaskLaunched, Task: task})
 		open = append(open, a.state.Step(task).ID())
 	}
-	a.wake(due.WakeAt)
 	a.svc.deps.Logger.Info("run resumed", "run", a.run.ID, "ready", len(due.Ready), "running", len(due.Running))
 	return open
 }

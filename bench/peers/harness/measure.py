@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import http.client
 import importlib.metadata
 import json
 import logging
@@ -22,7 +23,6 @@ import sys
 import tempfile
 import time
 import traceback
-import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
@@ -319,12 +319,16 @@ def end(processes: Iterable[subprocess.Popen[bytes]]) -> None:
 
 
 def answer(url: str) -> Any:
-    """The JSON that a GET gives, or None while there is no good answer."""
+    """What a GET gives, as JSON where it is JSON, or None while there is no good answer."""
     try:
         with urllib.request.urlopen(url, timeout=5) as response:
-            return json.load(response)
-    except (OSError, ValueError, urllib.error.URLError):
+            text = response.read().decode()
+    except (OSError, http.client.HTTPException):
         return None
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def wait_until(done: Callable[[], Any], within: float, what: str, process: subprocess.Popen[bytes] | None = None) -> Any:

@@ -9,16 +9,16 @@ from typing import Any, Callable
 
 from kfp import compiler, dsl
 
-# The components wait for one another by an output that is handed on, as in pipelines that users write. kfp is in the
-# environment already: without install_kfp_package=False every step would call pip first.
-# https://kubeflow-pipelines.readthedocs.io/en/stable/source/dsl.html#kfp.dsl.component
-component: Callable[..., Any] = dsl.component(base_image="python:3.11", install_kfp_package=False)
+# The steps wait for one another by an output that is handed on, as in pipelines that users write. kfp is in the environment
+# of kfp.local already: without install_kfp_package=False every step would call pip first
+# (https://kubeflow-pipelines.readthedocs.io/en/stable/source/dsl.html#kfp.dsl.component). For Levada it stays as users have it.
+component: Callable[..., Any] = dsl.component(base_image="python:3.11", install_kfp_package=__name__ == "__main__")
 
 
 @component
 def noop(number: int) -> int:
-    """Hands its input on."""
-    return number
+    """Counts on, so that no step of a chain has the inputs, and so the cached result, of another."""
+    return number + 1
 
 
 @component
@@ -29,7 +29,7 @@ def work(number: int) -> int:
         return n if n < 2 else fibonacci(n - 1) + fibonacci(n - 2)
 
     fibonacci(25)
-    return number
+    return number + 1
 
 
 @component
@@ -40,7 +40,7 @@ def mark(number: int, marks: str) -> int:
     now = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
     with open(marks, "a") as file:
         file.write(f"{now}\n")
-    return number
+    return number + 1
 
 
 @component

@@ -12,8 +12,8 @@ func (s *State) Apply(e Event) error {
 	switch e.Type {
 	case RunStarted:
 		return s.applyStart(e)
-	case CancelRequested:
-		s.canceling = true
+	case CancelRequested, RunTimedOut:
+		s.canceling, s.timedOut = true, e.Type == RunTimedOut
 		s.enter(run.Canceling, e)
 		for _, n := range s.collect(func(n *node) bool { return n.phase == phaseRunning }) {
 			s.touch(n) // it shows as CANCELING from now on
@@ -122,6 +122,7 @@ func (s *State) applyStart(e Event) error {
 	s.job = *e.Job
 	s.history = append(s.history, run.StateChange{State: run.Pending, At: e.Job.CreatedAt})
 	s.enter(run.Running, e)
+	s.setDeadline(e.At)
 	s.root = &node{kind: run.KindDAG, comp: s.pipeline.Spec.Root, state: run.Running, phase: phaseOpen, iteration: -1,
 		inputs: run.Values{Parameters: e.Parameters}}
 	s.openDAG(s.root, e)
