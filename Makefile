@@ -147,8 +147,8 @@ sim-mutants: ## Plant bugs one by one and show that the simulation finds each
 	@SIM_MUTANTS=. $(SIM) -run TestEachBugIsFound
 
 .PHONY: test-sim
-test-sim: ## Simulate a few thousand schedules, and hold the simulator's own parts to their promises
-	go test -tags $(GO_TAGS) -count 1 -timeout 5m ./test/sim/memstore
+test-sim: ## Simulate a few thousand schedules; run pipelines of a few thousand tasks
+	go test -tags $(GO_TAGS) -count 1 -timeout 5m ./test/sim/memstore ./test/scale
 	go test -tags $(GO_TAGS) -count 1 -timeout 5m ./test/sim -seeds 8000
 
 .PHONY: lint
@@ -171,6 +171,11 @@ bench: build uv ## Measure what a step costs (docs/performance.md)
 .PHONY: chaos
 chaos: build uv ## Kill the server and its helpers 200 times during a run of 500 steps (docs/steps.md)
 	CHAOS_KILLS=200 CHAOS_STEPS=500 go test -tags grpcnotrace -count=1 -timeout 40m -v ./test/chaos
+
+.PHONY: bench-scale
+bench-scale: ## Measure runs of up to 100,000 tasks, 1,000 runs at once, and lists of 1,000,000 runs (docs/reliability.md)
+	go test -tags $(GO_TAGS) -count 1 -timeout 2h ./test/scale -v -sizes 1000,10000,100000 -active 1000
+	LEVADA_BENCH_RUNS=1000000 go test -tags $(GO_TAGS) ./internal/adapter/store -run '^$$' -bench ListRuns -benchtime 20x -timeout 1h
 
 .PHONY: test-bench
 test-bench: build uv

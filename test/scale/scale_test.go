@@ -29,7 +29,7 @@ import (
 )
 
 var (
-	sizes  = flag.String("sizes", "300,3000", "numbers of tasks to measure")
+	sizes  = flag.String("sizes", "200,2000", "numbers of tasks to measure")
 	active = flag.Int("active", 100, "how many runs are active at once in the test of many runs")
 	only   = flag.String("shape", "", "measure only this shape")
 )
