@@ -275,7 +275,7 @@ func TestManyRunsAreActiveAtOnce(t *testing.T) {
 	h := open(t, r)
 	runtime.GC()
 	stop := watchHeap()
-	spec, _ := shapes()[2].spec(3)
+	spec, _ := shapes()[3].spec(3)
 	ids := make([]string, *active)
 	submit := seconds(func() {
 		var group sync.WaitGroup
