@@ -26,6 +26,10 @@ func (s *Service) RetryRun(ctx context.Context, id string) (run.Run, error) {
 		}
 	}
 	a, err := s.replay(ctx, r)
+	if err != nil && fault.KindOf(err) != fault.Unavailable {
+		s.deps.Logger.Error("a run cannot be retried", "run", id, "error", err)
+		return run.Run{}, fault.Conflictf("run %s cannot be retried, because its log cannot be followed any more; start it again", id)
+	}
 	if err != nil {
 		return run.Run{}, err
 	}
