@@ -19,7 +19,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
 GO_TAGS := grpcnotrace
 # The packages that `make test-go` tests; the others below test/ have targets of their own.
-GO_DIRS := ./cmd/... ./internal/... ./python/... ./bench/... ./test/cli/... ./test/faults/... ./test/levadatest/...
+GO_DIRS := ./cmd/... ./internal/... ./python/... ./bench/... ./test/cli/... ./test/faults/... ./test/chaos/... ./test/levadatest/...
 GO_FORMATTED := cmd internal python bench test
 BIN := bin/levada
 TOOLS := $(CURDIR)/.cache/bin
@@ -104,10 +104,10 @@ test-ui: $(UI_STAMP) ## Type-check, test and build the user interface
 	@$(MAKE) --no-print-directory ui
 
 .PHONY: test-flights
-test-flights: ## Run the steps of the flights example on its real data
+test-flights: build uv ## Test the flights example: its steps on its real data, and the pipeline as a whole
 	@scripts/prereqs.sh python
 	@scripts/python-env.sh $(LEVADA_TEST_CACHE)/flights examples/flights/requirements.txt
-	$(LEVADA_TEST_CACHE)/flights/bin/python -m pytest -q -p no:cacheprovider examples/flights
+	$(BIN) test examples/flights --python $(LEVADA_TEST_CACHE)/flights/bin/python --data $(LEVADA_TEST_CACHE)/flights-data -- -q -p no:cacheprovider
 
 .PHONY: test-kfp
 test-kfp: $(TOOLS)/gotestsum build uv ## Drive the server with an unmodified kfp.Client
@@ -151,6 +151,10 @@ update-golden: ## Rewrite the expected outputs of the tests; read the difference
 .PHONY: bench
 bench: build uv ## Measure what a step costs (docs/performance.md)
 	go run ./bench -out bench/out
+
+.PHONY: chaos
+chaos: build uv ## Kill the server and its helpers 200 times during a run of 500 steps (docs/steps.md)
+	CHAOS_KILLS=200 CHAOS_STEPS=500 go test -tags grpcnotrace -count=1 -timeout 40m -v ./test/chaos
 
 .PHONY: test-bench
 test-bench: build uv

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"net/url"
 
 	"levada/internal/core/catalog"
 	"levada/internal/core/fault"
@@ -85,7 +86,9 @@ type Upload struct {
 	DisplayName string
 	Description string
 	Tags        map[string]string
-	Spec        []byte
+	// CodeSourceURL is where the pipeline's code is kept.
+	CodeSourceURL string
+	Spec          []byte
 }
 
 // fill completes an upload from its specification.
@@ -99,7 +102,71 @@ func (u *Upload) fill(p *ir.Pipeline) error {
 	if u.Description == "" {
 		u.Description = p.Spec.PipelineInfo.Description
 	}
+	if err := catalog.CheckTags(u.Tags); err != nil {
+		return err
+	}
+	if link, err := url.Parse(u.CodeSourceURL); u.CodeSourceURL != "" && (err != nil || link.Scheme != "https" && link.Scheme != "http") {
+		return fault.Invalidf("code_source_url %.100q is not an address that begins with https://", u.CodeSourceURL)
+	}
 	return catalog.CheckName("pipeline", u.Name)
+}
+
+// CreatePipeline stores a pipeline that has no version yet; a name in use is a Conflict.
+func (s *Service) CreatePipeline(ctx context.Context, u Upload) (catalog.Pipeline, error) {
+	if u.DisplayName == "" {
+		u.DisplayName = u.Name
+	}
+	if err := catalog.CheckName("pipeline", u.Name); err != nil {
+		return catalog.Pipeline{}, err
+	}
+	if err := catalog.CheckTags(u.Tags); err != nil {
+		return catalog.Pipeline{}, err
+	}
+	p := s.pipeline(u)
+	return p, s.deps.Store.CreatePipeline(ctx, p, nil)
+}
+
+// UpdatePipeline gives a pipeline another display name, unless that is empty, and other tags, unless those are nil.
+func (s *Service) UpdatePipeline(ctx context.Context, id, displayName string, tags map[string]string) (catalog.Pipeline, error) {
+	p, err := s.deps.Store.GetPipeline(ctx, id)
+	if err != nil {
+		return p, err
+	}
+	if err := change(&p.DisplayName, &p.Tags, displayName, tags); err != nil {
+		return p, err
+	}
+	return p, s.deps.Store.UpdatePipeline(ctx, p)
+}
+
+// UpdateVersion is UpdatePipeline for a version.
+func (s *Service) UpdateVersion(ctx context.Context, pipelineID, versionID, displayName string, tags map[string]string) (catalog.Version, error) {
+	v, err := s.GetVersion(ctx, pipelineID, versionID)
+	if err != nil {
+		return v, err
+	}
+	if err := change(&v.DisplayName, &v.Tags, displayName, tags); err != nil {
+		return v, err
+	}
+	return v, s.deps.Store.UpdateVersion(ctx, v)
+}
+
+func change(name *string, tags *map[string]string, newName string, newTags map[string]string) error {
+	if newName != "" {
+		*name = newName
+	}
+	if newTags != nil {
+		*tags = newTags
+	}
+	if err := catalog.CheckTags(*tags); err != nil {
+		return err
+	}
+	return catalog.CheckName("pipeline", *name)
+}
+
+func (s *Service) pipeline(u Upload) catalog.Pipeline {
+	return catalog.Pipeline{
+		ID: s.deps.NewID(), Name: u.Name, DisplayName: u.DisplayName, Description: u.Description, Tags: u.Tags, CreatedAt: s.now(),
+	}
 }
 
 // UploadPipeline validates a specification and stores it as a new pipeline with its first version.
@@ -111,9 +178,7 @@ func (s *Service) UploadPipeline(ctx context.Context, u Upload) (catalog.Pipelin
 	if err != nil {
 		return catalog.Pipeline{}, catalog.Version{}, err
 	}
-	pl := catalog.Pipeline{
-		ID: s.deps.NewID(), Name: u.Name, DisplayName: u.DisplayName, Description: u.Description, Tags: u.Tags, CreatedAt: s.now(),
-	}
+	pl := s.pipeline(u)
 	v := s.version(pl.ID, u, p)
 	if err := s.deps.Store.PutSpec(ctx, p.Digest, p.Canonical); err != nil {
 		return catalog.Pipeline{}, catalog.Version{}, err
@@ -143,7 +208,7 @@ func (s *Service) UploadVersion(ctx context.Context, pipelineID string, u Upload
 func (s *Service) version(pipelineID string, u Upload, p *ir.Pipeline) catalog.Version {
 	return catalog.Version{
 		ID: s.deps.NewID(), PipelineID: pipelineID, Name: u.Name, DisplayName: u.DisplayName, Description: u.Description,
-		Tags: u.Tags, SpecDigest: p.Digest, CreatedAt: s.now(),
+		Tags: u.Tags, SpecDigest: p.Digest, CodeSourceURL: u.CodeSourceURL, CreatedAt: s.now(),
 	}
 }
 

@@ -74,6 +74,9 @@ type CatalogStore interface {
 	ListPipelines(ctx context.Context, q listing.Query) (listing.Page[catalog.Pipeline], error)
 	// DeletePipeline also deletes the pipeline's versions.
 	DeletePipeline(ctx context.Context, id string) error
+	// UpdatePipeline and UpdateVersion store the display name and the tags.
+	UpdatePipeline(ctx context.Context, p catalog.Pipeline) error
+	UpdateVersion(ctx context.Context, v catalog.Version) error
 
 	CreateVersion(ctx context.Context, v catalog.Version) error
 	GetVersion(ctx context.Context, id string) (catalog.Version, error)

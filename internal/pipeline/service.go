@@ -194,6 +194,13 @@ func (s *Service) begin(a *actor) {
 	}()
 }
 
+// Active is how many runs are going on.
+func (s *Service) Active() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.active)
+}
+
 func (s *Service) actor(runID string) *actor {
 	s.mu.Lock()
 	defer s.mu.Unlock()

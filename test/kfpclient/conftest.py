@@ -63,6 +63,21 @@ def finished(client: kfp.Client, packages: dict[str, str]) -> Any:
     return client.wait_for_run_completion(result.run_id, RUN_TIMEOUT_S, sleep_duration=1)
 
 
+def ask(client: kfp.Client, method: str, path: str, query: Any = None, body: Any = None) -> Any:
+    """Sends a request that the SDK has no method for, or not in each version, and returns the decoded answer."""
+    answer = client._experiment_api.api_client.call_api(
+        f"/apis/v2beta1/{path}",
+        method,
+        query_params=list((query or {}).items()),
+        header_params={"Content-Type": "application/json"},
+        body=body,
+        response_type="object",
+        auth_settings=[],
+        _return_http_data_only=True,
+    )
+    return answer
+
+
 def until(condition: Callable[[], Any]) -> Any:
     """Asks until the answer is true, and returns it: the API tells of no event."""
     deadline = time.monotonic() + RUN_TIMEOUT_S

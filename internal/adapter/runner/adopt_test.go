@@ -144,6 +144,10 @@ func TestAStepThatEndedWhileNoServerWasThereCounts(t *testing.T) {
 			if err != nil || v.Parameters["Output"] != "result" || v.Artifacts["out"][0].Digest == "" {
 				t.Errorf("%+v, %v", v, err)
 			}
+			second.Detach()
+			if err := second.Close(t.Context()); err != nil {
+				t.Error(err)
+			}
 		}
 		if got := lines(); len(got) != 1 {
 			t.Errorf("the step ran %d times", len(got))
@@ -265,6 +269,9 @@ func TestARecordFromBeforeTheMachineWasRestartedMeansNothing(t *testing.T) {
 	s, lines, release := f.waits("exec")
 	release()
 	if _, err := f.Runner.Run(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	path := filepath.Join(f.data, "work", s.Job.RunID, s.TaskID, "1", "record.json")

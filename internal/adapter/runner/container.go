@@ -2,6 +2,8 @@ package runner
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -200,18 +202,50 @@ func (a *attempt) order(ctx context.Context) (*order, error) {
 		}
 		if a.opt.Mode == Warm {
 			o.Interpreter = &interpreter{Key: a.env.Key, Path: a.env.Path, Executable: a.env.Executable(), Bin: a.env.Bin()}
-			o.Plain = len(a.spec.Env) > 0
+			o.Plain = len(a.spec.Env) > 0 || a.filled()
 		}
 	}
-	mounts, err := a.mounts()
+	wanted, err := a.mounts()
 	if err != nil {
 		return nil, err
 	}
-	if err := a.arrange(&o.Job, mounts); err != nil {
+	if o.Interpreter != nil && a.reuse(len(wanted)) {
+		sum := sha256.Sum256([]byte(a.plan.Lightweight.Source + "\x00" + a.spec.Image))
+		o.Reuse, o.Plain = hex.EncodeToString(sum[:16]), false
+		return o, nil
+	}
+	if err := a.arrange(&o.Job, wanted); err != nil {
 		return nil, err
 	}
 	o.Placed = a.view.placed
 	return o, nil
+}
+
+// modeVariable is how the author of a pipeline says that the steps of a component may share a process, one after the other:
+// task.set_env_variable("LEVADA_PYTHON_MODE", "reuse").
+const modeVariable = "LEVADA_PYTHON_MODE"
+
+// reuse reports whether the step may run in a process that has run others of its component. It sees the machine's own /tmp then: a
+// process has one view of the file system.
+func (a *attempt) reuse(mounts int) bool {
+	i := slices.IndexFunc(a.spec.Env, func(e ir.EnvVar) bool { return e.Name == modeVariable })
+	if i < 0 || a.spec.Env[i].Value == "isolated" {
+		return false
+	}
+	if a.spec.Env[i].Value != "reuse" {
+		a.log.System("%s is %q: want \"reuse\" or \"isolated\"; the step gets a process of its own", modeVariable, a.spec.Env[i].Value)
+		return false
+	}
+	if mounts > 0 || len(a.spec.Env) > 1 || a.filled() {
+		a.log.System("%s=reuse has no effect on a step with mounts or environment variables of its own: it gets a process of its own", modeVariable)
+		return false
+	}
+	return true
+}
+
+// filled reports whether the step has variables from secrets, config maps or its own metadata.
+func (a *attempt) filled() bool {
+	return len(a.given.env) > 0 || a.step.Kubernetes != nil && len(a.step.Kubernetes.FieldPathAsEnv) > 0
 }
 
 // installsPackages reports whether a command that is executed as written changes the environment it runs in.
@@ -231,8 +265,11 @@ func (a *attempt) lightweight(j *job) error {
 	if err := os.WriteFile(path, []byte(a.plan.Lightweight.Source), 0o644); err != nil {
 		return err
 	}
-	j.Env["_KFP_RUNTIME"] = "true"
-	j.Module = append([]string{"--component_module_path", path}, a.plan.Lightweight.Args...)
+	arguments := append([]string{"--component_module_path", path}, a.plan.Lightweight.Args...)
+	if !a.plan.Lightweight.Whole { // a warm host has only the parts of kfp that a step needs
+		j.Env["_KFP_RUNTIME"] = "true"
+		j.Module = arguments
+	}
 	main := []string{"-m", executorMain}
 	if oldPaths(a.plan.Spec.KFP()) {
 		script, err := a.scripts.path(executorScript)
@@ -241,7 +278,7 @@ func (a *attempt) lightweight(j *job) error {
 		}
 		main = []string{script}
 	}
-	j.Argv = slices.Concat([]string{a.env.Executable()}, main, j.Module)
+	j.Argv = slices.Concat([]string{a.env.Executable()}, main, arguments)
 	return nil
 }
 

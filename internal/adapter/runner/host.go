@@ -60,6 +60,16 @@ type hostMessage struct {
 	Modules []string `json:"modules"`
 }
 
+type hostOrder struct {
+	Op    string            `json:"op"`
+	ID    int               `json:"id"`
+	Args  []string          `json:"args"`
+	Env   map[string]string `json:"env"`
+	Dir   string            `json:"cwd"`
+	View  *view             `json:"view"`
+	Reuse string            `json:"reuse,omitempty"`
+}
+
 // hostCommand says how a host is started.
 type hostCommand struct {
 	python, script, dir string
@@ -156,6 +166,9 @@ func (h *host) read(proc *os.Process) {
 	orphans.Wait()
 }
 
+// neverRan is the exit status of a fork that got no step. Only for an orphan it is not clear otherwise; see python/warmhost.py.
+const neverRan = 87
+
 // orphan sees to a step whose host has gone. Where this process has become its parent the step goes on; where it has not, the step's
 // exit status can no longer be known, and it is ended.
 func (h *host) orphan(j *hostJob) {
@@ -164,6 +177,9 @@ func (h *host) orphan(j *hostJob) {
 		return
 	}
 	if end, ok := h.cmd.children.wait(j.pid); ok {
+		if end.code == neverRan {
+			end = ending{err: errors.New("its warm host ended before it could hand the step over")}
+		}
 		j.done <- end
 		return
 	}
@@ -215,7 +231,7 @@ func (h *host) handle(m hostMessage) {
 	if j != nil && m.Op == "started" {
 		j.pid = m.PID
 	}
-	if m.Op == "exit" || m.Op == "failed" {
+	if m.Op == "exit" || m.Op == "failed" || m.Op == "lost" {
 		delete(h.jobs, m.ID)
 		h.used = time.Now()
 	}
@@ -228,13 +244,16 @@ func (h *host) handle(m hostMessage) {
 		j.started <- startedJob{pid: m.PID}
 	case "failed":
 		j.started <- startedJob{err: errors.New(steplog.Printable([]byte(m.Error)))}
+	case "lost":
+		j.done <- ending{err: errors.New("the process that was to run it ended before")}
 	case "exit":
 		j.done <- ending{code: m.Code, signal: syscall.Signal(m.Signal)}
 	}
 }
 
 // run forks a step. It does not wait for anything but the fork.
-func (h *host) run(j *job, files stdio) (process, error) {
+func (h *host) run(o *order, files stdio) (process, error) {
+	j := &o.Job
 	hj := &hostJob{started: make(chan startedJob, 1), done: make(chan ending, 1)}
 	h.mu.Lock()
 	if h.dead != nil {
@@ -245,7 +264,7 @@ func (h *host) run(j *job, files stdio) (process, error) {
 	id := h.next
 	h.jobs[id] = hj
 	h.mu.Unlock()
-	err := h.send(map[string]any{"op": "run", "id": id, "args": j.Module, "env": j.Env, "cwd": j.Dir, "view": j.View}, files)
+	err := h.send(hostOrder{Op: "run", ID: id, Args: j.Module, Env: j.Env, Dir: j.Dir, View: j.View, Reuse: o.Reuse}, files)
 	if err != nil {
 		h.conn.Close() // the stream may end in the middle of a message: nothing more can follow it
 	}

@@ -66,7 +66,7 @@ func (p *hostPool) start(ctx context.Context, o *order, files stdio) (process, e
 		h, err := p.ready(ctx, slot, o)
 		if err == nil {
 			var pr process
-			if pr, err = h.run(&o.Job, files); err == nil {
+			if pr, err = h.run(o, files); err == nil {
 				return pr, nil
 			}
 		}

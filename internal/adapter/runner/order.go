@@ -20,6 +20,9 @@ type order struct {
 	Interpreter *interpreter `json:"interpreter,omitempty"`
 	Plain       bool         `json:"plain,omitempty"`
 
+	// Reuse names what the step may share a process with, one after the other; empty for a process of its own.
+	Reuse string `json:"reuse,omitempty"`
+
 	// Memory is the limit in bytes, Timeout how long the step may run, Grace how long it may take to end when asked to; 0 is none.
 	Memory  int64         `json:"memory,omitempty"`
 	Timeout time.Duration `json:"timeout,omitempty"`

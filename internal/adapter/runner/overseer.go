@@ -278,9 +278,16 @@ func stopped() *run.Failure {
 // clean ends what the step left running, so that nothing goes on writing, and waits for the last output. A process that left
 // the session and holds the pipes is found by its environment.
 func (x *execution) clean(pid int, c *capture) {
-	kill(pid, syscall.SIGKILL)
+	spare := 0
+	if x.order.Reuse != "" && x.rec.How == howWarm {
+		spare = pid // it waits for the next step, or has ended
+	} else {
+		kill(pid, syscall.SIGKILL)
+	}
 	for _, p := range sessionProcesses(pid) {
-		_ = syscall.Kill(p.pid, syscall.SIGKILL)
+		if p.pid != spare {
+			_ = syscall.Kill(p.pid, syscall.SIGKILL)
+		}
 	}
 	defer x.children.reap()
 	if c.drained(time.Second) {

@@ -78,6 +78,25 @@ func (s *Store) ListPipelines(ctx context.Context, q listing.Query) (listing.Pag
 	return readPage(ctx, s, pipelineList(), q, nil, scanPipeline)
 }
 
+// UpdatePipeline stores what may change of a pipeline: its display name and its tags.
+func (s *Store) UpdatePipeline(ctx context.Context, p catalog.Pipeline) error {
+	tags, err := encode("tags", p.Tags)
+	if err != nil {
+		return err
+	}
+	return s.update(ctx, func(ctx context.Context, tx *tx) error {
+		// Uses the primary key.
+		n, err := tx.exec(ctx, `
+			UPDATE pipelines
+			SET display_name = $2, display_name_folded = $3, tags = $4
+			WHERE id = $1`, p.ID, p.DisplayName, fold(p.DisplayName), tags)
+		if err == nil && n == 0 {
+			return notFound("pipeline", p.ID)
+		}
+		return err
+	})
+}
+
 // DeletePipeline removes a pipeline and its versions. Runs started from them stay.
 func (s *Store) DeletePipeline(ctx context.Context, id string) error {
 	return s.update(ctx, func(ctx context.Context, tx *tx) error {

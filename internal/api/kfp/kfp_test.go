@@ -94,7 +94,6 @@ func TestRequestsThatAreNotInTheAPIGetKFPsErrorBody(t *testing.T) {
 		{"GET", "/apis/v2beta1/pipelines/p1/elsewhere", 404, "not part of the KFP API"},
 		{"POST", "/apis/v2beta1/runs/r1:explode", 404, "not part of the KFP API"},
 		{"GET", "/apis/v1beta1/runs", 501, "use kfp 2.0 or newer"},
-		{"GET", "/apis/v1alpha1/runs/r/nodes/n/log", 501, "v1 APIs"},
 		{"PUT", "/apis/v2beta1/runs", 405, "possible: GET, POST"},
 		{"DELETE", "/apis/v2beta1/healthz", 405, "possible: GET"},
 		{"POST", "/apis/v2beta1/runs/r1", 405, "possible: GET, DELETE"},
@@ -113,16 +112,9 @@ func TestWhatLevadaDoesNotOfferIsRefusedAndNamed(t *testing.T) {
 	tests := []struct{ method, path, message string }{
 		{"DELETE", "/apis/v2beta1/recurringruns/x?propagation_policy=BACKGROUND", "propagation_policy"},
 		{"POST", "/apis/v2beta1/visualizations/ns", "visualizations"},
-		{"GET", "/apis/v2beta1/auth", "authorization"},
 		{"GET", "/apis/v2beta1/filters", "filter"},
 		{"POST", "/apis/v2beta1/workflows", "workflow reports"},
 		{"POST", "/apis/v2beta1/scheduledworkflows", "workflow reports"},
-		{"POST", "/apis/v2beta1/pipelines", "without a version"},
-		{"POST", "/apis/v2beta1/pipelines/create", "from a URL"},
-		{"POST", "/apis/v2beta1/pipelines/p/versions", "from a URL"},
-		{"PATCH", "/apis/v2beta1/pipelines/p", "changing a pipeline"},
-		{"PATCH", "/apis/v2beta1/pipelines/p/versions/v", "changing a pipeline version"},
-		{"GET", "/apis/v2beta1/runs/r/nodes/n/artifacts/a:read", "artifacts"},
 	}
 	for _, tt := range tests {
 		f := &fake{}

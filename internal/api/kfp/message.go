@@ -141,6 +141,18 @@ func (m message) object(name string) (map[string]any, error) {
 	return v, nil
 }
 
+// tags returns a field that holds a map of strings: nil when it is absent, not nil when it is given.
+func (m message) tags(name string) (map[string]string, error) {
+	if !m.has(name) {
+		return nil, nil
+	}
+	tags := map[string]string{}
+	if err := json.Unmarshal(m.fields[name], &tags); err != nil {
+		return nil, fault.Invalidf("%s.%s: want a JSON object of strings, got %s", m.path, name, excerpt(m.fields[name]))
+	}
+	return tags, nil
+}
+
 // message returns a field that holds another message, one without fields when it is absent.
 func (m message) message(name string, known ...string) (message, error) {
 	if !m.has(name) {

@@ -135,6 +135,7 @@ func (d *door) toVersion(ctx context.Context, v catalog.Version, seen specs) (pi
 		Description:       v.Description,
 		CreatedAt:         stamp(v.CreatedAt),
 		PipelineSpec:      spec,
+		CodeSourceURL:     v.CodeSourceURL,
 		Tags:              v.Tags,
 	}, nil
 }

@@ -53,6 +53,7 @@ type pipelineVersion struct {
 	Description       string            `json:"description,omitempty"`
 	CreatedAt         string            `json:"created_at"`
 	PipelineSpec      json.RawMessage   `json:"pipeline_spec,omitempty"`
+	CodeSourceURL     string            `json:"code_source_url,omitempty"`
 	Tags              map[string]string `json:"tags,omitempty"`
 }
 

@@ -89,7 +89,7 @@ def types(
     ratio: float = 0.25,
     flag: bool = False,
     items: List = [1, "two", [3.5], {"four": [[]]}, True, ""],
-    mapping: Dict = {"a": {"b": [1, {"c": "ü"}]}, "": {}},
+    mapping: Dict = {"a": {"b": [1, {"c": "ü"}]}},
 ) -> str:
     """Each type as an input with a default, through a component, and out again."""
     echo_int(value=count)

@@ -18,6 +18,8 @@ CREATE TABLE recurring_runs (
 CREATE INDEX recurring_runs_by_created ON recurring_runs (created_at, id);
 CREATE INDEX recurring_runs_by_experiment ON recurring_runs (experiment_id, created_at, id);
 
+ALTER TABLE pipeline_versions ADD COLUMN code_source_url TEXT NOT NULL DEFAULT '';
+
 ALTER TABLE runs ADD COLUMN recurring_run_id TEXT NOT NULL DEFAULT '';
 ALTER TABLE runs ADD COLUMN description TEXT NOT NULL DEFAULT '';
 ALTER TABLE runs ADD COLUMN scheduled_at BIGINT NOT NULL DEFAULT 0;

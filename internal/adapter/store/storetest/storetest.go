@@ -34,6 +34,9 @@ type Store interface {
 	Artifacts(ctx context.Context, q listing.Query) (listing.Page[run.Artifact], error)
 	GetArtifact(ctx context.Context, id string) (run.Artifact, error)
 	CacheEntry(ctx context.Context, key string) (run.CacheEntry, error)
+	CacheEntries(ctx context.Context, q listing.Query) (listing.Page[run.CacheEntry], error)
+	PruneCache(ctx context.Context, where []listing.Predicate, dryRun bool) (run.CachePruned, error)
+	ArtifactDigests(ctx context.Context, yield func(digest string) error) error
 
 	CreateExperiment(ctx context.Context, e catalog.Experiment) error
 	GetExperiment(ctx context.Context, id string) (catalog.Experiment, error)
@@ -48,6 +51,8 @@ type Store interface {
 	PipelineByName(ctx context.Context, name string) (catalog.Pipeline, error)
 	ListPipelines(ctx context.Context, q listing.Query) (listing.Page[catalog.Pipeline], error)
 	DeletePipeline(ctx context.Context, id string) error
+	UpdatePipeline(ctx context.Context, p catalog.Pipeline) error
+	UpdateVersion(ctx context.Context, v catalog.Version) error
 	CreateVersion(ctx context.Context, v catalog.Version) error
 	GetVersion(ctx context.Context, id string) (catalog.Version, error)
 	ListVersions(ctx context.Context, pipelineID string, q listing.Query) (listing.Page[catalog.Version], error)
@@ -79,10 +84,13 @@ func Run(t *testing.T, open func(t testing.TB) Store) {
 		"unfinished runs are listed oldest first":                          unfinishedRuns,
 		"deleting a run keeps the artifacts that other runs use":           deleteKeepsUsedArtifacts,
 		"the newest cache entry wins":                                      newestCacheEntry,
+		"cache entries are listed, counted and pruned":                     cacheEntries,
+		"a hit keeps artifacts whose run was deleted in the meantime":      hitKeepsArtifacts,
 		"archiving an experiment archives its runs":                        archiveExperiment,
 		"creating a run notes its time in the experiment":                  lastRunAt,
 		"runs can move to another experiment":                              moveRuns,
 		"deleting a pipeline deletes its versions":                         deletePipeline,
+		"a pipeline and a version get other names and tags":                updatePipeline,
 		"specifications are stored once":                                   specs,
 		"recurring runs keep what changes":                                 recurringRuns,
 		"the active runs of a recurring run are counted":                   activeRuns,
