@@ -137,6 +137,7 @@ func probeViews(dir string) (user bool, err error) {
 // try starts a process in the view that ends at once.
 func (v view) try() error {
 	cmd := exec.Command("/proc/self/exe")
+	cmd.Dir = "/" // the directory of this process may be one that the view hides
 	cmd.SysProcAttr = &syscall.SysProcAttr{}
 	_, argv, err := v.wrap("", nil, cmd.SysProcAttr)
 	if err != nil {
