@@ -121,7 +121,8 @@ def retry_groups(marker: str):
     say(text=again.output)
     with dsl.ParallelFor(["a", "b"]) as name:
         retry_inner(name=name, marker=marker).set_retry(num_retries=2, backoff_duration="0s")
-        flaky(succeed_at=2).set_retry(num_retries=1, backoff_duration="0s")
+        again = flaky(succeed_at=2).set_retry(num_retries=1, backoff_duration="0s")
+        again.set_caching_options(False)
 
 
 ALL = [exit_status, exit_success, several, exit_pipeline, ignore_upstream, retry_tasks, retry_groups]
