@@ -45,7 +45,9 @@ def main() -> int:
     for pipeline in pipelines(sys.argv[1:]):
         seen.clear()
         with tempfile.TemporaryDirectory() as root:
-            local.init(local.SubprocessRunner(use_venv=False), pipeline_root=root, raise_on_error=False)
+            local.init(
+                local.SubprocessRunner(use_venv=False), pipeline_root=root, raise_on_error=False
+            )
             try:
                 with open(os.devnull, "w") as null:
                     sys.stdout, keep = null, sys.stdout
@@ -54,7 +56,9 @@ def main() -> int:
                     finally:
                         sys.stdout = keep
             except Exception as e:
-                print(f"{pipeline.name}: kfp.local cannot run it: {type(e).__name__}: {str(e)[:150]}")
+                print(
+                    f"{pipeline.name}: kfp.local cannot run it: {type(e).__name__}: {str(e)[:150]}"
+                )
                 continue
         theirs = collections.Counter(line(name, out) for name, out in seen)
         ours = expected(pipeline.name)
