@@ -2,7 +2,8 @@
 
     python local.py [PIPELINE ...]
 
-It needs kfp 2.17 or later. Ids and times differ by nature and are masked. DIFFERENT lists what differs on purpose.
+It needs kfp 2.17 or later, with pip in the same environment. Ids and times differ by nature and are masked. What kfp.local
+cannot run, or does otherwise, is in docs/kfp.md.
 """
 
 import collections
@@ -16,10 +17,6 @@ import tempfile
 import warnings
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-
-# What kfp.local does otherwise, with the reason. None stands for "it cannot run the pipeline".
-DIFFERENT = {}
-
 
 def main() -> int:
     warnings.simplefilter("ignore")

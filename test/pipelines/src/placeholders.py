@@ -205,9 +205,11 @@ def embedded(name: str = "input", tricky: str = "{{$.inputs.parameters['pipeline
         show(text=f"<{item}> {n.output} {name}")
     with dsl.If(n.output == 7):
         show(text=f"seven {w.output}")
-    with dsl.ParallelFor(["outer"]):
+    with dsl.ParallelFor(["outer"]) as outer:
         with dsl.ParallelFor(["inner"]) as item:
             show(text=f"{item}!")
+            with dsl.If(item == "inner"):
+                show(text=f"{outer} {item} {name}")
     show(text="{} {{}} {0} {name} {{$.nonsense}} {{$ }}")
 
 
