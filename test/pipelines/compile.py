@@ -15,9 +15,6 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 def main() -> None:
-    if os.environ.get("PYTHONHASHSEED") != "0":  # the SDK names executors in the order of a set
-        os.environ["PYTHONHASHSEED"] = "0"
-        os.execv(sys.executable, [sys.executable, *sys.argv])
     warnings.simplefilter("ignore")
     sys.path.insert(0, os.path.join(HERE, "src"))
     from kfp import compiler, dsl
