@@ -2,8 +2,8 @@
 
     python local.py [PIPELINE ...]
 
-It needs kfp 2.17 or later, with pip in the same environment. Ids and times differ by nature and are masked. What kfp.local
-cannot run, or does otherwise, is in docs/kfp.md.
+It needs kfp 2.17 or later, with pip in the same environment. Ids and times differ by nature and
+are masked. What kfp.local cannot run, or does otherwise, is in docs/kfp.md.
 """
 
 import collections
