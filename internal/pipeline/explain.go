@@ -225,7 +225,7 @@ func (e *explainer) miss(ctx context.Context, x run.CacheExplanation, t run.Task
 		return x, nil
 	}
 	if e.detailed {
-		e.detail(ctx, t, *nearest, l, x.Differences)
+		e.detail(ctx, t, *nearest, x.Differences)
 	}
 	texts := make([]string, len(differences))
 	for i, d := range x.Differences {
@@ -282,7 +282,7 @@ func nearest(entries []run.CacheEntry, t run.Task, l lookedUp, pipelineName stri
 }
 
 // detail adds to a difference what its digest alone cannot say.
-func (e *explainer) detail(ctx context.Context, t run.Task, near run.CacheEntry, l lookedUp, differences []run.KeyDifference) {
+func (e *explainer) detail(ctx context.Context, t run.Task, near run.CacheEntry, differences []run.KeyDifference) {
 	for i := range differences {
 		d := &differences[i]
 		switch d.Kind {
