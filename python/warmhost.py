@@ -11,7 +11,8 @@ then JSON.
     host -> server   {"op": "ready", "python": "3.11.7"}                                 once, when the imports are done
                      {"op": "started", "id": 1, "pid": 4711}                             before the step does anything
                      {"op": "failed", "id": 1, "error": "..."}                           the step could not be started
-                     {"op": "exit", "id": 1, "pid": 4711, "code": 0, "signal": 0}
+                     {"op": "exit", "id": 1, "pid": 4711, "code": 0, "signal": 0, "children": false}
+                                                                   children: it may still have some
                      {"op": "lost", "id": 1}                       its process ended before it had the step
                      {"op": "learned", "modules": ["pandas"]}                            what a step imported
                      {"op": "unsafe", "module": "x"}              x starts threads; the host ends
@@ -276,14 +277,23 @@ class Host:
         report = json.loads(data)
         if report["learned"]:
             self.send({"op": "learned", "modules": report["learned"]})
-        self.over(fork, report["code"], 0)
+        self.over(fork, report["code"], 0, report["children"])
         if report["again"]:
             self.idle.setdefault(fork.reuse, []).append(fork)
             self.retire()
 
-    def over(self, fork: Fork, code: int, sig: int) -> None:
+    def over(self, fork: Fork, code: int, sig: int, children: bool) -> None:
         if fork.job is not None:
-            self.send({"op": "exit", "id": fork.job, "pid": fork.pid, "code": code, "signal": sig})
+            self.send(
+                {
+                    "op": "exit",
+                    "id": fork.job,
+                    "pid": fork.pid,
+                    "code": code,
+                    "signal": sig,
+                    "children": children,
+                }
+            )
             fork.job = None
 
     def retire(self) -> None:
@@ -319,9 +329,9 @@ class Host:
             if fork in idle:
                 idle.remove(fork)
             if os.WIFSIGNALED(status):
-                self.over(fork, 0, os.WTERMSIG(status))
+                self.over(fork, 0, os.WTERMSIG(status), False)
             else:
-                self.over(fork, os.WEXITSTATUS(status), 0)
+                self.over(fork, os.WEXITSTATUS(status), 0, False)
 
     def end(self) -> None:
         for fork in self.forks.values():
@@ -425,11 +435,19 @@ def tell(code: int, learned: list, again: bool) -> None:
     for fd in (0, 1, 2):
         os.dup2(null, fd)
     os.close(null)
-    report = json.dumps({"code": code & 0xFF, "learned": learned, "again": again}).encode()
+    report = {"code": code & 0xFF, "learned": learned, "again": again, "children": has_children()}
     with contextlib.suppress(OSError):
         sock = socket.socket(fileno=SOCKET_FD)
-        sock.sendall(report)
+        sock.sendall(json.dumps(report).encode())
         sock.detach()
+
+
+def has_children() -> bool:
+    try:
+        os.waitpid(-1, os.WNOHANG)
+    except ChildProcessError:
+        return False
+    return True
 
 
 def enter(message: dict, stdio: list) -> None:

@@ -19,6 +19,7 @@ import (
 	"levada/internal/adapter/blob"
 	"levada/internal/adapter/pyenv"
 	"levada/internal/adapter/runner"
+	"levada/internal/adapter/seal"
 	"levada/internal/adapter/standin"
 	"levada/internal/adapter/steplog"
 	"levada/internal/adapter/store"
@@ -30,6 +31,7 @@ import (
 	"levada/internal/core/cachekey"
 	"levada/internal/core/run"
 	"levada/internal/pipeline"
+	"levada/internal/secret"
 	"levada/internal/trigger"
 	"levada/internal/web"
 )
@@ -77,6 +79,7 @@ type server struct {
 	runner  *runner.Runner
 	stands  *standin.Steps // nil unless steps may be replaced
 	service *pipeline.Service
+	secrets *secret.Service
 	trigger *trigger.Service
 	metrics *telemetry.Metrics
 	handler http.Handler
@@ -94,7 +97,7 @@ func (b builder) open(ctx context.Context, cfg config.Config, o openOptions) (_ 
 			err = errors.Join(err, s.close(context.WithoutCancel(ctx)))
 		}
 	}()
-	if s.lock, err = lockDirectory(cfg.DataDir); err != nil {
+	if s.lock, err = patiently(ctx, lockPatience, held, func() (*os.File, error) { return lockDirectory(cfg.DataDir) }); err != nil {
 		return nil, err
 	}
 	in := func(name string) string { return filepath.Join(cfg.DataDir, name) }
@@ -106,6 +109,7 @@ func (b builder) open(ctx context.Context, cfg config.Config, o openOptions) (_ 
 	}
 	logs := steplog.New(steplog.Options{Dir: in("logs"), Logger: s.log})
 	s.envs = b.environments(cfg, s.log)
+	s.secrets = secret.New(s.store, seal.New(in("secret.key")), time.Now)
 	steps := runner.Warm
 	if !cfg.WarmPython {
 		steps = runner.Exec
@@ -113,6 +117,7 @@ func (b builder) open(ctx context.Context, cfg config.Config, o openOptions) (_ 
 	s.runner = runner.New(runner.Options{
 		DataDir: cfg.DataDir, Envs: s.envs, Blobs: s.blobs, Logs: logs, Logger: s.log, Mode: steps,
 		MaxParallel: cfg.MaxParallel, Environ: b.environ, NoIsolation: !cfg.Isolation,
+		Secrets: s.secrets, Task: s.store.GetTask,
 		Supervised: o.does == serving && runtime.GOOS == "linux",
 	})
 	if err := s.openServices(ctx, o, logs); err != nil {
@@ -143,7 +148,7 @@ func (s *server) openServices(ctx context.Context, o openOptions, logs *steplog.
 		Store: measuredStore{s.metrics.Measure(s.store), restOfStore{s.store}}, Runner: steps, Blobs: s.blobs, Logs: logs, Logger: s.log,
 		Packages: s.envs, CacheMaxAge: maxAge, CollectEvery: collectEvery,
 		Now: time.Now, NewID: uuid.NewString, Paused: o.does == reading, WorkspaceDir: filepath.Join(s.cfg.DataDir, "workspaces"),
-		Isolation: s.runner.Isolation,
+		Isolation: s.runner.Isolation, Accelerators: s.runner.Accelerators, Cleaner: s.runner,
 		Ended: func(run.Run) {
 			select {
 			case ended <- struct{}{}:
@@ -197,7 +202,7 @@ func (s *server) routes() http.Handler {
 	mux := http.NewServeMux()
 	mount := func(pattern, door string, h http.Handler) { mux.Handle(pattern, s.metrics.Requests(door, h)) }
 	mount(v1.Prefix+"/", "v1", v1.NewHandler(v1.Options{
-		Service: s.service, Schedules: s.trigger, Environments: environmentList{s.envs}, Log: s.log, Info: s.info,
+		Service: s.service, Schedules: s.trigger, Environments: environmentList{s.envs}, Secrets: s.secrets, Log: s.log, Info: s.info,
 	}))
 	mount("/apis/", "kfp", kfp.NewHandler(kfp.Options{Service: s.service, Recurring: s.trigger, Logger: s.log, Version: Version}))
 	mux.Handle("GET /metrics", s.metrics.Handler())
@@ -230,7 +235,7 @@ func (s *server) info() v1.Info {
 func (b builder) serve(ctx context.Context, cfg config.Config, ready func(url string)) (err error) {
 	// The port comes first: when it is taken, nothing else needs to start.
 	var lc net.ListenConfig
-	listener, err := lc.Listen(ctx, "tcp", cfg.Listen)
+	listener, err := patiently(ctx, portPatience, taken, func() (net.Listener, error) { return lc.Listen(ctx, "tcp", cfg.Listen) })
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w", cfg.Listen, err)
 	}

@@ -46,6 +46,10 @@ var rooms = []room{
 		Why: "a service knows core and the small interfaces it declares; app hands it the rest",
 	},
 	{
+		Folder: "internal/secret", Own: []string{"internal/core"},
+		Why: "a service knows core and the small interfaces it declares; app hands it the rest",
+	},
+	{
 		Folder: "internal/trigger", Own: []string{"internal/core"}, Others: []string{"github.com/google/uuid"},
 		Why: "a service knows core and the small interfaces it declares; app hands it the rest, the starting of runs too",
 	},
@@ -59,7 +63,7 @@ var rooms = []room{
 		Why:    "the process runner starts steps in Python environments and captures their output",
 	},
 	{
-		Folder: "internal/api", Own: []string{"internal/core", "internal/pipeline"}, Others: []string{anyone},
+		Folder: "internal/api", Own: []string{"internal/core", "internal/pipeline", "internal/secret"}, Others: []string{anyone},
 		Why: "a door translates wire <-> domain and reaches everything else through a service",
 	},
 	{

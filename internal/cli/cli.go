@@ -21,6 +21,7 @@ import (
 	"levada/internal/cli/console"
 	"levada/internal/config"
 	"levada/internal/core/fault"
+	"levada/internal/core/secret"
 )
 
 // The exit statuses.
@@ -164,8 +165,9 @@ func (a *app) command() *cobra.Command {
 	}
 	root.CompletionOptions.HiddenDefaultCmd = false
 	a.flags.register(root)
-	root.AddCommand(a.upCommand(), a.runCommand(), a.runsCommand(), a.logsCommand(), a.artifactsCommand(), a.cacheCommand(), a.gcCommand(), a.testCommand(), a.testEngineCommand(),
-		a.envCommand(), a.doctorCommand(), a.configCommand(), a.versionCommand())
+	root.AddCommand(a.upCommand(), a.runCommand(), a.runsCommand(), a.schedulesCommand(), a.logsCommand(), a.artifactsCommand(), a.cacheCommand(),
+		a.gcCommand(), a.testCommand(), a.testEngineCommand(), a.envCommand(), a.secretCommand(secret.Secret), a.secretCommand(secret.ConfigMap),
+		a.doctorCommand(), a.configCommand(), a.versionCommand())
 	return root
 }
 

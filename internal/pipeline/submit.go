@@ -3,9 +3,6 @@ package pipeline
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
-	"strings"
 	"time"
 
 	"levada/internal/core/cachekey"
@@ -45,6 +42,7 @@ func (s *Service) Submit(ctx context.Context, sub Submission) (run.Run, error) {
 		return run.Run{}, err
 	}
 	r := newRun(sub, p, params, now)
+	r.Notices = s.notices(p)
 	if err := s.deps.Store.PutSpec(ctx, p.Digest, p.Canonical); err != nil {
 		return run.Run{}, err
 	}
@@ -128,7 +126,7 @@ func newRun(sub Submission, p *ir.Pipeline, params map[string]any, now time.Time
 		ID: sub.ID, RecurringRunID: sub.RecurringRunID, DisplayName: sub.DisplayName, Description: sub.Description, ExperimentID: sub.ExperimentID,
 		PipelineName: p.Spec.PipelineInfo.Name, PipelineID: sub.PipelineID, VersionID: sub.VersionID, SpecDigest: p.Digest,
 		ServiceAccount: sub.ServiceAccount, PipelineRoot: sub.PipelineRoot, Parameters: params, CacheOff: sub.CacheOff,
-		Notices: notices(p), CreatedAt: now, ScheduledAt: now,
+		CreatedAt: now, ScheduledAt: now,
 	}
 	if sub.ScheduledAt != nil {
 		r.ScheduledAt = *sub.ScheduledAt
@@ -165,35 +163,4 @@ func (s *Service) start(ctx context.Context, r run.Run, p *ir.Pipeline, successW
 	a.pending = events
 	s.begin(a)
 	return r, nil
-}
-
-// notices lists what a pipeline asks of Kubernetes that means nothing to processes on this machine.
-func notices(p *ir.Pipeline) []string {
-	asked := map[string]int{}
-	for label := range p.Spec.DeploymentSpec.Executors {
-		k := p.Kubernetes(label)
-		if k == nil {
-			continue
-		}
-		for what, n := range map[string]int{
-			"node selectors": len(k.NodeSelector), "tolerations": len(k.Tolerations), "node affinity": len(k.NodeAffinity),
-			"pod affinity": len(k.PodAffinity), "image pull secrets": len(k.ImagePullSecret), "image pull policies": len(k.ImagePullPolicy),
-			"security contexts": len(k.SecurityContext), "ephemeral volumes": len(k.GenericEphemeralVolume), "volume mounts": len(k.PVCMount),
-			"secrets as files": len(k.SecretAsVolume), "config maps as files": len(k.ConfigMapAsVolume), "emptyDir mounts": len(k.EmptyDirMounts),
-			"shared memory sizes": len(k.EnabledSharedMemory), "init containers": len(k.InitContainers), "sidecars": len(k.Sidecars),
-		} {
-			if n > 0 {
-				asked[what]++
-			}
-		}
-	}
-	if c := p.Config(); c != nil {
-		asked["a deadline for the whole run"] = c.ActiveDeadlineSeconds
-		asked["a time to keep the run's resources"] = c.ResourceTTLOnCompletion + c.ResourceTTLOnSuccess + c.ResourceTTLOnFailure
-	}
-	maps.DeleteFunc(asked, func(_ string, n int) bool { return n == 0 })
-	if len(asked) == 0 {
-		return nil
-	}
-	return []string{"has no effect in this version, where steps are processes: " + strings.Join(slices.Sorted(maps.Keys(asked)), ", ")}
 }

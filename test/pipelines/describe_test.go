@@ -78,7 +78,7 @@ func describe(ctx context.Context, srv *levadatest.Server, name, run, dir string
 	if err := srv.Call(ctx, http.MethodGet, "/api/v1/runs/"+run+"/tasks", nil, &list); err != nil {
 		return "", err
 	}
-	p := &page{ctx: ctx, srv: srv, mask: strings.NewReplacer(dir, "DIR", srv.Data, "DATA", name+"-"+run[:8], name+"-ID"), cached: name == "run-caching"}
+	p := &page{ctx: ctx, srv: srv, mask: strings.NewReplacer(dir, "DIR", srv.Data, "DATA", name+"-"+run[:8], name+"-ID"), cached: strings.HasPrefix(name, "run-cach")}
 	p.line("run %s", r.State)
 	p.failure(r.Failure)
 	if err := p.values("out", r.Outputs, false); err != nil {

@@ -8,6 +8,7 @@ It needs kfp 2.17 or later. Ids and times differ by nature and are masked. DIFFE
 import collections
 import importlib
 import json
+import logging
 import os
 import re
 import sys
@@ -26,6 +27,7 @@ def main() -> int:
     from kfp import local
     from kfp.local.orchestrator import dag_orchestrator, enhanced_dag_orchestrator, task_executor
 
+    logging.disable(logging.CRITICAL)
     seen = []
     original = task_executor.execute_single_task
 
@@ -57,7 +59,7 @@ def main() -> int:
         theirs = collections.Counter(line(name, out) for name, out in seen)
         ours = expected(pipeline.name)
         if theirs == ours:
-            print(f"{pipeline.name}: the same {sum(ours.values())} tasks")
+            print(f"{pipeline.name}: the same {sum(ours.values())} tasks", flush=True)
             continue
         bad += 1
         print(f"{pipeline.name}: differs")

@@ -39,18 +39,33 @@ func (c *children) forget(pid int) {
 // adopt makes this process the parent of the orphans among its descendants. Only a process that starts nothing else may.
 func (c *children) adopt() { c.adopting = becomeSubreaper() }
 
-// reap collects the orphans that have ended, so that they do not stay as zombies.
-func (c *children) reap() {
+// child is a child of this process; session is 0 when it has ended.
+type child struct{ pid, session int }
+
+// orphans returns the sessions of the orphans that run, and collects those that have ended, so that they do not stay as zombies. ok is
+// false when this process does not get the orphans.
+func (c *children) orphans() (sessions map[int]bool, ok bool) {
 	if !c.adopting {
-		return
+		return nil, false
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, pid := range endedChildren() {
-		if !c.own[pid] {
-			_, _ = syscall.Wait4(pid, nil, syscall.WNOHANG, nil)
+	all, ok := childProcesses()
+	for _, p := range all {
+		if c.own[p.pid] {
+			continue
 		}
+		p.look()
+		if p.session == 0 {
+			_, _ = syscall.Wait4(p.pid, nil, syscall.WNOHANG, nil)
+			continue
+		}
+		if sessions == nil {
+			sessions = make(map[int]bool)
+		}
+		sessions[p.session] = true
 	}
+	return sessions, ok
 }
 
 // wait waits for a process whose parent has ended, if it has become a child of this process; ok is false when it has not.

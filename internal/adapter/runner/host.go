@@ -58,6 +58,8 @@ type hostMessage struct {
 	Error   string   `json:"error"`
 	Module  string   `json:"module"`
 	Modules []string `json:"modules"`
+	// Children says that a process whose step is over has children, or may have.
+	Children bool `json:"children"`
 }
 
 type hostOrder struct {
@@ -247,7 +249,7 @@ func (h *host) handle(m hostMessage) {
 	case "lost":
 		j.done <- ending{err: errors.New("the process that was to run it ended before")}
 	case "exit":
-		j.done <- ending{code: m.Code, signal: syscall.Signal(m.Signal)}
+		j.done <- ending{code: m.Code, signal: syscall.Signal(m.Signal), children: m.Children}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -89,7 +90,16 @@ func (l layout) executorInput(s *run.Step) (*ir.ExecutorInput, error) {
 		}
 		out := ir.ArtifactList{Artifacts: make([]ir.RuntimeArtifact, len(list))}
 		for i, a := range list {
-			out.Artifacts[i] = runtimeArtifact(a, l.inputPath(name, i, a))
+			path := l.inputPath(name, i, a)
+			if rel, ok := workspaceCopy(s, a); ok {
+				path = filepath.Join(seenWorkspace(s.Job), rel)
+			}
+			out.Artifacts[i] = runtimeArtifact(a, path)
+			if _, marked := a.Metadata[inWorkspaceKey]; marked && s.Job.WorkspaceMount != workspaceMount {
+				// The SDK would look for it at the usual path, which cannot be had here.
+				out.Artifacts[i].Metadata = maps.Clone(a.Metadata)
+				delete(out.Artifacts[i].Metadata, inWorkspaceKey)
+			}
 		}
 		setKey(&in.Inputs.Artifacts, name, out)
 	}
@@ -165,6 +175,12 @@ func (r *Runner) materialise(ctx context.Context, s *run.Step, l layout) error {
 	for name, list := range s.Inputs.Artifacts {
 		for i, a := range list {
 			if a.Digest == "" {
+				continue
+			}
+			if rel, ok := workspaceCopy(s, a); ok {
+				if err := r.workspaceInput(ctx, s, l, a, rel); err != nil {
+					return inputError("input artifact %q: its copy in the workspace could not be made: %v", name, err)
+				}
 				continue
 			}
 			dest := l.inputPath(name, i, a)

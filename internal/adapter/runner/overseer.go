@@ -111,7 +111,10 @@ func (v *inProcess) run(ctx context.Context, o *order) (record, error) {
 		v.starting.Done()
 		return record{}, err
 	}
-	x := &execution{inProcess: v, order: o, log: log, rec: record{Boot: bootID(), Supervisor: v.self, StartedAt: time.Now(), Placed: o.Placed}}
+	x := &execution{inProcess: v, order: o, log: log, rec: record{Boot: bootID(), Supervisor: v.self, StartedAt: time.Now(), Placed: o.Placed, Devices: o.Devices}}
+	if x.mask = newMask(o.Hide); x.mask != nil {
+		log.Hide(x.mask.text, x.mask.longest)
+	}
 	err = x.run(ctx)
 	if detachErr := log.Detach(); detachErr != nil {
 		v.opt.Logger.Error("a step's log is not complete", "run", o.Run, "task", o.Path, "error", detachErr)
@@ -131,6 +134,7 @@ type execution struct {
 	order *order
 	log   *steplog.Writer
 	rec   record
+	mask  *mask
 }
 
 func (x *execution) save() {
@@ -158,7 +162,7 @@ func (x *execution) run(ctx context.Context) error {
 	}
 	defer files.close()
 	end, why := x.await(ctx, p)
-	x.clean(p.pid, files)
+	x.clean(p.pid, end, files)
 	if x.rec.Failure = x.judge(end, why, files); x.told(end) {
 		x.rec.Failure = lost("its supervisor was told to end, and every step with it")
 	}
@@ -273,19 +277,22 @@ func stopped() *run.Failure {
 
 // clean ends what the step left running, so that nothing goes on writing, and waits for the last output. A process that left
 // the session and holds the pipes is found by its environment.
-func (x *execution) clean(pid int, c *capture) {
+func (x *execution) clean(pid int, end ending, c *capture) {
 	spare := 0
 	if x.order.Reuse != "" && x.rec.How == howWarm {
 		spare = pid // it waits for the next step, or has ended
 	} else {
 		kill(pid, syscall.SIGKILL)
 	}
-	for _, p := range sessionProcesses(pid) {
-		if p.pid != spare {
-			_ = syscall.Kill(p.pid, syscall.SIGKILL)
+	// Looking through all processes takes longer than a small step, and there is seldom anything to find: what a step leaves
+	// is its child until it ends, and then a child of this process.
+	if orphans, ok := x.children.orphans(); !ok || end.children || orphans[pid] {
+		for _, p := range sessionProcesses(pid) {
+			if p.pid != spare {
+				_ = syscall.Kill(p.pid, syscall.SIGKILL)
+			}
 		}
 	}
-	defer x.children.reap()
 	if c.drained(time.Second) {
 		return
 	}
@@ -313,12 +320,12 @@ func (x *execution) judge(end ending, why *run.Failure, c *capture) *run.Failure
 			message += "; Levada did not send it, so perhaps the machine ran out of memory"
 		}
 		if end.signal == syscall.SIGSEGV || end.signal == syscall.SIGABRT {
-			message += withDetail(c.stderr.text())
+			message += withDetail(x.mask.text(c.stderr.text()))
 		}
 		return &run.Failure{Reason: run.ReasonKilled, Message: message, ExitCode: 128 + int(end.signal)}
 	case end.code != 0:
-		message := fmt.Sprintf("the step ended with exit code %d%s", end.code, withDetail(c.stderr.text()))
-		return &run.Failure{Reason: run.ReasonExit, Message: message + advice(x.order.Image, c.stderr.text()), ExitCode: end.code}
+		message := fmt.Sprintf("the step ended with exit code %d%s", end.code, withDetail(x.mask.text(c.stderr.text())))
+		return &run.Failure{Reason: run.ReasonExit, Message: message + advice(x.order.Image, x.mask.text(c.stderr.text())), ExitCode: end.code}
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"os"
+	"slices"
 	"strconv"
 	"sync"
 	"syscall"
@@ -19,9 +20,35 @@ type proc struct {
 	start uint64
 }
 
+// readProc reads a file of a process. It goes around os.File, whose preparations for polling cost more than the reading.
+func readProc(pid int, name string) ([]byte, error) {
+	var path [64]byte
+	fd, err := unix.Open(string(append(strconv.AppendInt(append(path[:0], "/proc/"...), int64(pid), 10), name...)), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(fd)
+	b := make([]byte, 0, 1<<10)
+	for {
+		n, err := unix.Read(fd, b[len(b):cap(b)])
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err != nil:
+			return nil, err
+		case n == 0:
+			return b, nil
+		}
+		b = b[:len(b)+n]
+		if len(b) == cap(b) {
+			b = slices.Grow(b, len(b))
+		}
+	}
+}
+
 // stat reads /proc/<pid>/stat; session is 0 when the process is gone.
 func stat(pid int) (p proc, session int) {
-	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	b, err := readProc(pid, "/stat")
 	if err != nil {
 		return p, 0
 	}
@@ -75,7 +102,7 @@ func sessionProcesses(session int) []proc {
 func processesWith(variable string) []int {
 	var out []int
 	for _, pid := range pids() {
-		env, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/environ")
+		env, err := readProc(pid, "/environ")
 		if err == nil && bytes.Contains(append([]byte{0}, env...), append([]byte{0}, variable...)) && pid != os.Getpid() {
 			out = append(out, pid)
 		}
@@ -181,26 +208,26 @@ func stepProcess() *syscall.SysProcAttr {
 
 func becomeSubreaper() bool { return unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == nil }
 
-// endedChildren returns the children of this process that have ended and that nobody has waited for yet.
-func endedChildren() []int {
-	self := strconv.Itoa(os.Getpid())
+// childProcesses returns the children of this process, also those that have ended and that nobody has waited for, with their sessions.
+// ok is false where the system does not say.
+func childProcesses() (children []child, ok bool) {
+	self := os.Getpid()
 	// Orphans come to the first thread, which in Go never ends.
-	b, err := os.ReadFile("/proc/" + self + "/task/" + self + "/children")
+	b, err := readProc(self, "/task/"+strconv.Itoa(self)+"/children")
 	if err != nil {
-		return nil
+		return nil, false
 	}
-	var out []int
-	for _, f := range bytes.Fields(b) {
-		pid, err := strconv.Atoi(string(f))
-		if err != nil {
-			continue
-		}
-		st, err := os.ReadFile("/proc/" + string(f) + "/stat")
-		if i := bytes.LastIndexByte(st, ')'); err == nil && i > 0 && bytes.HasPrefix(st[i:], []byte(") Z")) {
-			out = append(out, pid)
+	for f := range bytes.FieldsSeq(b) {
+		if pid, err := strconv.Atoi(string(f)); err == nil {
+			children = append(children, child{pid: pid})
 		}
 	}
-	return out
+	return children, true
+}
+
+// look finds out about a child.
+func (c *child) look() {
+	_, c.session = stat(c.pid)
 }
 
 // ownProgram is the file this process runs, also when another one has its name by now.

@@ -41,6 +41,8 @@ func stepProcess() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setsid: tr
 
 func becomeSubreaper() bool { return false }
 
-func endedChildren() []int { return nil }
+func childProcesses() ([]child, bool) { return nil, false }
+
+func (c *child) look() {}
 
 func ownProgram() (string, error) { return os.Executable() }

@@ -23,6 +23,8 @@ type ending struct {
 	code   int
 	signal syscall.Signal // 0 when it exited
 	err    error          // set when its status is not known
+	// children is set when it may have left children that are not yet those of this process.
+	children bool
 }
 
 // process is a started step. It leads its own session and process group.

@@ -232,8 +232,8 @@ func HasPlaceholder(v any) bool { return strings.Contains(JSON(v), "{{$") }
 // PlaceholderTime renders a time as the run-level placeholders do.
 func PlaceholderTime(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
-// quantity reads a Kubernetes quantity such as "500m", "2", "1.5Gi".
-func quantity(s string) (float64, error) {
+// Quantity reads a Kubernetes quantity such as "500m", "2", "1.5Gi".
+func Quantity(s string) (float64, error) {
 	units := []struct {
 		suffix string
 		factor float64

@@ -157,6 +157,6 @@ func (c scope) quantity(text string, into *float64) error {
 	if err != nil || text == "" {
 		return err
 	}
-	*into, err = quantity(text)
+	*into, err = Quantity(text)
 	return err
 }

@@ -23,6 +23,8 @@ type Step struct {
 	// Kubernetes holds the Kubernetes extras of this executor; nil when there are none.
 	Kubernetes *ir.KubernetesExecutor
 	Inputs     Values
+	// Invalid says why the step cannot run whatever its process would do; nil when it can.
+	Invalid *Failure
 	// Iteration is the index in the innermost loop, or -1.
 	Iteration int
 }

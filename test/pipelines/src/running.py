@@ -1,5 +1,7 @@
 """Caching, resources, environment variables, display names, dependencies and container images."""
 
+from typing import List
+
 from kfp import dsl
 
 
@@ -77,6 +79,15 @@ def caching():
     same(a=first.output, b=third.output).set_caching_options(False)
 
 
+@dsl.pipeline(name="run-cache-key")
+def cache_key() -> List[str]:
+    """With a cache key of its own a task is found again whatever its inputs are; without one they count."""
+    with dsl.ParallelFor(["one", "two"], parallelism=1) as text:
+        keyed = stamp(text=text).set_caching_options(True, cache_key="mine")
+        stamp(text=text)
+    return dsl.Collected(keyed.output)
+
+
 @dsl.pipeline(name="run-resources")
 def resources(memory: str = "128Mi", cpu: str = "500m"):
     """Requests and limits as numbers, quantities, inputs and outputs; variables; names."""
@@ -117,4 +128,4 @@ def order():
         greet(name="e").after(greet(name="d").after(c))
 
 
-ALL = [caching, resources, images, image_tool, image_default, order]
+ALL = [caching, cache_key, resources, images, image_tool, image_default, order]
