@@ -78,6 +78,6 @@ def fanout() -> Any:
 
 if __name__ == "__main__":
     target = Path(sys.argv[1])
-    for name, length in (("noop", 3), ("noop", 40), ("work", 40), ("mark", 1)):
+    for name, length in (("noop", 3), ("noop", 10), ("noop", 40), ("work", 10), ("work", 40), ("mark", 1)):
         compiler.Compiler().compile(chain(name, length), str(target / f"{name}-chain-{length}.yaml"))
     compiler.Compiler().compile(fanout(), str(target / "fanout.yaml"))
