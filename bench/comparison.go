@@ -59,8 +59,11 @@ func (v value) rate() value {
 
 // show writes the median and, in brackets, the least and the most, each multiplied by scale, with three significant digits.
 func (v value) show(scale float64) string {
-	if len(v.sample) == 0 {
+	switch len(v.sample) {
+	case 0:
 		return v.why
+	case 1:
+		return short(v.sample[0] * scale)
 	}
 	return fmt.Sprintf("%s (%s – %s)", short(v.sample.median()*scale), short(slices.Min(v.sample)*scale),
 		short(slices.Max(v.sample)*scale))

@@ -1,7 +1,7 @@
 """Dagster: `in-process` is execute_in_process, on its own ephemeral instance, in memory; `isolated` is the
 multiprocess executor, which runs each step in a process, on an instance with its default storage, SQLite. For
 speed the processes come from a forkserver that has the job's module loaded, as the documentation advises
-(https://docs.dagster.io/guides/operate/run-executors). Runs are started from Python, in a process that has
+(https://docs.dagster.io/concepts/ops-jobs-graphs/job-execution). Runs are started from Python, in a process that has
 Dagster loaded, without its web server and daemon, which would first start a process for the run; those are
 what `ready` and the idle memory are about: `dagster dev`,
 https://docs.dagster.io/guides/deploy/deployment-options/running-dagster-locally.

@@ -17,7 +17,7 @@ import measure
 import postgres
 from measure import Peer, Work
 
-# Threads of a fan-out. Each waits for little but the interpreter's lock; more were slower.
+# Threads of a fan-out: they share the lock of the interpreter, so a few suffice.
 THREADS = 8
 
 
