@@ -168,6 +168,7 @@ func (f *fixture) must(s *run.Step) run.Values {
 func (f *fixture) Run(ctx context.Context, s *run.Step) (run.Values, error) {
 	v, err := f.Runner.Run(ctx, s)
 	f.Settle(s.ID())
+	f.Settled()
 	return v, err
 }
 
