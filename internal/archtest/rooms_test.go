@@ -46,6 +46,14 @@ var rooms = []room{
 		Why: "a service knows core and the small interfaces it declares; app hands it the rest",
 	},
 	{
+		Folder: "internal/secret", Own: []string{"internal/core"},
+		Why: "a service knows core and the small interfaces it declares; app hands it the rest",
+	},
+	{
+		Folder: "internal/trigger", Own: []string{"internal/core"}, Others: []string{"github.com/google/uuid"},
+		Why: "a service knows core and the small interfaces it declares; app hands it the rest, the starting of runs too",
+	},
+	{
 		Folder: "internal/adapter", Own: []string{"internal/core"}, Others: []string{anyone},
 		Why: "an adapter satisfies interfaces that services declare, and knows only core's types",
 	},
@@ -55,7 +63,7 @@ var rooms = []room{
 		Why:    "the process runner starts steps in Python environments and captures their output",
 	},
 	{
-		Folder: "internal/api", Own: []string{"internal/core", "internal/pipeline"}, Others: []string{anyone},
+		Folder: "internal/api", Own: []string{"internal/core", "internal/pipeline", "internal/secret"}, Others: []string{anyone},
 		Why: "a door translates wire <-> domain and reaches everything else through a service",
 	},
 	{
@@ -154,6 +162,7 @@ func TestTheRulesCatchWhatTheyAreFor(t *testing.T) {
 		{"internal/adapter/store", "levada/internal/adapter/store/sqlite", true},
 		{"internal/adapter/runner", "levada/internal/adapter/pyenv", true},
 		{"internal/adapter/runner", "levada/internal/adapter/blob", false},
+		{"internal/trigger", "levada/internal/pipeline", false},
 		{"internal/api/kfp", "levada/internal/pipeline", true},
 		{"internal/api/kfp", "levada/internal/adapter/store", false},
 		{"internal/cli", "levada/internal/adapter/store", false},

@@ -56,7 +56,7 @@ func (a *app) runCommand() *cobra.Command {
 	flags.StringVar(&f.python, "python", "", "`INTERPRETER` with kfp that compiles a Python file")
 	f.output = addOutput(cmd)
 	a.addServer(cmd)
-	a.addSettings(cmd, "max_parallel", "warm_python", "log_level", "log_format")
+	a.addSettings(cmd, "max_parallel", "warm_python", "cache_max_age", "log_level", "log_format")
 	return cmd
 }
 

@@ -121,6 +121,9 @@ func (a *actor) drive(ctx context.Context) (err error) {
 	}()
 	a.carryOut(ctx, a.pending)
 	a.pending = nil
+	if at := a.state.WakeAt(); !at.IsZero() {
+		a.wake(at)
+	}
 	for !a.run.State.Final() {
 		a.timer.Reset(a.pause())
 		select {
@@ -350,7 +353,7 @@ func (a *actor) carryOut(ctx context.Context, events []engine.Event) {
 			a.execute(ctx, e.Task)
 		case engine.TaskRetrying:
 			a.wake(*e.RetryAt)
-		case engine.CancelRequested:
+		case engine.CancelRequested, engine.RunTimedOut:
 			a.stopAll(errCanceled)
 		}
 	}

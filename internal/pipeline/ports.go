@@ -30,6 +30,8 @@ type RunStore interface {
 	ListRuns(ctx context.Context, q listing.Query) (listing.Page[run.Run], error)
 	// UnfinishedRuns returns the ids of the runs whose state is not final, oldest first.
 	UnfinishedRuns(ctx context.Context) ([]string, error)
+	// ActiveRuns counts the runs of a recurring run whose state is not final.
+	ActiveRuns(ctx context.Context, recurringRunID string) (int, error)
 	SetArchived(ctx context.Context, runID string, archived bool) error
 	DeleteRun(ctx context.Context, id string) error
 	// Tasks returns all tasks of a run in the order in which they were created.
@@ -72,6 +74,9 @@ type CatalogStore interface {
 	ListPipelines(ctx context.Context, q listing.Query) (listing.Page[catalog.Pipeline], error)
 	// DeletePipeline also deletes the pipeline's versions.
 	DeletePipeline(ctx context.Context, id string) error
+	// UpdatePipeline and UpdateVersion store the display name and the tags.
+	UpdatePipeline(ctx context.Context, p catalog.Pipeline) error
+	UpdateVersion(ctx context.Context, v catalog.Version) error
 
 	CreateVersion(ctx context.Context, v catalog.Version) error
 	GetVersion(ctx context.Context, id string) (catalog.Version, error)

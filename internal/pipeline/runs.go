@@ -22,8 +22,13 @@ func (s *Service) GetRun(ctx context.Context, id string) (run.Run, error) {
 	return s.deps.Store.GetRun(ctx, id)
 }
 
-// ListRuns lists runs; keys: id, display_name, state, experiment_id, pipeline_id, pipeline_name, created_at, finished_at,
-// archived.
+// ActiveRuns counts the runs of a recurring run that have not ended.
+func (s *Service) ActiveRuns(ctx context.Context, recurringRunID string) (int, error) {
+	return s.deps.Store.ActiveRuns(ctx, recurringRunID)
+}
+
+// ListRuns lists runs; keys: id, display_name, description, state, experiment_id, pipeline_id, version_id, pipeline_name,
+// recurring_run_id, created_at, scheduled_at, finished_at, archived.
 func (s *Service) ListRuns(ctx context.Context, q listing.Query) (listing.Page[run.Run], error) {
 	return s.deps.Store.ListRuns(ctx, q)
 }

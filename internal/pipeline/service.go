@@ -34,6 +34,10 @@ type Options struct {
 	// Now and NewID give the time and new UUIDs.
 	Now   func() time.Time
 	NewID func() string
+	// Ended, if not nil, is told of each run that has ended, once that is on disk. It must not block.
+	Ended func(run.Run)
+	// Archived, if not nil, is told of each experiment that was archived.
+	Archived func(ctx context.Context, experimentID string) error
 	// Paused leaves unfinished runs as they are and starts none: for commands that only read.
 	Paused bool
 	// CacheMaxAge is how old a result may be to be reused, unless its task says otherwise; 0 means any age.
@@ -44,6 +48,10 @@ type Options struct {
 	WorkspaceDir string
 	// Isolation returns nil when each step gets mounts of its own, and else why not. Without it steps get none.
 	Isolation func() error
+	// Accelerators counts the accelerators of this machine. Without it there are none.
+	Accelerators func() int
+	// Cleaner removes what runs leave on the machine. Without it that stays until the runs are deleted.
+	Cleaner Cleaner
 }
 
 // Service runs pipelines. Its methods may be called from any goroutine.
@@ -58,6 +66,7 @@ type Service struct {
 	// collecting is held while unused content is removed; deleted says that there may be some.
 	collecting sync.Mutex
 	deleted    atomic.Bool
+	tidier     *tidier
 
 	mu     sync.Mutex
 	active map[string]*actor
@@ -72,7 +81,7 @@ var errClosing = errors.New("the service is shutting down")
 
 // Open returns a service that has taken up the runs an earlier process left unfinished.
 func Open(ctx context.Context, o Options) (*Service, error) {
-	s := &Service{deps: o, active: map[string]*actor{}, specs: map[string]*ir.Pipeline{}}
+	s := &Service{deps: o, active: map[string]*actor{}, specs: map[string]*ir.Pipeline{}, tidier: newTidier()}
 	s.ctx, s.stop = context.WithCancelCause(context.WithoutCancel(ctx))
 	if _, err := s.defaultExperiment(ctx); err != nil {
 		return nil, err
@@ -82,6 +91,10 @@ func Open(ctx context.Context, o Options) (*Service, error) {
 	}
 	if err := s.recover(ctx); err != nil {
 		return nil, errors.Join(err, s.Close(ctx))
+	}
+	if o.Cleaner != nil {
+		s.actors.Add(1)
+		go s.tidy()
 	}
 	if o.CollectEvery > 0 {
 		s.actors.Add(1)
@@ -173,8 +186,19 @@ func (s *Service) begin(a *actor) {
 		s.mu.Lock()
 		delete(s.active, a.run.ID)
 		s.mu.Unlock()
+		s.tidier.ended(a.run.ID)
 		close(a.gone)
+		if s.deps.Ended != nil && a.run.State.Final() {
+			s.deps.Ended(a.run)
+		}
 	}()
+}
+
+// Active is how many runs are going on.
+func (s *Service) Active() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.active)
 }
 
 func (s *Service) actor(runID string) *actor {
@@ -184,7 +208,7 @@ func (s *Service) actor(runID string) *actor {
 }
 
 func (s *Service) workspace(runID string, p *ir.Pipeline) string {
-	if c := p.Config(); c == nil || len(c.Workspace) == 0 {
+	if c := p.Config(); c == nil || c.Workspace == nil {
 		return ""
 	}
 	return filepath.Join(s.deps.WorkspaceDir, runID)

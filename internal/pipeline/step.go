@@ -23,6 +23,9 @@ func (a *actor) prepare(ctx context.Context, task string) {
 	step, caching, component := a.state.Step(task), a.state.Caching(task), a.state.ComponentName(task)
 	useCache := caching.EnableCache && !a.run.CacheOff && step.Executor.Container != nil
 	a.spawn(ctx, task, func(ctx context.Context) engine.Command {
+		if step.Invalid != nil {
+			return engine.Failed{Task: task, Failure: failureOf(step.Invalid, step)}
+		}
 		launch := engine.Launch{Task: task}
 		if useCache {
 			lookup, hit, err := a.lookup(ctx, step, component, caching.CacheKey)

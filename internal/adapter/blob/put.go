@@ -63,7 +63,7 @@ func (s *Store) Add(ctx context.Context, path string) (run.BlobInfo, error) {
 func (s *Store) PutReader(ctx context.Context, r io.Reader) (run.BlobInfo, error) {
 	var stored content
 	temp := s.staging.path()
-	err := newFile(temp, func(f *os.File) (err error) {
+	err := s.newFile(temp, func(f *os.File) (err error) {
 		stored, err = copyHashed(ctx, f, r)
 		return err
 	})
@@ -152,11 +152,11 @@ func (s *Store) ingest(ctx context.Context, path string) (content, error) {
 	if size, err := s.stat(sum); err == nil && size == c.size {
 		if ok, err := s.keep(sum); err != nil || ok {
 			// Whoever stored it may not have made its name durable yet.
-			return c, errors.Join(err, diskError(s.dir, syncDir(filepath.Dir(s.file(sum)))))
+			return c, errors.Join(err, diskError(s.dir, s.syncDir(filepath.Dir(s.file(sum)))))
 		}
 	}
 	temp := s.staging.path()
-	linked := ours(before) && adopt(path, before, temp) == nil
+	linked := ours(before) && s.adopt(path, before, temp) == nil
 	if !linked {
 		if c, err = s.copyIn(ctx, src, temp); err != nil {
 			return content{}, err
@@ -179,7 +179,7 @@ func (s *Store) ingest(ctx context.Context, path string) (content, error) {
 }
 
 // adopt gives a file a second name in the store instead of copying it, and makes it read-only and durable.
-func adopt(path string, want fs.FileInfo, temp string) error {
+func (s *Store) adopt(path string, want fs.FileInfo, temp string) error {
 	if err := os.Link(path, temp); err != nil {
 		return err
 	}
@@ -192,7 +192,7 @@ func adopt(path string, want fs.FileInfo, temp string) error {
 		if err != nil {
 			return err
 		}
-		return errors.Join(f.Chmod(blobMode), f.Sync(), f.Close())
+		return errors.Join(f.Chmod(blobMode), s.sync(f), f.Close())
 	}()
 	if err != nil {
 		return errors.Join(err, removeIfThere(temp))
@@ -206,7 +206,7 @@ func (s *Store) copyIn(ctx context.Context, src *os.File, temp string) (content,
 		return content{}, err
 	}
 	var c content
-	err := newFile(temp, func(f *os.File) (err error) {
+	err := s.newFile(temp, func(f *os.File) (err error) {
 		c, err = copyHashed(ctx, f, src)
 		return err
 	})
@@ -222,14 +222,14 @@ func (s *Store) settle(ctx context.Context, temp string, c content) error {
 	final := s.file(c.sum)
 	if size, err := s.stat(c.sum); err == nil && size == c.size {
 		if ok, err := s.keep(c.sum); err != nil || ok {
-			return errors.Join(err, removeIfThere(temp), syncDir(filepath.Dir(final)))
+			return errors.Join(err, removeIfThere(temp), s.syncDir(filepath.Dir(final)))
 		}
 	}
 	shard := filepath.Dir(final)
 	err := os.Mkdir(shard, 0o700)
 	switch {
 	case err == nil:
-		err = syncDir(filepath.Dir(shard))
+		err = s.syncDir(filepath.Dir(shard))
 	case errors.Is(err, fs.ErrExist):
 		err = nil
 	}
@@ -240,7 +240,7 @@ func (s *Store) settle(ctx context.Context, temp string, c content) error {
 		return errors.Join(err, removeIfThere(temp))
 	}
 	// Renaming one name of a file over another of its names does nothing and leaves both.
-	return errors.Join(removeIfThere(temp), syncDir(shard))
+	return errors.Join(removeIfThere(temp), s.syncDir(shard))
 }
 
 // removeTree removes what is stored, including directories that their maker has made read-only.

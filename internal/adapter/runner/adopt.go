@@ -80,8 +80,12 @@ func (r *Runner) bury(l layout, podUID string) (record, error) {
 // but those that are open, that is, running according to the logs of their runs. It is called once, before any Run.
 func (r *Runner) Recover(ctx context.Context, open []run.AttemptID) error {
 	dirs, err := filepath.Glob(filepath.Join(r.workDir(), "*", "*", "*"))
-	if err != nil || len(dirs) == 0 {
+	if err != nil {
 		return err
+	}
+	if len(dirs) == 0 {
+		r.sweepSecrets()
+		return nil
 	}
 	// Until earlier overseers start nothing more, a record that is not there means nothing.
 	if err := r.overseer.ready(ctx); err != nil {
@@ -113,15 +117,16 @@ func (r *Runner) Recover(ctx context.Context, open []run.AttemptID) error {
 		}
 		removeEmptyParents(dir)
 	}
+	r.sweepSecrets()
 	return r.failed.adopt(failed)
 }
 
-// Forget removes what is kept of a run: its logs and the working directories of its failed steps.
-func (r *Runner) Forget(_ context.Context, runID string) error {
+// Forget removes what is kept of a run: its logs and everything that Clean removes.
+func (r *Runner) Forget(ctx context.Context, runID string) error {
 	if err := safeElement("run id", runID); err != nil {
 		return err
 	}
-	return errors.Join(r.opt.Logs.DeleteRun(runID), removeAll(filepath.Join(r.workDir(), runID)))
+	return errors.Join(r.opt.Logs.DeleteRun(runID), r.Clean(ctx, runID, true))
 }
 
 // adopt counts in the directories that an earlier server kept.

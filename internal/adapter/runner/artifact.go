@@ -186,24 +186,29 @@ func copyAside(path, dir string) (string, error) {
 		return "", err
 	}
 	dest := filepath.Join(to, "content")
+	return dest, copyTo(path, dest)
+}
+
+// copyTo copies a file or directory to dest, which must not exist.
+func copyTo(path, dest string) error {
 	st, err := os.Stat(path)
 	if err != nil {
-		return "", err
+		return err
 	}
 	if st.IsDir() {
-		return dest, os.CopyFS(dest, os.DirFS(path))
+		return os.CopyFS(dest, os.DirFS(path))
 	}
 	in, err := os.Open(path)
 	if err != nil {
-		return "", err
+		return err
 	}
 	defer in.Close()
 	out, err := os.OpenFile(dest, os.O_CREATE|os.O_WRONLY|os.O_EXCL, 0o644)
 	if err != nil {
-		return "", err
+		return err
 	}
 	_, err = io.Copy(out, in)
-	return dest, errors.Join(err, out.Close())
+	return errors.Join(err, out.Close())
 }
 
 // properties decodes the deprecated typed properties of an importer: {"stringValue": "x"} and the like, or plain values.

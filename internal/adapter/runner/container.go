@@ -28,10 +28,14 @@ type attempt struct {
 	plan   pyenv.Plan
 	env    *pyenv.Environment
 	view   view
+	given  given
+	// giveBack frees the accelerators that the step has to itself.
+	giveBack func()
 }
 
 func (r *Runner) container(ctx context.Context, s *run.Step, l layout, log *attemptLog) (run.Values, error) {
-	a := &attempt{Runner: r, step: s, layout: l, log: log}
+	a := &attempt{Runner: r, step: s, layout: l, log: log, giveBack: func() {}}
+	defer func() { a.giveBack() }()
 	if err := a.read(); err != nil {
 		return run.Values{}, err
 	}
@@ -78,6 +82,7 @@ func (a *attempt) adopt(ctx context.Context, rec record) (record, error) {
 	need, _ := a.gate.clamp(needs(a.limits))
 	a.gate.occupy(need)
 	defer a.gate.leave(need)
+	a.giveBack = a.devices.occupy(rec.Devices)
 	a.opt.Logger.Info("step adopted", "run", a.step.Job.RunID, "task", a.step.TaskPath, "pid", rec.Step.PID, "ended", rec.Ended)
 	return a.attach(ctx, a.layout, rec, podUID(a.step))
 }
@@ -87,7 +92,7 @@ func (a *attempt) begin(ctx context.Context) (record, error) {
 	if err := a.prepare(ctx); err != nil {
 		return record{}, err
 	}
-	if _, clamped := a.gate.clamp(needs(a.limits)); clamped {
+	if given, asked := a.gate.share(a.limits); given.cores < asked.cores || given.memory < asked.memory {
 		a.log.System("the step asks for more than this machine has (%g cores, %.0f MiB): it is given all of it", a.opt.Cores, a.opt.Memory/(1<<20))
 	}
 	if err := a.layout.create(a.step.Component); err != nil {
@@ -133,20 +138,23 @@ func (a *attempt) prepare(ctx context.Context) error {
 		return unsupported("task %s has no command: the default command of image %s is not known without the image; give the component a command",
 			a.step.TaskPath, a.spec.Image)
 	}
+	if a.given, err = a.gather(ctx, a.step.Kubernetes); err != nil {
+		return err
+	}
 	if a.plan, err = a.opt.Envs.Plan(ctx, a.spec.Image, a.spec.Command, a.spec.Args); err != nil {
 		return environmentFailure(err)
 	}
 	for _, note := range a.plan.Notes {
 		a.log.System("%s", note)
 	}
-	a.notes(a.step, a.spec, a.limits, a.log)
+	a.notes(a.limits, a.log)
 	a.env, err = a.ensure(ctx, a.plan, a.log)
 	return err
 }
 
 // needs is the share of the machine that a step takes: one place, and what it declares.
 func needs(l ir.Limits) share {
-	n := share{places: 1, cores: l.CPURequest, memory: l.MemoryRequest}
+	n := share{places: 1, cores: l.CPURequest, memory: l.MemoryRequest, devices: float64(l.Accelerators)}
 	if n.cores <= 0 {
 		n.cores = l.CPULimit
 	}
@@ -154,6 +162,13 @@ func needs(l ir.Limits) share {
 		n.memory = l.MemoryLimit
 	}
 	return n
+}
+
+// share returns what a step gets of what it asks for.
+func (g *gate) share(l ir.Limits) (given, asked share) {
+	asked = needs(l)
+	given, _ = g.clamp(asked)
+	return given, asked
 }
 
 // order makes the order for the overseer.
@@ -167,7 +182,7 @@ func (a *attempt) order(ctx context.Context) (*order, error) {
 		}
 		bin = filepath.Join(dir, "bin")
 	}
-	env, err := a.environ(a.step, a.spec, a.layout, bin)
+	env, err := a.environ(a.step, a.spec, a.layout, bin, a.given.env)
 	if err != nil {
 		return nil, err
 	}
@@ -175,6 +190,11 @@ func (a *attempt) order(ctx context.Context) (*order, error) {
 		Run: a.step.Job.RunID, Task: a.step.TaskID, Attempt: a.step.Attempt, Path: a.step.TaskPath, Root: a.layout.root,
 		Job:    job{Env: env, Dir: a.layout.cwd(), Argv: slices.Concat(a.spec.Command, a.spec.Args)},
 		Memory: int64(a.limits.MemoryLimit), Timeout: a.deadline(), Grace: a.opt.Grace, Image: a.spec.Image,
+		Hide: a.given.hide,
+	}
+	o.Devices, a.giveBack = a.devices.take(a.limits.Accelerators)
+	if _, set := env["CUDA_VISIBLE_DEVICES"]; len(o.Devices) > 0 && !set {
+		env["CUDA_VISIBLE_DEVICES"] = visible(o.Devices)
 	}
 	if a.plan.Lightweight != nil {
 		if err := a.lightweight(&o.Job); err != nil {
@@ -185,13 +205,16 @@ func (a *attempt) order(ctx context.Context) (*order, error) {
 			o.Plain = len(a.spec.Env) > 0
 		}
 	}
-	wanted := a.mounts()
-	if o.Interpreter != nil && a.reuse(len(wanted)) {
+	mounts, err := a.mounts()
+	if err != nil {
+		return nil, err
+	}
+	if o.Interpreter != nil && a.reuse(len(mounts)) {
 		sum := sha256.Sum256([]byte(a.plan.Lightweight.Source + "\x00" + a.spec.Image))
 		o.Reuse, o.Plain = hex.EncodeToString(sum[:16]), false
 		return o, nil
 	}
-	if err := a.arrange(&o.Job, wanted); err != nil {
+	if err := a.arrange(&o.Job, mounts); err != nil {
 		return nil, err
 	}
 	o.Placed = a.view.placed
@@ -236,8 +259,11 @@ func (a *attempt) lightweight(j *job) error {
 	if err := os.WriteFile(path, []byte(a.plan.Lightweight.Source), 0o644); err != nil {
 		return err
 	}
-	j.Env["_KFP_RUNTIME"] = "true"
-	j.Module = append([]string{"--component_module_path", path}, a.plan.Lightweight.Args...)
+	arguments := append([]string{"--component_module_path", path}, a.plan.Lightweight.Args...)
+	if !a.plan.Lightweight.Whole { // a warm host has only the parts of kfp that a step needs
+		j.Env["_KFP_RUNTIME"] = "true"
+		j.Module = arguments
+	}
 	main := []string{"-m", executorMain}
 	if oldPaths(a.plan.Spec.KFP()) {
 		script, err := a.scripts.path(executorScript)
@@ -246,7 +272,7 @@ func (a *attempt) lightweight(j *job) error {
 		}
 		main = []string{script}
 	}
-	j.Argv = slices.Concat([]string{a.env.Executable()}, main, j.Module)
+	j.Argv = slices.Concat([]string{a.env.Executable()}, main, arguments)
 	return nil
 }
 

@@ -105,15 +105,15 @@ func TestKubernetesSettingsBecomeVariablesOrErrors(t *testing.T) {
 			{Name: "L", FieldPath: "metadata.labels['app/x']"}, {Name: "N", FieldPath: "metadata.name"}, {Name: "M", FieldPath: "metadata.annotations['no']"},
 		},
 		SecretAsEnv: []ir.KeySource{{SecretName: "maybe", Optional: true}},
-		PVCMount:    []json.RawMessage{json.RawMessage("{}")},
+		PVCMount:    []ir.PVCMount{{Constant: "data", MountPath: "/levada-test-data"}},
 	}
 	if got := f.must(s).Parameters["x"]; got != "blue-a-task-"+s.TaskID+"-1-" {
 		t.Errorf("x = %q", got)
 	}
-	contains(t, f.log(s), "mounted volumes have no effect")
+	contains(t, f.log(s), "volume data did not exist: it is made")
 	s = f.command("alpine", "true")
 	s.Kubernetes = &ir.KubernetesExecutor{SecretAsEnv: []ir.KeySource{{SecretName: "db-password"}}}
-	contains(t, f.fails(t.Context(), s, run.ReasonInput).Message, `"db-password"`, "does not support secrets")
+	contains(t, f.fails(t.Context(), s, run.ReasonInput).Message, `secret "db-password" does not exist`, "levada secret set db-password KEY=VALUE")
 	s.Kubernetes = &ir.KubernetesExecutor{FieldPathAsEnv: []ir.FieldPathEnv{{Name: "X", FieldPath: "spec.magic"}}}
 	f.fails(t.Context(), s, run.ReasonInput)
 }

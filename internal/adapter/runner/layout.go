@@ -1,10 +1,12 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -114,7 +116,16 @@ func (l layout) executorInput(s *run.Step) (*ir.ExecutorInput, error) {
 		}
 		out := ir.ArtifactList{Artifacts: make([]ir.RuntimeArtifact, len(list))}
 		for i, a := range list {
-			out.Artifacts[i] = runtimeArtifact(a, l.inputPath(name, i, a))
+			path := l.inputPath(name, i, a)
+			if rel, ok := workspaceCopy(s, a); ok {
+				path = filepath.Join(seenWorkspace(s.Job), rel)
+			}
+			out.Artifacts[i] = runtimeArtifact(a, path)
+			if _, marked := a.Metadata[inWorkspaceKey]; marked && s.Job.WorkspaceMount != workspaceMount {
+				// The SDK would look for it at the usual path, which cannot be had here.
+				out.Artifacts[i].Metadata = maps.Clone(a.Metadata)
+				delete(out.Artifacts[i].Metadata, inWorkspaceKey)
+			}
 		}
 		setKey(&in.Inputs.Artifacts, name, out)
 	}
@@ -192,6 +203,12 @@ func (r *Runner) materialise(ctx context.Context, s *run.Step, l layout) error {
 			if a.Digest == "" {
 				continue
 			}
+			if rel, ok := workspaceCopy(s, a); ok {
+				if err := r.workspaceInput(ctx, s, l, a, rel); err != nil {
+					return inputError("input artifact %q: its copy in the workspace could not be made: %v", name, err)
+				}
+				continue
+			}
 			dest := l.inputPath(name, i, a)
 			if err := os.MkdirAll(filepath.Dir(dest), 0o755); err != nil {
 				return err
@@ -207,7 +224,9 @@ func (r *Runner) materialise(ctx context.Context, s *run.Step, l layout) error {
 	return nil
 }
 
-func placeholders(s *run.Step) ir.Placeholders { return s.Job.Placeholders(s.TaskName, s.TaskID) }
+func placeholders(s *run.Step) ir.Placeholders {
+	return s.Job.Placeholders(cmp.Or(s.DisplayName, s.TaskName), s.TaskID)
+}
 
 // leave decides what becomes of the directory of an attempt that has ended, and says so in its log. Settle does it.
 func (r *Runner) leave(l layout, f *run.Failure, log *attemptLog) {

@@ -29,6 +29,10 @@ type order struct {
 	Grace   time.Duration `json:"grace"`
 	// Placed is what the step finds at paths of its choice, for the record.
 	Placed []placed `json:"placed,omitempty"`
+	// Hide are values that must not be seen in what the step prints. They are in no file.
+	Hide [][]byte `json:"hide,omitempty"`
+	// Devices are the accelerators that the step has to itself.
+	Devices []int `json:"devices,omitempty"`
 	// Image is named in advice.
 	Image string `json:"image"`
 }

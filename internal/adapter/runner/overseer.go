@@ -111,8 +111,14 @@ func (v *inProcess) run(ctx context.Context, o *order) (record, error) {
 		v.starting.Done()
 		return record{}, err
 	}
-	x := &execution{inProcess: v, order: o, log: log, out: recordWriter{root: o.Root}, rec: record{Boot: bootID(), Supervisor: v.self, StartedAt: time.Now(), Placed: o.Placed}}
+	x := &execution{
+		inProcess: v, order: o, log: log, out: recordWriter{root: o.Root},
+		rec: record{Boot: bootID(), Supervisor: v.self, StartedAt: time.Now(), Placed: o.Placed, Devices: o.Devices},
+	}
 	defer x.out.close()
+	if x.mask = newMask(o.Hide); x.mask != nil {
+		log.Hide(x.mask.text, x.mask.longest)
+	}
 	err = x.run(ctx)
 	if detachErr := log.Detach(); detachErr != nil {
 		v.opt.Logger.Error("a step's log is not complete", "run", o.Run, "task", o.Path, "error", detachErr)
@@ -133,6 +139,7 @@ type execution struct {
 	log   *steplog.Writer
 	rec   record
 	out   recordWriter
+	mask  *mask
 }
 
 func (x *execution) save() {
@@ -318,12 +325,12 @@ func (x *execution) judge(end ending, why *run.Failure, c *capture) *run.Failure
 			message += "; Levada did not send it, so perhaps the machine ran out of memory"
 		}
 		if end.signal == syscall.SIGSEGV || end.signal == syscall.SIGABRT {
-			message += withDetail(c.stderr.text())
+			message += withDetail(x.mask.text(c.stderr.text()))
 		}
 		return &run.Failure{Reason: run.ReasonKilled, Message: message, ExitCode: 128 + int(end.signal)}
 	case end.code != 0:
-		message := fmt.Sprintf("the step ended with exit code %d%s", end.code, withDetail(c.stderr.text()))
-		return &run.Failure{Reason: run.ReasonExit, Message: message + advice(x.order.Image, c.stderr.text()), ExitCode: end.code}
+		message := fmt.Sprintf("the step ended with exit code %d%s", end.code, withDetail(x.mask.text(c.stderr.text())))
+		return &run.Failure{Reason: run.ReasonExit, Message: message + advice(x.order.Image, x.mask.text(c.stderr.text())), ExitCode: end.code}
 	}
 	return nil
 }

@@ -39,6 +39,8 @@ type record struct {
 
 	// Placed says where on the machine the paths of the step are that are not what they seem.
 	Placed []placed `json:"placed,omitempty"`
+	// Devices are the accelerators that the step has to itself.
+	Devices []int `json:"devices,omitempty"`
 
 	// How the step was started: from a warm host, as an interpreter of its own because the host could not be used, or as written.
 	How string `json:"how,omitempty"`

@@ -10,6 +10,8 @@ package runner
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -52,6 +54,10 @@ type Options struct {
 	Envs    *pyenv.Provider
 	Blobs   Blobs
 	Logs    *steplog.Store
+	// Task finds a task, so that an importer understands a path that a step of it saw. Without it such paths are not understood.
+	Task func(ctx context.Context, runID, taskID string) (run.Task, error)
+	// Secrets gives secrets and config maps; without it there are none.
+	Secrets Secrets
 	// Environ is the environment of the server process, of which steps see a small part.
 	Environ []string
 	// Mode is Warm by default.
@@ -96,6 +102,7 @@ type Runner struct {
 	failed    keptDirs
 
 	isolation isolation
+	devices   *devices
 }
 
 // Stats counts what the runner has done since it was made.
@@ -119,9 +126,10 @@ func New(opt Options) *Runner {
 		opt.DataDir = abs // steps get these paths and have another working directory
 	}
 	r := &Runner{
-		opt: opt, gate: newGate(share{float64(opt.MaxParallel), opt.Cores, opt.Memory}), unsettled: make(map[string]bool),
+		opt: opt, devices: findDevices("/dev"), unsettled: make(map[string]bool),
 		scripts: scripts{dir: filepath.Join(opt.DataDir, "tools")},
 	}
+	r.gate = newGate(share{float64(opt.MaxParallel), opt.Cores, opt.Memory, float64(r.devices.count())})
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	r.failed = keptDirs{limit: opt.KeepFailed}
 	to := overseerOptions{
@@ -235,7 +243,16 @@ func (r *Runner) Environment(ctx context.Context, s *run.Step) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return env.Digest, nil // the image is a part of the key by itself
+	given, err := r.gather(ctx, s.Kubernetes)
+	if err != nil {
+		return "", err
+	}
+	secrets, err := r.fingerprint(given)
+	if err != nil || secrets == "" {
+		return env.Digest, err // the image is a part of the key by itself
+	}
+	sum := sha256.Sum256([]byte(env.Digest + "\n" + secrets))
+	return "sha256:" + hex.EncodeToString(sum[:]), nil
 }
 
 // prepare makes the environment of a plan before the attempt runs; what the build says is in the log.
@@ -300,6 +317,7 @@ func (r *Runner) Run(ctx context.Context, s *run.Step) (run.Values, error) {
 	if failure != nil {
 		log.System("%s: %s", failure.Reason, failure.Message)
 	}
+	r.forgetSecrets(l, s)
 	r.leave(l, failure, log)
 	log.close()
 	if failure != nil {

@@ -211,6 +211,8 @@ func (p *viewPlan) view() view {
 			v.Mounts = append(v.Mounts, mount{Source: s.at, Target: v.Root + s.original})
 		}
 	}
+	// Memory goes last: it could hide what is mounted from below it.
+	slices.SortStableFunc(p.direct, func(a, b mount) int { return cmp.Compare(min(a.Memory, 1), min(b.Memory, 1)) })
 	for _, m := range p.direct {
 		m.Target = v.Root + m.Target
 		v.Mounts = append(v.Mounts, m)

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"levada/internal/core/run"
 )
@@ -30,7 +29,7 @@ func (r *Runner) volume(s *run.Step, log *attemptLog) (run.Values, error) {
 	if err := safeElement("volume name", name); err != nil {
 		return run.Values{}, err
 	}
-	dir := filepath.Join(r.opt.DataDir, "volumes", name)
+	dir := r.volumeDir(name)
 	if !create {
 		if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
 			log.System("volume %s does not exist: nothing to delete", name)

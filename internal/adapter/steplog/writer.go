@@ -28,6 +28,8 @@ type Writer struct {
 	lines   int64
 	failed  error
 	closed  bool
+	hide    func([]byte) []byte
+	longest int           // bytes that may be the beginning of something to hide
 	changed chan struct{} // closed and replaced when the file grew or the writer closed
 }
 
@@ -53,7 +55,10 @@ func (w *Writer) Write(stream string, p []byte) {
 			line = append(held, line...)
 			w.partial[stream] = line[:0]
 		}
-		for len(line) > maxPiece {
+		if w.hide != nil && (whole || len(line) > maxPiece+w.longest) {
+			line = w.hide(line)
+		}
+		for len(line) > maxPiece && (whole || len(line) > maxPiece+w.longest) {
 			w.record(stamp, stream, 'P', line[:maxPiece])
 			line = line[maxPiece:]
 		}
@@ -64,6 +69,14 @@ func (w *Writer) Write(stream string, p []byte) {
 		w.partial[stream] = append(w.partial[stream][:0], line...)
 	}
 	w.flush()
+}
+
+// Hide has every line go through a function before it is stored: one that replaces what must not be seen, none of it longer than
+// longest.
+func (w *Writer) Hide(hide func([]byte) []byte, longest int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.hide, w.longest = hide, longest
 }
 
 // System adds a line of Levada's own.
@@ -90,6 +103,9 @@ func (w *Writer) end(ended bool) error {
 	stamp := w.stamp()
 	for _, stream := range []string{Stdout, Stderr, System} {
 		if rest := w.partial[stream]; len(rest) > 0 {
+			if w.hide != nil {
+				rest = w.hide(rest)
+			}
 			w.record(stamp, stream, 'F', rest)
 		}
 	}

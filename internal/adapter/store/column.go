@@ -28,8 +28,8 @@ type column struct {
 	// folded is the column that holds the same text in lower case, for columns whose text is not plain ASCII.
 	// The lower case is made here, because engines differ in what they can fold.
 	folded string
-	// optional columns hold 0 where there is no value. No comparison but NOT_EQUALS holds for those, as with
-	// NULL.
+	// optional columns hold 0, or no text, where there is no value. No comparison but NOT_EQUALS holds for those,
+	// as with NULL.
 	optional bool
 }
 
@@ -100,9 +100,18 @@ func (c column) condition(p listing.Predicate, bind func(any) string) (string, e
 	}
 	condition := fmt.Sprintf("%s %s %s", c.name, operator, bind(v))
 	if c.optional && p.Op != listing.NotEquals {
-		condition = fmt.Sprintf("(%s AND %s <> 0)", condition, c.name)
+		condition = fmt.Sprintf("(%s AND %s <> %s)", condition, c.name, c.none())
 	}
 	return condition, nil
+}
+
+// none is what an optional column holds where there is no value. It stands in the statement as it is, so that indexes without such
+// rows can be used.
+func (c column) none() string {
+	if c.kind == text {
+		return "''"
+	}
+	return "0"
 }
 
 func (c column) in(p listing.Predicate, bind func(any) string) (string, error) {

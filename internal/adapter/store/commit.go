@@ -27,6 +27,8 @@ type writer struct {
 	quit  chan struct{}
 	once  sync.Once
 	done  chan struct{}
+
+	commits, writes atomic.Int64
 }
 
 // write is one queued transaction. Exactly one of its caller (to withdraw it) and the writer (to run it)
@@ -172,6 +174,8 @@ func (w *writer) transact(ctx context.Context, conn *tx, batch []*write, errs []
 	if err := conn.control(ctx, end); err != nil {
 		return w.release(conn, err), err
 	}
+	w.commits.Add(1)
+	w.writes.Add(int64(len(batch)))
 	return conn, nil
 }
 

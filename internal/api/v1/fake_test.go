@@ -55,6 +55,23 @@ func (f *fake) ListRuns(_ context.Context, q listing.Query) (listing.Page[run.Ru
 	f.query = q
 	return listing.Page[run.Run]{Items: []run.Run{f.run}, Total: 7, NextPageToken: "next"}, f.called("list runs")
 }
+
+// fakeSchedules is the part of the fake that answers for recurring runs.
+type fakeSchedules struct{ *fake }
+
+func (f fakeSchedules) Get(_ context.Context, id string) (catalog.RecurringRun, error) {
+	return catalog.RecurringRun{ID: id}, f.called("get recurring run " + id)
+}
+
+func (f fakeSchedules) List(_ context.Context, q listing.Query) (listing.Page[catalog.RecurringRun], error) {
+	f.query = q
+	return listing.Page[catalog.RecurringRun]{}, f.called("list recurring runs")
+}
+
+func (f fakeSchedules) SetEnabled(_ context.Context, id string, enabled bool) error {
+	return f.called(fmt.Sprint("enable ", id, " ", enabled))
+}
+
 func (f *fake) RetryRun(_ context.Context, id string) (run.Run, error) {
 	return run.Run{ID: id, State: run.Running}, f.called("retry " + id)
 }

@@ -98,8 +98,12 @@ type Info struct {
 type Options struct {
 	// Service answers the calls. Required.
 	Service Service
+	// Schedules answers for recurring runs. Required.
+	Schedules Schedules
 	// Environments lists the Python environments; without it the list is empty.
 	Environments Environments
+	// Secrets keeps secrets and config maps. Required where they are asked for.
+	Secrets Secrets
 	// Info is asked on each call of /info, because the address is known only once the server listens. Without it
 	// the answer is empty.
 	Info func() Info
@@ -111,7 +115,9 @@ type Options struct {
 
 type handler struct {
 	service      Service
+	schedules    Schedules
 	environments Environments
+	secrets      Secrets
 	info         func() Info
 	log          *slog.Logger
 	heartbeat    time.Duration
@@ -120,7 +126,7 @@ type handler struct {
 // NewHandler returns the API. It answers every path below Prefix and nothing else. What may reach it is the listener's business:
 // the server refuses requests of other sites for all doors at once.
 func NewHandler(o Options) http.Handler {
-	h := &handler{service: o.Service, environments: o.Environments, info: o.Info, log: o.Log, heartbeat: o.Heartbeat}
+	h := &handler{service: o.Service, schedules: o.Schedules, environments: o.Environments, secrets: o.Secrets, info: o.Info, log: o.Log, heartbeat: o.Heartbeat}
 	if h.log == nil {
 		h.log = slog.Default()
 	}
@@ -133,7 +139,9 @@ func NewHandler(o Options) http.Handler {
 	h.registerTasks(api)
 	h.registerArtifacts(api)
 	h.registerCatalog(api)
+	h.registerSecrets(api)
 	h.registerCache(api)
+	h.registerRecurring(api)
 	forbidNullArrays(api.OpenAPI().Components.Schemas.Map())
 	mux.HandleFunc(Prefix+"/", unknownEndpoint)
 	return mux

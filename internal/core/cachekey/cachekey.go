@@ -12,6 +12,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -147,5 +148,11 @@ func withoutStaleness(k *ir.KubernetesExecutor) *ir.KubernetesExecutor {
 	meta.Annotations = maps.Clone(meta.Annotations)
 	delete(meta.Annotations, StalenessAnnotation)
 	out.PodMetadata = &meta
+	if len(meta.Annotations) == 0 && len(meta.Labels) == 0 {
+		out.PodMetadata = nil
+	}
+	if reflect.DeepEqual(out, ir.KubernetesExecutor{}) {
+		return nil // the annotation was all there was
+	}
 	return &out
 }

@@ -16,6 +16,10 @@ func (s *State) Apply(e Event) error {
 		s.canceling = true
 		s.enter(run.Canceling, e)
 		return nil
+	case RunTimedOut:
+		s.canceling, s.timedOut = true, true
+		s.enter(run.Canceling, e)
+		return nil
 	case RunRetried:
 		if s.root == nil {
 			return fmt.Errorf("event %s comes before the run has started", e.Type)
@@ -119,6 +123,7 @@ func (s *State) applyStart(e Event) error {
 	s.job = *e.Job
 	s.history = append(s.history, run.StateChange{State: run.Pending, At: e.Job.CreatedAt})
 	s.enter(run.Running, e)
+	s.setDeadline(e.At)
 	s.root = &node{kind: run.KindDAG, comp: s.pipeline.Spec.Root, state: run.Running, phase: phaseOpen, iteration: -1,
 		inputs: run.Values{Parameters: e.Parameters}}
 	s.openDAG(s.root, e)

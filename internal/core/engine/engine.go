@@ -35,6 +35,7 @@ const (
 	TaskLost        Type = "task_lost"        // an attempt vanished with the process that owned it; not counted
 	GroupFinished   Type = "group_finished"   // every member is final
 	CancelRequested Type = "cancel_requested" // someone asked for the run to stop
+	RunTimedOut     Type = "run_timed_out"    // the run's deadline has passed; it stops and fails
 	RunFinished     Type = "run_finished"     // nothing more will happen, unless the run is retried
 	RunRetried      Type = "run_retried"      // the run goes on; what did not succeed is pending again
 	GroupResumed    Type = "group_resumed"    // a DAG or loop of a retried run goes on with the members it has
@@ -164,6 +165,9 @@ type State struct {
 	history    []run.StateChange
 	finishedAt time.Time
 	canceling  bool
+	// deadline is when the run must have ended, zero when it may take its time; timedOut is set once it has passed.
+	deadline time.Time
+	timedOut bool
 
 	root  *node
 	nodes map[string]*node
@@ -262,7 +266,7 @@ func (d *decision) command(c Command) error {
 	case Succeeded:
 		return d.onRunning(c.Task, c.Attempt, Event{Type: TaskSucceeded, Outputs: &c.Outputs})
 	case Stopped:
-		return d.onRunning(c.Task, c.Attempt, Event{Type: TaskCanceled, Reason: "stopped because the run was cancelled"})
+		return d.onRunning(c.Task, c.Attempt, Event{Type: TaskCanceled, Reason: "stopped because " + d.whyStopping()})
 	case Lost:
 		return d.lost(c)
 	case Failed:
@@ -334,8 +338,11 @@ func (d *decision) failed(c Failed) error {
 	return d.emit(e)
 }
 
-// wake readies the tasks and groups whose pause is over.
+// wake readies the tasks and groups whose pause is over, and stops a run whose time is over.
 func (d *decision) wake() error {
+	if due := d.deadlineDue(); !due.IsZero() && !due.After(d.now) {
+		return d.stop(Event{Type: RunTimedOut})
+	}
 	for n := d.nextSleeper(); n != nil && !n.wakeAt.After(d.now); n = d.nextSleeper() {
 		e := Event{Type: TaskReady, Task: n.path, Inputs: &n.inputs}
 		if n.isIteration() {
@@ -356,11 +363,16 @@ func (d *decision) cancel() error {
 	if d.root == nil || d.state.Final() || d.canceling {
 		return nil
 	}
-	if err := d.emit(Event{Type: CancelRequested}); err != nil {
+	return d.stop(Event{Type: CancelRequested})
+}
+
+// stop emits the event that ends a run early and gives up what has not started.
+func (d *decision) stop(e Event) error {
+	if err := d.emit(e); err != nil {
 		return err
 	}
 	for _, n := range d.unstarted() {
-		if err := d.emit(Event{Type: TaskCanceled, Task: n.path, Reason: "not started: the run was cancelled"}); err != nil {
+		if err := d.emit(Event{Type: TaskCanceled, Task: n.path, Reason: "not started: " + d.whyStopping()}); err != nil {
 			return err
 		}
 	}

@@ -196,11 +196,11 @@ func (s *State) iterate(loop *node, i int, at time.Time) {
 }
 
 // retryAt returns when a failed node may be tried again, if it may. The pause grows by the policy's factor (default 2)
-// up to its maximum (default one hour), as pipeline_spec.proto's RetryPolicy says. An iteration has no policy of its own:
-// the loop's applies to the whole loop.
+// up to its maximum (default one hour), as pipeline_spec.proto's RetryPolicy says. The policy of a loop is that of each
+// iteration: what succeeded is not done again.
 func (n *node) retryAt(now time.Time) (time.Time, bool) {
 	p := n.task.RetryPolicy
-	if p == nil || n.failures >= p.MaxRetryCount || n.isIteration() && !n.kind.Leaf() {
+	if p == nil || n.failures >= p.MaxRetryCount || n.kind == run.KindLoop {
 		return time.Time{}, false
 	}
 	factor, limit := p.BackoffFactor, time.Duration(p.BackoffMaxDuration)

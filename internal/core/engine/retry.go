@@ -29,9 +29,10 @@ func (d *decision) retry() error {
 // applyRetry opens a run that has ended once more. Tasks may be found in any state: a run that was given up has tasks that are
 // not final.
 func (s *State) applyRetry(e Event) {
-	s.canceling, s.failure, s.outputs, s.finishedAt = false, nil, run.Values{}, time.Time{}
+	s.canceling, s.timedOut, s.failure, s.outputs, s.finishedAt = false, false, nil, run.Values{}, time.Time{}
 	s.sleeping, s.queue = nil, nil
 	s.enter(run.Running, e)
+	s.setDeadline(e.At)
 	s.reopen(s.root)
 }
 

@@ -44,7 +44,7 @@ func (d *decision) begin(n *node) error {
 		return nil
 	}
 	if d.canceling {
-		return d.emit(Event{Type: TaskCanceled, Task: n.path, Reason: "not started: the run was cancelled"})
+		return d.emit(Event{Type: TaskCanceled, Task: n.path, Reason: "not started: " + d.whyStopping()})
 	}
 	if n.resume {
 		return d.emit(Event{Type: GroupResumed, Task: n.path})
@@ -124,7 +124,7 @@ func (d *decision) advance(loop *node) error {
 			continue
 		}
 		if d.canceling {
-			if err := d.emit(Event{Type: TaskCanceled, Task: n.path, Reason: "not started: the run was cancelled"}); err != nil {
+			if err := d.emit(Event{Type: TaskCanceled, Task: n.path, Reason: "not started: " + d.whyStopping()}); err != nil {
 				return err
 			}
 			continue
@@ -184,7 +184,10 @@ func (d *decision) closeRun(e Event) error {
 		return nil
 	}
 	if d.canceling {
-		e.State = run.Canceled
+		e.State, e.Failure = run.Canceled, nil
+	}
+	if d.timedOut {
+		e.State, e.Failure = run.Failed, d.deadlineFailure()
 	}
 	outputs := d.groupOutputs(d.root)
 	e.Type, e.Outputs = RunFinished, &outputs

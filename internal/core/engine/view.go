@@ -34,12 +34,13 @@ func (s *State) Due() Due {
 	return due
 }
 
-// WakeAt returns when the next retry is due, and zero when none is.
+// WakeAt returns when the next retry or the run's deadline is due, and zero when neither is.
 func (s *State) WakeAt() time.Time {
-	if n := s.nextSleeper(); n != nil {
-		return n.wakeAt
+	at := s.deadlineDue()
+	if n := s.nextSleeper(); n != nil && (at.IsZero() || n.wakeAt.Before(at)) {
+		at = n.wakeAt
 	}
-	return time.Time{}
+	return at
 }
 
 // Status returns the state of the run and whether it is being cancelled.
@@ -56,11 +57,13 @@ func (s *State) Step(task string) *run.Step {
 	if n.phase != phaseRunning {
 		attempt++
 	}
-	return &run.Step{
-		Job: s.job, TaskID: run.TaskID(s.job.RunID, n.path), TaskPath: n.path, TaskName: n.stepName(), Attempt: attempt,
+	step := &run.Step{
+		Job: s.job, TaskID: run.TaskID(s.job.RunID, n.path), TaskPath: n.path, TaskName: n.stepName(), DisplayName: n.task.TaskInfo.Name, Attempt: attempt,
 		Component: n.comp, Executor: s.pipeline.Spec.DeploymentSpec.Executors[label], Kubernetes: s.pipeline.Kubernetes(label),
 		Inputs: n.inputs, Iteration: n.iteration,
 	}
+	s.settings(n, step)
+	return step
 }
 
 // stepName is the task's name in its DAG, also for an iteration that is a leaf itself.

@@ -36,6 +36,8 @@ type Run struct {
 	PipelineName string `json:"pipeline_name"`
 	PipelineID   string `json:"pipeline_id,omitempty"`
 	VersionID    string `json:"version_id,omitempty"`
+	// RecurringRunID names the schedule that started the run.
+	RecurringRunID string `json:"recurring_run_id,omitempty"`
 	// SpecDigest identifies the stored specification ("sha256:…").
 	SpecDigest     string         `json:"spec_digest"`
 	ServiceAccount string         `json:"service_account,omitempty"`

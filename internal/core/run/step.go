@@ -14,6 +14,8 @@ type Step struct {
 	TaskID   string
 	TaskPath string
 	TaskName string
+	// DisplayName is what {{$.pipeline_task_name}} means: the name in taskInfo, which set_display_name changes.
+	DisplayName string
 	// Attempt counts from 1.
 	Attempt   int
 	Component *ir.Component
@@ -21,6 +23,8 @@ type Step struct {
 	// Kubernetes holds the Kubernetes extras of this executor; nil when there are none.
 	Kubernetes *ir.KubernetesExecutor
 	Inputs     Values
+	// Invalid says why the step cannot run whatever its process would do; nil when it can.
+	Invalid *Failure
 	// Iteration is the index in the innermost loop, or -1.
 	Iteration int
 }
