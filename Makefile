@@ -165,8 +165,13 @@ update-golden: ## Rewrite the expected outputs of the tests; read the difference
 ## Measuring
 
 .PHONY: bench
-bench: build uv ## Measure what a step costs (docs/performance.md)
+bench: build uv ## Measure what a step costs (docs/performance.md); PEERS=all also beside other orchestrators
 	go run ./bench -out bench/out
+	@$(if $(PEERS),$(MAKE) --no-print-directory bench-peers)
+
+.PHONY: bench-peers
+bench-peers: build uv ## Measure Levada beside its peers (bench/peers/README.md; PEERS=luigi,prefect ROUNDS=3 BUDGET=25m)
+	go run ./bench -peers $(or $(PEERS),all) -rounds $(or $(ROUNDS),3) -budget $(or $(BUDGET),25m) -out bench/out
 
 .PHONY: chaos
 chaos: build uv ## Kill the server and its helpers 200 times during a run of 500 steps (docs/steps.md)

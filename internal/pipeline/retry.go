@@ -37,7 +37,8 @@ func (s *Service) RetryRun(ctx context.Context, id string) (run.Run, error) {
 	}
 	a := newActor(s, r, nil, nil)
 	if err := a.restore(log); err != nil {
-		return run.Run{}, err
+		s.deps.Logger.Error("a run cannot be retried", "run", id, "error", err)
+		return run.Run{}, fault.Conflictf("run %s cannot be retried, because its log cannot be followed any more; start it again", id)
 	}
 	if a.pending, err = a.state.Decide(engine.Retry{}, a.now()); err != nil {
 		return run.Run{}, err

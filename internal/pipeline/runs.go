@@ -62,10 +62,20 @@ func (s *Service) CancelRun(ctx context.Context, id string) error {
 	}
 }
 
-// ArchiveRun hides a run from default lists, or brings it back.
+// ArchiveRun hides a run from default lists, or brings it back. One whose experiment is archived cannot come back: a Conflict.
 func (s *Service) ArchiveRun(ctx context.Context, id string, archived bool) error {
-	if _, err := s.deps.Store.GetRun(ctx, id); err != nil {
+	r, err := s.deps.Store.GetRun(ctx, id)
+	if err != nil {
 		return err
+	}
+	if !archived {
+		e, err := s.deps.Store.GetExperiment(ctx, r.ExperimentID)
+		if err == nil && e.Archived {
+			return fault.Conflictf("run %s stays archived while its experiment %q is: unarchive that first", id, e.DisplayName)
+		}
+		if err != nil && fault.KindOf(err) != fault.NotFound {
+			return err
+		}
 	}
 	return s.deps.Store.SetArchived(ctx, id, archived)
 }

@@ -16,6 +16,7 @@ import (
 	"levada/internal/core/fault"
 	"levada/internal/core/listing"
 	"levada/internal/core/run"
+	"levada/internal/core/secret"
 )
 
 // Store is what is tested: the pipeline service's Store and what engines offer beyond it.
@@ -67,6 +68,11 @@ type Store interface {
 	EnabledRecurringRuns(ctx context.Context) ([]catalog.RecurringRun, error)
 	DeleteRecurringRun(ctx context.Context, id string) error
 
+	PutSecret(ctx context.Context, s secret.Sealed) error
+	GetSecret(ctx context.Context, k secret.Kind, name string) (secret.Sealed, error)
+	ListSecrets(ctx context.Context, k secret.Kind) ([]secret.Entry, error)
+	DeleteSecret(ctx context.Context, k secret.Kind, name string) error
+
 	Close() error
 }
 
@@ -77,6 +83,7 @@ func Run(t *testing.T, open func(t testing.TB) Store) {
 	each(t, open, map[string]func(*testing.T, Store){
 		"cache entries are listed, counted and pruned":      cacheEntries,
 		"a pipeline and a version get other names and tags": updatePipeline,
+		"secrets are replaced whole and listed by kind":     secrets,
 		"recurring runs keep what changes":                  recurringRuns,
 		"the active runs of a recurring run are counted":    activeRuns,
 	})
