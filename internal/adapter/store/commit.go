@@ -172,6 +172,10 @@ func (w *writer) transact(ctx context.Context, conn *tx, batch []*write, errs []
 	if err := conn.control(ctx, end); err != nil {
 		return w.release(conn, err), err
 	}
+	for _, fn := range conn.after {
+		fn()
+	}
+	conn.after = nil
 	return conn, nil
 }
 
@@ -199,7 +203,12 @@ func (w *writer) release(conn *tx, cause error) *tx {
 type tx struct {
 	conn     *sql.Conn
 	prepared map[string]*sql.Stmt
+	// after holds what is to be done once the transaction is on disk, before anybody is told.
+	after []func()
 }
+
+// committed has fn called when the transaction is on disk, in the order of the writes, by the goroutine that writes.
+func (t *tx) committed(fn func()) { t.after = append(t.after, fn) }
 
 // savepoint runs one write. A failure of the write is undone and returned first; the second error means that
 // the whole transaction is lost, as when SQLite rolled it back because the disk is full.
@@ -207,7 +216,9 @@ func (t *tx) savepoint(ctx context.Context, fn func(context.Context, *tx) error)
 	if err := t.control(ctx, `SAVEPOINT one_write`); err != nil {
 		return nil, err
 	}
+	before := len(t.after)
 	if failed = fn(ctx, t); failed != nil {
+		t.after = t.after[:before]
 		if err := t.control(ctx, `ROLLBACK TO one_write`); err != nil {
 			return nil, fmt.Errorf("%w (and then: %w)", failed, err)
 		}

@@ -36,6 +36,8 @@ type Store struct {
 	read   *sql.DB
 	write  *sql.DB
 	writer *writer
+	// index holds the tracked runs of experiments that were searched.
+	index runIndex
 
 	closing  sync.Once
 	isClosed atomic.Bool
