@@ -19,13 +19,17 @@ import (
 	"levada/internal/adapter/blob"
 	"levada/internal/adapter/pyenv"
 	"levada/internal/adapter/runner"
+	"levada/internal/adapter/series"
 	"levada/internal/adapter/steplog"
 	"levada/internal/adapter/store"
 	"levada/internal/api/kfp"
+	"levada/internal/api/mlflow"
 	v1 "levada/internal/api/v1"
 	"levada/internal/cli"
 	"levada/internal/config"
 	"levada/internal/pipeline"
+	"levada/internal/registry"
+	"levada/internal/tracking"
 	"levada/internal/web"
 )
 
@@ -40,18 +44,21 @@ type builder struct {
 
 // server is everything that works on one data directory.
 type server struct {
-	cfg     config.Config
-	log     *slog.Logger
-	lock    *os.File
-	store   *store.Store
-	blobs   *blob.Store
-	envs    *pyenv.Provider
-	runner  *runner.Runner
-	service *pipeline.Service
-	handler http.Handler
-	started time.Time
-	url     atomic.Value // string, once it listens
-	ready   atomic.Bool
+	cfg      config.Config
+	log      *slog.Logger
+	lock     *os.File
+	store    *store.Store
+	blobs    *blob.Store
+	envs     *pyenv.Provider
+	runner   *runner.Runner
+	service  *pipeline.Service
+	series   *series.Store
+	tracking *tracking.Service
+	registry *registry.Service
+	handler  http.Handler
+	started  time.Time
+	url      atomic.Value // string, once it listens
+	ready    atomic.Bool
 }
 
 // open builds a server. What was opened before a failure is closed again. A paused one only reads: it leaves unfinished runs
@@ -91,6 +98,9 @@ func (b builder) open(ctx context.Context, cfg config.Config, paused bool) (_ *s
 	if err != nil {
 		return nil, err
 	}
+	if err = s.openTracking(); err != nil {
+		return nil, err
+	}
 	s.handler = s.routes()
 	s.ready.Store(true)
 	return s, nil
@@ -110,6 +120,9 @@ func (s *server) close(ctx context.Context) error {
 	}
 	if s.envs != nil {
 		s.envs.Close()
+	}
+	if s.series != nil {
+		errs = append(errs, s.series.Close())
 	}
 	if s.blobs != nil {
 		errs = append(errs, s.blobs.Close())
@@ -139,7 +152,14 @@ func (s *server) routes() http.Handler {
 		answer(w, http.StatusOK, "ready")
 	})
 	mux.Handle("/", web.Handler())
-	return mux
+	tracked := mlflow.New(mlflow.Options{Tracking: s.tracking, Registry: s.registry, Logger: s.log})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if mlflow.Owns(r.URL.Path) {
+			tracked.ServeHTTP(w, r)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
 }
 
 func answer(w http.ResponseWriter, status int, text string) {

@@ -46,6 +46,14 @@ var rooms = []room{
 		Why: "a service knows core and the small interfaces it declares; app hands it the rest",
 	},
 	{
+		Folder: "internal/tracking", Own: []string{"internal/core"},
+		Why: "a service knows core and the small interfaces it declares; app hands it the rest",
+	},
+	{
+		Folder: "internal/registry", Own: []string{"internal/core"},
+		Why: "a service knows core and the small interfaces it declares; app hands it the rest",
+	},
+	{
 		Folder: "internal/adapter", Own: []string{"internal/core"}, Others: []string{anyone},
 		Why: "an adapter satisfies interfaces that services declare, and knows only core's types",
 	},
@@ -55,7 +63,7 @@ var rooms = []room{
 		Why:    "the process runner starts steps in Python environments and captures their output",
 	},
 	{
-		Folder: "internal/api", Own: []string{"internal/core", "internal/pipeline"}, Others: []string{anyone},
+		Folder: "internal/api", Own: []string{"internal/core", "internal/pipeline", "internal/tracking", "internal/registry"}, Others: []string{anyone},
 		Why: "a door translates wire <-> domain and reaches everything else through a service",
 	},
 	{

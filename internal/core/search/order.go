@@ -118,3 +118,8 @@ func (o Order) Compare(a, b Key) int {
 	}
 	return c
 }
+
+// MetricOrder sorts by a metric whose whole key is given.
+func MetricOrder(key string, desc bool) Order {
+	return Order{Term: Term{Metric, key}, Desc: desc, number: true}
+}

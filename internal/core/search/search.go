@@ -225,3 +225,48 @@ func like(pattern string, foldCase bool) (*regexp.Regexp, error) {
 func quoted(names []string) string {
 	return fmt.Sprintf("['%s']", strings.Join(names, "', '"))
 }
+
+// WantsTag reports whether a filter asks for rows whose tag is "true", by = 'true' or != 'false'.
+func WantsTag(e Expr, key string) bool {
+	switch x := e.(type) {
+	case and:
+		for _, part := range x {
+			if WantsTag(part, key) {
+				return true
+			}
+		}
+	case or:
+		for _, part := range x {
+			if WantsTag(part, key) {
+				return true
+			}
+		}
+	case text:
+		return x.Entity == Tag && x.Key == key &&
+			(x.op == "=" && strings.EqualFold(x.values[0], "true") || x.op == "!=" && strings.EqualFold(x.values[0], "false"))
+	}
+	return false
+}
+
+// WithoutTag returns the filter without its comparisons of a tag.
+func WithoutTag(e Expr, key string) Expr {
+	switch x := e.(type) {
+	case and:
+		out := make(and, len(x))
+		for i, part := range x {
+			out[i] = WithoutTag(part, key)
+		}
+		return out
+	case or:
+		out := make(or, len(x))
+		for i, part := range x {
+			out[i] = WithoutTag(part, key)
+		}
+		return out
+	case text:
+		if x.Entity == Tag && x.Key == key {
+			return All
+		}
+	}
+	return e
+}
