@@ -44,21 +44,23 @@ type builder struct {
 
 // server is everything that works on one data directory.
 type server struct {
-	cfg      config.Config
-	log      *slog.Logger
-	lock     *os.File
-	store    *store.Store
-	blobs    *blob.Store
-	envs     *pyenv.Provider
-	runner   *runner.Runner
-	service  *pipeline.Service
-	series   *series.Store
-	tracking *tracking.Service
-	registry *registry.Service
-	handler  http.Handler
-	started  time.Time
-	url      atomic.Value // string, once it listens
-	ready    atomic.Bool
+	cfg     config.Config
+	log     *slog.Logger
+	lock    *os.File
+	store   *store.Store
+	blobs   *blob.Store
+	envs    *pyenv.Provider
+	runner  *runner.Runner
+	service *pipeline.Service
+	series  *series.Store
+	// stopDelivery ends the delivery of metrics and waits for it.
+	stopDelivery func()
+	tracking     *tracking.Service
+	registry     *registry.Service
+	handler      http.Handler
+	started      time.Time
+	url          atomic.Value // string, once it listens
+	ready        atomic.Bool
 }
 
 // open builds a server. What was opened before a failure is closed again. A paused one only reads: it leaves unfinished runs
@@ -81,6 +83,9 @@ func (b builder) open(ctx context.Context, cfg config.Config, paused bool) (_ *s
 	if s.blobs, err = blob.Open(in("blobs"), blob.Options{Logger: s.log}); err != nil {
 		return nil, err
 	}
+	if err = s.openTracking(); err != nil {
+		return nil, err
+	}
 	logs := steplog.New(steplog.Options{Dir: in("logs"), Logger: s.log})
 	s.envs = b.environments(cfg, s.log)
 	mode := runner.Warm
@@ -89,16 +94,13 @@ func (b builder) open(ctx context.Context, cfg config.Config, paused bool) (_ *s
 	}
 	s.runner = runner.New(runner.Options{
 		DataDir: cfg.DataDir, Envs: s.envs, Blobs: s.blobs, Logs: logs, Logger: s.log, Mode: mode,
-		MaxParallel: cfg.MaxParallel, Environ: b.environ,
+		MaxParallel: cfg.MaxParallel, Environ: b.environ, TrackingURL: s.address,
 	})
 	s.service, err = pipeline.Open(ctx, pipeline.Options{
 		Store: s.store, Runner: s.runner, Blobs: s.blobs, Logs: logs, Logger: s.log,
 		Now: time.Now, NewID: uuid.NewString, Paused: paused, WorkspaceDir: in("workspaces"),
 	})
 	if err != nil {
-		return nil, err
-	}
-	if err = s.openTracking(); err != nil {
 		return nil, err
 	}
 	s.handler = s.routes()
@@ -120,6 +122,9 @@ func (s *server) close(ctx context.Context) error {
 	}
 	if s.envs != nil {
 		s.envs.Close()
+	}
+	if s.stopDelivery != nil {
+		s.stopDelivery()
 	}
 	if s.series != nil {
 		errs = append(errs, s.series.Close())
@@ -169,10 +174,15 @@ func answer(w http.ResponseWriter, status int, text string) {
 }
 
 func (s *server) info() v1.Info {
-	url, _ := s.url.Load().(string)
 	return v1.Info{
-		Version: Version, Commit: commit(), Go: runtime.Version(), DataDir: s.cfg.DataDir, StartedAt: s.started.UTC(), URL: url,
+		Version: Version, Commit: commit(), Go: runtime.Version(), DataDir: s.cfg.DataDir, StartedAt: s.started.UTC(), URL: s.address(),
 	}
+}
+
+// address is the URL that the server listens on; empty when it does not.
+func (s *server) address() string {
+	url, _ := s.url.Load().(string)
+	return url
 }
 
 // serve listens until ctx is done, then lets requests finish and closes everything.

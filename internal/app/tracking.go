@@ -27,7 +27,49 @@ func (s *server) openTracking() (err error) {
 	s.registry = registry.New(registry.Options{
 		Store: s.store.Registry(), Sources: modelSources{s.tracking}, CheckName: tracking.CheckName, Now: time.Now,
 	})
+	s.stopDelivery = s.deliverMetrics()
 	return nil
+}
+
+// deliverMetrics takes the metrics of pipeline tasks from the outbox to the metric store until the function that it returns
+// is called. An entry is removed when it is on disk there; one that comes twice is stored once.
+func (s *server) deliverMetrics() (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			if err := s.deliver(ctx); err != nil && ctx.Err() == nil {
+				s.log.Warn("metrics of pipeline tasks wait for the metric store", "error", err)
+			}
+			select {
+			case <-s.store.Tracking().OutboxSignal():
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
+}
+
+func (s *server) deliver(ctx context.Context) error {
+	for {
+		waiting, err := s.store.Tracking().Outbox(ctx)
+		if err != nil || len(waiting) == 0 {
+			return err
+		}
+		for _, p := range waiting {
+			if err := s.series.Log(ctx, p.RunID, p.Metrics); err != nil {
+				return err
+			}
+			if err := s.store.Tracking().Delivered(ctx, p.ID); err != nil {
+				return err
+			}
+		}
+	}
 }
 
 // modelSources tells the registry where the models are that tracking knows.

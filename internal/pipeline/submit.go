@@ -117,7 +117,7 @@ func (s *Service) start(ctx context.Context, r run.Run, p *ir.Pipeline, successW
 	a := newActor(s, r, p, engine.New(p))
 	events, err := a.state.Decide(engine.Start{Parameters: r.Parameters, Job: run.Job{
 		RunID: r.ID, Name: r.DisplayName, ResourceName: r.PipelineName + "-" + r.ID[:8], PipelineName: r.PipelineName,
-		PipelineRoot: r.PipelineRoot, CreatedAt: r.CreatedAt, ScheduledAt: r.ScheduledAt,
+		PipelineRoot: r.PipelineRoot, ExperimentID: r.ExperimentID, CreatedAt: r.CreatedAt, ScheduledAt: r.ScheduledAt,
 		WorkspacePath: s.workspace(r.ID, p), SuccessWord: successWord,
 	}}, s.now())
 	if err != nil {

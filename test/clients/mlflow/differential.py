@@ -5,6 +5,8 @@ captured from the answer of the same server. Statuses and JSON must be equal aft
 replaced: ids, times, random names. Differences on purpose are listed in differences.py, each with its reason.
 """
 
+import gzip
+import hashlib
 import json
 import re
 import sys
@@ -111,41 +113,64 @@ class Normaliser:
         return v
 
 
-def compare(reference, levada, script):
-    """Runs a script against both servers and returns how many steps there were and what differed."""
+def answers(url, script):
+    """Runs a script against one server and returns status and normalised answer of each step."""
+    server, out = Server(url), []
+    for step in script["steps"]:
+        status, answer = server.send(step)
+        out.append([status, Normaliser(server).value(answer)])
+    return out
+
+
+def compare(script, want, got):
+    """Returns the steps whose answers differ without a reason."""
     found = []
-    servers = Server(reference), Server(levada)
     for number, step in enumerate(script["steps"]):
-        results = []
-        for server in servers:
-            status, answer = server.send(step)
-            results.append((status, Normaliser(server).value(answer)))
-        if results[0] == results[1]:
+        if want[number] == got[number] or differences.reason(script["name"], step, want[number], got[number]):
             continue
         name = f"{script['name']}[{number}] {step['method']} {step['path']}"
-        reason = differences.reason(script["name"], step, results[0], results[1])
-        if reason:
-            continue
-        found.append((name, step.get("body", step.get("query")), results[0], results[1]))
-    return len(script["steps"]), found
+        found.append((name, step.get("body") or step.get("query"), want[number], got[number]))
+    return found
 
 
-def main(reference, levada, only=""):
+def record(url, file):
+    """Writes down what a server answers, so that others can be compared with it later."""
+    recorded = {}
+    for script in requests_data.scripts():
+        recorded[script["name"]] = {"requests": fingerprint(script), "answers": answers(url, script)}
+    with gzip.open(file, "wt", encoding="utf-8", compresslevel=9) as out:
+        json.dump(recorded, out, indent=0, sort_keys=True)
+    print(f"{sum(len(r['answers']) for r in recorded.values())} answers recorded")
+    return 0
+
+
+def fingerprint(script):
+    """Identifies the requests of a script, so that a recording of other requests is not taken for one of these."""
+    return hashlib.sha256(repr(script["steps"]).encode()).hexdigest()
+
+
+def check(file, url, only=""):
+    """Compares a server with a recording."""
+    with gzip.open(file, "rt", encoding="utf-8") as recording:
+        recorded = json.load(recording)
     steps, found = 0, []
     for script in requests_data.scripts():
         if only and only not in script["name"]:
             continue
-        n, differing = compare(reference, levada, script)
-        steps += n
-        found += differing
+        want = recorded.get(script["name"], {})
+        if want.get("requests") != fingerprint(script):
+            print(f"STALE the recording has other requests for {script['name']!r}: record it again")
+            return 1
+        steps += len(script["steps"])
+        found += compare(script, want["answers"], answers(url, script))
     for name, sent, want, got in found:
         print(f"DIFFERS {name}\n  sent   {str(sent)[:300]}\n  mlflow {json.dumps(want)[:600]}\n  levada {json.dumps(got)[:600]}")
     unused = [] if only else differences.unused()
     for name in unused:
-        print(f"UNUSED difference {name}: remove it from differences.py")
+        print(f"UNUSED difference {name!r}: remove it from differences.py")
     print(f"{steps} requests, {len(found)} differ")
     return 1 if found or unused else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    sys.exit({"record": record, "check": check}[sys.argv[1]](*sys.argv[2:]))

@@ -16,11 +16,11 @@ def delete(path, body=None):
     return {"method": "DELETE", "path": API + path, "body": body}
 
 
-def get(path, **query):
+def get(path, /, **query):
     return {"method": "GET", "path": API + path, "query": query}
 
 
-def raw(method, path, body=None, headers=None, **query):
+def raw(method, path, body=None, headers=None, /, **query):
     return {"method": method, "path": path, "body": body, "headers": headers or {}, "query": query}
 
 
