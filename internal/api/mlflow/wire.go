@@ -207,7 +207,7 @@ func appendInfo(out []byte, r *track.Run) []byte {
 	field("status", string(r.Status))
 	out = append(out, `"start_time":`...)
 	out = strconv.AppendInt(out, r.StartMS, 10)
-	if r.EndMS != nil {
+	if r.EndMS != nil && *r.EndMS != 0 { // MLflow takes 0 for none
 		out = append(out, `,"end_time":`...)
 		out = strconv.AppendInt(out, *r.EndMS, 10)
 	}

@@ -26,6 +26,8 @@ type Grammar struct {
 	textOps []string
 	// nullable are the entities that IS NULL works on.
 	nullable []Entity
+	// repeats allows a key twice in an order, and whole wants numbers without a fraction.
+	repeats, whole bool
 	// lax filters take text without quotes, as those of logged models do.
 	lax bool
 }
@@ -68,7 +70,7 @@ var (
 	Experiments = Grammar{
 		entities: entities("attribute", "tag", "tags"), valid: "Valid entity types are ('attribute', 'tag', 'tags')",
 		attributes: experimentAttributes, orders: experimentAttributes, numbers: []string{"creation_time", "last_update_time"},
-		lists: []string{"experiment_id"}, textOps: textOps, nullable: []Entity{Tag},
+		lists: []string{"experiment_id"}, textOps: textOps, nullable: []Entity{Tag}, repeats: true, whole: true,
 	}
 	Models = Grammar{
 		entities: entities("attribute", "tag", "tags"), valid: "Valid entity types are ('attribute', 'tag', 'tags')",

@@ -50,7 +50,7 @@ func (g *Grammar) ParseOrders(clauses []string) ([]Order, error) {
 		if err != nil {
 			return nil, err
 		}
-		if seen[o.Term] {
+		if seen[o.Term] && !g.repeats {
 			return nil, &DuplicateError{Clauses: clauses}
 		}
 		seen[o.Term] = true

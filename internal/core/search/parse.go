@@ -228,6 +228,9 @@ func (p *parser) value(t Term, op string) (Expr, error) {
 			return nil, err
 		}
 		p.take()
+		if p.g.whole && !v.whole {
+			return nil, fault.Invalidf("Invalid value for numeric attribute '%s': '%s'", t.Key, v.raw)
+		}
 		n, err := strconv.ParseFloat(v.raw, 64)
 		if err != nil {
 			return nil, fault.Invalidf("The number %s in the filter is out of range", v.raw)
