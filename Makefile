@@ -19,7 +19,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
 GO_TAGS := grpcnotrace
 # The packages that `make test-go` tests; the others below test/ have targets of their own.
-GO_DIRS := ./cmd/... ./internal/... ./python/... ./bench/... ./test/cli/... ./test/faults/... ./test/levadatest/...
+GO_DIRS := ./cmd/... ./internal/... ./python/... ./bench/... ./test/cli/... ./test/faults/... ./test/chaos/... ./test/levadatest/...
 GO_FORMATTED := cmd internal python bench test
 BIN := bin/levada
 TOOLS := $(CURDIR)/.cache/bin
@@ -84,7 +84,7 @@ clean: ## Remove what was built; the demo's data in .levada stays
 .PHONY: test
 test: ## Run every check and test, one after the other, and say what passed
 	@scripts/prereqs.sh go python node cc
-	@scripts/stages.sh test-ui check build test-go test-flights test-kfp conformance test-browser test-bench
+	@scripts/stages.sh test-ui check build test-go test-flights test-kfp conformance test-pipelines test-browser test-bench
 
 .PHONY: check
 check: $(TOOLS)/staticcheck ## Check the form of the Go code: gofmt, go vet, staticcheck
@@ -104,10 +104,10 @@ test-ui: $(UI_STAMP) ## Type-check, test and build the user interface
 	@$(MAKE) --no-print-directory ui
 
 .PHONY: test-flights
-test-flights: ## Run the steps of the flights example on its real data
+test-flights: build uv ## Test the flights example: its steps on its real data, and the pipeline as a whole
 	@scripts/prereqs.sh python
 	@scripts/python-env.sh $(LEVADA_TEST_CACHE)/flights examples/flights/requirements.txt
-	$(LEVADA_TEST_CACHE)/flights/bin/python -m pytest -q -p no:cacheprovider examples/flights
+	$(BIN) test examples/flights --python $(LEVADA_TEST_CACHE)/flights/bin/python --data $(LEVADA_TEST_CACHE)/flights-data -- -q -p no:cacheprovider
 
 .PHONY: test-kfp
 test-kfp: $(TOOLS)/gotestsum build uv ## Drive the server with an unmodified kfp.Client
@@ -116,6 +116,20 @@ test-kfp: $(TOOLS)/gotestsum build uv ## Drive the server with an unmodified kfp
 .PHONY: conformance
 conformance: $(TOOLS)/gotestsum build uv ## Run the published KFP pipelines and compare how they end
 	LEVADA_BIN=$(CURDIR)/$(BIN) $(TOOLS)/gotestsum --format standard-verbose -- -tags $(GO_TAGS) -timeout 20m -count 1 ./test/conformance/...
+
+.PHONY: test-pipelines
+test-pipelines: $(TOOLS)/gotestsum build uv ## Run a pipeline of our own for each feature of the specification
+	LEVADA_BIN=$(CURDIR)/$(BIN) $(TOOLS)/gotestsum --format pkgname -- -tags $(GO_TAGS) -timeout 10m -count 1 ./test/pipelines/...
+
+.PHONY: pipelines-all
+pipelines-all: $(TOOLS)/gotestsum build uv ## Compile these pipelines with the KFP SDKs of every generation and run them all
+	LEVADA_PIPELINES=all LEVADA_BIN=$(CURDIR)/$(BIN) $(TOOLS)/gotestsum --format testname -- -tags $(GO_TAGS) -timeout 30m -count 1 ./test/pipelines/...
+
+.PHONY: pipelines
+pipelines: uv ## Compile them anew with the newest SDK (test/pipelines/compiled)
+	@scripts/python-env.sh .cache/pipelines-sdk $(KFP)
+	rm -f test/pipelines/compiled/*.yaml
+	.cache/pipelines-sdk/bin/python test/pipelines/compile.py test/pipelines/compiled
 
 .PHONY: test-browser
 test-browser: build $(UI_STAMP) ## Use the user interface in a real browser
@@ -137,6 +151,10 @@ update-golden: ## Rewrite the expected outputs of the tests; read the difference
 .PHONY: bench
 bench: build uv ## Measure what a step costs (docs/performance.md)
 	go run ./bench -out bench/out
+
+.PHONY: chaos
+chaos: build uv ## Kill the server and its helpers 200 times during a run of 500 steps (docs/steps.md)
+	CHAOS_KILLS=200 CHAOS_STEPS=500 go test -tags grpcnotrace -count=1 -timeout 40m -v ./test/chaos
 
 .PHONY: test-bench
 test-bench: build uv

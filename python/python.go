@@ -1,4 +1,5 @@
-// Package python holds Levada's Python side as files: the warm host and the entry points of steps.
+// Package python holds Levada's Python side as files: the warm host and the entry points of steps, and the
+// package levada, which tests of pipelines import.
 //
 // The files are standard library only, work on Python 3.9 to 3.14 and know nothing of the server but the protocol that
 // warmhost.py describes.
@@ -10,3 +11,8 @@ import "embed"
 //
 //go:embed *.py
 var Files embed.FS
+
+// Library is the Python package that tests of pipelines import, with its directories.
+//
+//go:embed levada/*.py levada/testing/*.py levada/py.typed
+var Library embed.FS

@@ -26,6 +26,9 @@ func TestThePythonSideWorksOnEveryInterpreterThatIsHere(t *testing.T) {
 			if out, err := exec.CommandContext(t.Context(), path, "-B", "tests/test_warmhost.py").CombinedOutput(); err != nil {
 				t.Errorf("%v\n%s", err, out)
 			}
+			if out, err := exec.CommandContext(t.Context(), path, "-B", "-c", "import levada.testing").CombinedOutput(); err != nil {
+				t.Errorf("%v\n%s", err, out)
+			}
 		})
 	}
 }
@@ -34,6 +37,11 @@ func TestTheFilesAreEmbedded(t *testing.T) {
 	for _, name := range []string{"warmhost.py", "kfp_paths.py"} {
 		if b, err := python.Files.ReadFile(name); err != nil || len(b) == 0 {
 			t.Errorf("%s: %d bytes, %v", name, len(b), err)
+		}
+	}
+	for _, name := range []string{"levada/__init__.py", "levada/py.typed", "levada/testing/__init__.py", "levada/testing/plugin.py"} {
+		if _, err := python.Library.ReadFile(name); err != nil {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

@@ -6,32 +6,58 @@ package app
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/signal"
 	"runtime"
 	"runtime/debug"
 	"syscall"
 
+	"levada/internal/adapter/runner"
 	"levada/internal/cli"
 )
 
 // Version is set by the linker; a build without it calls itself "dev".
 var Version = "dev"
 
-// Main runs the command line of this process and returns its exit status. The first interrupt or SIGTERM asks the command to
-// stop; a second one ends the process at once.
+// Main runs the command line of this process and returns its exit status. The first interrupt, hangup or SIGTERM asks the command
+// to stop; a second one ends the process at once.
 func Main() int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop)
-	defer stop()
+	if len(os.Args) > 1 && os.Args[1] == runner.EnterCommand {
+		return runner.Enter(os.Args[2:], os.Environ())
+	}
+	if len(os.Args) == 2 && os.Args[1] == runner.SuperviseCommand {
+		return runner.Supervise(os.Environ())
+	}
+	ctx, stop := context.WithCancelCause(context.Background())
+	defer stop(nil)
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGHUP, syscall.SIGTERM)
+	go func() { // ends with the process
+		s := <-signals
+		signal.Stop(signals)
+		if s == syscall.SIGTERM {
+			stop(errTerminated)
+			return
+		}
+		stop(errInterrupted)
+	}()
 	return Run(ctx, os.Args[1:])
 }
+
+// Why the process is to end. Somebody at a terminal who stops a server expects that nothing of it goes on; a service manager
+// stops it to start it again, maybe as a newer version, and wants long steps to go on meanwhile.
+var (
+	errInterrupted = errors.New("interrupted")
+	errTerminated  = errors.New("terminated")
+)
 
 // Run runs a command line without the program's name.
 func Run(ctx context.Context, args []string) int {
 	b := builder{environ: os.Environ(), stderr: os.Stderr}
 	return cli.Execute(ctx, cli.Deps{
-		Serve: b.serve, Open: b.openLocal, Look: b.look, KFPPython: b.kfpPython, OpenDatabase: b.openDatabase, FindUV: b.findUV,
+		Serve: b.serve, Open: b.openLocal, Look: b.look, KFPPython: b.kfpPython, OpenDatabase: b.openDatabase, FindUV: b.findUV, Isolation: b.isolation,
+		TestEngine: b.rehearse, TestPython: b.testPython, TestLibrary: b.testLibrary,
 		Version: Version, Commit: commit(), GoVersion: runtime.Version(),
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Environ: b.environ,
 	}, args)

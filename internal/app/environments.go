@@ -14,8 +14,12 @@ import (
 const kfpRequirement = "kfp==2.17.0"
 
 func (b builder) environments(cfg config.Config, log *slog.Logger) *pyenv.Provider {
+	dir := cfg.DataDir
+	if b.users != "" {
+		dir = b.users
+	}
 	return pyenv.New(pyenv.Options{
-		Dir: filepath.Join(cfg.DataDir, "envs"), ToolsDir: filepath.Join(cfg.DataDir, "tools"),
+		Dir: filepath.Join(dir, "envs"), ToolsDir: filepath.Join(dir, "tools"),
 		Environ: b.environ, Images: cfg.Images, Logger: log,
 	})
 }

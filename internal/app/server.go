@@ -19,27 +19,57 @@ import (
 	"levada/internal/adapter/blob"
 	"levada/internal/adapter/pyenv"
 	"levada/internal/adapter/runner"
+	"levada/internal/adapter/seal"
 	"levada/internal/adapter/series"
+	"levada/internal/adapter/standin"
 	"levada/internal/adapter/steplog"
 	"levada/internal/adapter/store"
+	"levada/internal/adapter/telemetry"
 	"levada/internal/api/kfp"
 	"levada/internal/api/mlflow"
 	v1 "levada/internal/api/v1"
 	"levada/internal/cli"
 	"levada/internal/config"
+	"levada/internal/core/cachekey"
+	"levada/internal/core/run"
 	"levada/internal/pipeline"
 	"levada/internal/registry"
+	"levada/internal/secret"
 	"levada/internal/tracking"
+	"levada/internal/trigger"
 	"levada/internal/web"
 )
 
 // closing bounds how long a shutdown waits for steps to end and requests to finish.
 const closing = 30 * time.Second
 
+// collectEvery is how often content that deleted runs left behind is removed.
+const collectEvery = time.Hour
+
 // builder makes servers out of a configuration.
 type builder struct {
 	environ []string
 	stderr  io.Writer
+	// users is the data directory whose Python environments are used; empty means that of the server.
+	users string
+}
+
+// mode says what a server does by itself.
+type mode int
+
+const (
+	reading mode = iota // nothing: it leaves unfinished runs to the next server
+	running             // it goes on with unfinished runs
+	serving             // it also follows the schedules of recurring runs, and its steps can outlive it
+)
+
+// openOptions say what a server is for.
+type openOptions struct {
+	does mode
+	// ephemeral servers may lose everything when the machine stops: their directory is temporary.
+	ephemeral bool
+	// standIns is a directory in which canned outputs of steps are prepared; without it every step runs.
+	standIns string
 }
 
 // server is everything that works on one data directory.
@@ -51,21 +81,24 @@ type server struct {
 	blobs   *blob.Store
 	envs    *pyenv.Provider
 	runner  *runner.Runner
+	stands  *standin.Steps // nil unless steps may be replaced
 	service *pipeline.Service
 	series  *series.Store
 	// stopDelivery ends the delivery of metrics and waits for it.
 	stopDelivery func()
 	tracking     *tracking.Service
 	registry     *registry.Service
+	secrets      *secret.Service
+	trigger      *trigger.Service
+	metrics      *telemetry.Metrics
 	handler      http.Handler
 	started      time.Time
 	url          atomic.Value // string, once it listens
 	ready        atomic.Bool
 }
 
-// open builds a server. What was opened before a failure is closed again. A paused one only reads: it leaves unfinished runs
-// to the next server.
-func (b builder) open(ctx context.Context, cfg config.Config, paused bool) (_ *server, err error) {
+// open builds a server. What was opened before a failure is closed again.
+func (b builder) open(ctx context.Context, cfg config.Config, o openOptions) (_ *server, err error) {
 	s := &server{cfg: cfg, log: b.logger(cfg), started: time.Now()}
 	s.url.Store("")
 	defer func() {
@@ -73,14 +106,14 @@ func (b builder) open(ctx context.Context, cfg config.Config, paused bool) (_ *s
 			err = errors.Join(err, s.close(context.WithoutCancel(ctx)))
 		}
 	}()
-	if s.lock, err = lockDirectory(cfg.DataDir); err != nil {
+	if s.lock, err = patiently(ctx, lockPatience, held, func() (*os.File, error) { return lockDirectory(cfg.DataDir) }); err != nil {
 		return nil, err
 	}
 	in := func(name string) string { return filepath.Join(cfg.DataDir, name) }
-	if s.store, err = store.Open(ctx, store.Options{Path: in("levada.db"), Logger: s.log}); err != nil {
+	if s.store, err = store.Open(ctx, store.Options{Path: in("levada.db"), Logger: s.log, Ephemeral: o.ephemeral}); err != nil {
 		return nil, err
 	}
-	if s.blobs, err = blob.Open(in("blobs"), blob.Options{Logger: s.log}); err != nil {
+	if s.blobs, err = blob.Open(in("blobs"), blob.Options{Logger: s.log, Ephemeral: o.ephemeral}); err != nil {
 		return nil, err
 	}
 	if err = s.openTracking(); err != nil {
@@ -88,24 +121,64 @@ func (b builder) open(ctx context.Context, cfg config.Config, paused bool) (_ *s
 	}
 	logs := steplog.New(steplog.Options{Dir: in("logs"), Logger: s.log})
 	s.envs = b.environments(cfg, s.log)
-	mode := runner.Warm
+	s.secrets = secret.New(s.store, seal.New(in("secret.key")), time.Now)
+	steps := runner.Warm
 	if !cfg.WarmPython {
-		mode = runner.Exec
+		steps = runner.Exec
 	}
 	s.runner = runner.New(runner.Options{
-		DataDir: cfg.DataDir, Envs: s.envs, Blobs: s.blobs, Logs: logs, Logger: s.log, Mode: mode,
-		MaxParallel: cfg.MaxParallel, Environ: b.environ, TrackingURL: s.address,
+		DataDir: cfg.DataDir, Envs: s.envs, Blobs: s.blobs, Logs: logs, Logger: s.log, Mode: steps,
+		MaxParallel: cfg.MaxParallel, Environ: b.environ, NoIsolation: !cfg.Isolation, TrackingURL: s.address,
+		Secrets: s.secrets, Task: s.store.GetTask,
+		Supervised: o.does == serving && runtime.GOOS == "linux",
 	})
-	s.service, err = pipeline.Open(ctx, pipeline.Options{
-		Store: s.store, Runner: s.runner, Blobs: s.blobs, Logs: logs, Logger: s.log,
-		Now: time.Now, NewID: uuid.NewString, Paused: paused, WorkspaceDir: in("workspaces"),
-	})
-	if err != nil {
+	if err := s.openServices(ctx, o, logs); err != nil {
 		return nil, err
 	}
+	s.metrics.Read(s.readings()...)
 	s.handler = s.routes()
 	s.ready.Store(true)
 	return s, nil
+}
+
+// openServices opens the services over the adapters that are open.
+func (s *server) openServices(ctx context.Context, o openOptions, logs *steplog.Store) (err error) {
+	maxAge := time.Duration(0)
+	if s.cfg.CacheMaxAge != "" {
+		if maxAge, err = cachekey.ParseAge(s.cfg.CacheMaxAge); err != nil {
+			return err
+		}
+	}
+	var steps pipeline.Runner = s.runner
+	if o.standIns != "" {
+		s.stands = standin.New(s.blobs, o.standIns)
+		steps = rehearsing{s.runner, s.stands}
+	}
+	s.metrics = telemetry.New(Version, runtime.Version())
+	ended := make(chan struct{}, 1)
+	s.service, err = pipeline.Open(ctx, pipeline.Options{
+		Store: measuredStore{s.metrics.Measure(s.store), restOfStore{s.store}}, Runner: steps, Blobs: s.blobs, Logs: logs, Logger: s.log,
+		Packages: s.envs, CacheMaxAge: maxAge, CollectEvery: collectEvery,
+		Now: time.Now, NewID: uuid.NewString, Paused: o.does == reading, WorkspaceDir: filepath.Join(s.cfg.DataDir, "workspaces"),
+		Isolation: s.runner.Isolation, Accelerators: s.runner.Accelerators, Cleaner: s.runner,
+		Ended: func(run.Run) {
+			select {
+			case ended <- struct{}{}:
+			default:
+			}
+		},
+		Needed: []func(context.Context, func(string) error) error{s.store.Tracking().Digests},
+		Archived: func(ctx context.Context, experimentID string) error {
+			return s.trigger.DisableExperiment(ctx, experimentID)
+		},
+	})
+	if err != nil {
+		return err
+	}
+	s.trigger, err = trigger.Open(ctx, trigger.Options{
+		Store: s.store, Runs: s.service, Logger: s.log, Now: time.Now, NewID: uuid.NewString, Ended: ended, Paused: o.does != serving,
+	})
+	return err
 }
 
 // close ends everything in the reverse order of open.
@@ -114,6 +187,9 @@ func (s *server) close(ctx context.Context) error {
 	defer cancel()
 	s.ready.Store(false)
 	var errs []error
+	if s.trigger != nil {
+		errs = append(errs, s.trigger.Close(ctx))
+	}
 	if s.service != nil {
 		errs = append(errs, s.service.Close(ctx))
 	}
@@ -143,11 +219,12 @@ func (s *server) close(ctx context.Context) error {
 
 func (s *server) routes() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle(v1.Prefix+"/", v1.NewHandler(v1.Options{
-		Service: s.service, Environments: environmentList{s.envs}, Log: s.log, Info: s.info,
+	mount := func(pattern, door string, h http.Handler) { mux.Handle(pattern, s.metrics.Requests(door, h)) }
+	mount(v1.Prefix+"/", "v1", v1.NewHandler(v1.Options{
+		Service: s.service, Schedules: s.trigger, Environments: environmentList{s.envs}, Secrets: s.secrets, Log: s.log, Info: s.info,
 	}))
-	door := kfp.NewHandler(kfp.Options{Service: s.service, Logger: s.log, Version: Version})
-	mux.Handle("/apis/", door)
+	mount("/apis/", "kfp", kfp.NewHandler(kfp.Options{Service: s.service, Recurring: s.trigger, Logger: s.log, Version: Version}))
+	mux.Handle("GET /metrics", s.metrics.Handler())
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "ok") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
 		if !s.ready.Load() {
@@ -156,11 +233,11 @@ func (s *server) routes() http.Handler {
 		}
 		answer(w, http.StatusOK, "ready")
 	})
-	mux.Handle("/", web.Handler())
-	tracked := mlflow.New(mlflow.Options{Tracking: s.tracking, Registry: s.registry, Logger: s.log})
+	mount("/", "web", web.Handler())
+	tracked := s.metrics.Requests("mlflow", mlflow.New(mlflow.Options{Tracking: s.tracking, Registry: s.registry, Logger: s.log}))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if mlflow.Owns(r.URL.Path) {
-			tracked.ServeHTTP(w, r)
+			tracked.ServeHTTP(w, r) // not through the mux, which cleans paths
 			return
 		}
 		mux.ServeHTTP(w, r)
@@ -189,12 +266,12 @@ func (s *server) address() string {
 func (b builder) serve(ctx context.Context, cfg config.Config, ready func(url string)) (err error) {
 	// The port comes first: when it is taken, nothing else needs to start.
 	var lc net.ListenConfig
-	listener, err := lc.Listen(ctx, "tcp", cfg.Listen)
+	listener, err := patiently(ctx, portPatience, taken, func() (net.Listener, error) { return lc.Listen(ctx, "tcp", cfg.Listen) })
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w", cfg.Listen, err)
 	}
 	defer listener.Close()
-	s, err := b.open(ctx, cfg, false)
+	s, err := b.open(ctx, cfg, openOptions{does: serving})
 	if err != nil {
 		return err
 	}
@@ -213,6 +290,12 @@ func (b builder) serve(ctx context.Context, cfg config.Config, ready func(url st
 	select {
 	case err = <-failed:
 	case <-ctx.Done():
+		if errors.Is(context.Cause(ctx), errTerminated) {
+			s.runner.Detach()
+			if n := s.runner.Stats().Running; n > 0 {
+				s.log.Info("running steps go on without the server; the next start takes them up", "steps", n)
+			}
+		}
 		s.log.Info("shutting down")
 		s.ready.Store(false)
 		endStreams()
@@ -228,16 +311,16 @@ func (b builder) serve(ctx context.Context, cfg config.Config, ready func(url st
 
 // openLocal starts the engine for one command, without a listener.
 func (b builder) openLocal(ctx context.Context, cfg config.Config) (cli.Local, error) {
-	return b.local(ctx, cfg, false)
+	return b.local(ctx, cfg, running)
 }
 
 // look opens a data directory for a command that only reads.
 func (b builder) look(ctx context.Context, cfg config.Config) (cli.Local, error) {
-	return b.local(ctx, cfg, true)
+	return b.local(ctx, cfg, reading)
 }
 
-func (b builder) local(ctx context.Context, cfg config.Config, paused bool) (cli.Local, error) {
-	s, err := b.open(ctx, cfg, paused)
+func (b builder) local(ctx context.Context, cfg config.Config, does mode) (cli.Local, error) {
+	s, err := b.open(ctx, cfg, openOptions{does: does})
 	if err != nil {
 		return cli.Local{}, err
 	}
@@ -251,6 +334,19 @@ func (b builder) openDatabase(ctx context.Context, cfg config.Config) error {
 		return err
 	}
 	return st.Close()
+}
+
+// isolation says why steps on this machine cannot have mounts of their own, if they cannot.
+func (builder) isolation(cfg config.Config) error {
+	if !cfg.Isolation {
+		return runner.ErrNoIsolation
+	}
+	dir, err := os.MkdirTemp("", "levada-probe-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	return runner.ProbeIsolation(dir)
 }
 
 func (b builder) logger(cfg config.Config) *slog.Logger {

@@ -17,7 +17,6 @@ var unwanted = map[string]string{
 	"testing/fstest":               "test code in the product",
 	"net/http/httptest":            "test code in the product",
 	"net/http/pprof":               "its import adds routes to the default mux, open to everyone",
-	"expvar":                       "its import adds a route to the default mux, open to everyone",
 	"runtime/cgo":                  "the product is one static binary",
 	"plugin":                       "the product is one static binary",
 	"golang.org/x/net/trace":       "brings html/template and switches off the linker's pruning; build with -tags grpcnotrace",

@@ -42,7 +42,7 @@ var rooms = []room{
 		Why:    "decisions are pure, so that they can be tested through millions of schedules",
 	},
 	{
-		Folder: "internal/pipeline", Own: []string{"internal/core"}, Others: []string{"github.com/google/uuid", "golang.org/x/sync"},
+		Folder: "internal/pipeline", Own: []string{"internal/core"}, Others: []string{"github.com/google/uuid", "golang.org/x/sync", "github.com/rogpeppe/go-internal/diff"},
 		Why: "a service knows core and the small interfaces it declares; app hands it the rest",
 	},
 	{
@@ -54,6 +54,14 @@ var rooms = []room{
 		Why: "a service knows core and the small interfaces it declares; app hands it the rest",
 	},
 	{
+		Folder: "internal/secret", Own: []string{"internal/core"},
+		Why: "a service knows core and the small interfaces it declares; app hands it the rest",
+	},
+	{
+		Folder: "internal/trigger", Own: []string{"internal/core"}, Others: []string{"github.com/google/uuid"},
+		Why: "a service knows core and the small interfaces it declares; app hands it the rest, the starting of runs too",
+	},
+	{
 		Folder: "internal/adapter", Own: []string{"internal/core"}, Others: []string{anyone},
 		Why: "an adapter satisfies interfaces that services declare, and knows only core's types",
 	},
@@ -63,7 +71,7 @@ var rooms = []room{
 		Why:    "the process runner starts steps in Python environments and captures their output",
 	},
 	{
-		Folder: "internal/api", Own: []string{"internal/core", "internal/pipeline", "internal/tracking", "internal/registry"}, Others: []string{anyone},
+		Folder: "internal/api", Own: []string{"internal/core", "internal/pipeline", "internal/secret", "internal/tracking", "internal/registry"}, Others: []string{anyone},
 		Why: "a door translates wire <-> domain and reaches everything else through a service",
 	},
 	{
@@ -162,6 +170,7 @@ func TestTheRulesCatchWhatTheyAreFor(t *testing.T) {
 		{"internal/adapter/store", "levada/internal/adapter/store/sqlite", true},
 		{"internal/adapter/runner", "levada/internal/adapter/pyenv", true},
 		{"internal/adapter/runner", "levada/internal/adapter/blob", false},
+		{"internal/trigger", "levada/internal/pipeline", false},
 		{"internal/api/kfp", "levada/internal/pipeline", true},
 		{"internal/api/kfp", "levada/internal/adapter/store", false},
 		{"internal/cli", "levada/internal/adapter/store", false},

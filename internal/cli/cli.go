@@ -21,6 +21,7 @@ import (
 	"levada/internal/cli/console"
 	"levada/internal/config"
 	"levada/internal/core/fault"
+	"levada/internal/core/secret"
 )
 
 // The exit statuses.
@@ -44,10 +45,19 @@ type Deps struct {
 	Look func(ctx context.Context, cfg config.Config) (Local, error)
 	// KFPPython returns a Python interpreter that can import kfp, building its environment first if need be.
 	KFPPython func(ctx context.Context, cfg config.Config) (string, error)
+	// TestEngine serves an engine for tests of pipelines until input ends. It says where in a line on output.
+	TestEngine func(ctx context.Context, cfg config.Config, input io.Reader, output io.Writer) error
+	// TestPython returns a Python interpreter that has kfp, pytest and the given requirements, building its environment first if need
+	// be; say gets what the build prints.
+	TestPython func(ctx context.Context, cfg config.Config, requirements []string, say func(line string)) (string, error)
+	// TestLibrary returns the directory from which tests import the package levada.
+	TestLibrary func(ctx context.Context, cfg config.Config) (string, error)
 	// OpenDatabase opens the database of an existing data directory, checks it and closes it. Doctor calls it.
 	OpenDatabase func(ctx context.Context, cfg config.Config) error
 	// FindUV returns the uv program that environments would be built with. Doctor calls it.
 	FindUV func(ctx context.Context, cfg config.Config) (string, error)
+	// Isolation says why steps cannot have a /tmp and mounts of their own here; nil when they can. Doctor calls it.
+	Isolation func(cfg config.Config) error
 
 	Version, Commit, GoVersion string
 
@@ -155,8 +165,9 @@ func (a *app) command() *cobra.Command {
 	}
 	root.CompletionOptions.HiddenDefaultCmd = false
 	a.flags.register(root)
-	root.AddCommand(a.upCommand(), a.runCommand(), a.runsCommand(), a.logsCommand(), a.artifactsCommand(),
-		a.envCommand(), a.doctorCommand(), a.configCommand(), a.versionCommand())
+	root.AddCommand(a.upCommand(), a.runCommand(), a.runsCommand(), a.schedulesCommand(), a.logsCommand(), a.artifactsCommand(), a.cacheCommand(),
+		a.gcCommand(), a.testCommand(), a.testEngineCommand(), a.envCommand(), a.secretCommand(secret.Secret), a.secretCommand(secret.ConfigMap),
+		a.doctorCommand(), a.configCommand(), a.versionCommand())
 	return root
 }
 

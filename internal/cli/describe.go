@@ -56,7 +56,7 @@ func (a *app) configCommand() *cobra.Command {
 		Example: "  levada config\n  LEVADA_LISTEN=127.0.0.1:9000 levada config -o json",
 		Args:    cobra.NoArgs,
 	}
-	a.addSettings(cmd, "listen", "insecure", "log_level", "log_format", "max_parallel", "warm_python")
+	a.addSettings(cmd, "listen", "insecure", "log_level", "log_format", "max_parallel", "warm_python", "cache_max_age")
 	out := addOutput(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		cfg, err := a.load(cmd)

@@ -64,7 +64,7 @@ func (a *app) doctorCommand() *cobra.Command {
 		var findings []finding
 		failed := false
 		for _, check := range []func(context.Context) finding{c.dataDir, c.fileSystem, c.space, c.database, c.address,
-			c.python, c.uv, c.environments, c.clock} {
+			c.python, c.uv, c.isolation, c.environments, c.clock} {
 			f := check(cmd.Context())
 			failed = failed || f.Verdict == broken
 			findings = append(findings, f)
@@ -267,6 +267,24 @@ func (c checkup) uv(ctx context.Context) finding {
 	}
 	f.Verdict, f.Found = worry, "not found; it is fetched from the Python package index when first needed, else venv and pip are used"
 	f.Repair = "To have it now: pip install uv"
+	return f
+}
+
+// isolation says whether fixed paths of steps that run at once can clash.
+func (c checkup) isolation(context.Context) finding {
+	f := finding{Check: "isolation", Verdict: fine, Found: "each step has a /tmp and mounts of its own"}
+	if c.app.deps.Isolation == nil {
+		f.Found = "not asked"
+		return f
+	}
+	if err := c.app.deps.Isolation(c.config); err != nil {
+		f.Verdict, f.Found = worry, "steps share /tmp, and volumes cannot be mounted at the paths they name: "+err.Error()
+		f.Repair = "Allow user namespaces (on Ubuntu: sysctl kernel.apparmor_restrict_unprivileged_userns=0; in a container: " +
+			"--security-opt seccomp=unconfined), or run as root."
+		if !c.config.Isolation {
+			f.Repair = "Set isolation to true."
+		}
+	}
 	return f
 }
 

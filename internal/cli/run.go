@@ -56,7 +56,7 @@ func (a *app) runCommand() *cobra.Command {
 	flags.StringVar(&f.python, "python", "", "`INTERPRETER` with kfp that compiles a Python file")
 	f.output = addOutput(cmd)
 	a.addServer(cmd)
-	a.addSettings(cmd, "max_parallel", "warm_python", "log_level", "log_format")
+	a.addSettings(cmd, "max_parallel", "warm_python", "cache_max_age", "log_level", "log_format")
 	return cmd
 }
 
@@ -80,7 +80,7 @@ func (a *app) run(cmd *cobra.Command, file string, f runFlags) error {
 	sub := client.Submission{Spec: string(spec), Parameters: values, DisplayName: f.name, Experiment: f.experiment, Cache: !f.noCache}
 	return a.with(cmd, func(ctx context.Context, s *session) error {
 		if f.detach && s.local {
-			return fault.Invalidf("--detach needs a server that goes on with the run; start one with \"levada up\"")
+			return detachNeedsServer()
 		}
 		r, err := s.Submit(ctx, sub)
 		if err != nil {
@@ -91,6 +91,10 @@ func (a *app) run(cmd *cobra.Command, file string, f runFlags) error {
 		}
 		return a.follow(ctx, s, r, f.output.json())
 	})
+}
+
+func detachNeedsServer() error {
+	return fault.Invalidf("--detach needs a server that goes on with the run; start one with \"levada up\"")
 }
 
 func (a *app) printStarted(r run.Run, asJSON bool) error {

@@ -17,14 +17,14 @@ import (
 func (a *app) runsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "runs",
-		Short:   "List, show and cancel runs",
-		Long:    "List, show and cancel runs. RUN is a run's id, the unique beginning of one, or \"latest\".",
-		Example: "  levada runs list\n  levada runs show latest\n  levada runs cancel 3f2a",
+		Short:   "List, show, cancel, retry and delete runs",
+		Long:    "List, show, cancel, retry and delete runs. RUN is a run's id, the unique beginning of one, or \"latest\".",
+		Example: "  levada runs list\n  levada runs show latest\n  levada runs cancel 3f2a\n  levada runs retry latest",
 		Args:    cobra.NoArgs,
 		RunE:    showHelp,
 	}
 	a.addServer(cmd)
-	cmd.AddCommand(a.runsListCommand(), a.runsShowCommand(), a.runsCancelCommand())
+	cmd.AddCommand(a.runsListCommand(), a.runsShowCommand(), a.runsCancelCommand(), a.runsRetryCommand(), a.runsDeleteCommand())
 	return cmd
 }
 
@@ -160,6 +160,39 @@ func (a *app) runsCancelCommand() *cobra.Command {
 			}
 			_, err = fmt.Fprintf(a.deps.Stdout, "%s is %s\n", console.Clean(r.DisplayName), r.State)
 			return err
+		})
+	}
+	return cmd
+}
+
+func (a *app) runsRetryCommand() *cobra.Command {
+	var detach bool
+	cmd := &cobra.Command{
+		Use:   "retry RUN",
+		Short: "Let a run that failed or was canceled go on, and follow it",
+		Long: "Let a run that failed or was canceled go on, and follow it to its end. Tasks that succeeded are kept, the others are done again;\n" +
+			"exit handlers run again. The exit status is that of \"levada run\".",
+		Example: "  levada runs retry latest",
+		Args:    cobra.ExactArgs(1),
+	}
+	cmd.Flags().BoolVar(&detach, "detach", false, "start the run again and return; needs a running server")
+	out := addOutput(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return a.with(cmd, func(ctx context.Context, s *session) error {
+			if detach && s.local {
+				return detachNeedsServer()
+			}
+			r, err := findRun(ctx, s, args[0])
+			if err != nil {
+				return err
+			}
+			if r, err = s.Retry(ctx, r.ID); err != nil {
+				return err
+			}
+			if detach {
+				return a.printStarted(r, out.json())
+			}
+			return a.follow(ctx, s, r, out.json())
 		})
 	}
 	return cmd

@@ -22,7 +22,7 @@ func (a *app) upCommand() *cobra.Command {
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.up(cmd) },
 	}
-	a.addSettings(cmd, "listen", "insecure", "log_level", "log_format", "max_parallel", "warm_python")
+	a.addSettings(cmd, "listen", "insecure", "log_level", "log_format", "max_parallel", "warm_python", "cache_max_age")
 	return cmd
 }
 

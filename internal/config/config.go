@@ -34,6 +34,11 @@ type Config struct {
 	MaxParallel int `json:"max_parallel"`
 	// WarmPython serves lightweight Python components from processes that have their imports done. Default: true.
 	WarmPython bool `json:"warm_python"`
+	// Isolation gives each step a /tmp of its own and makes mounts for it, where the kernel allows. Default: true.
+	Isolation bool `json:"isolation"`
+	// CacheMaxAge is how old a result may be to be reused, such as 12h, 30d or P30D. A task may say otherwise with the pod
+	// annotation pipelines.kubeflow.org/max_cache_staleness. The default, empty, means any age.
+	CacheMaxAge string `json:"cache_max_age"`
 	// Images says which Python packages stand for a container image when its steps run as processes: an image name
 	// to a list of requirements. Images that are not listed get the packages their steps ask for. Default: none.
 	Images map[string][]string `json:"images"`
@@ -65,7 +70,7 @@ func isLoopback(host string) bool {
 
 func defaults(environ map[string]string) Config {
 	return Config{DataDir: defaultDataDir(environ), Listen: "127.0.0.1:8080", LogLevel: "info", LogFormat: "text",
-		WarmPython: true, Images: map[string][]string{}}
+		WarmPython: true, Isolation: true, Images: map[string][]string{}}
 }
 
 // defaultDataDir follows the XDG Base Directory Specification, which wants relative paths ignored. It is empty when

@@ -34,10 +34,10 @@ func TestAFlagWinsOverTheEnvironmentWhichWinsOverTheFile(t *testing.T) {
 	}
 	want := config.Loaded{
 		Config: config.Config{DataDir: dir, Listen: "127.0.0.1:3", LogLevel: "error", LogFormat: "text", MaxParallel: 3,
-			WarmPython: true, Images: map[string][]string{"img": {"numpy"}}},
-		Origin: map[string]string{"data": "environment LEVADA_DATA", "listen": "flag --listen", "insecure": "default",
+			WarmPython: true, Isolation: true, Images: map[string][]string{"img": {"numpy"}}},
+		Origin: map[string]string{"data": "environment LEVADA_DATA", "listen": "flag --listen", "insecure": "default", "isolation": "default",
 			"log_level": "environment LEVADA_LOG_LEVEL", "log_format": "default", "max_parallel": "file " + path,
-			"warm_python": "default", "images": "file " + path},
+			"warm_python": "default", "cache_max_age": "default", "images": "file " + path},
 		File: path,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

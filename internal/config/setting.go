@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"levada/internal/core/cachekey"
 )
 
 // Setting describes one field of Config.
@@ -45,6 +47,10 @@ func Settings() []Setting {
 			field: func(c *Config) any { return &c.MaxParallel }, check: checkParallel},
 		{Key: "warm_python", Env: "LEVADA_WARM_PYTHON", Doc: "keep Python processes with their imports done",
 			field: func(c *Config) any { return &c.WarmPython }},
+		{Key: "isolation", Env: "LEVADA_ISOLATION", Doc: "give each step a /tmp and mounts of its own, where the kernel allows",
+			field: func(c *Config) any { return &c.Isolation }},
+		{Key: "cache_max_age", Env: "LEVADA_CACHE_MAX_AGE", Doc: "how old a result may be to be reused, such as 12h or 30d; empty means any age",
+			field: func(c *Config) any { return &c.CacheMaxAge }, check: checkAge},
 		{Key: "images", Env: "LEVADA_IMAGES", Doc: "Python packages that stand for a container image, as JSON",
 			field: func(c *Config) any { return &c.Images }, check: checkImages},
 	}
@@ -153,6 +159,17 @@ func checkParallel(c Config) error {
 		return fmt.Errorf("want a number from 0 to 10000, got %d", c.MaxParallel)
 	}
 	return nil
+}
+
+func checkAge(c Config) error {
+	if c.CacheMaxAge == "" {
+		return nil
+	}
+	age, err := cachekey.ParseAge(c.CacheMaxAge)
+	if err == nil && age == 0 {
+		err = fmt.Errorf("want an age above 0, got %q; to reuse nothing, use --no-cache or set_caching_options(False)", c.CacheMaxAge)
+	}
+	return err
 }
 
 func checkImages(c Config) error {

@@ -40,6 +40,8 @@ type actor struct {
 	holds map[string]func()
 
 	watchers watchers
+	// gone is closed when nothing of the actor is left.
+	gone chan struct{}
 }
 
 type leaf struct {
@@ -53,14 +55,15 @@ func newActor(s *Service, r run.Run, p *ir.Pipeline, state *engine.State) *actor
 	return &actor{
 		svc: s, pipeline: p, state: state, run: r, leaves: map[string]leaf{},
 		inbox: inbox{signal: make(chan struct{}, 1)}, stops: map[string]context.CancelCauseFunc{},
-		holds: map[string]func(){},
+		holds: map[string]func(){}, gone: make(chan struct{}),
 	}
 }
 
-// message is a command on its way to an actor. done, if there, is told when its events are on disk.
+// message is a command on its way to an actor. done, if there, is told when its events are on disk, and stored is called then.
 type message struct {
 	command engine.Command
 	done    chan<- error
+	stored  func()
 }
 
 // inbox is an unbounded queue: a step that has ended must never wait to say so.
@@ -94,8 +97,6 @@ func (i *inbox) take() []message {
 	return q
 }
 
-func (a *actor) send(c engine.Command) { _ = a.inbox.put(message{command: c}) } // an actor that is gone needs no news
-
 // loop runs until the run is final or ctx is done. It waits for the steps it started.
 func (a *actor) loop(ctx context.Context) {
 	a.timer = time.NewTimer(time.Hour)
@@ -120,6 +121,9 @@ func (a *actor) drive(ctx context.Context) (err error) {
 	}()
 	a.carryOut(ctx, a.pending)
 	a.pending = nil
+	if at := a.state.WakeAt(); !at.IsZero() {
+		a.wake(at)
+	}
 	for !a.run.State.Final() {
 		a.timer.Reset(a.pause())
 		select {
@@ -198,6 +202,11 @@ func (a *actor) handle(ctx context.Context, batch []message) error {
 		}
 	}
 	answer = nil
+	for _, m := range batch {
+		if m.stored != nil {
+			m.stored()
+		}
+	}
 	a.carryOut(ctx, events)
 	return nil
 }
@@ -265,8 +274,11 @@ func (a *actor) records(events []engine.Event) ([]run.Event, run.Changes, error)
 		a.count(t)
 	}
 	for _, e := range events {
-		if e.Type == engine.TaskSucceeded {
+		switch e.Type {
+		case engine.TaskSucceeded:
 			a.remember(byPath[e.Task], &changed)
+		case engine.TaskCached:
+			changed.Hits = append(changed.Hits, run.CacheHit{Key: e.CacheKey, Entry: e.CachedFrom, At: e.At, Artifacts: allArtifacts(e.Outputs)})
 		}
 	}
 	a.state.Describe(&a.run)
@@ -277,14 +289,30 @@ func (a *actor) records(events []engine.Event) ([]run.Event, run.Changes, error)
 
 // remember records the artifacts of a task that succeeded and, if it may be reused, its outputs.
 func (a *actor) remember(t *run.Task, changed *run.Changes) {
-	for _, list := range t.Outputs.Artifacts {
-		changed.Artifacts = append(changed.Artifacts, list...)
+	made := allArtifacts(&t.Outputs)
+	changed.Artifacts = append(changed.Artifacts, made...)
+	lookup := a.state.TakeLookup(t.Path)
+	if t.CacheKey == "" || lookup == nil {
+		return
 	}
-	if t.CacheKey != "" {
-		changed.Cache = append(changed.Cache, run.CacheEntry{
-			Key: t.CacheKey, RunID: t.RunID, TaskID: t.ID, Outputs: t.Outputs, CreatedAt: *t.FinishedAt,
-		})
+	entry := run.CacheEntry{
+		Key: t.CacheKey, RunID: t.RunID, TaskID: t.ID, Path: t.Path, Component: t.Component, PipelineName: a.run.PipelineName,
+		Parts: lookup.Parts, Outputs: t.Outputs, CreatedAt: *t.FinishedAt,
 	}
+	for _, artifact := range made {
+		entry.Size += artifact.Size
+	}
+	changed.Cache = append(changed.Cache, entry)
+}
+
+func allArtifacts(v *run.Values) []run.Artifact {
+	var out []run.Artifact
+	if v != nil {
+		for _, list := range v.Artifacts {
+			out = append(out, list...)
+		}
+	}
+	return out
 }
 
 // count keeps the run's counts of leaves by state.
@@ -325,7 +353,7 @@ func (a *actor) carryOut(ctx context.Context, events []engine.Event) {
 			a.execute(ctx, e.Task)
 		case engine.TaskRetrying:
 			a.wake(*e.RetryAt)
-		case engine.CancelRequested:
+		case engine.CancelRequested, engine.RunTimedOut:
 			a.stopAll(errCanceled)
 		}
 	}

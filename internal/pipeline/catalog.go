@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"net/url"
 
 	"levada/internal/core/catalog"
 	"levada/internal/core/fault"
@@ -27,7 +28,7 @@ func (s *Service) defaultExperiment(ctx context.Context) (string, error) {
 
 // CreateExperiment creates an experiment; a name in use is a Conflict.
 func (s *Service) CreateExperiment(ctx context.Context, name, description string) (catalog.Experiment, error) {
-	if err := checkName("experiment", name); err != nil {
+	if err := catalog.CheckName("experiment", name); err != nil {
 		return catalog.Experiment{}, err
 	}
 	e := catalog.Experiment{ID: catalog.ExperimentID(s.deps.NewID()), DisplayName: name, Description: description, CreatedAt: s.now()}
@@ -54,7 +55,10 @@ func (s *Service) ArchiveExperiment(ctx context.Context, id string, archived boo
 	if _, err := s.deps.Store.GetExperiment(ctx, id); err != nil {
 		return err
 	}
-	return s.deps.Store.SetExperimentArchived(ctx, id, archived)
+	if err := s.deps.Store.SetExperimentArchived(ctx, id, archived); err != nil || !archived || s.deps.Archived == nil {
+		return err
+	}
+	return s.deps.Archived(ctx, id)
 }
 
 // DeleteExperiment deletes an experiment; its runs stay and belong to the default experiment.
@@ -83,7 +87,9 @@ type Upload struct {
 	DisplayName string
 	Description string
 	Tags        map[string]string
-	Spec        []byte
+	// CodeSourceURL is where the pipeline's code is kept.
+	CodeSourceURL string
+	Spec          []byte
 }
 
 // fill completes an upload from its specification.
@@ -97,7 +103,71 @@ func (u *Upload) fill(p *ir.Pipeline) error {
 	if u.Description == "" {
 		u.Description = p.Spec.PipelineInfo.Description
 	}
-	return checkName("pipeline", u.Name)
+	if err := catalog.CheckTags(u.Tags); err != nil {
+		return err
+	}
+	if link, err := url.Parse(u.CodeSourceURL); u.CodeSourceURL != "" && (err != nil || link.Scheme != "https" && link.Scheme != "http") {
+		return fault.Invalidf("code_source_url %.100q is not an address that begins with https://", u.CodeSourceURL)
+	}
+	return catalog.CheckName("pipeline", u.Name)
+}
+
+// CreatePipeline stores a pipeline that has no version yet; a name in use is a Conflict.
+func (s *Service) CreatePipeline(ctx context.Context, u Upload) (catalog.Pipeline, error) {
+	if u.DisplayName == "" {
+		u.DisplayName = u.Name
+	}
+	if err := catalog.CheckName("pipeline", u.Name); err != nil {
+		return catalog.Pipeline{}, err
+	}
+	if err := catalog.CheckTags(u.Tags); err != nil {
+		return catalog.Pipeline{}, err
+	}
+	p := s.pipeline(u)
+	return p, s.deps.Store.CreatePipeline(ctx, p, nil)
+}
+
+// UpdatePipeline gives a pipeline another display name, unless that is empty, and other tags, unless those are nil.
+func (s *Service) UpdatePipeline(ctx context.Context, id, displayName string, tags map[string]string) (catalog.Pipeline, error) {
+	p, err := s.deps.Store.GetPipeline(ctx, id)
+	if err != nil {
+		return p, err
+	}
+	if err := change(&p.DisplayName, &p.Tags, displayName, tags); err != nil {
+		return p, err
+	}
+	return p, s.deps.Store.UpdatePipeline(ctx, p)
+}
+
+// UpdateVersion is UpdatePipeline for a version.
+func (s *Service) UpdateVersion(ctx context.Context, pipelineID, versionID, displayName string, tags map[string]string) (catalog.Version, error) {
+	v, err := s.GetVersion(ctx, pipelineID, versionID)
+	if err != nil {
+		return v, err
+	}
+	if err := change(&v.DisplayName, &v.Tags, displayName, tags); err != nil {
+		return v, err
+	}
+	return v, s.deps.Store.UpdateVersion(ctx, v)
+}
+
+func change(name *string, tags *map[string]string, newName string, newTags map[string]string) error {
+	if newName != "" {
+		*name = newName
+	}
+	if newTags != nil {
+		*tags = newTags
+	}
+	if err := catalog.CheckTags(*tags); err != nil {
+		return err
+	}
+	return catalog.CheckName("pipeline", *name)
+}
+
+func (s *Service) pipeline(u Upload) catalog.Pipeline {
+	return catalog.Pipeline{
+		ID: s.deps.NewID(), Name: u.Name, DisplayName: u.DisplayName, Description: u.Description, Tags: u.Tags, CreatedAt: s.now(),
+	}
 }
 
 // UploadPipeline validates a specification and stores it as a new pipeline with its first version.
@@ -109,9 +179,7 @@ func (s *Service) UploadPipeline(ctx context.Context, u Upload) (catalog.Pipelin
 	if err != nil {
 		return catalog.Pipeline{}, catalog.Version{}, err
 	}
-	pl := catalog.Pipeline{
-		ID: s.deps.NewID(), Name: u.Name, DisplayName: u.DisplayName, Description: u.Description, Tags: u.Tags, CreatedAt: s.now(),
-	}
+	pl := s.pipeline(u)
 	v := s.version(pl.ID, u, p)
 	if err := s.deps.Store.PutSpec(ctx, p.Digest, p.Canonical); err != nil {
 		return catalog.Pipeline{}, catalog.Version{}, err
@@ -141,7 +209,7 @@ func (s *Service) UploadVersion(ctx context.Context, pipelineID string, u Upload
 func (s *Service) version(pipelineID string, u Upload, p *ir.Pipeline) catalog.Version {
 	return catalog.Version{
 		ID: s.deps.NewID(), PipelineID: pipelineID, Name: u.Name, DisplayName: u.DisplayName, Description: u.Description,
-		Tags: u.Tags, SpecDigest: p.Digest, CreatedAt: s.now(),
+		Tags: u.Tags, SpecDigest: p.Digest, CodeSourceURL: u.CodeSourceURL, CreatedAt: s.now(),
 	}
 }
 
@@ -200,15 +268,4 @@ func (s *Service) DeleteVersion(ctx context.Context, pipelineID, versionID strin
 		return err
 	}
 	return s.deps.Store.DeleteVersion(ctx, versionID)
-}
-
-func checkName(what, name string) error {
-	const most = 255
-	if name == "" {
-		return fault.Invalidf("the %s needs a name", what)
-	}
-	if len(name) > most {
-		return fault.Invalidf("the name of the %s is %d bytes; at most %d are allowed", what, len(name), most)
-	}
-	return nil
 }

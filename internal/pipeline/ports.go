@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"io"
+	"time"
 
 	"levada/internal/core/catalog"
 	"levada/internal/core/listing"
@@ -29,6 +30,8 @@ type RunStore interface {
 	ListRuns(ctx context.Context, q listing.Query) (listing.Page[run.Run], error)
 	// UnfinishedRuns returns the ids of the runs whose state is not final, oldest first.
 	UnfinishedRuns(ctx context.Context) ([]string, error)
+	// ActiveRuns counts the runs of a recurring run whose state is not final.
+	ActiveRuns(ctx context.Context, recurringRunID string) (int, error)
 	SetArchived(ctx context.Context, runID string, archived bool) error
 	DeleteRun(ctx context.Context, id string) error
 	// Tasks returns all tasks of a run in the order in which they were created.
@@ -38,8 +41,19 @@ type RunStore interface {
 	// Artifacts lists artifacts; keys: run_id, task_id, name, schema_title, digest, created_at.
 	Artifacts(ctx context.Context, q listing.Query) (listing.Page[run.Artifact], error)
 	GetArtifact(ctx context.Context, id string) (run.Artifact, error)
+	CacheStore
+}
+
+// CacheStore keeps which outputs may be reused. Entries come and go with Append and DeleteRun.
+type CacheStore interface {
 	// CacheEntry finds the newest entry of a key; NotFound when there is none.
 	CacheEntry(ctx context.Context, key string) (run.CacheEntry, error)
+	// CacheEntries lists entries; keys: key, task_id, run_id, component, pipeline_name, size, created_at.
+	CacheEntries(ctx context.Context, q listing.Query) (listing.Page[run.CacheEntry], error)
+	// PruneCache removes the entries for which all predicates hold, or only counts them.
+	PruneCache(ctx context.Context, where []listing.Predicate, dryRun bool) (run.CachePruned, error)
+	// ArtifactDigests calls yield with the digest of each content that a stored artifact has, each once.
+	ArtifactDigests(ctx context.Context, yield func(digest string) error) error
 }
 
 // CatalogStore keeps experiments, pipelines, versions and specifications.
@@ -60,6 +74,9 @@ type CatalogStore interface {
 	ListPipelines(ctx context.Context, q listing.Query) (listing.Page[catalog.Pipeline], error)
 	// DeletePipeline also deletes the pipeline's versions.
 	DeletePipeline(ctx context.Context, id string) error
+	// UpdatePipeline and UpdateVersion store the display name and the tags.
+	UpdatePipeline(ctx context.Context, p catalog.Pipeline) error
+	UpdateVersion(ctx context.Context, v catalog.Version) error
 
 	CreateVersion(ctx context.Context, v catalog.Version) error
 	GetVersion(ctx context.Context, id string) (catalog.Version, error)
@@ -72,29 +89,49 @@ type CatalogStore interface {
 	GetSpec(ctx context.Context, digest string) ([]byte, error)
 }
 
-// Runner executes steps. Opening one has ended whatever an earlier process left running.
+// Runner executes steps. It may have them go on when this process dies: then an attempt is known by its id to the next process, and is
+// never run twice.
 type Runner interface {
+	// Recover is called once, before any Run: open are the attempts that are running according to the logs of their runs.
+	// Whatever else earlier processes left is ended and removed.
+	Recover(ctx context.Context, open []run.AttemptID) error
 	// Environment returns the digest of everything outside the step that may change what it computes (interpreter,
 	// installed packages, image), building it first if need be. It is part of the cache key.
 	Environment(ctx context.Context, s *run.Step) (string, error)
 	// Reserve waits until the machine has room for what the step asks for. The caller releases the room when the step has
 	// ended, or was not started after all.
 	Reserve(ctx context.Context, s *run.Step) (release func(), err error)
-	// Run executes a step and collects its outputs into the blob store. It returns when the step has ended; it ends the
-	// step when ctx is done. An error that is not a *run.Failure counts as a SystemError.
+	// Run executes an attempt of a step and collects its outputs into the blob store. It is idempotent: when an earlier process
+	// started this attempt, Run waits for it or takes the result that it left, and the caller needs no Reserve. Run returns
+	// when the attempt has ended, and ends it when ctx is done, except where the runner lets steps outlive this process and
+	// was told that it ends. An error that is not a *run.Failure counts as a SystemError. The reason Lost means that the
+	// attempt was started, that its result cannot be known, and that nothing of it runs any more.
 	Run(ctx context.Context, s *run.Step) (run.Values, error)
+	// Settle says that what Run returned is in the run's log: the runner need not be able to return it again.
+	Settle(id run.AttemptID)
 	// Forget removes what the runner keeps of a deleted run: logs and working directories.
 	Forget(ctx context.Context, runID string) error
 }
 
 // Blobs holds artifact content by digest.
 type Blobs interface {
-	// Has reports whether the whole content of a digest is here and so may be reused.
-	Has(ctx context.Context, digest string) (bool, error)
+	// Keep reports whether the whole content of a digest is here and so may be reused. Content that is counts as new from
+	// then on, for Sweep.
+	Keep(ctx context.Context, digest string) (bool, error)
+	// Sweep removes the content that was stored, or kept, before a time and that none of the roots is or holds. roots calls
+	// yield for each digest that is needed. With dryRun nothing is removed.
+	Sweep(ctx context.Context, before time.Time, dryRun bool, roots func(yield func(digest string) error) error) (run.Swept, error)
 	// Files lists the files of a digest: one with an empty Path for a file, all of them for a directory.
 	Files(ctx context.Context, digest string) ([]run.BlobFile, error)
 	// Open reads one file: path is empty for a file digest, a listed Path for a directory digest.
 	Open(ctx context.Context, digest, path string) (io.ReadSeekCloser, error)
+}
+
+// Packages says what is in the environments that keys are made of.
+type Packages interface {
+	// Packages lists an environment by its digest, "name==version" each, with the Python version as one of them. It returns
+	// nil when the environment is not there any more.
+	Packages(ctx context.Context, digest string) ([]string, error)
 }
 
 // Logs gives the lines that steps printed.

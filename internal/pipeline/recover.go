@@ -10,9 +10,31 @@ import (
 	"levada/internal/core/run"
 )
 
-// resume takes up a run that an earlier process left unfinished. Its log says where it stood: ready tasks are looked up and
-// launched, and attempts that were running are started anew (the runner has ended what was left of them).
-func (s *Service) resume(ctx context.Context, r run.Run) (err error) {
+// resume prepares an actor for a run that an earlier process left unfinished. Its log says where it stood: ready tasks are to be looked
+// up and launched, and what was running is to be taken up. The attempts that are running are returned too.
+func (s *Service) resume(ctx context.Context, r run.Run) (*actor, []run.AttemptID, error) {
+	a, err := s.replay(ctx, r)
+	if err != nil {
+		return nil, nil, err
+	}
+	var open []run.AttemptID
+	due := a.state.Due()
+	for _, task := range due.Ready {
+		a.pending = append(a.pending, engine.Event{Type: engine.TaskReady, Task: task})
+	}
+	for _, task := range due.Running {
+		a.pending = append(a.pending, engine.Event{Type: engine.TaskLaunched, Task: task})
+		open = append(open, a.state.Step(task).ID())
+	}
+	if !due.WakeAt.IsZero() {
+		a.wake(due.WakeAt)
+	}
+	s.deps.Logger.Info("run resumed", "run", r.ID, "ready", len(due.Ready), "running", len(due.Running))
+	return a, open, nil
+}
+
+// replay returns an actor for a stored run, in the state that its log gives.
+func (s *Service) replay(ctx context.Context, r run.Run) (_ *actor, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
@@ -20,15 +42,15 @@ func (s *Service) resume(ctx context.Context, r run.Run) (err error) {
 	}()
 	p, err := s.Spec(ctx, r.SpecDigest)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	records, err := s.deps.Store.Events(ctx, r.ID, 1)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	state, err := engine.Replay(p, records)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	a := newActor(s, r, p, state)
 	a.seq = int64(len(records))
@@ -36,28 +58,7 @@ func (s *Service) resume(ctx context.Context, r run.Run) (err error) {
 		a.count(&t)
 	}
 	state.TakeRemoved()
-	due := state.Due()
-	for _, task := range due.Ready {
-		a.pending = append(a.pending, engine.Event{Type: engine.TaskReady, Task: task})
-	}
-	for _, task := range due.Running {
-		step := state.Step(task)
-		a.send(lost(state, task, step))
-	}
-	if !due.WakeAt.IsZero() {
-		a.wake(due.WakeAt)
-	}
-	s.deps.Logger.Info("run resumed", "run", r.ID, "ready", len(due.Ready), "restarted", len(due.Running))
-	s.begin(a)
-	return nil
-}
-
-// lost is the command for an attempt whose process is gone: to be started anew, unless the run is being cancelled.
-func lost(state *engine.State, task string, step *run.Step) engine.Command {
-	if _, canceling := state.Status(); canceling {
-		return engine.Stopped{Task: task, Attempt: step.Attempt}
-	}
-	return engine.Lost{Task: task, Attempt: step.Attempt}
+	return a, nil
 }
 
 // giveUp ends a run that cannot go on: its log cannot be read or written any more, or the engine broke on it. The run is marked as

@@ -22,8 +22,13 @@ func (s *Service) GetRun(ctx context.Context, id string) (run.Run, error) {
 	return s.deps.Store.GetRun(ctx, id)
 }
 
-// ListRuns lists runs; keys: id, display_name, state, experiment_id, pipeline_id, pipeline_name, created_at, finished_at,
-// archived.
+// ActiveRuns counts the runs of a recurring run that have not ended.
+func (s *Service) ActiveRuns(ctx context.Context, recurringRunID string) (int, error) {
+	return s.deps.Store.ActiveRuns(ctx, recurringRunID)
+}
+
+// ListRuns lists runs; keys: id, display_name, description, state, experiment_id, pipeline_id, version_id, pipeline_name,
+// recurring_run_id, created_at, scheduled_at, finished_at, archived.
 func (s *Service) ListRuns(ctx context.Context, q listing.Query) (listing.Page[run.Run], error) {
 	return s.deps.Store.ListRuns(ctx, q)
 }
@@ -40,7 +45,7 @@ func (s *Service) CancelRun(ctx context.Context, id string) error {
 	}
 	a := s.actor(id)
 	done := make(chan error, 1)
-	if a == nil || !a.inbox.put(message{engine.Cancel{}, done}) {
+	if a == nil || !a.inbox.put(message{command: engine.Cancel{}, done: done}) {
 		// It has just ended, or this process does not drive it.
 		if r, err = s.deps.Store.GetRun(ctx, id); err == nil && r.State.Final() {
 			return finished(r)
@@ -65,7 +70,7 @@ func (s *Service) ArchiveRun(ctx context.Context, id string, archived bool) erro
 	return s.deps.Store.SetArchived(ctx, id, archived)
 }
 
-// DeleteRun removes a finished run with its tasks, events and logs. The content of its artifacts stays.
+// DeleteRun removes a finished run with its tasks, events and logs. Content that no other run needs is collected later.
 func (s *Service) DeleteRun(ctx context.Context, id string) error {
 	r, err := s.deps.Store.GetRun(ctx, id)
 	if err != nil {
@@ -77,6 +82,7 @@ func (s *Service) DeleteRun(ctx context.Context, id string) error {
 	if err := s.deps.Store.DeleteRun(ctx, id); err != nil {
 		return err
 	}
+	s.deleted.Store(true)
 	return s.deps.Runner.Forget(ctx, id)
 }
 

@@ -12,10 +12,12 @@ import (
 	"log/slog"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"levada/internal/core/fault"
 	"levada/internal/core/ir"
+	"levada/internal/core/run"
 )
 
 // Options are what a service is made of.
@@ -24,14 +26,32 @@ type Options struct {
 	Runner Runner
 	Blobs  Blobs
 	Logs   Logs
+	// Packages serves explanations; without it they do not name packages.
+	Packages Packages
+	// Needed calls yield with the digest of each content that others than this service's store need.
+	Needed []func(ctx context.Context, yield func(digest string) error) error
 	Logger *slog.Logger
 	// Now and NewID give the time and new UUIDs.
 	Now   func() time.Time
 	NewID func() string
+	// Ended, if not nil, is told of each run that has ended, once that is on disk. It must not block.
+	Ended func(run.Run)
+	// Archived, if not nil, is told of each experiment that was archived.
+	Archived func(ctx context.Context, experimentID string) error
 	// Paused leaves unfinished runs as they are and starts none: for commands that only read.
 	Paused bool
+	// CacheMaxAge is how old a result may be to be reused, unless its task says otherwise; 0 means any age.
+	CacheMaxAge time.Duration
+	// CollectEvery is how often content that nothing needs any more is removed; 0 means only when asked.
+	CollectEvery time.Duration
 	// WorkspaceDir is where the workspaces of runs are made, one directory each.
 	WorkspaceDir string
+	// Isolation returns nil when each step gets mounts of its own, and else why not. Without it steps get none.
+	Isolation func() error
+	// Accelerators counts the accelerators of this machine. Without it there are none.
+	Accelerators func() int
+	// Cleaner removes what runs leave on the machine. Without it that stays until the runs are deleted.
+	Cleaner Cleaner
 }
 
 // Service runs pipelines. Its methods may be called from any goroutine.
@@ -42,6 +62,11 @@ type Service struct {
 	ctx    context.Context //nolint:containedctx // the lifetime of the service, not of a request
 	stop   context.CancelCauseFunc
 	actors sync.WaitGroup
+
+	// collecting is held while unused content is removed; deleted says that there may be some.
+	collecting sync.Mutex
+	deleted    atomic.Bool
+	tidier     *tidier
 
 	mu     sync.Mutex
 	active map[string]*actor
@@ -56,7 +81,7 @@ var errClosing = errors.New("the service is shutting down")
 
 // Open returns a service that has taken up the runs an earlier process left unfinished.
 func Open(ctx context.Context, o Options) (*Service, error) {
-	s := &Service{deps: o, active: map[string]*actor{}, specs: map[string]*ir.Pipeline{}}
+	s := &Service{deps: o, active: map[string]*actor{}, specs: map[string]*ir.Pipeline{}, tidier: newTidier()}
 	s.ctx, s.stop = context.WithCancelCause(context.WithoutCancel(ctx))
 	if _, err := s.defaultExperiment(ctx); err != nil {
 		return nil, err
@@ -64,26 +89,53 @@ func Open(ctx context.Context, o Options) (*Service, error) {
 	if o.Paused {
 		return s, nil
 	}
-	ids, err := o.Store.UnfinishedRuns(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("find unfinished runs: %w", err)
+	if err := s.recover(ctx); err != nil {
+		return nil, errors.Join(err, s.Close(ctx))
 	}
+	if o.Cleaner != nil {
+		s.actors.Add(1)
+		go s.tidy()
+	}
+	if o.CollectEvery > 0 {
+		s.actors.Add(1)
+		go s.collect(o.CollectEvery)
+	}
+	return s, nil
+}
+
+// recover takes up the runs an earlier process left unfinished.
+func (s *Service) recover(ctx context.Context) error {
+	ids, err := s.deps.Store.UnfinishedRuns(ctx)
+	if err != nil {
+		return fmt.Errorf("find unfinished runs: %w", err)
+	}
+	var actors []*actor
+	var open []run.AttemptID
 	for _, id := range ids {
-		r, err := o.Store.GetRun(ctx, id)
+		r, err := s.deps.Store.GetRun(ctx, id)
+		var a *actor
+		var running []run.AttemptID
 		if err == nil {
-			err = s.resume(ctx, r)
+			a, running, err = s.resume(ctx, r)
 		}
 		switch {
 		case err == nil:
+			actors, open = append(actors, a), append(open, running...)
 		case fault.KindOf(err) == fault.Unavailable:
 			// The disk or the database, not the run: better no server than one that gives up every run.
-			return nil, errors.Join(fmt.Errorf("resume run %s: %w", id, err), s.Close(ctx))
+			return fmt.Errorf("resume run %s: %w", id, err)
 		default:
 			// One unreadable run must not keep the others from going on.
 			s.giveUp(ctx, &r, err)
 		}
 	}
-	return s, nil
+	if err := s.deps.Runner.Recover(ctx, open); err != nil {
+		return fmt.Errorf("clear what an earlier server left: %w", err)
+	}
+	for _, a := range actors {
+		s.begin(a)
+	}
+	return nil
 }
 
 // Close stops all steps and waits until nothing of the service runs any more. Unfinished runs go on with the next Open.
@@ -134,7 +186,19 @@ func (s *Service) begin(a *actor) {
 		s.mu.Lock()
 		delete(s.active, a.run.ID)
 		s.mu.Unlock()
+		s.tidier.ended(a.run.ID)
+		close(a.gone)
+		if s.deps.Ended != nil && a.run.State.Final() {
+			s.deps.Ended(a.run)
+		}
 	}()
+}
+
+// Active is how many runs are going on.
+func (s *Service) Active() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.active)
 }
 
 func (s *Service) actor(runID string) *actor {
@@ -144,8 +208,20 @@ func (s *Service) actor(runID string) *actor {
 }
 
 func (s *Service) workspace(runID string, p *ir.Pipeline) string {
-	if c := p.Config(); c == nil || len(c.Workspace) == 0 {
+	if c := p.Config(); c == nil || c.Workspace == nil {
 		return ""
 	}
 	return filepath.Join(s.deps.WorkspaceDir, runID)
+}
+
+// workspaceMount is the path at which KFP's steps find their workspace.
+const workspaceMount = "/kfp-workspace"
+
+// mountOf says where the steps of a run find their workspace: the same path in every run, where each step has mounts of its
+// own, and the directory itself elsewhere.
+func (s *Service) mountOf(workspace string) string {
+	if workspace == "" || s.deps.Isolation == nil || s.deps.Isolation() != nil {
+		return workspace
+	}
+	return workspaceMount
 }

@@ -32,11 +32,20 @@ type runner struct {
 	mu   sync.Mutex
 	ran  []string
 	held int
-	do   func(ctx context.Context, s *run.Step) (run.Values, error)
+	// settled are the attempts whose results were said to be safe.
+	settled []run.AttemptID
+	do      func(ctx context.Context, s *run.Step) (run.Values, error)
 }
 
 func (r *runner) Environment(context.Context, *run.Step) (string, error) { return "env", nil }
 func (r *runner) Forget(context.Context, string) error                   { return nil }
+func (r *runner) Recover(context.Context, []run.AttemptID) error         { return nil }
+
+func (r *runner) Settle(id run.AttemptID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.settled = append(r.settled, id)
+}
 
 func (r *runner) Reserve(context.Context, *run.Step) (func(), error) {
 	r.mu.Lock()
@@ -229,8 +238,46 @@ func TestARunGoesOnAfterTheProcessHasEnded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if second.Attempts != 2 {
-		t.Errorf("second has %d attempts, want 2: the one that was lost and its replacement", second.Attempts)
+	if second.Attempts != 1 {
+		t.Errorf("second has %d attempts, want 1: the runner was asked for the one that was running", second.Attempts)
+	}
+}
+
+func TestALostAttemptIsFollowedByAnotherAndAResultIsSettledOnce(t *testing.T) {
+	attempts := 0
+	r := &runner{do: func(_ context.Context, s *run.Step) (run.Values, error) {
+		if s.TaskName == "second" {
+			if attempts++; attempts < 3 {
+				return run.Values{}, &run.Failure{Reason: run.ReasonLost, Message: "its supervisor was killed"}
+			}
+		}
+		return run.Values{Parameters: map[string]any{"out": "1"}}, nil
+	}}
+	svc, _ := open(t, t.TempDir(), r)
+	id := submit(t, svc, "hello").ID
+	if got := wait(t, svc, id); got.State != run.Succeeded {
+		t.Errorf("run is %s: %+v", got.State, got.Failure)
+	}
+	var settled []string
+	for _, a := range r.settled {
+		settled = append(settled, fmt.Sprintf("%s %d", map[string]string{run.TaskID(id, "first"): "first", run.TaskID(id, "second"): "second"}[a.TaskID], a.Attempt))
+	}
+	if diff := cmp.Diff([]string{"first 1", "second 1", "second 2", "second 3"}, settled); diff != "" {
+		t.Errorf("settled attempts (-want +got):\n%s", diff)
+	}
+}
+
+func TestAStepThatIsAlwaysLostFailsInTheEnd(t *testing.T) {
+	r := &runner{do: func(_ context.Context, s *run.Step) (run.Values, error) {
+		return run.Values{}, &run.Failure{Reason: run.ReasonLost, Message: "its supervisor was killed"}
+	}}
+	svc, _ := open(t, t.TempDir(), r)
+	got := wait(t, svc, submit(t, svc, "hello").ID)
+	if got.State != run.Failed || got.Failure.Reason != run.ReasonSystem || !strings.Contains(got.Failure.Message, "its supervisor was killed") {
+		t.Errorf("run is %s: %+v", got.State, got.Failure)
+	}
+	if n := len(r.tookPart()); n != 20 {
+		t.Errorf("%d attempts", n)
 	}
 }
 

@@ -3,35 +3,19 @@ package pipeline
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
-	"strings"
+	"time"
 
+	"levada/internal/core/cachekey"
 	"levada/internal/core/engine"
 	"levada/internal/core/fault"
 	"levada/internal/core/ir"
 	"levada/internal/core/listing"
 	"levada/internal/core/run"
+	"levada/internal/core/schedule"
 )
 
 // Submission asks for a run.
-type Submission struct {
-	// Spec is a compiled pipeline (YAML or JSON, one or two documents), or PipelineID with an optional VersionID names an
-	// uploaded one. Without VersionID the newest version is meant.
-	Spec       []byte
-	PipelineID string
-	VersionID  string
-
-	DisplayName    string // default: the pipeline's name and the time
-	Description    string
-	ExperimentID   string // default: the experiment "Default"
-	Parameters     map[string]any
-	PipelineRoot   string
-	ServiceAccount string
-	CacheOff       bool
-	// SuccessWord is what exit handlers of this run read as the state of a task that succeeded; empty means SUCCEEDED.
-	SuccessWord string
-}
+type Submission = run.Submission
 
 // Submit validates a submission whole, stores the run and starts it. When it returns the run is on disk.
 func (s *Service) Submit(ctx context.Context, sub Submission) (run.Run, error) {
@@ -42,26 +26,68 @@ func (s *Service) Submit(ctx context.Context, sub Submission) (run.Run, error) {
 	if err != nil {
 		return run.Run{}, err
 	}
-	params, err := p.CheckParameters(sub.Parameters)
+	if err := cachekey.CheckAges(p); err != nil {
+		return run.Run{}, fault.Invalidf("%w", err)
+	}
+	now := s.now()
+	if sub.ID == "" {
+		sub.ID = s.deps.NewID()
+	}
+	moment := schedule.Moment{RunID: sub.ID, Now: now, Scheduled: sub.ScheduledAt, Index: sub.Index}
+	params, err := p.CheckParameters(moment.Expand(sub.Parameters))
 	if err != nil {
 		return run.Run{}, err
 	}
-	if sub.ExperimentID == "" {
-		if sub.ExperimentID, err = s.defaultExperiment(ctx); err != nil {
-			return run.Run{}, err
-		}
-	} else if _, err := s.deps.Store.GetExperiment(ctx, sub.ExperimentID); err != nil {
+	if err := s.fileUnder(ctx, &sub); err != nil {
 		return run.Run{}, err
 	}
-	r := s.newRun(sub, p, params)
+	r := newRun(sub, p, params, now)
+	r.Notices = s.notices(p)
 	if err := s.deps.Store.PutSpec(ctx, p.Digest, p.Canonical); err != nil {
 		return run.Run{}, err
 	}
 	return s.start(ctx, r, p, sub.SuccessWord)
 }
 
+// Prepare validates a submission as Submit does and starts nothing: it is for runs that come later. It returns the submission with its
+// specification stored and named by its digest. One that names a pipeline without a version stays open: each run takes the version
+// that is the newest by then.
+func (s *Service) Prepare(ctx context.Context, sub Submission) (Submission, error) {
+	newest := sub.PipelineID != "" && sub.VersionID == ""
+	p, err := s.specOf(ctx, &sub)
+	if err != nil {
+		return sub, err
+	}
+	if _, err := p.CheckParameters(sub.Parameters); err != nil {
+		return sub, err
+	}
+	if err := s.fileUnder(ctx, &sub); err != nil {
+		return sub, err
+	}
+	sub.Spec = nil
+	if newest {
+		sub.VersionID = ""
+		return sub, nil
+	}
+	sub.SpecDigest = p.Digest
+	return sub, s.deps.Store.PutSpec(ctx, p.Digest, p.Canonical)
+}
+
+// fileUnder fills in the default experiment, or checks the one that was named.
+func (s *Service) fileUnder(ctx context.Context, sub *Submission) (err error) {
+	if sub.ExperimentID == "" {
+		sub.ExperimentID, err = s.defaultExperiment(ctx)
+		return err
+	}
+	_, err = s.deps.Store.GetExperiment(ctx, sub.ExperimentID)
+	return err
+}
+
 // specOf returns the specification that a submission means, and completes the ids of the uploaded one it comes from.
 func (s *Service) specOf(ctx context.Context, sub *Submission) (*ir.Pipeline, error) {
+	if sub.SpecDigest != "" {
+		return s.Spec(ctx, sub.SpecDigest)
+	}
 	if len(sub.Spec) > 0 {
 		if sub.PipelineID != "" || sub.VersionID != "" {
 			return nil, fault.Invalidf("a run takes either a specification or an uploaded pipeline, not both")
@@ -95,13 +121,15 @@ func (s *Service) specOf(ctx context.Context, sub *Submission) (*ir.Pipeline, er
 	return s.Spec(ctx, v.SpecDigest)
 }
 
-func (s *Service) newRun(sub Submission, p *ir.Pipeline, params map[string]any) run.Run {
-	now := s.now()
+func newRun(sub Submission, p *ir.Pipeline, params map[string]any, now time.Time) run.Run {
 	r := run.Run{
-		ID: s.deps.NewID(), DisplayName: sub.DisplayName, Description: sub.Description, ExperimentID: sub.ExperimentID,
+		ID: sub.ID, RecurringRunID: sub.RecurringRunID, DisplayName: sub.DisplayName, Description: sub.Description, ExperimentID: sub.ExperimentID,
 		PipelineName: p.Spec.PipelineInfo.Name, PipelineID: sub.PipelineID, VersionID: sub.VersionID, SpecDigest: p.Digest,
 		ServiceAccount: sub.ServiceAccount, PipelineRoot: sub.PipelineRoot, Parameters: params, CacheOff: sub.CacheOff,
-		Notices: notices(p), CreatedAt: now, ScheduledAt: now,
+		CreatedAt: now, ScheduledAt: now,
+	}
+	if sub.ScheduledAt != nil {
+		r.ScheduledAt = *sub.ScheduledAt
 	}
 	if r.DisplayName == "" {
 		r.DisplayName = fmt.Sprintf("%s %s", r.PipelineName, now.Format("2006-01-02 15-04-05"))
@@ -115,10 +143,11 @@ func (s *Service) newRun(sub Submission, p *ir.Pipeline, params map[string]any) 
 // start makes the first decision about a run, stores it and lets its actor go.
 func (s *Service) start(ctx context.Context, r run.Run, p *ir.Pipeline, successWord string) (run.Run, error) {
 	a := newActor(s, r, p, engine.New(p))
+	workspace := s.workspace(r.ID, p)
 	events, err := a.state.Decide(engine.Start{Parameters: r.Parameters, Job: run.Job{
 		RunID: r.ID, Name: r.DisplayName, ResourceName: r.PipelineName + "-" + r.ID[:8], PipelineName: r.PipelineName,
 		PipelineRoot: r.PipelineRoot, ExperimentID: r.ExperimentID, CreatedAt: r.CreatedAt, ScheduledAt: r.ScheduledAt,
-		WorkspacePath: s.workspace(r.ID, p), SuccessWord: successWord,
+		WorkspacePath: workspace, WorkspaceMount: s.mountOf(workspace), SuccessWord: successWord,
 	}}, s.now())
 	if err != nil {
 		return run.Run{}, err
@@ -134,35 +163,4 @@ func (s *Service) start(ctx context.Context, r run.Run, p *ir.Pipeline, successW
 	a.pending = events
 	s.begin(a)
 	return r, nil
-}
-
-// notices lists what a pipeline asks of Kubernetes that means nothing to processes on this machine.
-func notices(p *ir.Pipeline) []string {
-	asked := map[string]int{}
-	for label := range p.Spec.DeploymentSpec.Executors {
-		k := p.Kubernetes(label)
-		if k == nil {
-			continue
-		}
-		for what, n := range map[string]int{
-			"node selectors": len(k.NodeSelector), "tolerations": len(k.Tolerations), "node affinity": len(k.NodeAffinity),
-			"pod affinity": len(k.PodAffinity), "image pull secrets": len(k.ImagePullSecret), "image pull policies": len(k.ImagePullPolicy),
-			"security contexts": len(k.SecurityContext), "ephemeral volumes": len(k.GenericEphemeralVolume), "volume mounts": len(k.PVCMount),
-			"secrets as files": len(k.SecretAsVolume), "config maps as files": len(k.ConfigMapAsVolume), "emptyDir mounts": len(k.EmptyDirMounts),
-			"shared memory sizes": len(k.EnabledSharedMemory), "init containers": len(k.InitContainers), "sidecars": len(k.Sidecars),
-		} {
-			if n > 0 {
-				asked[what]++
-			}
-		}
-	}
-	if c := p.Config(); c != nil {
-		asked["a deadline for the whole run"] = c.ActiveDeadlineSeconds
-		asked["a time to keep the run's resources"] = c.ResourceTTLOnCompletion + c.ResourceTTLOnSuccess + c.ResourceTTLOnFailure
-	}
-	maps.DeleteFunc(asked, func(_ string, n int) bool { return n == 0 })
-	if len(asked) == 0 {
-		return nil
-	}
-	return []string{"has no effect in this version, where steps are processes: " + strings.Join(slices.Sorted(maps.Keys(asked)), ", ")}
 }

@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -256,27 +257,76 @@ func TestAFullDiskFailsTheStepAndNotTheServer(t *testing.T) {
 	srv.Stop()
 }
 
-func TestARunGoesOnAfterTheServerWasKilled(t *testing.T) {
+func TestAStepGoesOnWhenItsServerIsKilledAndIsNotRunAgain(t *testing.T) {
 	data := t.TempDir()
 	levadatest.ShareEnvironments(t, data)
 	srv := levadatest.StartOn(t, data)
-	mark := filepath.Join(t.TempDir(), "started")
-	// The first attempt waits for ever; the second finds the mark and ends.
-	r := submit(t, srv, shell(fmt.Sprintf(`if [ -e %[1]s ]; then echo again; exit 0; fi; echo $$ > %[1]s; sleep 600`, mark), ""))
+	dir := t.TempDir()
+	mark, gate := filepath.Join(dir, "started"), filepath.Join(dir, "gate")
+	r := submit(t, srv, shell(fmt.Sprintf(`echo $$ >> %s; while ! [ -e %s ]; do sleep 0.01; done; echo finished`, mark, gate), ""))
 	waitForFile(t, mark)
-	pid, err := os.ReadFile(mark)
-	if err != nil {
+	srv.Kill()
+	if pid := strings.Fields(read(t, mark))[0]; !running(pid) {
+		t.Error("the step ended with its server")
+	}
+	srv = levadatest.StartOn(t, data)
+	if err := os.WriteFile(gate, nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	srv.Kill()
-	srv = levadatest.StartOn(t, data)
 	if got := wait(t, srv, r.ID); got.State != "SUCCEEDED" {
 		t.Errorf("run is %s: %+v", got.State, got.Failure)
 	}
-	if running(strings.TrimSpace(string(pid))) {
-		t.Error("the process of the first attempt still runs beside the second")
+	if n := len(strings.Fields(read(t, mark))); n != 1 {
+		t.Errorf("the step ran %d times", n)
+	}
+	if got := logs(t, srv, r.ID); !strings.Contains(got, "finished") {
+		t.Errorf("the log does not hold what the step printed in the end: %q", got)
 	}
 	stillWorks(t, srv)
+}
+
+func TestInterruptEndsStepsAndSIGTERMLetsThemGoOn(t *testing.T) {
+	for _, c := range []struct {
+		signal os.Signal
+		goesOn bool
+	}{{os.Interrupt, false}, {syscall.SIGTERM, true}} {
+		t.Run(c.signal.String(), func(t *testing.T) {
+			data := t.TempDir()
+			levadatest.ShareEnvironments(t, data)
+			srv := levadatest.StartOn(t, data)
+			dir := t.TempDir()
+			mark, gate := filepath.Join(dir, "started"), filepath.Join(dir, "gate")
+			r := submit(t, srv, shell(fmt.Sprintf(`echo $$ >> %s; while ! [ -e %s ]; do sleep 0.01; done`, mark, gate), ""))
+			waitForFile(t, mark)
+			srv.StopWith(c.signal)
+			if got := running(strings.Fields(read(t, mark))[0]); got != c.goesOn {
+				t.Errorf("after %s the step runs: %v, want %v", c.signal, got, c.goesOn)
+			}
+			if err := os.WriteFile(gate, nil, 0o644); err != nil {
+				t.Fatal(err)
+			}
+			srv = levadatest.StartOn(t, data)
+			if got := wait(t, srv, r.ID); got.State != "SUCCEEDED" {
+				t.Errorf("run is %s: %+v", got.State, got.Failure)
+			}
+			want := 2
+			if c.goesOn {
+				want = 1
+			}
+			if n := len(strings.Fields(read(t, mark))); n != want {
+				t.Errorf("the step ran %d times, want %d", n, want)
+			}
+		})
+	}
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
 }
 
 func TestACancelledRunLeavesNoProcess(t *testing.T) {

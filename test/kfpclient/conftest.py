@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 import uuid
 import warnings
 from pathlib import Path
@@ -60,6 +61,30 @@ def finished(client: kfp.Client, packages: dict[str, str]) -> Any:
         packages["add"], arguments={"a": 1, "b": 2}, run_name="finished", experiment_name="finished"
     )
     return client.wait_for_run_completion(result.run_id, RUN_TIMEOUT_S, sleep_duration=1)
+
+
+def ask(client: kfp.Client, method: str, path: str, query: Any = None, body: Any = None) -> Any:
+    """Sends a request that the SDK has no method for, or not in each version, and returns the decoded answer."""
+    answer = client._experiment_api.api_client.call_api(
+        f"/apis/v2beta1/{path}",
+        method,
+        query_params=list((query or {}).items()),
+        header_params={"Content-Type": "application/json"},
+        body=body,
+        response_type="object",
+        auth_settings=[],
+        _return_http_data_only=True,
+    )
+    return answer
+
+
+def until(condition: Callable[[], Any]) -> Any:
+    """Asks until the answer is true, and returns it: the API tells of no event."""
+    deadline = time.monotonic() + RUN_TIMEOUT_S
+    while not (answer := condition()):
+        assert time.monotonic() < deadline, "it did not come"
+        time.sleep(0.2)
+    return answer
 
 
 def equals(key: str, value: str, operation: Any = "EQUALS") -> str:

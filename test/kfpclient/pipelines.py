@@ -41,6 +41,20 @@ def wait_for_ever():
     time.sleep(3600)
 
 
+@dsl.component(base_image="python:3.11")
+def fail_first(message: str) -> str:
+    import os
+
+    if os.environ["KFP_RETRY_INDEX"] == "0":
+        raise RuntimeError(message)
+    return message
+
+
+@dsl.component(base_image="python:3.11")
+def tell(status: dsl.PipelineTaskFinalStatus) -> str:
+    return status.state
+
+
 @dsl.container_component
 def say(word: str):
     return dsl.ContainerSpec(image="python:3.11", command=["sh", "-c", 'echo "$0"'], args=[word])
@@ -71,6 +85,14 @@ def failing_pipeline(message: str = "this is meant to fail"):
     say(word="after").after(failed)
 
 
+@dsl.pipeline(name="mending")
+def mending_pipeline():
+    with dsl.ExitHandler(tell()):
+        first = add(a=1.0, b=2.0).set_caching_options(False)
+        failing = fail_first(message="only once").after(first)
+        say(word=failing.output)
+
+
 @dsl.pipeline(name="waiting")
 def waiting_pipeline():
     wait_for_ever()
@@ -86,6 +108,7 @@ ALL = {
     "add": add_pipeline,
     "data": data_pipeline,
     "failing": failing_pipeline,
+    "mending": mending_pipeline,
     "waiting": waiting_pipeline,
     "required": required_pipeline,
 }

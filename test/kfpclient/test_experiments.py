@@ -44,6 +44,16 @@ def test_a_namespace_is_accepted_and_not_kept(client, name):
     assert client.get_experiment(experiment_name=name, namespace="team-b") == created
 
 
+def test_a_namespace_is_remembered_by_the_client(client, name):
+    try:
+        client.set_user_namespace("team-a")
+        assert client.get_user_namespace() == "team-a"
+        assert client.create_experiment(name).display_name == name
+        assert client.list_experiments(filter=equals("display_name", name)).total_size == 1
+    finally:
+        client.set_user_namespace("")
+
+
 def test_experiments_are_listed_in_pages_in_the_order_asked_for(client, name):
     names = [f"{name} {i}" for i in range(5)]
     for n in names:

@@ -209,27 +209,42 @@ def test_an_unknown_version_cannot_run(client, name, uploaded):
     assert [refusal(call)[0] for call in calls] == [404, 404]
 
 
-def test_what_is_not_offered_is_refused_in_words(client, name, finished, packages):
-    api = client._run_api
-    retry = getattr(api, "run_service_retry_run", None) or api.retry_run
-    calls = [
-        lambda: retry(finished.run_id),
-        lambda: client.list_recurring_runs(),
-        lambda: client.get_recurring_run("x"),
-        lambda: client.enable_recurring_run("x"),
-        lambda: client.disable_recurring_run("x"),
-        lambda: client.delete_recurring_run("x"),
-        lambda: client.create_recurring_run(
-            finished.experiment_id,
-            name,
-            interval_second=60,
-            pipeline_package_path=packages["add"],
-        ),
-    ]
-    for call in calls:
-        status, error = refusal(call)
-        assert (status, error["code"]) == (501, 12)
-        assert "not implemented by Levada" in error["message"]
+def test_a_retried_run_does_what_did_not_succeed(client, name, packages):
+    run_id = client.create_run_from_pipeline_package(packages["mending"], run_name=name).run_id
+    failed = wait(client, run_id)
+    assert failed.state == "FAILED"
+    before = tasks_of(failed)
+    client._run_api.run_service_retry_run(run_id)
+    run = wait(client, run_id)
+    assert run.state == "SUCCEEDED", run.error
+    assert run.error is None
+    assert [h.state for h in run.state_history][-3:] == ["FAILED", "RUNNING", "SUCCEEDED"]
+    after = tasks_of(run)
+    assert {t.state for t in after.values()} == {"SUCCEEDED"}
+    assert after["add"] == before["add"], "a task that had succeeded was done again"
+    assert after["tell"].end_time > before["tell"].end_time, "the exit handler was not run again"
+
+
+def test_a_run_that_succeeded_or_still_runs_is_not_retried(client, name, finished, packages):
+    retry = client._run_api.run_service_retry_run
+    status, error = refusal(lambda: retry(finished.run_id))
+    assert (status, error["code"]) == (409, 6)
+    assert "nothing to retry" in error["message"]
+    run_id = client.create_run_from_pipeline_package(packages["waiting"], run_name=name).run_id
+    assert refusal(lambda: retry(run_id))[0] == 409
+    client.terminate_run(run_id)
+    assert refusal(lambda: retry("no-such-id"))[0] == 404
+
+
+def test_macros_in_parameters_are_filled_in(client, name, packages):
+    arguments = {"must": "[[RunUUID]] [[CurrentTime.2006]] [[ScheduledTime]] [[Index]]"}
+    result = client.create_run_from_pipeline_package(
+        packages["required"], arguments=arguments, run_name=name
+    )
+    run = wait(client, result.run_id)
+    year = run.created_at.year
+    wanted = f"{run.run_id} {year} [[ScheduledTime]] [[Index]]"
+    assert run.runtime_config.parameters["must"] == wanted
 
 
 def test_a_misspelt_field_is_named(client):

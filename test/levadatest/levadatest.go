@@ -140,14 +140,17 @@ func StartOn(t testing.TB, data string, env ...string) *Server {
 	return s
 }
 
-// Stop asks the server to stop and waits for it. Stopping twice is safe.
-func (s *Server) Stop() {
+// Stop asks the server to stop and waits for it; its steps end with it. Stopping twice is safe.
+func (s *Server) Stop() { s.StopWith(os.Interrupt) }
+
+// StopWith is Stop with another signal.
+func (s *Server) StopWith(signal os.Signal) {
 	select {
 	case <-s.done:
 		return
 	default:
 	}
-	_ = s.cmd.Process.Signal(os.Interrupt) // it may have ended by itself
+	_ = s.cmd.Process.Signal(signal) // it may have ended by itself
 	select {
 	case <-s.done:
 	case <-time.After(ready):

@@ -84,6 +84,27 @@ func python(name, requirements string) (string, error) {
 	return filepath.Join(dir, "bin", "python"), err
 }
 
+// SDKPython returns a Python with the kfp SDK of a version, and whatever is newest of what that needs: for compiling only.
+func SDKPython(version string) (string, error) {
+	cache, err := CacheDir()
+	if err != nil {
+		return "", err
+	}
+	uv, err := UV()
+	if err != nil {
+		return "", err
+	}
+	dir := filepath.Join(cache, "sdk-"+version+"-py"+pythonVersion)
+	err = once(dir, func(dir string) error {
+		if err := command(uv, "venv", "--quiet", "--python", pythonVersion, dir); err != nil {
+			return err
+		}
+		// Old SDKs import pkg_resources, which setuptools had until version 81.
+		return command(uv, "pip", "install", "--quiet", "--python", filepath.Join(dir, "bin", "python"), "kfp=="+version, "setuptools<81")
+	})
+	return filepath.Join(dir, "bin", "python"), err
+}
+
 // once fills a directory that does not exist yet. It is filled under another name, so that an interrupted or concurrent run
 // never leaves or meets half an environment. Only interpreters and binaries in it may be used: scripts remember the first
 // name.

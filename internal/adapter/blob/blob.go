@@ -36,6 +36,8 @@ type Options struct {
 	// Parallel is how many files of one directory are read or written at the same time; 0 means one per
 	// processor.
 	Parallel int
+	// Ephemeral leaves out the syncing: content survives the end of the process, but not that of the machine.
+	Ephemeral bool
 	// Logger gets what nobody else is told, such as leftovers that were removed. Nil means silence.
 	Logger *slog.Logger
 }
@@ -46,9 +48,13 @@ type Store struct {
 	dir      string
 	parallel int
 	log      *slog.Logger
-	staging  *staging
+	// ephemeral stores do not sync.
+	ephemeral bool
+	staging   *staging
 	// noClones is set when the file system turned out not to share blocks between files.
 	noClones atomic.Bool
+	// sweeping is held by Sweep while it removes a file, and shared by those who find stored bytes and rely on them.
+	sweeping sync.RWMutex
 	closing  sync.Once
 	closed   error
 }
@@ -78,7 +84,7 @@ func Open(dir string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, diskError(dir, fmt.Errorf("open blob store: %w", err))
 	}
-	return &Store{dir: dir, parallel: o.Parallel, log: o.Logger, staging: stage}, nil
+	return &Store{dir: dir, parallel: o.Parallel, log: o.Logger, ephemeral: o.Ephemeral, staging: stage}, nil
 }
 
 // Close removes the store's staging area. The content stays. Closing twice is the same as closing once.

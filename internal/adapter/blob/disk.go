@@ -57,7 +57,7 @@ func hashData(ctx context.Context, src io.Reader) (string, int64, error) {
 }
 
 // newFile creates a file, lets write fill it, and makes its content durable. On failure nothing is left.
-func newFile(path string, write func(*os.File) error) (err error) {
+func (s *Store) newFile(path string, write func(*os.File) error) (err error) {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
@@ -70,10 +70,26 @@ func newFile(path string, write func(*os.File) error) (err error) {
 	if err := write(f); err != nil {
 		return errors.Join(err, f.Close())
 	}
-	if err := errors.Join(f.Chmod(blobMode), f.Sync()); err != nil {
+	if err := errors.Join(f.Chmod(blobMode), s.sync(f)); err != nil {
 		return errors.Join(err, f.Close())
 	}
 	return f.Close()
+}
+
+// sync makes the bytes of a file durable.
+func (s *Store) sync(f *os.File) error {
+	if s.ephemeral {
+		return nil
+	}
+	return f.Sync()
+}
+
+// syncDir makes the names in a directory durable.
+func (s *Store) syncDir(path string) error {
+	if s.ephemeral {
+		return nil
+	}
+	return syncDir(path)
 }
 
 // damaged names a file whose bytes are not those of its name.

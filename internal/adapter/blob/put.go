@@ -18,13 +18,24 @@ import (
 	"levada/internal/core/run"
 )
 
-// Put stores the file or directory at path and consumes it: when Put returns without an error, the content is
-// on disk in the store and path is gone. After an error path is still there, though its files may have become
-// read-only.
+// Put stores the file or directory at path as Add does and removes it from there, unless there is an error.
+func (s *Store) Put(ctx context.Context, path string) (run.BlobInfo, error) {
+	stored, err := s.Add(ctx, path)
+	if err != nil {
+		return run.BlobInfo{}, err
+	}
+	if err := removeTree(filepath.Clean(path)); err != nil {
+		return run.BlobInfo{}, fmt.Errorf("remove %s, which is stored: %w", path, err)
+	}
+	return stored, nil
+}
+
+// Add stores the file or directory at path: when it returns without an error, the content is on disk in the store. What is at
+// path stays, so that it can be added again, but its files may be read-only from then on: they may be the store's own.
 //
 // Links inside a directory are stored as what they point to, as long as that is inside too. Anything else
 // that is neither a file nor a directory is refused.
-func (s *Store) Put(ctx context.Context, path string) (run.BlobInfo, error) {
+func (s *Store) Add(ctx context.Context, path string) (run.BlobInfo, error) {
 	path = filepath.Clean(path)
 	info, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -45,9 +56,6 @@ func (s *Store) Put(ctx context.Context, path string) (run.BlobInfo, error) {
 	if err != nil {
 		return run.BlobInfo{}, diskError(s.dir, fmt.Errorf("store %s: %w", path, err))
 	}
-	if err := removeTree(path); err != nil {
-		return run.BlobInfo{}, fmt.Errorf("remove %s, which is stored: %w", path, err)
-	}
 	return stored, nil
 }
 
@@ -55,7 +63,7 @@ func (s *Store) Put(ctx context.Context, path string) (run.BlobInfo, error) {
 func (s *Store) PutReader(ctx context.Context, r io.Reader) (run.BlobInfo, error) {
 	var stored content
 	temp := s.staging.path()
-	err := newFile(temp, func(f *os.File) (err error) {
+	err := s.newFile(temp, func(f *os.File) (err error) {
 		stored, err = copyHashed(ctx, f, r)
 		return err
 	})
@@ -142,11 +150,13 @@ func (s *Store) ingest(ctx context.Context, path string) (content, error) {
 	}
 	c := content{sum: sum, size: size}
 	if size, err := s.stat(sum); err == nil && size == c.size {
-		// Whoever stored it may not have made its name durable yet.
-		return c, diskError(s.dir, syncDir(filepath.Dir(s.file(sum))))
+		if ok, err := s.keep(sum); err != nil || ok {
+			// Whoever stored it may not have made its name durable yet.
+			return c, errors.Join(err, diskError(s.dir, s.syncDir(filepath.Dir(s.file(sum)))))
+		}
 	}
 	temp := s.staging.path()
-	linked := ours(before) && adopt(path, before, temp) == nil
+	linked := ours(before) && s.adopt(path, before, temp) == nil
 	if !linked {
 		if c, err = s.copyIn(ctx, src, temp); err != nil {
 			return content{}, err
@@ -169,7 +179,7 @@ func (s *Store) ingest(ctx context.Context, path string) (content, error) {
 }
 
 // adopt gives a file a second name in the store instead of copying it, and makes it read-only and durable.
-func adopt(path string, want fs.FileInfo, temp string) error {
+func (s *Store) adopt(path string, want fs.FileInfo, temp string) error {
 	if err := os.Link(path, temp); err != nil {
 		return err
 	}
@@ -182,7 +192,7 @@ func adopt(path string, want fs.FileInfo, temp string) error {
 		if err != nil {
 			return err
 		}
-		return errors.Join(f.Chmod(blobMode), f.Sync(), f.Close())
+		return errors.Join(f.Chmod(blobMode), s.sync(f), f.Close())
 	}()
 	if err != nil {
 		return errors.Join(err, removeIfThere(temp))
@@ -196,7 +206,7 @@ func (s *Store) copyIn(ctx context.Context, src *os.File, temp string) (content,
 		return content{}, err
 	}
 	var c content
-	err := newFile(temp, func(f *os.File) (err error) {
+	err := s.newFile(temp, func(f *os.File) (err error) {
 		c, err = copyHashed(ctx, f, src)
 		return err
 	})
@@ -211,13 +221,15 @@ func (s *Store) settle(ctx context.Context, temp string, c content) error {
 	}
 	final := s.file(c.sum)
 	if size, err := s.stat(c.sum); err == nil && size == c.size {
-		return errors.Join(removeIfThere(temp), syncDir(filepath.Dir(final)))
+		if ok, err := s.keep(c.sum); err != nil || ok {
+			return errors.Join(err, removeIfThere(temp), s.syncDir(filepath.Dir(final)))
+		}
 	}
 	shard := filepath.Dir(final)
 	err := os.Mkdir(shard, 0o700)
 	switch {
 	case err == nil:
-		err = syncDir(filepath.Dir(shard))
+		err = s.syncDir(filepath.Dir(shard))
 	case errors.Is(err, fs.ErrExist):
 		err = nil
 	}
@@ -228,7 +240,7 @@ func (s *Store) settle(ctx context.Context, temp string, c content) error {
 		return errors.Join(err, removeIfThere(temp))
 	}
 	// Renaming one name of a file over another of its names does nothing and leaves both.
-	return errors.Join(removeIfThere(temp), syncDir(shard))
+	return errors.Join(removeIfThere(temp), s.syncDir(shard))
 }
 
 // removeTree removes what is stored, including directories that their maker has made read-only.

@@ -232,3 +232,18 @@ func BenchmarkAnEnvironmentThatIsThere(b *testing.B) {
 		}
 	}
 }
+
+// kfp 2.0 installs the whole SDK and calls an executor that has another name since.
+func TestTheFirstSDKsComponentsAreRecognised(t *testing.T) {
+	command := []string{"sh", "-c", "\nif ! [ -x \"$(command -v pip)\" ]; then\n    python3 -m ensurepip || python3 -m ensurepip --user || apt-get install python3-pip\nfi\n\n" +
+		"PIP_DISABLE_PIP_VERSION_CHECK=1 python3 -m pip install --quiet     --no-warn-script-location 'kfp==2.0.1' && \"$0\" \"$@\"\n",
+		"sh", "-ec", "program_path=$(mktemp -d)\nprintf \"%s\" \"$0\" > \"$program_path/ephemeral_component.py\"\npython3 -m kfp.components.executor_main" +
+			"                         --component_module_path                         \"$program_path/ephemeral_component.py\"                         \"$@\"\n",
+		"def f(): pass"}
+	args := []string{"--executor_input", "{}", "--function_to_execute", "f"}
+	l, ok := Recognise(command, args)
+	want := Lightweight{Installs: []Install{{Packages: []string{"kfp==2.0.1"}}}, Source: "def f(): pass", Args: args, Whole: true}
+	if diff := cmp.Diff(want, l); !ok || diff != "" {
+		t.Errorf("recognised: %t (-want +got):\n%s", ok, diff)
+	}
+}

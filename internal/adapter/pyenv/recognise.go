@@ -29,8 +29,10 @@ type Lightweight struct {
 	Installs []Install
 	// Source is the text of the component's module.
 	Source string
-	// Args are the arguments of kfp.dsl.executor_main after the module's path.
+	// Args are the arguments of kfp's executor after the module's path.
 	Args []string
+	// Whole is set for kfp 2.0, whose executor (kfp.components.executor_main) imports the whole SDK and what that needs.
+	Whole bool
 }
 
 // The fixed parts of the commands that kfp SDKs 2.0 to 2.17 write, with white space squeezed.
@@ -40,6 +42,9 @@ const (
 	goOn       = `&& "$0" "$@"`
 	runProgram = `program_path=$(mktemp -d) printf "%s" "$0" > "$program_path/ephemeral_component.py" ` +
 		`_KFP_RUNTIME=true python3 -m kfp.dsl.executor_main --component_module_path "$program_path/ephemeral_component.py" "$@"`
+	// kfp 2.0 had its executor elsewhere.
+	runProgram20 = `program_path=$(mktemp -d) printf "%s" "$0" > "$program_path/ephemeral_component.py" ` +
+		`python3 -m kfp.components.executor_main --component_module_path "$program_path/ephemeral_component.py" "$@"`
 	useVenv = `export PIP_DISABLE_PIP_VERSION_CHECK=1 tmp=$(mktemp -d) python3 -m venv "$tmp/venv" --system-site-packages . "$tmp/venv/bin/activate" `
 )
 
@@ -57,9 +62,11 @@ func Recognise(command, args []string) (l Lightweight, ok bool) {
 	case len(command) != 4:
 		return Lightweight{}, false
 	}
-	if command[0] != "sh" || command[1] != "-ec" || squeeze(command[2]) != runProgram {
+	program := squeeze(command[2])
+	if command[0] != "sh" || command[1] != "-ec" || program != runProgram && program != runProgram20 {
 		return Lightweight{}, false
 	}
+	l.Whole = program == runProgram20
 	if !slices.Contains(args, "--function_to_execute") || !slices.Contains(args, "--executor_input") {
 		return Lightweight{}, false
 	}

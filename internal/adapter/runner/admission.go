@@ -49,14 +49,14 @@ type waiter struct {
 	ready chan struct{}
 }
 
-// share is a part of the machine: places for steps, cores and bytes.
-type share struct{ places, cores, memory float64 }
+// share is a part of the machine: places for steps, cores, bytes and accelerators.
+type share struct{ places, cores, memory, devices float64 }
 
 func newGate(total share) *gate { return &gate{total: total, free: total} }
 
 // clamp reduces a need to what the machine has and reports whether it had to.
 func (g *gate) clamp(need share) (share, bool) {
-	out := share{need.places, min(need.cores, g.total.cores), min(need.memory, g.total.memory)}
+	out := share{need.places, min(need.cores, g.total.cores), min(need.memory, g.total.memory), min(need.devices, g.total.devices)}
 	return out, out != need
 }
 
@@ -88,6 +88,13 @@ func (g *gate) enter(ctx context.Context, need share) error {
 	return ctx.Err()
 }
 
+// occupy takes room without waiting, for a step that runs already. There may be less than none left for a while.
+func (g *gate) occupy(need share) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.take(need)
+}
+
 func (g *gate) leave(need share) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -97,13 +104,14 @@ func (g *gate) leave(need share) {
 
 func (g *gate) fits(n share) bool {
 	const slack = 1e-9 // sums of fractions of a core
-	return n.places <= g.free.places && n.cores <= g.free.cores+slack && n.memory <= g.free.memory+slack
+	return n.places <= g.free.places && n.cores <= g.free.cores+slack && n.memory <= g.free.memory+slack && n.devices <= g.free.devices
 }
 
 func (g *gate) take(n share) {
 	g.free.places -= n.places
 	g.free.cores -= n.cores
 	g.free.memory -= n.memory
+	g.free.devices -= n.devices
 	g.running++
 }
 
@@ -111,6 +119,7 @@ func (g *gate) give(n share) {
 	g.free.places += n.places
 	g.free.cores += n.cores
 	g.free.memory += n.memory
+	g.free.devices += n.devices
 	g.running--
 }
 

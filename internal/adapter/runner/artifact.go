@@ -74,7 +74,10 @@ func (c *collector) store(ctx context.Context, output string, given reportedArti
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(c.layout.cwd(), path)
 	}
-	path = filepath.Clean(path)
+	path, onDisk := c.view.real(filepath.Clean(path))
+	if !onDisk {
+		return outputError("output artifact %q is at %s, in memory that ended with the step: write it to its proposed path", output, given.URI)
+	}
 	info, done := c.stored[path]
 	if !done {
 		var err error
@@ -131,7 +134,7 @@ func (c *collector) ingest(ctx context.Context, output, path string) (run.BlobIn
 			return run.BlobInfo{}, fmt.Errorf("copy output artifact %q: %w", output, err)
 		}
 	}
-	info, err := c.opt.Blobs.Put(ctx, path)
+	info, err := c.opt.Blobs.Add(ctx, path)
 	if err != nil {
 		return info, fmt.Errorf("store output artifact %q: %w", output, err)
 	}
@@ -183,24 +186,29 @@ func copyAside(path, dir string) (string, error) {
 		return "", err
 	}
 	dest := filepath.Join(to, "content")
+	return dest, copyTo(path, dest)
+}
+
+// copyTo copies a file or directory to dest, which must not exist.
+func copyTo(path, dest string) error {
 	st, err := os.Stat(path)
 	if err != nil {
-		return "", err
+		return err
 	}
 	if st.IsDir() {
-		return dest, os.CopyFS(dest, os.DirFS(path))
+		return os.CopyFS(dest, os.DirFS(path))
 	}
 	in, err := os.Open(path)
 	if err != nil {
-		return "", err
+		return err
 	}
 	defer in.Close()
 	out, err := os.OpenFile(dest, os.O_CREATE|os.O_WRONLY|os.O_EXCL, 0o644)
 	if err != nil {
-		return "", err
+		return err
 	}
 	_, err = io.Copy(out, in)
-	return dest, errors.Join(err, out.Close())
+	return errors.Join(err, out.Close())
 }
 
 // properties decodes the deprecated typed properties of an importer: {"stringValue": "x"} and the like, or plain values.

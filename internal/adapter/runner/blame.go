@@ -63,11 +63,11 @@ func shorten(s string) string {
 var missingModule = regexp.MustCompile(`ModuleNotFoundError: No module named '([^']+)'`)
 
 // advice says what to do about a module that the step's environment lacks.
-func (a *attempt) advice(stderr []byte) string {
+func advice(image string, stderr []byte) string {
 	m := missingModule.FindSubmatch(stderr)
 	if m == nil {
 		return ""
 	}
 	return ". The step runs in a Python environment without the packages of its image: add the package that provides " +
-		string(m[1]) + " to packages_to_install of the component, or to the requirements of image " + a.spec.Image + " in the configuration"
+		string(m[1]) + " to packages_to_install of the component, or to the requirements of image " + image + " in the configuration"
 }

@@ -2,6 +2,8 @@ package runner
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,7 +12,6 @@ import (
 	"time"
 
 	"levada/internal/adapter/pyenv"
-	"levada/internal/adapter/steplog"
 	"levada/internal/core/ir"
 	"levada/internal/core/run"
 )
@@ -20,41 +21,101 @@ type attempt struct {
 	*Runner
 	step   *run.Step
 	layout layout
-	log    *steplog.Writer
+	log    *attemptLog
 	input  *ir.ExecutorInput
 	spec   *ir.Container // placeholders resolved
 	limits ir.Limits
 	plan   pyenv.Plan
 	env    *pyenv.Environment
+	view   view
+	given  given
+	// giveBack frees the accelerators that the step has to itself.
+	giveBack func()
 }
 
-func (r *Runner) container(ctx context.Context, s *run.Step, l layout, log *steplog.Writer) (run.Values, error) {
-	a := &attempt{Runner: r, step: s, layout: l, log: log}
-	if err := a.resolve(ctx); err != nil {
+func (r *Runner) container(ctx context.Context, s *run.Step, l layout, log *attemptLog) (run.Values, error) {
+	a := &attempt{Runner: r, step: s, layout: l, log: log, giveBack: func() {}}
+	defer func() { a.giveBack() }()
+	if err := a.read(); err != nil {
 		return run.Values{}, err
 	}
-	if _, clamped := r.gate.clamp(needs(a.limits)); clamped {
-		log.System("the step asks for more than this machine has (%g cores, %.0f MiB): it is given all of it", r.opt.Cores, r.opt.Memory/(1<<20))
+	rec, found, err := readRecord(l.root)
+	switch {
+	case err != nil:
+		return run.Values{}, fmt.Errorf("find out whether the attempt was started before: %w", err)
+	case found:
+		rec, err = a.adopt(ctx, rec)
+	default:
+		rec, err = a.begin(ctx)
 	}
-	if err := l.create(); err != nil {
-		return run.Values{}, fmt.Errorf("make the step's directories: %w", err)
-	}
-	if ws := s.Job.WorkspacePath; ws != "" {
-		if err := os.MkdirAll(ws, 0o755); err != nil {
-			return run.Values{}, fmt.Errorf("make the run's workspace: %w", err)
-		}
-	}
-	if err := r.materialise(ctx, s, l); err != nil {
+	if err != nil {
 		return run.Values{}, err
 	}
-	if err := a.run(ctx); err != nil {
-		return run.Values{}, err
+	r.count(&rec, found)
+	if rec.Failure != nil {
+		return run.Values{}, rec.Failure
 	}
+	a.view.placed = rec.Placed
 	return a.collect(ctx)
 }
 
-// resolve works out what is to be executed, and where.
-func (a *attempt) resolve(ctx context.Context) error {
+// count keeps the statistics.
+func (r *Runner) count(rec *record, adopted bool) {
+	switch {
+	case adopted:
+		r.stats.adopted.Add(1)
+	case rec.How == howWarm:
+		r.stats.warm.Add(1)
+	case rec.How == howFallback:
+		r.stats.fallbacks.Add(1)
+		r.stats.executed.Add(1)
+	default:
+		r.stats.executed.Add(1)
+	}
+	if rec.Failure != nil && rec.Failure.Reason == run.ReasonLost {
+		r.stats.lost.Add(1)
+	}
+}
+
+// adopt waits for an attempt that an earlier server started. It holds its room on the machine already.
+func (a *attempt) adopt(ctx context.Context, rec record) (record, error) {
+	need, _ := a.gate.clamp(needs(a.limits))
+	a.gate.occupy(need)
+	defer a.gate.leave(need)
+	a.giveBack = a.devices.occupy(rec.Devices)
+	a.opt.Logger.Info("step adopted", "run", a.step.Job.RunID, "task", a.step.TaskPath, "pid", rec.Step.PID, "ended", rec.Ended)
+	return a.attach(ctx, a.layout, rec, podUID(a.step))
+}
+
+// begin starts the attempt and sees it through to its end.
+func (a *attempt) begin(ctx context.Context) (record, error) {
+	if err := a.prepare(ctx); err != nil {
+		return record{}, err
+	}
+	if given, asked := a.gate.share(a.limits); given.cores < asked.cores || given.memory < asked.memory {
+		a.log.System("the step asks for more than this machine has (%g cores, %.0f MiB): it is given all of it", a.opt.Cores, a.opt.Memory/(1<<20))
+	}
+	if err := a.layout.create(); err != nil {
+		return record{}, fmt.Errorf("make the step's directories: %w", err)
+	}
+	if ws := a.step.Job.WorkspacePath; ws != "" {
+		if err := os.MkdirAll(ws, 0o755); err != nil {
+			return record{}, fmt.Errorf("make the run's workspace: %w", err)
+		}
+	}
+	if err := a.materialise(ctx, a.step, a.layout); err != nil {
+		return record{}, err
+	}
+	o, err := a.order(ctx)
+	if err != nil {
+		return record{}, err
+	}
+	a.log.handOver()
+	return a.overseer.run(ctx, o)
+}
+
+// read works out what the step asks for.
+func (a *attempt) read() error {
 	var err error
 	if a.input, err = a.layout.executorInput(a.step); err != nil {
 		return err
@@ -67,9 +128,18 @@ func (a *attempt) resolve(ctx context.Context) error {
 	if a.limits, err = ir.ResolveLimits(c.Resources, a.input, p); err != nil {
 		return inputError("%v", err)
 	}
+	return nil
+}
+
+// prepare finds the environment in which the step is to run, and makes it if need be.
+func (a *attempt) prepare(ctx context.Context) error {
+	var err error
 	if len(a.spec.Command)+len(a.spec.Args) == 0 {
 		return unsupported("task %s has no command: the default command of image %s is not known without the image; give the component a command",
 			a.step.TaskPath, a.spec.Image)
+	}
+	if a.given, err = a.gather(ctx, a.step.Kubernetes); err != nil {
+		return err
 	}
 	if a.plan, err = a.opt.Envs.Plan(ctx, a.spec.Image, a.spec.Command, a.spec.Args); err != nil {
 		return environmentFailure(err)
@@ -77,14 +147,14 @@ func (a *attempt) resolve(ctx context.Context) error {
 	for _, note := range a.plan.Notes {
 		a.log.System("%s", note)
 	}
-	a.notes(a.step, a.spec, a.limits, a.log)
+	a.notes(a.limits, a.log)
 	a.env, err = a.ensure(ctx, a.plan, a.log)
 	return err
 }
 
 // needs is the share of the machine that a step takes: one place, and what it declares.
 func needs(l ir.Limits) share {
-	n := share{places: 1, cores: l.CPURequest, memory: l.MemoryRequest}
+	n := share{places: 1, cores: l.CPURequest, memory: l.MemoryRequest, devices: float64(l.Accelerators)}
 	if n.cores <= 0 {
 		n.cores = l.CPULimit
 	}
@@ -94,35 +164,83 @@ func needs(l ir.Limits) share {
 	return n
 }
 
-// job is a process to be started.
-type job struct {
-	argv   []string
-	env    map[string]string
-	dir    string
-	module []string // the arguments of kfp.dsl.executor_main, for a warm host
+// share returns what a step gets of what it asks for.
+func (g *gate) share(l ir.Limits) (given, asked share) {
+	asked = needs(l)
+	given, _ = g.clamp(asked)
+	return given, asked
 }
 
-func (a *attempt) run(ctx context.Context) error {
+// order makes the order for the overseer.
+func (a *attempt) order(ctx context.Context) (*order, error) {
 	bin := a.env.Bin()
 	if a.plan.Lightweight == nil && installsPackages(a.spec) {
 		dir := filepath.Join(a.layout.root, "venv")
 		a.log.System("the step installs packages itself: it gets an environment of its own")
 		if err := a.opt.Envs.Scratch(ctx, a.env, a.plan.Spec, dir, func(line string) { a.log.System("%s", line) }); err != nil {
-			return environmentFailure(err)
+			return nil, environmentFailure(err)
 		}
 		bin = filepath.Join(dir, "bin")
 	}
-	env, err := a.environ(a.step, a.spec, a.layout, bin)
+	env, err := a.environ(a.step, a.spec, a.layout, bin, a.given.env)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	j := job{env: env, dir: a.layout.cwd(), argv: slices.Concat(a.spec.Command, a.spec.Args)}
+	o := &order{
+		Run: a.step.Job.RunID, Task: a.step.TaskID, Attempt: a.step.Attempt, Path: a.step.TaskPath, Root: a.layout.root,
+		Job:    job{Env: env, Dir: a.layout.cwd(), Argv: slices.Concat(a.spec.Command, a.spec.Args)},
+		Memory: int64(a.limits.MemoryLimit), Timeout: a.deadline(), Grace: a.opt.Grace, Image: a.spec.Image,
+		Hide: a.given.hide,
+	}
+	o.Devices, a.giveBack = a.devices.take(a.limits.Accelerators)
+	if _, set := env["CUDA_VISIBLE_DEVICES"]; len(o.Devices) > 0 && !set {
+		env["CUDA_VISIBLE_DEVICES"] = visible(o.Devices)
+	}
 	if a.plan.Lightweight != nil {
-		if err := a.lightweight(&j); err != nil {
-			return err
+		if err := a.lightweight(&o.Job); err != nil {
+			return nil, err
+		}
+		if a.opt.Mode == Warm {
+			o.Interpreter = &interpreter{Key: a.env.Key, Path: a.env.Path, Executable: a.env.Executable(), Bin: a.env.Bin()}
+			o.Plain = len(a.spec.Env) > 0
 		}
 	}
-	return a.supervise(ctx, j)
+	mounts, err := a.mounts()
+	if err != nil {
+		return nil, err
+	}
+	if o.Interpreter != nil && a.reuse(len(mounts)) {
+		sum := sha256.Sum256([]byte(a.plan.Lightweight.Source + "\x00" + a.spec.Image))
+		o.Reuse, o.Plain = hex.EncodeToString(sum[:16]), false
+		return o, nil
+	}
+	if err := a.arrange(&o.Job, mounts); err != nil {
+		return nil, err
+	}
+	o.Placed = a.view.placed
+	return o, nil
+}
+
+// modeVariable is how the author of a pipeline says that the steps of a component may share a process, one after the other:
+// task.set_env_variable("LEVADA_PYTHON_MODE", "reuse").
+const modeVariable = "LEVADA_PYTHON_MODE"
+
+// reuse reports whether the step may run in a process that has run others of its component. It sees the machine's own /tmp then: a
+// process has one view of the file system.
+func (a *attempt) reuse(mounts int) bool {
+	i := slices.IndexFunc(a.spec.Env, func(e ir.EnvVar) bool { return e.Name == modeVariable })
+	if i < 0 || a.spec.Env[i].Value == "isolated" {
+		return false
+	}
+	if a.spec.Env[i].Value != "reuse" {
+		a.log.System("%s is %q: want \"reuse\" or \"isolated\"; the step gets a process of its own", modeVariable, a.spec.Env[i].Value)
+		return false
+	}
+	if mounts > 0 || len(a.spec.Env) > 1 {
+		a.log.System("%s=reuse has no effect on a step with mounts or environment variables of its own: it gets a process of its own", modeVariable)
+		return false
+	}
+	return true
 }
 
 // installsPackages reports whether a command that is executed as written changes the environment it runs in.
@@ -142,17 +260,20 @@ func (a *attempt) lightweight(j *job) error {
 	if err := os.WriteFile(path, []byte(a.plan.Lightweight.Source), 0o644); err != nil {
 		return err
 	}
-	j.env["_KFP_RUNTIME"] = "true"
-	j.module = append([]string{"--component_module_path", path}, a.plan.Lightweight.Args...)
+	arguments := append([]string{"--component_module_path", path}, a.plan.Lightweight.Args...)
+	if !a.plan.Lightweight.Whole { // a warm host has only the parts of kfp that a step needs
+		j.Env["_KFP_RUNTIME"] = "true"
+		j.Module = arguments
+	}
 	main := []string{"-m", executorMain}
 	if oldPaths(a.plan.Spec.KFP()) {
-		script, err := a.hosts.scripts.path(executorScript)
+		script, err := a.scripts.path(executorScript)
 		if err != nil {
 			return err
 		}
 		main = []string{script}
 	}
-	j.argv = slices.Concat([]string{a.env.Executable()}, main, j.module)
+	j.Argv = slices.Concat([]string{a.env.Executable()}, main, arguments)
 	return nil
 }
 

@@ -1,10 +1,12 @@
 package runner
 
 import (
+	"fmt"
+	"maps"
+	"os"
 	"strconv"
 	"strings"
 
-	"levada/internal/adapter/steplog"
 	"levada/internal/core/ir"
 	"levada/internal/core/run"
 )
@@ -18,7 +20,7 @@ var passed = map[string]bool{
 }
 
 // environ returns the environment of a step. bin comes first on its PATH.
-func (r *Runner) environ(s *run.Step, c *ir.Container, l layout, bin string) (map[string]string, error) {
+func (r *Runner) environ(s *run.Step, c *ir.Container, l layout, bin string, given map[string]string) (map[string]string, error) {
 	env := make(map[string]string)
 	for _, kv := range r.opt.Environ {
 		k, v, _ := strings.Cut(kv, "=")
@@ -36,7 +38,8 @@ func (r *Runner) environ(s *run.Step, c *ir.Container, l layout, bin string) (ma
 	env["KFP_POD_UID"] = podUID(s)
 	env["KFP_RUN_ID"] = s.Job.RunID
 	env["KFP_RETRY_INDEX"] = strconv.Itoa(s.Attempt - 1)
-	if err := kubernetesEnv(env, s); err != nil {
+	maps.Copy(env, given)
+	if err := fieldEnv(env, s); err != nil {
 		return nil, err
 	}
 	r.trackingEnv(env, s)
@@ -80,41 +83,21 @@ func podName(s *run.Step) string { return s.TaskName + "-" + podUID(s) }
 
 func podUID(s *run.Step) string { return s.TaskID + "-" + strconv.Itoa(s.Attempt) }
 
-func kubernetesEnv(env map[string]string, s *run.Step) error {
-	k := s.Kubernetes
-	if k == nil {
+// fieldEnv fills variables from the step's own metadata.
+func fieldEnv(env map[string]string, s *run.Step) error {
+	if s.Kubernetes == nil {
 		return nil
 	}
-	for _, src := range k.SecretAsEnv {
-		if err := missingSource("secret", src.SecretName, src.SecretParam, src.Optional); err != nil {
-			return err
-		}
-	}
-	for _, src := range k.ConfigMapAsEnv {
-		if err := missingSource("config map", src.ConfigMapName, src.ConfigMap, src.Optional); err != nil {
-			return err
-		}
-	}
-	for _, f := range k.FieldPathAsEnv {
+	for _, f := range s.Kubernetes.FieldPathAsEnv {
 		v, ok := field(s, f.FieldPath)
 		if !ok {
 			return inputError("environment variable %s: field %q is not known here: want metadata.name, metadata.uid, metadata.namespace, "+
-				"metadata.labels['…'] or metadata.annotations['…']", f.Name, f.FieldPath)
+				"metadata.labels, metadata.annotations, one of these in brackets, spec.nodeName, spec.serviceAccountName, status.hostIP or status.podIP",
+				f.Name, f.FieldPath)
 		}
 		env[f.Name] = v
 	}
 	return nil
-}
-
-func missingSource(kind, name string, param *ir.TaskParameter, optional bool) error {
-	if optional {
-		return nil
-	}
-	if name == "" && param != nil {
-		name = "named by an input"
-	}
-	return inputError("%s %q is asked for as environment variables, but this version does not support %ss: give the values as environment "+
-		"variables of the task, or mark the %s optional", kind, name, kind, kind)
 }
 
 // field resolves what Kubernetes' downward API offers.
@@ -124,19 +107,20 @@ func field(s *run.Step, path string) (string, bool) {
 		return podName(s), true
 	case "metadata.uid":
 		return podUID(s), true
-	case "metadata.namespace":
+	case "metadata.namespace", "spec.serviceAccountName":
 		return "default", true
-	case "spec.nodeName", "status.hostIP", "status.podIP":
+	case "spec.nodeName":
+		name, err := os.Hostname()
+		return name, err == nil
+	case "status.hostIP", "status.podIP", "status.hostIPs", "status.podIPs":
 		return "127.0.0.1", true
-	case "spec.serviceAccountName":
-		return "default", true
 	}
-	var labels, annotations map[string]string
-	if m := s.Kubernetes.PodMetadata; m != nil {
-		labels, annotations = m.Labels, m.Annotations
-	}
-	for prefix, values := range map[string]map[string]string{"metadata.labels[": labels, "metadata.annotations[": annotations} {
-		if key, ok := strings.CutPrefix(path, prefix); ok {
+	labels, annotations := podMetadata(s)
+	for prefix, values := range map[string]map[string]string{"metadata.labels": labels, "metadata.annotations": annotations} {
+		if path == prefix {
+			return listed(values), true
+		}
+		if key, ok := strings.CutPrefix(path, prefix+"["); ok {
 			key = strings.Trim(strings.TrimSuffix(key, "]"), `'"`)
 			return values[key], true
 		}
@@ -144,22 +128,30 @@ func field(s *run.Step, path string) (string, bool) {
 	return "", false
 }
 
+// podMetadata returns the labels and annotations of the step, with those that KFP gives every pod.
+func podMetadata(s *run.Step) (labels, annotations map[string]string) {
+	labels = map[string]string{"pipeline/runid": s.Job.RunID, "pipelines.kubeflow.org/v2_component": "true"}
+	annotations = map[string]string{"pipelines.kubeflow.org/run_name": s.Job.Name, "pipelines.kubeflow.org/v2_component": "true"}
+	if m := s.Kubernetes.PodMetadata; m != nil {
+		maps.Copy(labels, m.Labels)
+		maps.Copy(annotations, m.Annotations)
+	}
+	return labels, annotations
+}
+
+// listed writes all labels or annotations as the downward API does: one on each line, the value quoted.
+func listed(values map[string]string) string {
+	var b strings.Builder
+	for _, k := range sortedKeys(values) {
+		fmt.Fprintf(&b, "%s=%q\n", k, values[k])
+	}
+	return b.String()
+}
+
 // notes tells the author of a step what has no effect here.
-func (r *Runner) notes(s *run.Step, c *ir.Container, limits ir.Limits, log *steplog.Writer) {
-	if limits.Accelerators > 0 {
-		log.System("the step asks for %d accelerator(s) %s: devices are not allotted on this machine, the step sees what is there",
-			limits.Accelerators, limits.AcceleratorType)
-	}
-	k := s.Kubernetes
-	if k == nil {
-		return
-	}
-	for what, n := range map[string]int{
-		"mounted volumes": len(k.PVCMount) + len(k.EmptyDirMounts) + len(k.GenericEphemeralVolume), "secrets as files": len(k.SecretAsVolume),
-		"config maps as files": len(k.ConfigMapAsVolume), "init containers": len(k.InitContainers), "sidecars": len(k.Sidecars),
-	} {
-		if n > 0 {
-			log.System("%s have no effect for a process on this machine (image %s)", what, c.Image)
-		}
+func (r *Runner) notes(limits ir.Limits, log *attemptLog) {
+	if limits.Accelerators > r.devices.count() {
+		log.System("the step asks for %d accelerator(s) %s and this machine has %d: it runs with what there is",
+			limits.Accelerators, limits.AcceleratorType, r.devices.count())
 	}
 }

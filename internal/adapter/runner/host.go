@@ -58,6 +58,18 @@ type hostMessage struct {
 	Error   string   `json:"error"`
 	Module  string   `json:"module"`
 	Modules []string `json:"modules"`
+	// Children says that a process whose step is over has children, or may have.
+	Children bool `json:"children"`
+}
+
+type hostOrder struct {
+	Op    string            `json:"op"`
+	ID    int               `json:"id"`
+	Args  []string          `json:"args"`
+	Env   map[string]string `json:"env"`
+	Dir   string            `json:"cwd"`
+	View  *view             `json:"view"`
+	Reuse string            `json:"reuse,omitempty"`
 }
 
 // hostCommand says how a host is started.
@@ -67,29 +79,18 @@ type hostCommand struct {
 	// modules are imported before the host is ready.
 	modules []string
 	// learned hears of the modules that steps imported, refused of one that must not be imported by a host.
-	learned func([]string)
-	refused func(string)
+	learned  func([]string)
+	refused  func(string)
+	children *children
 }
 
 // startHost starts a host process. It does not wait for the imports.
 func startHost(cmd hostCommand) (*host, error) {
-	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+	conn, theirs, err := socketPair()
 	if err != nil {
-		return nil, fmt.Errorf("socketpair: %w", err)
+		return nil, err
 	}
-	unix.CloseOnExec(pair[0])
-	unix.CloseOnExec(pair[1])
-	ours, theirs := os.NewFile(uintptr(pair[0]), "host"), os.NewFile(uintptr(pair[1]), "host")
 	defer theirs.Close()
-	fc, err := net.FileConn(ours)
-	ours.Close()
-	if err != nil {
-		return nil, fmt.Errorf("socketpair: %w", err)
-	}
-	conn, ok := fc.(*net.UnixConn)
-	if !ok {
-		return nil, errors.Join(errors.New("socketpair: not a Unix socket"), fc.Close())
-	}
 	h := &host{conn: conn, cmd: cmd, ready: make(chan struct{}), gone: make(chan struct{}), jobs: make(map[int]*hostJob)}
 	if err := h.launch(theirs); err != nil {
 		return nil, errors.Join(err, conn.Close())
@@ -112,7 +113,7 @@ func (h *host) launch(socket *os.File) error {
 	if err != nil {
 		return err
 	}
-	proc, err := os.StartProcess(h.cmd.python, []string{h.cmd.python, h.cmd.script, "3", string(list)}, &os.ProcAttr{
+	proc, err := h.cmd.children.start(h.cmd.python, []string{h.cmd.python, h.cmd.script, "3", string(list)}, &os.ProcAttr{
 		Dir: h.cmd.dir, Env: h.cmd.env, Files: []*os.File{null, null, w, socket},
 		Sys: &syscall.SysProcAttr{Setsid: true},
 	})
@@ -151,6 +152,7 @@ func (h *host) read(proc *os.Process) {
 	h.conn.Close()
 	st, err := proc.Wait()
 	t.Stop()
+	h.cmd.children.forget(proc.Pid)
 	h.mu.Lock()
 	if h.dead == nil {
 		h.dead = h.obituary(st, err)
@@ -158,23 +160,36 @@ func (h *host) read(proc *os.Process) {
 	jobs := h.jobs
 	h.jobs = make(map[int]*hostJob)
 	h.mu.Unlock()
+	var orphans sync.WaitGroup
 	for _, j := range jobs {
-		h.orphan(j)
+		orphans.Go(func() { h.orphan(j) })
 	}
 	close(h.gone)
+	orphans.Wait()
 }
 
-// orphan ends a step whose host has gone: its exit status can no longer be known.
+// neverRan is the exit status of a fork that got no step. Only for an orphan it is not clear otherwise; see python/warmhost.py.
+const neverRan = 87
+
+// orphan sees to a step whose host has gone. Where this process has become its parent the step goes on; where it has not, the step's
+// exit status can no longer be known, and it is ended.
 func (h *host) orphan(j *hostJob) {
 	if j.pid == 0 {
 		j.started <- startedJob{err: h.dead}
+		return
+	}
+	if end, ok := h.cmd.children.wait(j.pid); ok {
+		if end.code == neverRan {
+			end = ending{err: errors.New("its warm host ended before it could hand the step over")}
+		}
+		j.done <- end
 		return
 	}
 	kill(j.pid, syscall.SIGKILL)
 	for _, p := range sessionProcesses(j.pid) {
 		_ = syscall.Kill(p.pid, syscall.SIGKILL)
 	}
-	j.done <- ending{err: fmt.Errorf("the step's status is lost, the process that started it has ended: %w", h.dead)}
+	j.done <- ending{err: fmt.Errorf("the process that started it has ended: %w", h.dead)}
 }
 
 func (h *host) obituary(st *os.ProcessState, err error) error {
@@ -218,7 +233,7 @@ func (h *host) handle(m hostMessage) {
 	if j != nil && m.Op == "started" {
 		j.pid = m.PID
 	}
-	if m.Op == "exit" || m.Op == "failed" {
+	if m.Op == "exit" || m.Op == "failed" || m.Op == "lost" {
 		delete(h.jobs, m.ID)
 		h.used = time.Now()
 	}
@@ -231,13 +246,16 @@ func (h *host) handle(m hostMessage) {
 		j.started <- startedJob{pid: m.PID}
 	case "failed":
 		j.started <- startedJob{err: errors.New(steplog.Printable([]byte(m.Error)))}
+	case "lost":
+		j.done <- ending{err: errors.New("the process that was to run it ended before")}
 	case "exit":
-		j.done <- ending{code: m.Code, signal: syscall.Signal(m.Signal)}
+		j.done <- ending{code: m.Code, signal: syscall.Signal(m.Signal), children: m.Children}
 	}
 }
 
-// run forks a step.
-func (h *host) run(ctx context.Context, j job, files stdio) (process, error) {
+// run forks a step. It does not wait for anything but the fork.
+func (h *host) run(o *order, files stdio) (process, error) {
+	j := &o.Job
 	hj := &hostJob{started: make(chan startedJob, 1), done: make(chan ending, 1)}
 	h.mu.Lock()
 	if h.dead != nil {
@@ -248,25 +266,12 @@ func (h *host) run(ctx context.Context, j job, files stdio) (process, error) {
 	id := h.next
 	h.jobs[id] = hj
 	h.mu.Unlock()
-	err := h.send(map[string]any{"op": "run", "id": id, "args": j.module, "env": j.env, "cwd": j.dir}, files)
+	err := h.send(hostOrder{Op: "run", ID: id, Args: j.Module, Env: j.Env, Dir: j.Dir, View: j.View, Reuse: o.Reuse}, files)
 	if err != nil {
 		h.conn.Close() // the stream may end in the middle of a message: nothing more can follow it
-		<-h.gone
 	}
-	select {
-	case s := <-hj.started:
-		if s.err != nil {
-			return process{}, s.err
-		}
-		return process{s.pid, hj.done}, nil
-	case <-ctx.Done():
-	}
-	// The answer comes in any case; the step must not be left behind.
-	if s := <-hj.started; s.err == nil {
-		signalStep(s.pid, syscall.SIGKILL)
-		<-hj.done
-	}
-	return process{}, ctx.Err()
+	s := <-hj.started
+	return process{s.pid, hj.done}, s.err
 }
 
 func (h *host) send(message any, files stdio) error {

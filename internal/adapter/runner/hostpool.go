@@ -13,7 +13,6 @@ import (
 	"strings"
 	"sync"
 
-	"levada/internal/adapter/pyenv"
 	"levada/python"
 )
 
@@ -24,8 +23,9 @@ const (
 
 // hostPool keeps the warm hosts: at most one for each environment and flavour.
 type hostPool struct {
-	opt     Options
-	scripts scripts
+	opt      overseerOptions
+	scripts  scripts
+	children *children
 
 	mu     sync.Mutex
 	hosts  map[hostKey]*hostSlot
@@ -49,13 +49,13 @@ type hostSlot struct {
 	uses int // guarded by hostPool.mu: a slot in use is not evicted
 }
 
-func newHostPool(opt Options) *hostPool {
-	return &hostPool{opt: opt, hosts: make(map[hostKey]*hostSlot), scripts: scripts{dir: filepath.Join(opt.DataDir, "tools")}}
+func newHostPool(opt overseerOptions, c *children) *hostPool {
+	return &hostPool{opt: opt, children: c, hosts: make(map[hostKey]*hostSlot), scripts: scripts{dir: filepath.Join(opt.DataDir, "tools")}}
 }
 
 // start forks a step from the host of its environment.
-func (p *hostPool) start(ctx context.Context, env *pyenv.Environment, plain bool, j job, files stdio) (process, error) {
-	key := hostKey{env.Key, plain}
+func (p *hostPool) start(ctx context.Context, o *order, files stdio) (process, error) {
+	key := hostKey{o.Interpreter.Key, o.Plain}
 	slot, err := p.take(key)
 	if err != nil {
 		return process{}, err
@@ -63,10 +63,10 @@ func (p *hostPool) start(ctx context.Context, env *pyenv.Environment, plain bool
 	defer p.put(slot)
 	// A host may die between two steps, or refuse a module it had learned: then a new one is worth a try.
 	for try := 1; ; try++ {
-		h, err := p.ready(ctx, slot, env, plain)
+		h, err := p.ready(ctx, slot, o)
 		if err == nil {
 			var pr process
-			if pr, err = h.run(ctx, j, files); err == nil {
+			if pr, err = h.run(o, files); err == nil {
 				return pr, nil
 			}
 		}
@@ -130,7 +130,7 @@ func (p *hostPool) evict() {
 }
 
 // ready returns the slot's host, started and ready.
-func (p *hostPool) ready(ctx context.Context, slot *hostSlot, env *pyenv.Environment, plain bool) (*host, error) {
+func (p *hostPool) ready(ctx context.Context, slot *hostSlot, o *order) (*host, error) {
 	slot.mu.Lock()
 	defer slot.mu.Unlock()
 	if slot.host != nil && !slot.host.alive() {
@@ -138,7 +138,7 @@ func (p *hostPool) ready(ctx context.Context, slot *hostSlot, env *pyenv.Environ
 		slot.host = nil
 	}
 	if slot.host == nil {
-		h, err := p.launch(env, plain)
+		h, err := p.launch(o.Interpreter, o.Plain)
 		if err != nil {
 			return nil, err
 		}
@@ -154,7 +154,7 @@ func (p *hostPool) ready(ctx context.Context, slot *hostSlot, env *pyenv.Environ
 	return slot.host, nil
 }
 
-func (p *hostPool) launch(env *pyenv.Environment, plain bool) (*host, error) {
+func (p *hostPool) launch(env *interpreter, plain bool) (*host, error) {
 	script, err := p.scripts.path(hostScript)
 	if err != nil {
 		return nil, err
@@ -170,7 +170,7 @@ func (p *hostPool) launch(env *pyenv.Environment, plain bool) (*host, error) {
 		modules = memory.load().Modules
 	}
 	return startHost(hostCommand{
-		python: env.Executable(), script: script, dir: home, env: p.environ(env, home), modules: modules,
+		python: env.Executable, script: script, dir: home, env: p.environ(env, home), modules: modules, children: p.children,
 		learned: func(names []string) { p.remember(memory, func(i *imports) { i.learn(names) }) },
 		refused: func(name string) { p.remember(memory, func(i *imports) { i.refuse(name) }) },
 	})
@@ -191,17 +191,33 @@ func (p *hostPool) remember(m learnedModules, change func(*imports)) {
 	}
 }
 
-func (p *hostPool) environ(env *pyenv.Environment, home string) []string {
+func (p *hostPool) environ(env *interpreter, home string) []string {
 	out := []string{"HOME=" + home, "TMPDIR=" + home, "_KFP_RUNTIME=true"}
 	for _, kv := range p.opt.Environ {
 		k, v, _ := strings.Cut(kv, "=")
 		if k == "PATH" {
-			out = append(out, "PATH="+env.Bin()+":"+v)
+			out = append(out, "PATH="+env.Bin+":"+v)
 		} else if passed[k] || strings.HasPrefix(k, "LC_") {
 			out = append(out, kv)
 		}
 	}
 	return out
+}
+
+// closeIdle ends the hosts that have no steps, and lets no new ones start.
+func (p *hostPool) closeIdle() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+	for key, slot := range p.hosts {
+		if slot.uses > 0 || slot.host == nil {
+			continue
+		}
+		if idle, _ := slot.host.idle(); idle {
+			delete(p.hosts, key)
+			p.ending.Go(slot.host.close)
+		}
+	}
 }
 
 // close ends all hosts and waits for them.

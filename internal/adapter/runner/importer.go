@@ -10,13 +10,12 @@ import (
 	"path/filepath"
 	"strings"
 
-	"levada/internal/adapter/steplog"
 	"levada/internal/core/ir"
 	"levada/internal/core/run"
 )
 
 // importArtifact makes the artifact that an importer names. Local content is stored; what is elsewhere is only referred to.
-func (r *Runner) importArtifact(ctx context.Context, s *run.Step, log *steplog.Writer) (run.Values, error) {
+func (r *Runner) importArtifact(ctx context.Context, s *run.Step, log *attemptLog) (run.Values, error) {
 	imp := s.Executor.Importer
 	uri, err := importURI(s, imp)
 	if err != nil {
@@ -31,21 +30,30 @@ func (r *Runner) importArtifact(ctx context.Context, s *run.Step, log *steplog.W
 		return run.Values{}, err
 	}
 	if imp.DownloadToWorkspace {
-		log.System("the importer asks for a copy in the workspace: this version makes none, steps get the artifact itself")
+		a.Metadata[inWorkspaceKey] = true
 	}
-	path, local := localPath(uri)
-	if !local {
+	from, local, err := r.importFrom(ctx, s, uri)
+	switch {
+	case err != nil:
+		return run.Values{}, err
+	case !local && imp.DownloadToWorkspace:
+		return run.Values{}, unsupported("importer: %s cannot be copied into the workspace: this version downloads nothing; import a file of this machine", uri)
+	case !local:
 		log.System("the artifact stays at %s: this version does not download it", uri)
 		return importValues(output, a), nil
 	}
-	if !filepath.IsAbs(path) {
-		return run.Values{}, inputError("importer: %q is neither an absolute path nor a URI", uri)
-	}
-	info, err := r.importLocal(ctx, s, path)
+	info, err := r.opt.Blobs.Add(ctx, from)
 	if err != nil {
 		return run.Values{}, err
 	}
 	a.Digest, a.Size, a.Files = info.Digest, info.Size, info.Files
+	if imp.DownloadToWorkspace {
+		if err := r.toWorkspace(s, a, from); err != nil {
+			return run.Values{}, err
+		}
+		rel, _ := workspaceCopy(s, a)
+		log.System("the artifact is copied into the workspace: %s", filepath.Join(seenWorkspace(s.Job), rel))
+	}
 	return importValues(output, a), nil
 }
 
@@ -62,33 +70,58 @@ func importerOutput(c *ir.Component) string {
 	return "artifact"
 }
 
-// importLocal stores a copy: the original belongs to someone else.
-func (r *Runner) importLocal(ctx context.Context, s *run.Step, path string) (run.BlobInfo, error) {
-	real, err := filepath.EvalSymlinks(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return run.BlobInfo{}, inputError("importer: there is no file or directory %s on the machine of the server", path)
-	}
-	if err != nil {
-		return run.BlobInfo{}, inputError("importer: %s cannot be read: %v", path, err)
-	}
-	if within(realPath(r.opt.DataDir), real) || within(real, realPath(r.opt.DataDir)) {
-		return run.BlobInfo{}, inputError("importer: %s is or holds the server's own data", path)
-	}
-	if err := checkTree(real); err != nil {
-		return run.BlobInfo{}, inputError("importer: %s: %v", path, err)
-	}
+// importFrom makes a copy of what a URI names in the step's directory, since the original belongs to someone else. local is
+// false for what is not on this machine.
+func (r *Runner) importFrom(ctx context.Context, s *run.Step, uri string) (copied string, local bool, err error) {
 	l, err := r.layout(s)
 	if err != nil {
-		return run.BlobInfo{}, err
+		return "", false, err
 	}
 	if err := os.MkdirAll(l.tmp(), 0o755); err != nil {
-		return run.BlobInfo{}, err
+		return "", false, err
+	}
+	path, local := localPath(uri)
+	digest, held, err := r.held(ctx, path)
+	switch {
+	case err != nil:
+		return "", false, err
+	case held:
+		copied = filepath.Join(l.tmp(), "held")
+		if err := r.opt.Blobs.Materialise(ctx, digest, copied); err != nil {
+			return "", false, inputError("importer: the content of %s could not be brought here: %v", uri, err)
+		}
+		return copied, true, nil
+	case !local:
+		return "", false, nil
+	case !filepath.IsAbs(path):
+		return "", false, inputError("importer: %q is neither an absolute path nor a URI", uri)
+	}
+	copied, err = r.importLocal(s, path, l)
+	return copied, true, err
+}
+
+// importLocal copies a file or directory of this machine.
+func (r *Runner) importLocal(s *run.Step, path string, l layout) (string, error) {
+	place, own := fromWorkspace(s.Job, filepath.Clean(path))
+	real, err := filepath.EvalSymlinks(place)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", inputError("importer: there is no file or directory %s on the machine of the server", path)
+	}
+	if err != nil {
+		return "", inputError("importer: %s cannot be read: %v", path, err)
+	}
+	own = own && within(real, realPath(s.Job.WorkspacePath))
+	if !own && (within(realPath(r.opt.DataDir), real) || within(real, realPath(r.opt.DataDir))) {
+		return "", inputError("importer: %s is or holds the server's own data", path)
+	}
+	if err := checkTree(real); err != nil {
+		return "", inputError("importer: %s: %v", path, err)
 	}
 	copied, err := copyAside(real, l.tmp())
 	if err != nil {
-		return run.BlobInfo{}, fmt.Errorf("importer: copy %s: %w", path, err)
+		return "", fmt.Errorf("importer: copy %s: %w", path, err)
 	}
-	return r.opt.Blobs.Put(ctx, copied)
+	return copied, nil
 }
 
 func importURI(s *run.Step, imp *ir.Importer) (string, error) {
@@ -102,6 +135,10 @@ func importURI(s *run.Step, imp *ir.Importer) (string, error) {
 		}
 	}
 	uri, ok := v.(string)
+	if strings.Contains(uri, "{{channel:") {
+		// For an f-string, kfp 2 leaves its own notation in the executor; the input "uri" of the task has the whole text.
+		uri, ok = s.Inputs.Parameters["uri"].(string)
+	}
 	if !ok || uri == "" {
 		return "", inputError("importer: the artifact URI is empty or not a string")
 	}

@@ -1,9 +1,11 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -12,7 +14,6 @@ import (
 	"strings"
 	"sync"
 
-	"levada/internal/adapter/steplog"
 	"levada/internal/core/ir"
 	"levada/internal/core/run"
 )
@@ -25,6 +26,7 @@ import (
 //	outputs/executor_output.json   what the kfp executor reports
 //	tmp/                           HOME and TMPDIR
 //	cwd/                           the working directory
+//	record.json                    who runs it and how it ended; see record
 type layout struct {
 	root string
 	task string
@@ -61,7 +63,6 @@ func (l layout) inputs() string              { return filepath.Join(l.root, "inp
 func (l layout) outputs() string             { return filepath.Join(l.root, "outputs") }
 func (l layout) tmp() string                 { return filepath.Join(l.root, "tmp") }
 func (l layout) cwd() string                 { return filepath.Join(l.root, "cwd") }
-func (l layout) pidFile() string             { return filepath.Join(l.root, "pid") }
 func (l layout) outputFile() string          { return filepath.Join(l.outputs(), "executor_output.json") }
 func (l layout) parameter(n string) string   { return filepath.Join(l.outputs(), "params", n) }
 func (l layout) artifact(name string) string { return filepath.Join(l.outputs(), l.task, name) }
@@ -89,7 +90,16 @@ func (l layout) executorInput(s *run.Step) (*ir.ExecutorInput, error) {
 		}
 		out := ir.ArtifactList{Artifacts: make([]ir.RuntimeArtifact, len(list))}
 		for i, a := range list {
-			out.Artifacts[i] = runtimeArtifact(a, l.inputPath(name, i, a))
+			path := l.inputPath(name, i, a)
+			if rel, ok := workspaceCopy(s, a); ok {
+				path = filepath.Join(seenWorkspace(s.Job), rel)
+			}
+			out.Artifacts[i] = runtimeArtifact(a, path)
+			if _, marked := a.Metadata[inWorkspaceKey]; marked && s.Job.WorkspaceMount != workspaceMount {
+				// The SDK would look for it at the usual path, which cannot be had here.
+				out.Artifacts[i].Metadata = maps.Clone(a.Metadata)
+				delete(out.Artifacts[i].Metadata, inWorkspaceKey)
+			}
 		}
 		setKey(&in.Inputs.Artifacts, name, out)
 	}
@@ -167,6 +177,12 @@ func (r *Runner) materialise(ctx context.Context, s *run.Step, l layout) error {
 			if a.Digest == "" {
 				continue
 			}
+			if rel, ok := workspaceCopy(s, a); ok {
+				if err := r.workspaceInput(ctx, s, l, a, rel); err != nil {
+					return inputError("input artifact %q: its copy in the workspace could not be made: %v", name, err)
+				}
+				continue
+			}
 			dest := l.inputPath(name, i, a)
 			if err := os.MkdirAll(filepath.Dir(dest), 0o755); err != nil {
 				return err
@@ -182,28 +198,69 @@ func (r *Runner) materialise(ctx context.Context, s *run.Step, l layout) error {
 	return nil
 }
 
-func placeholders(s *run.Step) ir.Placeholders { return s.Job.Placeholders(s.TaskName, s.TaskID) }
+func placeholders(s *run.Step) ir.Placeholders {
+	return s.Job.Placeholders(cmp.Or(s.DisplayName, s.TaskName), s.TaskID)
+}
 
-// leave removes the directory of a step that succeeded and keeps those of the newest failed ones.
-func (r *Runner) leave(l layout, f *run.Failure, log *steplog.Writer) {
-	keep := f != nil && r.opt.KeepFailed > 0 && f.Reason != run.ReasonCanceled
-	if keep && nearlyFull(r.opt.DataDir) {
-		log.System("the disk is nearly full: the step's working directory is removed")
+// leave decides what becomes of the directory of an attempt that has ended, and says so in its log. Settle does it.
+func (r *Runner) leave(l layout, f *run.Failure, log *attemptLog) {
+	keep := f != nil && r.keeps(f)
+	if _, err := os.Stat(l.root); err != nil {
+		return
+	}
+	if nearlyFull(r.opt.DataDir) {
+		if keep {
+			log.System("the disk is nearly full: the step's working directory is removed")
+		}
 		keep = false
+		shed(l, f != nil)
 	}
 	if keep {
-		if _, err := os.Stat(l.root); err == nil {
-			log.System("the step's working directory is kept: %s", l.root)
-			if err := r.failed.add(l.root); err != nil {
-				r.opt.Logger.Warn("old working directories could not be removed", "error", err)
-			}
-			return
+		log.System("the step's working directory is kept: %s", l.root)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.unsettled[l.root] = keep
+}
+
+// shed removes from the directory of an attempt what is not needed to give its result again. When the disk is full the result could
+// not be stored otherwise, and the directory is removed only after that.
+func shed(l layout, failed bool) {
+	dirs := []string{l.tmp(), l.cwd(), l.inputs()}
+	if failed {
+		dirs = append(dirs, l.outputs())
+	}
+	for _, d := range dirs {
+		_ = removeAll(d) // what can be removed is
+	}
+}
+
+// keeps reports whether the directory of a step that failed so is kept.
+func (r *Runner) keeps(f *run.Failure) bool {
+	return r.opt.KeepFailed > 0 && f.Reason != run.ReasonCanceled && f.Reason != run.ReasonLost
+}
+
+// Settle says that the result of an attempt is safe with the caller. Its directory is removed, or kept for a while when the step
+// failed.
+func (r *Runner) Settle(id run.AttemptID) {
+	root := filepath.Join(r.workDir(), id.RunID, id.TaskID, strconv.Itoa(id.Attempt))
+	r.mu.Lock()
+	keep, ended := r.unsettled[root]
+	delete(r.unsettled, root)
+	r.mu.Unlock()
+	if !ended {
+		return
+	}
+	if keep {
+		if err := r.failed.add(root); err != nil {
+			r.opt.Logger.Warn("old working directories could not be removed", "error", err)
 		}
+		return
 	}
-	if err := removeAll(l.root); err != nil {
-		r.opt.Logger.Warn("a working directory could not be removed", "path", l.root, "error", err)
+	if err := removeAll(root); err != nil {
+		r.opt.Logger.Warn("a working directory could not be removed", "path", root, "error", err)
 	}
-	removeEmptyParents(l.root)
+	removeEmptyParents(root)
 }
 
 // nearlyFull reports whether a disk has so little room left that keeping a failed step's files could stop the server.
@@ -238,7 +295,6 @@ func removeAll(root string) error {
 
 // keptDirs remembers the working directories of failed steps, oldest first.
 type keptDirs struct {
-	root  string
 	limit int
 
 	mu   sync.Mutex

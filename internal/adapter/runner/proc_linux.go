@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"context"
 	"os"
+	"slices"
 	"strconv"
+	"sync"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -17,9 +20,35 @@ type proc struct {
 	start uint64
 }
 
+// readProc reads a file of a process. It goes around os.File, whose preparations for polling cost more than the reading.
+func readProc(pid int, name string) ([]byte, error) {
+	var path [64]byte
+	fd, err := unix.Open(string(append(strconv.AppendInt(append(path[:0], "/proc/"...), int64(pid), 10), name...)), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(fd)
+	b := make([]byte, 0, 1<<10)
+	for {
+		n, err := unix.Read(fd, b[len(b):cap(b)])
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err != nil:
+			return nil, err
+		case n == 0:
+			return b, nil
+		}
+		b = b[:len(b)+n]
+		if len(b) == cap(b) {
+			b = slices.Grow(b, len(b))
+		}
+	}
+}
+
 // stat reads /proc/<pid>/stat; session is 0 when the process is gone.
 func stat(pid int) (p proc, session int) {
-	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	b, err := readProc(pid, "/stat")
 	if err != nil {
 		return p, 0
 	}
@@ -73,13 +102,40 @@ func sessionProcesses(session int) []proc {
 func processesWith(variable string) []int {
 	var out []int
 	for _, pid := range pids() {
-		env, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/environ")
+		env, err := readProc(pid, "/environ")
 		if err == nil && bytes.Contains(append([]byte{0}, env...), append([]byte{0}, variable...)) && pid != os.Getpid() {
 			out = append(out, pid)
 		}
 	}
 	return out
 }
+
+// strays returns what may still run of an attempt whose leader is not known: processes that were started with its id in their
+// environment, and forks of a warm host, whose environment the system does not show, with their working directory in root.
+func strays(root, podUID string) []int {
+	root = realPath(root)
+	out := processesWith("KFP_POD_UID=" + podUID)
+	for _, pid := range pids() {
+		at := "/proc/" + strconv.Itoa(pid)
+		dir, err := os.Readlink(at + "/cwd")
+		if err != nil || !within(dir, root) {
+			continue
+		}
+		if line, err := os.ReadFile(at + "/cmdline"); err == nil && bytes.Contains(line, []byte(hostScript)) {
+			out = append(out, pid)
+		}
+	}
+	return out
+}
+
+// bootID names the present start of the machine.
+var bootID = sync.OnceValue(func() string {
+	b, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return ""
+	}
+	return string(bytes.TrimSpace(b))
+})
 
 // watchMemory adds up what the processes of a session hold and reports once when that is over the limit.
 func watchMemory(ctx context.Context, session int, limit int64, over chan<- int64) {
@@ -143,3 +199,36 @@ func diskSpace(path string) (free, total uint64) {
 	}
 	return st.Bavail * uint64(st.Bsize), st.Blocks * uint64(st.Bsize)
 }
+
+// stepProcess are the attributes of a step's process: it leads a session of its own, and it dies with its parent, so that a
+// supervisor that is killed leaves nothing behind that nobody waits for.
+func stepProcess() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
+}
+
+func becomeSubreaper() bool { return unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == nil }
+
+// childProcesses returns the children of this process, also those that have ended and that nobody has waited for, with their sessions.
+// ok is false where the system does not say.
+func childProcesses() (children []child, ok bool) {
+	self := os.Getpid()
+	// Orphans come to the first thread, which in Go never ends.
+	b, err := readProc(self, "/task/"+strconv.Itoa(self)+"/children")
+	if err != nil {
+		return nil, false
+	}
+	for f := range bytes.FieldsSeq(b) {
+		if pid, err := strconv.Atoi(string(f)); err == nil {
+			children = append(children, child{pid: pid})
+		}
+	}
+	return children, true
+}
+
+// look finds out about a child.
+func (c *child) look() {
+	_, c.session = stat(c.pid)
+}
+
+// ownProgram is the file this process runs, also when another one has its name by now.
+func ownProgram() (string, error) { return "/proc/self/exe", nil }

@@ -41,8 +41,8 @@ const (
 
 // Blobs stores content by digest.
 type Blobs interface {
-	// Put stores a file or directory and may move it away from path.
-	Put(ctx context.Context, path string) (run.BlobInfo, error)
+	// Add stores a file or directory and leaves it in place, though its files may be read-only from then on.
+	Add(ctx context.Context, path string) (run.BlobInfo, error)
 	// Materialise makes the content appear at dest, as read-only files.
 	Materialise(ctx context.Context, digest, dest string) error
 }
@@ -54,6 +54,10 @@ type Options struct {
 	Envs    *pyenv.Provider
 	Blobs   Blobs
 	Logs    *steplog.Store
+	// Task finds a task, so that an importer understands a path that a step of it saw. Without it such paths are not understood.
+	Task func(ctx context.Context, runID, taskID string) (run.Task, error)
+	// Secrets gives secrets and config maps; without it there are none.
+	Secrets Secrets
 	// Environ is the environment of the server process, of which steps see a small part.
 	Environ []string
 	// TrackingURL returns where steps reach this server with MLflow's client; nil or an empty answer means nowhere.
@@ -71,23 +75,35 @@ type Options struct {
 	// Cores and Memory (bytes) are what the steps that declare a need may use together. Default: the machine's.
 	Cores  float64
 	Memory float64
+	// NoIsolation lets all steps see the machine's own /tmp and mounts nothing for them.
+	NoIsolation bool
 	// MaxHosts is how many warm hosts are kept at once. Default 8.
 	MaxHosts int
+	// Supervised has a process of its own start the steps, one that goes on when this one ends. The program must call Supervise
+	// when it is started with SuperviseCommand. Without it steps end with this process.
+	Supervised bool
 }
 
 // Runner executes steps. It is safe for concurrent use.
 type Runner struct {
-	opt   Options
-	gate  *gate
-	hosts *hostPool
+	opt      Options
+	gate     *gate
+	overseer overseer
+	scripts  scripts
 
-	ctx    context.Context //nolint:containedctx // ends every step when the runner is closed
-	cancel context.CancelFunc
-	mu     sync.Mutex
-	closed bool
-	steps  sync.WaitGroup
-	stats  counters
-	failed keptDirs
+	ctx      context.Context //nolint:containedctx // ends every step when the runner is closed
+	cancel   context.CancelFunc
+	detached atomic.Bool
+	mu       sync.Mutex
+	closed   bool
+	// unsettled are the attempts that have ended and whose directories are still there; true for those to be kept.
+	unsettled map[string]bool
+	steps     sync.WaitGroup
+	stats     counters
+	failed    keptDirs
+
+	isolation isolation
+	devices   *devices
 }
 
 // Stats counts what the runner has done since it was made.
@@ -96,24 +112,35 @@ type Stats struct {
 	Warm, Executed int64
 	// Fallbacks counts the steps that were executed because their warm host could not be used.
 	Fallbacks int64
+	// Adopted counts the steps that an earlier server had started, Lost those whose result nobody knows.
+	Adopted, Lost int64
 	// Running and Waiting count the steps of this moment.
 	Running, Waiting int
 }
 
-type counters struct{ warm, executed, fallbacks atomic.Int64 }
+type counters struct{ warm, executed, fallbacks, adopted, lost atomic.Int64 }
 
-// New returns a runner. It ends what an earlier runner on the same data directory left behind when it was killed.
+// New returns a runner.
 func New(opt Options) *Runner {
 	opt.setDefaults()
 	if abs, err := filepath.Abs(opt.DataDir); err == nil {
 		opt.DataDir = abs // steps get these paths and have another working directory
 	}
-	r := &Runner{opt: opt, gate: newGate(share{float64(opt.MaxParallel), opt.Cores, opt.Memory})}
+	r := &Runner{
+		opt: opt, devices: findDevices("/dev"), unsettled: make(map[string]bool),
+		scripts: scripts{dir: filepath.Join(opt.DataDir, "tools")},
+	}
+	r.gate = newGate(share{float64(opt.MaxParallel), opt.Cores, opt.Memory, float64(r.devices.count())})
 	r.ctx, r.cancel = context.WithCancel(context.Background())
-	r.hosts = newHostPool(opt)
-	r.failed = keptDirs{root: r.workDir(), limit: opt.KeepFailed}
-	closeOnExec()
-	r.sweep()
+	r.failed = keptDirs{limit: opt.KeepFailed}
+	to := overseerOptions{
+		DataDir: opt.DataDir, LogDir: opt.Logs.Dir(), MaxHosts: opt.MaxHosts, Environ: opt.Environ, Logs: opt.Logs, Logger: opt.Logger,
+	}
+	if opt.Supervised {
+		r.overseer = newRemote(to)
+	} else {
+		r.overseer = newInProcess(to)
+	}
 	return r
 }
 
@@ -147,7 +174,16 @@ func (opt *Options) setDefaults() {
 	}
 }
 
-// Close ends every step and host and waits for them, at most until ctx is done.
+// Detach lets the steps go on without this process, where there is a supervisor for them: a Run whose context is done from now on
+// leaves its step alone, and so does Close.
+func (r *Runner) Detach() {
+	if r.opt.Supervised {
+		r.detached.Store(true)
+		r.overseer.detach()
+	}
+}
+
+// Close ends every step and host, unless they are detached, and waits for them, at most until ctx is done.
 func (r *Runner) Close(ctx context.Context) error {
 	r.mu.Lock()
 	r.closed = true
@@ -156,7 +192,7 @@ func (r *Runner) Close(ctx context.Context) error {
 	done := make(chan struct{})
 	go func() {
 		r.steps.Wait()
-		r.hosts.close()
+		r.overseer.close()
 		close(done)
 	}()
 	select {
@@ -172,6 +208,7 @@ func (r *Runner) Stats() Stats {
 	running, waiting := r.gate.counts()
 	return Stats{
 		Warm: r.stats.warm.Load(), Executed: r.stats.executed.Load(), Fallbacks: r.stats.fallbacks.Load(),
+		Adopted: r.stats.adopted.Load(), Lost: r.stats.lost.Load(),
 		Running: running, Waiting: waiting,
 	}
 }
@@ -206,39 +243,32 @@ func (r *Runner) Environment(ctx context.Context, s *run.Step) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if plan.Lightweight != nil {
-		return env.Digest, nil
+	given, err := r.gather(ctx, s.Kubernetes)
+	if err != nil {
+		return "", err
 	}
-	sum := sha256.Sum256([]byte(env.Digest + "\n" + c.Image))
+	secrets, err := r.fingerprint(given)
+	if err != nil || secrets == "" {
+		return env.Digest, err // the image is a part of the key by itself
+	}
+	sum := sha256.Sum256([]byte(env.Digest + "\n" + secrets))
 	return "sha256:" + hex.EncodeToString(sum[:]), nil
 }
 
-// prepare makes the environment of a plan before the attempt runs; its log is opened only when there is something to build.
+// prepare makes the environment of a plan before the attempt runs; what the build says is in the log.
 func (r *Runner) prepare(ctx context.Context, s *run.Step, plan pyenv.Plan) (*pyenv.Environment, error) {
-	if r.opt.Envs.Built(plan.Spec) {
-		return r.ensure(ctx, plan, nil)
-	}
-	w, err := r.opt.Logs.Open(s.Job.RunID, s.TaskID, s.Attempt)
-	if err != nil {
-		r.opt.Logger.Warn("a step's log could not be opened", "run", s.Job.RunID, "task", s.TaskPath, "error", err)
-		return r.ensure(ctx, plan, nil)
-	}
-	env, err := r.ensure(ctx, plan, w)
-	if err != nil {
-		w.System("%s", err)
-	}
-	if err := w.Detach(); err != nil {
-		r.opt.Logger.Error("a step's log is not complete", "run", s.Job.RunID, "task", s.TaskPath, "error", err)
+	log := r.newLog(s)
+	defer log.handOver()
+	built := r.opt.Envs.Built(plan.Spec)
+	env, err := r.ensure(ctx, plan, log)
+	if err != nil && !built {
+		log.System("%s", err)
 	}
 	return env, err
 }
 
-func (r *Runner) ensure(ctx context.Context, plan pyenv.Plan, log *steplog.Writer) (*pyenv.Environment, error) {
-	say := func(string) {}
-	if log != nil {
-		say = func(line string) { log.System("%s", line) }
-	}
-	env, err := r.opt.Envs.Ensure(ctx, plan.Spec, say)
+func (r *Runner) ensure(ctx context.Context, plan pyenv.Plan, log *attemptLog) (*pyenv.Environment, error) {
+	env, err := r.opt.Envs.Ensure(ctx, plan.Spec, func(line string) { log.System("%s", line) })
 	if err != nil {
 		return nil, environmentFailure(err)
 	}
@@ -263,7 +293,8 @@ func (r *Runner) begin() error {
 	return nil
 }
 
-// Run executes a step, stores its outputs and returns them. The error is a *run.Failure.
+// Run executes a step, stores its outputs and returns them. The error is a *run.Failure. An attempt that an earlier process started is
+// not started again: Run waits for it, or takes the result it left. What it needs for that stays until Settle.
 func (r *Runner) Run(ctx context.Context, s *run.Step) (run.Values, error) {
 	if err := r.begin(); err != nil {
 		return run.Values{}, &run.Failure{Reason: run.ReasonSystem, Message: err.Error()}
@@ -276,26 +307,26 @@ func (r *Runner) Run(ctx context.Context, s *run.Step) (run.Values, error) {
 	if err != nil {
 		return run.Values{}, asFailure(ctx, err)
 	}
-	log, err := r.opt.Logs.Open(s.Job.RunID, s.TaskID, s.Attempt)
-	if err != nil {
-		return run.Values{}, asFailure(ctx, err)
-	}
+	log := r.newLog(s)
 	out, err := r.execute(ctx, s, l, log)
+	if errors.Is(err, errDetached) {
+		log.handOver()
+		return run.Values{}, stopped()
+	}
 	failure := asFailure(ctx, err)
 	if failure != nil {
 		log.System("%s: %s", failure.Reason, failure.Message)
 	}
+	r.forgetSecrets(l, s)
 	r.leave(l, failure, log)
-	if err := log.Close(); err != nil {
-		r.opt.Logger.Error("a step's log is not complete", "run", s.Job.RunID, "task", s.TaskPath, "error", err)
-	}
+	log.close()
 	if failure != nil {
 		return run.Values{}, failure
 	}
 	return out, nil
 }
 
-func (r *Runner) execute(ctx context.Context, s *run.Step, l layout, log *steplog.Writer) (run.Values, error) {
+func (r *Runner) execute(ctx context.Context, s *run.Step, l layout, log *attemptLog) (run.Values, error) {
 	switch {
 	case s.Executor == nil:
 		return run.Values{}, unsupported("task %s has no executor", s.TaskPath)
@@ -322,7 +353,7 @@ func asFailure(ctx context.Context, err error) *run.Failure {
 	case errors.As(err, &f):
 		return f
 	case ctx.Err() != nil:
-		return &run.Failure{Reason: run.ReasonCanceled, Message: "the step was stopped before it ended"}
+		return stopped()
 	}
 	return &run.Failure{Reason: run.ReasonSystem, Message: err.Error()}
 }

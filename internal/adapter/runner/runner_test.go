@@ -24,7 +24,15 @@ import (
 	"levada/internal/core/run"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if len(os.Args) == 2 && os.Args[1] == runner.SuperviseCommand {
+		os.Exit(runner.Supervise(os.Environ()))
+	}
+	if len(os.Args) > 1 && os.Args[1] == runner.EnterCommand {
+		os.Exit(runner.Enter(os.Args[2:], os.Environ())) // the test program stands in for levada
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // cacheDir is kept between test runs: environments are slow to make.
 func cacheDir(t testing.TB) string {
@@ -88,14 +96,17 @@ func (w testWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// modes runs a test in both modes.
+// modes runs a test in both modes, and with a supervisor.
 func modes(t *testing.T, test func(t *testing.T, f *fixture)) {
 	for _, mode := range []runner.Mode{runner.Exec, runner.Warm} {
 		t.Run(string(mode), func(t *testing.T) {
 			test(t, newFixture(t, func(o *runner.Options) { o.Mode = mode }))
 		})
 	}
+	t.Run("supervised", func(t *testing.T) { test(t, newFixture(t, supervised)) })
 }
+
+func supervised(o *runner.Options) { o.Supervised = true }
 
 const install = `
 if ! [ -x "$(command -v pip)" ]; then
@@ -151,6 +162,13 @@ func (f *fixture) must(s *run.Step) run.Values {
 		f.t.Fatalf("%v\n%s", err, f.log(s))
 	}
 	return v
+}
+
+// Run runs a step and says that its result is safe.
+func (f *fixture) Run(ctx context.Context, s *run.Step) (run.Values, error) {
+	v, err := f.Runner.Run(ctx, s)
+	f.Settle(s.ID())
+	return v, err
 }
 
 // fails runs a step that fails with a reason.

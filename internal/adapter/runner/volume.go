@@ -4,9 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 
-	"levada/internal/adapter/steplog"
 	"levada/internal/core/run"
 )
 
@@ -19,7 +17,7 @@ const (
 func isVolumeStub(image string) bool { return image == createVolume || image == deleteVolume }
 
 // volume makes or removes a directory in place of a persistent volume claim.
-func (r *Runner) volume(s *run.Step, log *steplog.Writer) (run.Values, error) {
+func (r *Runner) volume(s *run.Step, log *attemptLog) (run.Values, error) {
 	name := text(s, "pvc_name")
 	create := s.Executor.Container.Image == createVolume
 	if suffix := text(s, "pvc_name_suffix"); create && name == "" && suffix != "" {
@@ -31,7 +29,7 @@ func (r *Runner) volume(s *run.Step, log *steplog.Writer) (run.Values, error) {
 	if err := safeElement("volume name", name); err != nil {
 		return run.Values{}, err
 	}
-	dir := filepath.Join(r.opt.DataDir, "volumes", name)
+	dir := r.volumeDir(name)
 	if !create {
 		if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
 			log.System("volume %s does not exist: nothing to delete", name)

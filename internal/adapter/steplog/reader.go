@@ -32,8 +32,8 @@ func (s *Store) Read(ctx context.Context, runID, taskID string, attempt int, fol
 	defer r.close()
 	idle := 0
 	for {
-		w := s.writer(path)
-		var changed <-chan struct{}
+		w, changed := s.writer(path)
+		elsewhere := changed != nil
 		if w != nil {
 			changed = w.wait()
 		}
@@ -48,11 +48,11 @@ func (s *Store) Read(ctx context.Context, runID, taskID string, attempt int, fol
 			idle++
 		}
 		// A crash leaves a log that no one will ever end: two looks without a writer and without news are enough.
-		abandoned := w == nil && r.file != nil && idle > 2
+		abandoned := w == nil && !elsewhere && r.file != nil && idle > 2
 		if !follow || w == nil && ended || abandoned {
 			return r.finish()
 		}
-		if err := r.pause(ctx, changed); err != nil {
+		if err := r.pause(ctx, changed, w == nil); err != nil {
 			return err
 		}
 	}
@@ -80,9 +80,9 @@ func (r *reader) ended() bool {
 }
 
 // pause waits for news: from the writer in this process, or for a while when there is none.
-func (r *reader) pause(ctx context.Context, changed <-chan struct{}) error {
+func (r *reader) pause(ctx context.Context, changed <-chan struct{}, poll bool) error {
 	var tick <-chan time.Time
-	if changed == nil {
+	if poll {
 		t := time.NewTimer(r.store.opt.PollInterval)
 		defer t.Stop()
 		tick = t.C

@@ -49,6 +49,8 @@ type Store struct {
 
 	mu   sync.Mutex
 	live map[string]*Writer
+	// elsewhere holds the logs that another process writes; a channel is closed when its log has ended.
+	elsewhere map[string]chan struct{}
 }
 
 // New returns the store of a directory, which is made when the first log is.
@@ -68,7 +70,38 @@ func New(opt Options) *Store {
 	if opt.PollInterval <= 0 {
 		opt.PollInterval = 250 * time.Millisecond
 	}
-	return &Store{opt: opt, live: make(map[string]*Writer)}
+	return &Store{opt: opt, live: make(map[string]*Writer), elsewhere: make(map[string]chan struct{})}
+}
+
+// Dir is the directory of the logs.
+func (s *Store) Dir() string { return s.opt.Dir }
+
+// Expect says that another process writes the log of an attempt: who follows it waits until End or Writer.Close, also while there is no
+// news for long.
+func (s *Store) Expect(runID, taskID string, attempt int) error {
+	path, err := s.path(runID, taskID, attempt)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.elsewhere[path] == nil {
+		s.elsewhere[path] = make(chan struct{})
+	}
+	return nil
+}
+
+// End ends the log of an attempt that has no writer here, as Writer.Close does. A log that does not exist is no error.
+func (s *Store) End(runID, taskID string, attempt int) error {
+	path, err := s.path(runID, taskID, attempt)
+	if err != nil {
+		return err
+	}
+	defer s.arrived(path)
+	if err := os.Chmod(path, endedMode); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("end the log of task %s, attempt %d: %w", taskID, attempt, err)
+	}
+	return nil
 }
 
 // Open returns the writer of an attempt's log. An existing log is continued, so that what was said while the attempt was
@@ -149,10 +182,21 @@ func (s *Store) path(runID, taskID string, attempt int) (string, error) {
 	return filepath.Join(s.opt.Dir, runID, taskID, strconv.Itoa(attempt)+".log"), nil
 }
 
-func (s *Store) writer(path string) *Writer {
+// writer returns the writer of a log in this process, or else the channel that tells when a log of another one has ended.
+func (s *Store) writer(path string) (*Writer, <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.live[path]
+	return s.live[path], s.elsewhere[path]
+}
+
+// arrived takes Expect back.
+func (s *Store) arrived(path string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c := s.elsewhere[path]; c != nil {
+		close(c)
+		delete(s.elsewhere, path)
+	}
 }
 
 // safeElement refuses ids that would leave the directory.

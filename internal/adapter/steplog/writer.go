@@ -28,6 +28,8 @@ type Writer struct {
 	lines   int64
 	failed  error
 	closed  bool
+	hide    func([]byte) []byte
+	longest int           // bytes that may be the beginning of something to hide
 	changed chan struct{} // closed and replaced when the file grew or the writer closed
 }
 
@@ -53,7 +55,10 @@ func (w *Writer) Write(stream string, p []byte) {
 			line = append(held, line...)
 			w.partial[stream] = line[:0]
 		}
-		for len(line) > maxPiece {
+		if w.hide != nil && (whole || len(line) > maxPiece+w.longest) {
+			line = w.hide(line)
+		}
+		for len(line) > maxPiece && (whole || len(line) > maxPiece+w.longest) {
 			w.record(stamp, stream, 'P', line[:maxPiece])
 			line = line[maxPiece:]
 		}
@@ -66,19 +71,30 @@ func (w *Writer) Write(stream string, p []byte) {
 	w.flush()
 }
 
+// Hide has every line go through a function before it is stored: one that replaces what must not be seen, none of it longer than
+// longest.
+func (w *Writer) Hide(hide func([]byte) []byte, longest int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.hide, w.longest = hide, longest
+}
+
 // System adds a line of Levada's own.
 func (w *Writer) System(format string, args ...any) {
 	w.Write(System, fmt.Appendf(nil, format+"\n", args...))
 }
 
 // Detach ends this writer but not the attempt: a follower goes on waiting for the next writer.
-func (w *Writer) Detach() error { return w.end(0o644) }
+func (w *Writer) Detach() error { return w.end(false) }
 
 // Close ends the log: followers return once they have read it all. It reports whether anything could not be stored.
-func (w *Writer) Close() error { return w.end(0o444) }
+func (w *Writer) Close() error { return w.end(true) }
 
-// end closes the file. The read-only mode is how other processes know that the attempt has ended.
-func (w *Writer) end(mode os.FileMode) error {
+// endedMode is how other processes know that the attempt of a log has ended: nobody may write it any more.
+const endedMode = 0o444
+
+// end closes the file, and the log with it when the attempt has ended.
+func (w *Writer) end(ended bool) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.closed {
@@ -87,17 +103,27 @@ func (w *Writer) end(mode os.FileMode) error {
 	stamp := w.stamp()
 	for _, stream := range []string{Stdout, Stderr, System} {
 		if rest := w.partial[stream]; len(rest) > 0 {
+			if w.hide != nil {
+				rest = w.hide(rest)
+			}
 			w.record(stamp, stream, 'F', rest)
 		}
 	}
 	w.writeTail(stamp)
 	w.flush()
 	w.closed = true
-	err := errors.Join(w.failed, w.file.Chmod(mode), w.file.Close())
+	err := w.failed
+	if ended {
+		err = errors.Join(err, w.file.Chmod(endedMode))
+	}
+	err = errors.Join(err, w.file.Close())
 	w.store.mu.Lock()
 	delete(w.store.live, w.path)
 	w.store.mu.Unlock()
 	close(w.changed)
+	if ended {
+		w.store.arrived(w.path)
+	}
 	return err
 }
 

@@ -18,6 +18,7 @@ const (
 	text   kind = iota
 	moment      // microseconds since 1970, UTC
 	flag        // 0 or 1
+	number      // a whole number
 )
 
 // column is one that lists can be filtered and sorted by.
@@ -27,8 +28,8 @@ type column struct {
 	// folded is the column that holds the same text in lower case, for columns whose text is not plain ASCII.
 	// The lower case is made here, because engines differ in what they can fold.
 	folded string
-	// optional columns hold 0 where there is no value. No comparison but NOT_EQUALS holds for those, as with
-	// NULL.
+	// optional columns hold 0, or no text, where there is no value. No comparison but NOT_EQUALS holds for those,
+	// as with NULL.
 	optional bool
 }
 
@@ -99,9 +100,18 @@ func (c column) condition(p listing.Predicate, bind func(any) string) (string, e
 	}
 	condition := fmt.Sprintf("%s %s %s", c.name, operator, bind(v))
 	if c.optional && p.Op != listing.NotEquals {
-		condition = fmt.Sprintf("(%s AND %s <> 0)", condition, c.name)
+		condition = fmt.Sprintf("(%s AND %s <> %s)", condition, c.name, c.none())
 	}
 	return condition, nil
+}
+
+// none is what an optional column holds where there is no value. It stands in the statement as it is, so that indexes without such
+// rows can be used.
+func (c column) none() string {
+	if c.kind == text {
+		return "''"
+	}
+	return "0"
 }
 
 func (c column) in(p listing.Predicate, bind func(any) string) (string, error) {
@@ -162,6 +172,8 @@ func (c column) value(key string, v any) (any, error) {
 			return bit(b), nil
 		}
 		return nil, fmt.Errorf("filter on %s: want true or false, got %v", key, v)
+	case number:
+		return numberValue(key, v)
 	default:
 		s, ok := v.(string)
 		if !ok {

@@ -27,6 +27,8 @@ type writer struct {
 	quit  chan struct{}
 	once  sync.Once
 	done  chan struct{}
+
+	commits, writes atomic.Int64
 }
 
 // write is one queued transaction. Exactly one of its caller (to withdraw it) and the writer (to run it)
@@ -176,6 +178,8 @@ func (w *writer) transact(ctx context.Context, conn *tx, batch []*write, errs []
 		fn()
 	}
 	conn.after = nil
+	w.commits.Add(1)
+	w.writes.Add(int64(len(batch)))
 	return conn, nil
 }
 

@@ -17,6 +17,7 @@ func experimentList() *list {
 		columns: map[string]column{
 			"id":           {name: "id"},
 			"display_name": {name: "display_name", folded: "display_name_folded"},
+			"description":  {name: "description"},
 			"archived":     {name: "archived", kind: flag},
 			"created_at":   {name: "created_at", kind: moment},
 			"last_run_at":  {name: "last_run_at", kind: moment, optional: true},

@@ -18,6 +18,7 @@ func pipelineList() *list {
 			"id":           {name: "id"},
 			"name":         {name: "name", folded: "name_folded"},
 			"display_name": {name: "display_name", folded: "display_name_folded"},
+			"description":  {name: "description"},
 			"created_at":   {name: "created_at", kind: moment},
 		},
 		selected: pipelineColumns,
@@ -75,6 +76,25 @@ func (s *Store) PipelineByName(ctx context.Context, name string) (catalog.Pipeli
 // ListPipelines lists pipelines. Newest first uses pipelines_by_created, the order of names pipelines_by_name.
 func (s *Store) ListPipelines(ctx context.Context, q listing.Query) (listing.Page[catalog.Pipeline], error) {
 	return readPage(ctx, s, pipelineList(), q, nil, scanPipeline)
+}
+
+// UpdatePipeline stores what may change of a pipeline: its display name and its tags.
+func (s *Store) UpdatePipeline(ctx context.Context, p catalog.Pipeline) error {
+	tags, err := encode("tags", p.Tags)
+	if err != nil {
+		return err
+	}
+	return s.update(ctx, func(ctx context.Context, tx *tx) error {
+		// Uses the primary key.
+		n, err := tx.exec(ctx, `
+			UPDATE pipelines
+			SET display_name = $2, display_name_folded = $3, tags = $4
+			WHERE id = $1`, p.ID, p.DisplayName, fold(p.DisplayName), tags)
+		if err == nil && n == 0 {
+			return notFound("pipeline", p.ID)
+		}
+		return err
+	})
 }
 
 // DeletePipeline removes a pipeline and its versions. Runs started from them stay.

@@ -16,16 +16,19 @@ func runList() *list {
 		name:  "runs",
 		table: "runs",
 		columns: map[string]column{
-			"id":            {name: "id"},
-			"display_name":  {name: "display_name", folded: "display_name_folded"},
-			"pipeline_name": {name: "pipeline_name", folded: "pipeline_name_folded"},
-			"state":         {name: "state"},
-			"experiment_id": {name: "experiment_id"},
-			"pipeline_id":   {name: "pipeline_id"},
-			"version_id":    {name: "version_id"},
-			"archived":      {name: "archived", kind: flag},
-			"created_at":    {name: "created_at", kind: moment},
-			"finished_at":   {name: "finished_at", kind: moment, optional: true},
+			"id":               {name: "id"},
+			"display_name":     {name: "display_name", folded: "display_name_folded"},
+			"description":      {name: "description"},
+			"pipeline_name":    {name: "pipeline_name", folded: "pipeline_name_folded"},
+			"state":            {name: "state"},
+			"experiment_id":    {name: "experiment_id"},
+			"pipeline_id":      {name: "pipeline_id"},
+			"version_id":       {name: "version_id"},
+			"archived":         {name: "archived", kind: flag},
+			"created_at":       {name: "created_at", kind: moment},
+			"scheduled_at":     {name: "scheduled_at", kind: moment},
+			"recurring_run_id": {name: "recurring_run_id", optional: true},
+			"finished_at":      {name: "finished_at", kind: moment, optional: true},
 		},
 		selected:   "experiment_id, archived, body",
 		countTable: "run_counts",
@@ -83,10 +86,11 @@ func (s *Store) CreateRun(ctx context.Context, r run.Run, events []run.Event, ta
 func insertRun(ctx context.Context, tx *tx, r run.Run, body string) error {
 	_, err := tx.exec(ctx, `
 		INSERT INTO runs (id, display_name, display_name_folded, experiment_id, pipeline_id, version_id, pipeline_name,
-			pipeline_name_folded, state, archived, created_at, finished_at, body)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
+			pipeline_name_folded, state, archived, created_at, finished_at, body, recurring_run_id, description, scheduled_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`,
 		r.ID, r.DisplayName, fold(r.DisplayName), r.ExperimentID, r.PipelineID, r.VersionID, r.PipelineName,
-		fold(r.PipelineName), string(r.State), bit(r.Archived), micros(r.CreatedAt), microsOrNone(r.FinishedAt), body)
+		fold(r.PipelineName), string(r.State), bit(r.Archived), micros(r.CreatedAt), microsOrNone(r.FinishedAt), body,
+		r.RecurringRunID, r.Description, micros(r.ScheduledAt))
 	if duplicate(err) {
 		return fault.Conflictf("run %q already exists", r.ID)
 	}
@@ -136,7 +140,10 @@ func (s *Store) Append(ctx context.Context, runID string, events []run.Event, ch
 		if err := s.projectRun(ctx, tx, runID, changed.Run, changed.Tasks); err != nil {
 			return err
 		}
-		return putCacheEntries(ctx, tx, changed.Cache)
+		if err := putCacheEntries(ctx, tx, changed.Cache); err != nil {
+			return err
+		}
+		return noteCacheHits(ctx, tx, changed.Hits)
 	})
 }
 
@@ -146,7 +153,7 @@ func replaceRun(ctx context.Context, tx *tx, r *run.Run, body string) error {
 	if err != nil {
 		return err
 	}
-	// Uses the primary key. Pipeline and creation never change.
+	// Uses the primary key. Pipeline, schedule and creation never change.
 	_, err = tx.exec(ctx, `
 		UPDATE runs
 		SET display_name = $2, display_name_folded = $3, state = $4, finished_at = $5, body = $6
@@ -167,7 +174,7 @@ func (s *Store) GetRun(ctx context.Context, id string) (run.Run, error) {
 }
 
 // ListRuns lists runs. Newest first, alone or by archived, experiment_id, pipeline_id or state, uses the
-// index runs_by_… of that column; the order of names uses runs_by_name; other orders sort all the runs that
+// index runs_by_… of that column, by recurring_run_id runs_by_recurring_run; the order of names uses runs_by_name; other orders sort all the runs that
 // match.
 func (s *Store) ListRuns(ctx context.Context, q listing.Query) (listing.Page[run.Run], error) {
 	return readPage(ctx, s, runList(), q, nil, scanRun)

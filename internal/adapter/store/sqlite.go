@@ -49,13 +49,17 @@ func dsn(path string, params url.Values) string {
 	return u.String()
 }
 
-func openWriter(ctx context.Context, path string) (*sql.DB, error) {
+func openWriter(ctx context.Context, path string, ephemeral bool) (*sql.DB, error) {
+	synchronous := "full"
+	if ephemeral {
+		synchronous = "off"
+	}
 	db, err := sql.Open("sqlite", dsn(path, url.Values{
 		"_pragma":       {"temp_store(memory)", "cache_size(-32768)", "journal_size_limit(67108864)"},
 		"_busy_timeout": {"10000"},
 		"_foreign_keys": {"on"},
 		"_journal_mode": {"wal"},
-		"_synchronous":  {"full"},
+		"_synchronous":  {synchronous},
 		"_txlock":       {"immediate"},
 		"_dqs":          {"false"},
 		"_error_rc":     {"true"},

@@ -13,6 +13,7 @@ import (
 	"database/sql"
 	"errors"
 	"log/slog"
+	"os"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -24,6 +25,8 @@ type Options struct {
 	Path string
 	// Logger gets what nobody else is told: migrations, connections that had to be replaced. Nil means silence.
 	Logger *slog.Logger
+	// Ephemeral leaves out the syncing: a write survives the end of the process, but not that of the machine.
+	Ephemeral bool
 	// Readers is the most queries that run at the same time; 0 means one per processor, at least 2 and at
 	// most 8.
 	Readers int
@@ -59,7 +62,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	write, err := openWriter(ctx, path)
+	write, err := openWriter(ctx, path, o.Ephemeral)
 	if err != nil {
 		return nil, openError(path, err)
 	}
@@ -85,6 +88,27 @@ func (s *Store) Close() error {
 		s.closed = errors.Join(s.read.Close(), s.write.Close())
 	})
 	return s.closed
+}
+
+// Stats are figures about a store since it was opened.
+type Stats struct {
+	// Commits counts transactions, Writes the writes that shared them.
+	Commits, Writes int64
+	// Waiting is how many writes are queued at this moment.
+	Waiting int
+	// Bytes is the size of the database file with its write-ahead log.
+	Bytes int64
+}
+
+// Stats returns the figures of this moment.
+func (s *Store) Stats() Stats {
+	st := Stats{Commits: s.writer.commits.Load(), Writes: s.writer.writes.Load(), Waiting: len(s.writer.queue)}
+	for _, name := range []string{s.path, s.path + "-wal"} {
+		if info, err := os.Stat(name); err == nil {
+			st.Bytes += info.Size()
+		}
+	}
+	return st
 }
 
 // update runs fn in a transaction and returns when it is on disk, or when it had no effect.

@@ -130,3 +130,18 @@ func (t Tracking) RemoveFiles(ctx context.Context, path string) (int64, error) {
 	})
 	return n, err
 }
+
+// Digests calls yield with the digest of each content that files of clients have.
+func (t Tracking) Digests(ctx context.Context, yield func(digest string) error) error {
+	rows, err := t.s.read.QueryContext(ctx, `SELECT digest FROM tracking_files`)
+	if err != nil {
+		return t.s.readError(err)
+	}
+	return t.s.readError(drain(rows, func(rows *sql.Rows) error {
+		var digest string
+		if err := rows.Scan(&digest); err != nil {
+			return err
+		}
+		return yield(digest)
+	}))
+}

@@ -8,7 +8,7 @@ import (
 	"levada/internal/core/listing"
 )
 
-const versionColumns = "id, pipeline_id, name, display_name, description, spec_digest, tags, created_at"
+const versionColumns = "id, pipeline_id, name, display_name, description, spec_digest, tags, created_at, code_source_url"
 
 func versionList() *list {
 	return &list{
@@ -19,6 +19,7 @@ func versionList() *list {
 			"pipeline_id":  {name: "pipeline_id"},
 			"name":         {name: "name", folded: "name_folded"},
 			"display_name": {name: "display_name", folded: "display_name_folded"},
+			"description":  {name: "description"},
 			"created_at":   {name: "created_at", kind: moment},
 		},
 		selected: versionColumns,
@@ -30,7 +31,7 @@ func scanVersion(scan scanner) (catalog.Version, error) {
 	var v catalog.Version
 	var tags string
 	var created int64
-	err := scan(&v.ID, &v.PipelineID, &v.Name, &v.DisplayName, &v.Description, &v.SpecDigest, &tags, &created)
+	err := scan(&v.ID, &v.PipelineID, &v.Name, &v.DisplayName, &v.Description, &v.SpecDigest, &tags, &created, &v.CodeSourceURL)
 	if err != nil {
 		return v, err
 	}
@@ -51,10 +52,10 @@ func createVersion(ctx context.Context, tx *tx, v catalog.Version) error {
 	}
 	_, err = tx.exec(ctx, `
 		INSERT INTO pipeline_versions (id, pipeline_id, name, name_folded, display_name, display_name_folded,
-			description, spec_digest, tags, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+			description, spec_digest, tags, created_at, code_source_url)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
 		v.ID, v.PipelineID, v.Name, fold(v.Name), v.DisplayName, fold(v.DisplayName),
-		v.Description, v.SpecDigest, tags, micros(v.CreatedAt))
+		v.Description, v.SpecDigest, tags, micros(v.CreatedAt), v.CodeSourceURL)
 	switch {
 	case duplicate(err):
 		return fault.Conflictf("pipeline %q already has a version named %q: choose another name", v.PipelineID, v.Name)
@@ -76,6 +77,25 @@ func (s *Store) GetVersion(ctx context.Context, id string) (catalog.Version, err
 func (s *Store) ListVersions(ctx context.Context, pipelineID string, q listing.Query) (listing.Page[catalog.Version], error) {
 	scope := []listing.Predicate{{Key: "pipeline_id", Op: listing.Equals, Values: []any{pipelineID}}}
 	return readPage(ctx, s, versionList(), q, scope, scanVersion)
+}
+
+// UpdateVersion stores what may change of a version: its display name and its tags.
+func (s *Store) UpdateVersion(ctx context.Context, v catalog.Version) error {
+	tags, err := encode("tags", v.Tags)
+	if err != nil {
+		return err
+	}
+	return s.update(ctx, func(ctx context.Context, tx *tx) error {
+		// Uses the primary key.
+		n, err := tx.exec(ctx, `
+			UPDATE pipeline_versions
+			SET display_name = $2, display_name_folded = $3, tags = $4
+			WHERE id = $1`, v.ID, v.DisplayName, fold(v.DisplayName), tags)
+		if err == nil && n == 0 {
+			return notFound("pipeline version", v.ID)
+		}
+		return err
+	})
 }
 
 // DeleteVersion removes a version.

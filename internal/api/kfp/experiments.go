@@ -13,6 +13,7 @@ import (
 var experimentColumns = columns{
 	"experiment_id": {key: "id"}, "id": {key: "id"},
 	"display_name": {key: "display_name"}, "name": {key: "display_name"},
+	"description":         {key: "description"},
 	"created_at":          {key: "created_at", kind: instant},
 	"last_run_created_at": {key: "last_run_at", kind: instant},
 	"storage_state":       {key: "archived", kind: hidden},

@@ -3,6 +3,7 @@ package kfp_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -30,6 +31,9 @@ type fake struct {
 	versions    []catalog.Version
 	runs        []run.Run
 	tasks       []run.Task
+	recurring   []catalog.RecurringRun
+	lines       []string
+	contents    map[string]string
 	// calls lists the calls that change something: "ArchiveRun r1 true".
 	calls []string
 }
@@ -56,6 +60,29 @@ func (f *fake) record(words ...any) error {
 	return f.err
 }
 
+// fakeRecurring is the part of the fake that answers for recurring runs.
+type fakeRecurring struct{ *fake }
+
+func (f fakeRecurring) Create(_ context.Context, r catalog.RecurringRun) (catalog.RecurringRun, error) {
+	f.recurring = append(f.recurring, r)
+	r.ID, r.CreatedAt, r.UpdatedAt = "x", epoch, epoch
+	return r, f.err
+}
+
+func (f fakeRecurring) Get(_ context.Context, id string) (catalog.RecurringRun, error) {
+	return find("recurring run", f.recurring, func(r catalog.RecurringRun) bool { return r.ID == id })
+}
+
+func (f fakeRecurring) List(_ context.Context, q listing.Query) (listing.Page[catalog.RecurringRun], error) {
+	return list(f.fake, q, f.recurring)
+}
+
+func (f fakeRecurring) SetEnabled(_ context.Context, id string, enabled bool) error {
+	return f.record("SetEnabled", id, enabled)
+}
+
+func (f fakeRecurring) Delete(_ context.Context, id string) error { return f.record("Delete", id) }
+
 func (f *fake) Submit(_ context.Context, sub pipeline.Submission) (run.Run, error) {
 	f.submitted = sub
 	return run.Run{ID: "r1", DisplayName: sub.DisplayName, ExperimentID: "e1", State: run.Pending, CreatedAt: epoch}, f.err
@@ -74,11 +101,57 @@ func (f *fake) ListRuns(_ context.Context, q listing.Query) (listing.Page[run.Ru
 
 func (f *fake) CancelRun(_ context.Context, id string) error { return f.record("CancelRun", id) }
 
+func (f *fake) RetryRun(_ context.Context, id string) (run.Run, error) {
+	return run.Run{ID: id, State: run.Running}, f.record("RetryRun", id)
+}
+
 func (f *fake) ArchiveRun(_ context.Context, id string, archived bool) error {
 	return f.record("ArchiveRun", id, archived)
 }
 
 func (f *fake) DeleteRun(_ context.Context, id string) error { return f.record("DeleteRun", id) }
+
+func (f *fake) GetTask(_ context.Context, runID, task string) (run.Task, error) {
+	return find("task", f.tasks, func(t run.Task) bool { return t.RunID == runID && t.ID == task })
+}
+
+func (f *fake) Logs(_ context.Context, runID, task string, attempt int, follow bool, line func(run.LogLine) error) error {
+	if err := f.record("Logs", runID, task, attempt, follow); err != nil {
+		return err
+	}
+	for _, text := range f.lines {
+		if err := line(run.LogLine{Text: text}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *fake) OpenArtifact(_ context.Context, id, _ string) (io.ReadSeekCloser, error) {
+	text, ok := f.contents[id]
+	if !ok {
+		return nil, fault.NotFoundf("artifact %s has no content here", id)
+	}
+	return nopCloser{strings.NewReader(text)}, nil
+}
+
+type nopCloser struct{ io.ReadSeeker }
+
+func (nopCloser) Close() error { return nil }
+
+func (f *fake) CreatePipeline(_ context.Context, u pipeline.Upload) (catalog.Pipeline, error) {
+	f.uploaded = u
+	return catalog.Pipeline{ID: "p1", Name: u.Name, DisplayName: u.DisplayName, CreatedAt: epoch}, f.err
+}
+
+func (f *fake) UpdatePipeline(_ context.Context, id, displayName string, tags map[string]string) (catalog.Pipeline, error) {
+	return catalog.Pipeline{ID: id, DisplayName: displayName, Tags: tags, CreatedAt: epoch}, f.record("UpdatePipeline", id, displayName, tags, tags != nil)
+}
+
+func (f *fake) UpdateVersion(_ context.Context, pipelineID, versionID, displayName string, tags map[string]string) (catalog.Version, error) {
+	return catalog.Version{ID: versionID, PipelineID: pipelineID, DisplayName: displayName, Tags: tags, CreatedAt: epoch},
+		f.record("UpdateVersion", pipelineID, versionID, displayName, tags, tags != nil)
+}
 
 func (f *fake) Tasks(context.Context, string) ([]run.Task, error) { return f.tasks, f.err }
 

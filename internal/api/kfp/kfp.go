@@ -8,6 +8,7 @@ package kfp
 import (
 	"context"
 	"crypto/rand"
+	"io"
 	"log/slog"
 	"net/http"
 
@@ -24,9 +25,15 @@ type Runs interface {
 	GetRun(ctx context.Context, id string) (run.Run, error)
 	ListRuns(ctx context.Context, q listing.Query) (listing.Page[run.Run], error)
 	CancelRun(ctx context.Context, id string) error
+	RetryRun(ctx context.Context, id string) (run.Run, error)
 	ArchiveRun(ctx context.Context, id string, archived bool) error
 	DeleteRun(ctx context.Context, id string) error
 	Tasks(ctx context.Context, runID string) ([]run.Task, error)
+	// GetTask finds a task by id, path or unambiguous name.
+	GetTask(ctx context.Context, runID, task string) (run.Task, error)
+	Logs(ctx context.Context, runID, task string, attempt int, follow bool, line func(run.LogLine) error) error
+	// OpenArtifact reads an artifact that is a file.
+	OpenArtifact(ctx context.Context, id, path string) (io.ReadSeekCloser, error)
 }
 
 // Experiments is what the door asks about experiments.
@@ -46,6 +53,8 @@ type Pipelines interface {
 	PipelineByName(ctx context.Context, name string) (catalog.Pipeline, error)
 	ListPipelines(ctx context.Context, q listing.Query) (listing.Page[catalog.Pipeline], error)
 	DeletePipeline(ctx context.Context, id string, cascade bool) error
+	CreatePipeline(ctx context.Context, u pipeline.Upload) (catalog.Pipeline, error)
+	UpdatePipeline(ctx context.Context, id, displayName string, tags map[string]string) (catalog.Pipeline, error)
 }
 
 // Versions is what the door asks about the versions of pipelines and the specifications in them.
@@ -53,6 +62,7 @@ type Versions interface {
 	GetVersion(ctx context.Context, pipelineID, versionID string) (catalog.Version, error)
 	ListVersions(ctx context.Context, pipelineID string, q listing.Query) (listing.Page[catalog.Version], error)
 	DeleteVersion(ctx context.Context, pipelineID, versionID string) error
+	UpdateVersion(ctx context.Context, pipelineID, versionID, displayName string, tags map[string]string) (catalog.Version, error)
 	Spec(ctx context.Context, digest string) (*ir.Pipeline, error)
 }
 
@@ -64,9 +74,19 @@ type Service interface {
 	Versions
 }
 
-// Options configures the door. Service is required.
+// Recurring is the trigger service as this door sees it; *trigger.Service satisfies it.
+type Recurring interface {
+	Create(ctx context.Context, r catalog.RecurringRun) (catalog.RecurringRun, error)
+	Get(ctx context.Context, id string) (catalog.RecurringRun, error)
+	List(ctx context.Context, q listing.Query) (listing.Page[catalog.RecurringRun], error)
+	SetEnabled(ctx context.Context, id string, enabled bool) error
+	Delete(ctx context.Context, id string) error
+}
+
+// Options configures the door. Service and Recurring are required.
 type Options struct {
-	Service Service
+	Service   Service
+	Recurring Recurring
 	// Logger receives one line for each failure that is not the client's; nil means slog.Default().
 	Logger *slog.Logger
 	// MaxUploadBytes limits a request body, a package and the specification inside it; 0 means ir.MaxBytes,

@@ -22,7 +22,7 @@ var _ kfp.Service = (*pipeline.Service)(nil)
 // ask sends a request to a door in front of f and returns the status and the decoded answer.
 func ask(t *testing.T, f *fake, method, path, body string) (int, map[string]any) {
 	t.Helper()
-	return send(t, kfp.NewHandler(kfp.Options{Service: f, Version: "1.2.3"}), httptest.NewRequest(method, path, strings.NewReader(body)))
+	return send(t, kfp.NewHandler(kfp.Options{Service: f, Recurring: fakeRecurring{f}, Version: "1.2.3"}), httptest.NewRequest(method, path, strings.NewReader(body)))
 }
 
 func send(t *testing.T, h http.Handler, r *http.Request) (int, map[string]any) {
@@ -94,7 +94,6 @@ func TestRequestsThatAreNotInTheAPIGetKFPsErrorBody(t *testing.T) {
 		{"GET", "/apis/v2beta1/pipelines/p1/elsewhere", 404, "not part of the KFP API"},
 		{"POST", "/apis/v2beta1/runs/r1:explode", 404, "not part of the KFP API"},
 		{"GET", "/apis/v1beta1/runs", 501, "use kfp 2.0 or newer"},
-		{"GET", "/apis/v1alpha1/runs/r/nodes/n/log", 501, "v1 APIs"},
 		{"PUT", "/apis/v2beta1/runs", 405, "possible: GET, POST"},
 		{"DELETE", "/apis/v2beta1/healthz", 405, "possible: GET"},
 		{"POST", "/apis/v2beta1/runs/r1", 405, "possible: GET, DELETE"},
@@ -111,22 +110,11 @@ func TestRequestsThatAreNotInTheAPIGetKFPsErrorBody(t *testing.T) {
 
 func TestWhatLevadaDoesNotOfferIsRefusedAndNamed(t *testing.T) {
 	tests := []struct{ method, path, message string }{
-		{"POST", "/apis/v2beta1/runs/r1:retry", "retrying a run"},
-		{"POST", "/apis/v2beta1/recurringruns", "recurring runs"},
-		{"GET", "/apis/v2beta1/recurringruns", "recurring runs"},
-		{"POST", "/apis/v2beta1/recurringruns/x:enable", "recurring runs"},
-		{"DELETE", "/apis/v2beta1/recurringruns/x", "recurring runs"},
+		{"DELETE", "/apis/v2beta1/recurringruns/x?propagation_policy=BACKGROUND", "propagation_policy"},
 		{"POST", "/apis/v2beta1/visualizations/ns", "visualizations"},
-		{"GET", "/apis/v2beta1/auth", "authorization"},
 		{"GET", "/apis/v2beta1/filters", "filter"},
 		{"POST", "/apis/v2beta1/workflows", "workflow reports"},
 		{"POST", "/apis/v2beta1/scheduledworkflows", "workflow reports"},
-		{"POST", "/apis/v2beta1/pipelines", "without a version"},
-		{"POST", "/apis/v2beta1/pipelines/create", "from a URL"},
-		{"POST", "/apis/v2beta1/pipelines/p/versions", "from a URL"},
-		{"PATCH", "/apis/v2beta1/pipelines/p", "changing a pipeline"},
-		{"PATCH", "/apis/v2beta1/pipelines/p/versions/v", "changing a pipeline version"},
-		{"GET", "/apis/v2beta1/runs/r/nodes/n/artifacts/a:read", "artifacts"},
 	}
 	for _, tt := range tests {
 		f := &fake{}
@@ -156,11 +144,16 @@ func TestVerbsReachTheServiceWithTheID(t *testing.T) {
 		{"POST", "/apis/v2beta1/runs/r1:archive", "ArchiveRun r1 true"},
 		{"POST", "/apis/v2beta1/runs/r1:unarchive", "ArchiveRun r1 false"},
 		{"POST", "/apis/v2beta1/runs/r1:terminate", "CancelRun r1"},
+		{"POST", "/apis/v2beta1/runs/r1:retry", "RetryRun r1"},
 		{"POST", "/apis/v2beta1/runs/a%2Fb%3Ac:archive", "ArchiveRun a/b:c true"},
 		{"DELETE", "/apis/v2beta1/runs/r1", "DeleteRun r1"},
 		{"POST", "/apis/v2beta1/experiments/e1:archive", "ArchiveExperiment e1 true"},
 		{"POST", "/apis/v2beta1/experiments/e1:unarchive", "ArchiveExperiment e1 false"},
 		{"DELETE", "/apis/v2beta1/experiments/e1", "DeleteExperiment e1"},
+		{"POST", "/apis/v2beta1/recurringruns/x:enable", "SetEnabled x true"},
+		{"POST", "/apis/v2beta1/recurringruns/x:disable", "SetEnabled x false"},
+		{"DELETE", "/apis/v2beta1/recurringruns/x", "Delete x"},
+		{"DELETE", "/apis/v2beta1/recurringruns/x?propagation_policy=ORPHAN", "Delete x"},
 		{"DELETE", "/apis/v2beta1/pipelines/p1", "DeletePipeline p1 false"},
 		{"DELETE", "/apis/v2beta1/pipelines/p1?cascade=true", "DeletePipeline p1 true"},
 		{"DELETE", "/apis/v2beta1/pipelines/p1/versions/v1", "DeleteVersion p1 v1"},

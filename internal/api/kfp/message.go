@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 	"unicode"
 
 	"levada/internal/core/fault"
@@ -90,6 +92,43 @@ func (m message) texts(into map[string]*string) error {
 	return nil
 }
 
+// integer returns a field that holds a whole number, 0 when it is absent. protojson writes 64-bit integers as text and takes both.
+func (m message) integer(name string) (int64, error) {
+	if !m.has(name) {
+		return 0, nil
+	}
+	n, err := strconv.ParseInt(strings.Trim(string(m.fields[name]), `"`), 10, 64)
+	if err != nil {
+		return 0, fault.Invalidf("%s.%s: want a whole number, got %s", m.path, name, excerpt(m.fields[name]))
+	}
+	return n, nil
+}
+
+// flag returns a field that is true or false, false when it is absent.
+func (m message) flag(name string) (bool, error) {
+	if !m.has(name) {
+		return false, nil
+	}
+	var b bool
+	if err := json.Unmarshal(m.fields[name], &b); err != nil {
+		return false, fault.Invalidf("%s.%s: want true or false, got %s", m.path, name, excerpt(m.fields[name]))
+	}
+	return b, nil
+}
+
+// instant returns a field that holds a time, nil when it is absent.
+func (m message) instant(name string) (*time.Time, error) {
+	text, err := m.text(name)
+	if err != nil || text == "" {
+		return nil, err
+	}
+	t, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return nil, fault.Invalidf("%s.%s: want a time such as 2026-01-31T02:30:00Z, got %q", m.path, name, shorten(text))
+	}
+	return &t, nil
+}
+
 // object returns a field that holds any JSON object, nil when it is absent.
 func (m message) object(name string) (map[string]any, error) {
 	if !m.has(name) {
@@ -100,6 +139,18 @@ func (m message) object(name string) (map[string]any, error) {
 		return nil, fault.Invalidf("%s.%s: want a JSON object, got %s", m.path, name, excerpt(m.fields[name]))
 	}
 	return v, nil
+}
+
+// tags returns a field that holds a map of strings: nil when it is absent, not nil when it is given.
+func (m message) tags(name string) (map[string]string, error) {
+	if !m.has(name) {
+		return nil, nil
+	}
+	tags := map[string]string{}
+	if err := json.Unmarshal(m.fields[name], &tags); err != nil {
+		return nil, fault.Invalidf("%s.%s: want a JSON object of strings, got %s", m.path, name, excerpt(m.fields[name]))
+	}
+	return tags, nil
 }
 
 // message returns a field that holds another message, one without fields when it is absent.

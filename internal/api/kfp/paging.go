@@ -97,8 +97,8 @@ func (c columns) sort(by string) (key string, descending bool, err error) {
 		return "", false, fault.Invalidf("sort_by: want a field name, alone or followed by asc or desc, got %q", shorten(by))
 	}
 	col, ok := c[words[0]]
-	if !ok || col.kind == hidden {
-		return "", false, fault.Invalidf("sort_by: cannot sort on %q; possible: %s", shorten(words[0]), c.names(func(k column) bool { return k.kind != hidden }))
+	if !ok {
+		return "", false, fault.Invalidf("sort_by: cannot sort on %q; possible: %s", shorten(words[0]), c.names())
 	}
 	return col.key, len(words) == 2 && words[1] == "desc", nil
 }

@@ -64,6 +64,18 @@ func TestListParametersBecomeAQuery(t *testing.T) {
 			"both storage states", "runs",
 			`filter={"predicates":[{"operation":"IN","key":"storage_state","string_values":{"values":["ARCHIVED","AVAILABLE"]}}]}`, oldest,
 		},
+		{
+			"part of a storage state", "runs", `filter={"predicates":[{"operation":9,"key":"storage_state","stringValue":"AVAIL"}]}`,
+			where(listing.Predicate{Key: "archived", Op: listing.Equals, Values: []any{false}}),
+		},
+		{
+			"no storage state", "runs", `filter={"predicates":[{"operation":"IN","key":"storage_state","string_values":{"values":[]}}]}`,
+			where(listing.Predicate{Key: "archived", Op: listing.In}),
+		},
+		{
+			"the runs of a recurring run", "runs", `filter={"predicates":[{"operation":1,"key":"recurring_run_id","stringValue":"x"}]}`,
+			where(listing.Predicate{Key: "recurring_run_id", Op: listing.Equals, Values: []any{"x"}}),
+		},
 		{"no predicates", "runs", `filter={"predicates":[]}`, oldest},
 	}
 	for _, tt := range tests {
@@ -85,7 +97,7 @@ func TestListParametersThatMeanNothingAreRefused(t *testing.T) {
 		{"page_size=-1", "page_size"},
 		{"page_size=many", "page_size"},
 		{"sort_by=created_at+upwards", "asc or desc"},
-		{"sort_by=storage_state", `cannot sort on "storage_state"; possible: created_at, display_name`},
+		{"sort_by=colour", `cannot sort on "colour"; possible: created_at, description, display_name`},
 		{"sort_by=nothing", "cannot sort on"},
 		{"page_token=garbage", "page_token is not one"},
 		{"page_token=e30", "page_token is not one"},
@@ -105,7 +117,6 @@ func TestListParametersThatMeanNothingAreRefused(t *testing.T) {
 		{predicate(`{"operation":1,"key":"name","int_value":"x"}`), "is not a int"},
 		{predicate(`{"operation":3,"key":"created_at","string_value":"yesterday"}`), "RFC 3339"},
 		{predicate(`{"operation":1,"key":"storage_state","string_value":"GONE"}`), "AVAILABLE or ARCHIVED"},
-		{predicate(`{"operation":9,"key":"storage_state","string_value":"ARCHIVED"}`), "takes EQUALS"},
 	}
 	for _, tt := range tests {
 		status, got := ask(t, &fake{}, "GET", "/apis/v2beta1/runs?"+strings.ReplaceAll(tt.query, `"`, "%22"), "")

@@ -15,6 +15,7 @@ var pipelineColumns = columns{
 	"pipeline_id": {key: "id"}, "id": {key: "id"},
 	"name":         {key: "name"},
 	"display_name": {key: "display_name"},
+	"description":  {key: "description"},
 	"created_at":   {key: "created_at", kind: instant},
 }
 
@@ -22,6 +23,7 @@ var versionColumns = columns{
 	"pipeline_version_id": {key: "id"}, "id": {key: "id"},
 	"name":         {key: "name"},
 	"display_name": {key: "display_name"},
+	"description":  {key: "description"},
 	"created_at":   {key: "created_at", kind: instant},
 }
 
@@ -133,6 +135,7 @@ func (d *door) toVersion(ctx context.Context, v catalog.Version, seen specs) (pi
 		Description:       v.Description,
 		CreatedAt:         stamp(v.CreatedAt),
 		PipelineSpec:      spec,
+		CodeSourceURL:     v.CodeSourceURL,
 		Tags:              v.Tags,
 	}, nil
 }

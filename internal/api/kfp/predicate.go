@@ -32,15 +32,7 @@ type column struct {
 // columns maps the API's field names to those of the service's lists.
 type columns map[string]column
 
-func (c columns) names(which func(column) bool) string {
-	var names []string
-	for _, name := range slices.Sorted(maps.Keys(c)) {
-		if which(c[name]) {
-			names = append(names, name)
-		}
-	}
-	return strings.Join(names, ", ")
-}
+func (c columns) names() string { return strings.Join(slices.Sorted(maps.Keys(c)), ", ") }
 
 // operations are the enum numbers of Predicate.Operation, which the client sends in place of the words. There is no 4.
 var operations = map[int]listing.Op{
@@ -79,7 +71,7 @@ func (c columns) predicate(m message) ([]listing.Predicate, error) {
 	}
 	col, ok := c[key]
 	if !ok {
-		return nil, fault.Invalidf("%s.key: cannot filter on %q; possible: %s", m.path, shorten(key), c.names(func(column) bool { return true }))
+		return nil, fault.Invalidf("%s.key: cannot filter on %q; possible: %s", m.path, shorten(key), c.names())
 	}
 	values, list, err := readValues(m)
 	if err != nil {
@@ -93,18 +85,18 @@ func (c columns) predicate(m message) ([]listing.Predicate, error) {
 		if op == listing.IsSubstring && !isText {
 			return nil, fault.Invalidf("%s: IS_SUBSTRING wants a string_value", m.path)
 		}
-		if values[i], err = col.value(m.path, v); err != nil {
+		if values[i], err = col.value(m.path, op, v); err != nil {
 			return nil, err
 		}
 	}
 	if col.kind == hidden {
-		return hiddenPredicate(m.path, col.key, op, values)
+		return hiddenPredicate(col.key, op, values), nil
 	}
 	return []listing.Predicate{{Key: col.key, Op: op, Values: values}}, nil
 }
 
 // value converts a wire value to what the column holds.
-func (c column) value(path string, v any) (any, error) {
+func (c column) value(path string, op listing.Op, v any) (any, error) {
 	switch c.kind {
 	case instant:
 		switch v := v.(type) {
@@ -123,28 +115,50 @@ func (c column) value(path string, v any) (any, error) {
 			return strings.ToUpper(s), nil
 		}
 	case hidden:
-		switch v {
-		case "AVAILABLE", "STORAGESTATE_AVAILABLE":
-			return false, nil
-		case "ARCHIVED", "STORAGESTATE_ARCHIVED":
-			return true, nil
+		word, isText := v.(string)
+		word = strings.TrimPrefix(strings.ToUpper(word), "STORAGESTATE_") // the prefix is that of API v1
+		if !isText || op != listing.IsSubstring && word != storageState(false) && word != storageState(true) {
+			return nil, fault.Invalidf("%s: storage_state is AVAILABLE or ARCHIVED", path)
 		}
-		return nil, fault.Invalidf("%s: storage_state is AVAILABLE or ARCHIVED", path)
+		return word, nil
 	}
 	return v, nil
 }
 
-// hiddenPredicate turns a condition on two words into one on a bool.
-func hiddenPredicate(path, key string, op listing.Op, values []any) ([]listing.Predicate, error) {
-	switch {
-	case op == listing.In && slices.Contains(values, any(true)) && slices.Contains(values, any(false)):
-		return nil, nil
-	case op == listing.In && len(values) > 0, op == listing.Equals:
-		return []listing.Predicate{{Key: key, Op: listing.Equals, Values: values[:1]}}, nil
-	case op == listing.NotEquals:
-		return []listing.Predicate{{Key: key, Op: listing.Equals, Values: []any{values[0] == any(false)}}}, nil
+// hiddenPredicate turns a condition on two words into one on a bool, by trying it on both.
+func hiddenPredicate(key string, op listing.Op, values []any) []listing.Predicate {
+	var fits []any
+	for _, archived := range []bool{false, true} {
+		if slices.ContainsFunc(values, func(v any) bool { return holds(storageState(archived), op, v.(string)) }) {
+			fits = append(fits, archived)
+		}
 	}
-	return nil, fault.Invalidf("%s: storage_state takes EQUALS, NOT_EQUALS or a non-empty IN", path)
+	switch len(fits) {
+	case 2:
+		return nil
+	case 1:
+		return []listing.Predicate{{Key: key, Op: listing.Equals, Values: fits}}
+	}
+	return []listing.Predicate{{Key: key, Op: listing.In}} // of no value: nothing
+}
+
+// holds compares a word as the database compares text; IN asks about each of its values.
+func holds(word string, op listing.Op, value string) bool {
+	switch op {
+	case listing.NotEquals:
+		return word != value
+	case listing.GreaterThan:
+		return word > value
+	case listing.GreaterThanEquals:
+		return word >= value
+	case listing.LessThan:
+		return word < value
+	case listing.LessThanEquals:
+		return word <= value
+	case listing.IsSubstring:
+		return strings.Contains(word, value)
+	}
+	return word == value
 }
 
 // readValues returns the value or values of a predicate and whether they came as a list.

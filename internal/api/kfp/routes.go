@@ -18,6 +18,12 @@ type call func(r *http.Request) (any, error)
 // methods are the calls of one path.
 type methods map[string]call
 
+// reports are what KFP's own controllers send.
+const reports = "workflow reports, with which KFP's controllers tell its server how workflows go: here the server itself knows"
+
+// stream is an answer that is not JSON as a whole. It is called once nothing can be refused any more.
+type stream func(w http.ResponseWriter, r *http.Request)
+
 // empty is the answer of calls that have nothing to say: {}.
 type empty struct{}
 
@@ -37,18 +43,18 @@ func (d *door) routes() map[string]methods {
 			"POST": verbs("experiment", methods{"archive": d.archiveExperiment(true), "unarchive": d.archiveExperiment(false)}),
 		},
 
-		api + "/pipelines":                {"GET": d.listPipelines, "POST": missing("creating a pipeline without a version: upload one instead")},
-		api + "/pipelines/create":         {"POST": missing("creating a pipeline from a URL: upload the package instead")},
+		api + "/pipelines":                {"GET": d.listPipelines, "POST": d.createPipeline},
+		api + "/pipelines/create":         {"POST": d.createPipelineAndVersion},
 		api + "/pipelines/upload":         {"POST": d.uploadPipeline},
 		api + "/pipelines/upload_version": {"POST": d.uploadVersion},
-		api + "/pipelines/{pipeline}":     {"GET": d.getPipeline, "DELETE": d.deletePipeline, "PATCH": missing("changing a pipeline")},
+		api + "/pipelines/{pipeline}":     {"GET": d.getPipeline, "DELETE": d.deletePipeline, "PATCH": d.updatePipeline},
 		// Both "names/{name}" and "{pipeline}/versions": as two patterns they would be ambiguous.
 		api + "/pipelines/{pipeline}/{sub}": {
 			"GET":  d.pipelineByNameOrVersions,
-			"POST": missing("creating a version from a URL: upload the package instead"),
+			"POST": d.createVersion,
 		},
 		api + "/pipelines/{pipeline}/versions/{version}": {
-			"GET": d.getVersion, "DELETE": d.deleteVersion, "PATCH": missing("changing a pipeline version"),
+			"GET": d.getVersion, "DELETE": d.deleteVersion, "PATCH": d.updateVersion,
 		},
 
 		api + "/runs": {"GET": d.listRuns, "POST": d.createRun},
@@ -56,19 +62,25 @@ func (d *door) routes() map[string]methods {
 			"GET": d.getRun, "DELETE": d.deleteRun,
 			"POST": verbs("run", methods{
 				"archive": d.archiveRun(true), "unarchive": d.archiveRun(false),
-				"terminate": d.terminateRun, "retry": missing("retrying a run: start it again, finished tasks come from the cache"),
+				"terminate": d.terminateRun, "retry": d.retryRun,
 			}),
 		},
-		api + "/runs/{run}/nodes/{node}/artifacts/{artifact}": {"GET": missing("reading artifacts through the KFP API")},
+		api + "/runs/{run}/nodes/{node}/artifacts/{artifact}":        {"GET": verbs("artifact", methods{"read": d.readArtifact})},
+		"/apis/v1beta1/runs/{run}/nodes/{node}/artifacts/{artifact}": {"GET": verbs("artifact", methods{"read": d.readArtifact})},
+		"/apis/v1alpha1/runs/{run}/nodes/{node}/log":                 {"GET": d.readLog},
 
-		api + "/recurringruns":               every("recurring runs", "GET", "POST"),
-		api + "/recurringruns/{recurring}":   every("recurring runs", "GET", "POST", "DELETE"),
-		api + "/visualizations/{namespace}":  every("visualizations", "POST"),
-		api + "/auth":                        every("authorization checks", "GET"),
-		api + "/workflows":                   every("workflow reports", "POST"),
-		api + "/workflows/{workflow}":        every("workflow reports", "POST"),
-		api + "/scheduledworkflows":          every("workflow reports", "POST"),
-		api + "/scheduledworkflows/{report}": every("workflow reports", "POST"),
+		api + "/recurringruns": {"GET": d.listRecurringRuns, "POST": d.createRecurringRun},
+		api + "/recurringruns/{recurring}": {
+			"GET": d.getRecurringRun, "DELETE": d.deleteRecurringRun,
+			"POST": verbs("recurring", methods{"enable": d.enableRecurringRun(true), "disable": d.enableRecurringRun(false)}),
+		},
+		api + "/visualizations/{namespace}": {"POST": missing("visualizations, which run Python code of the caller inside the server: " +
+			"let a step write an HTML or Markdown artifact, which is shown with its run")},
+		api + "/auth":                        {"GET": d.authorize},
+		api + "/workflows":                   every(reports, "POST"),
+		api + "/workflows/{workflow}":        every(reports, "POST"),
+		api + "/scheduledworkflows":          every(reports, "POST"),
+		api + "/scheduledworkflows/{report}": every(reports, "POST"),
 		api + "/filters":                     every("the filter placeholder call", "GET"),
 	}
 }
@@ -123,6 +135,10 @@ func (d *door) serve(calls methods) http.Handler {
 		answer, err := do(r)
 		if err != nil {
 			d.fail(w, r, err)
+			return
+		}
+		if send, ok := answer.(stream); ok {
+			send(w, r)
 			return
 		}
 		d.write(w, r, http.StatusOK, answer)

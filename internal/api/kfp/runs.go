@@ -13,11 +13,15 @@ import (
 var runColumns = columns{
 	"run_id": {key: "id"}, "id": {key: "id"},
 	"display_name": {key: "display_name"}, "name": {key: "display_name"},
-	"experiment_id": {key: "experiment_id"},
-	"state":         {key: "state", kind: state},
-	"created_at":    {key: "created_at", kind: instant},
-	"finished_at":   {key: "finished_at", kind: instant},
-	"storage_state": {key: "archived", kind: hidden},
+	"description":      {key: "description"},
+	"experiment_id":    {key: "experiment_id"},
+	"recurring_run_id": {key: "recurring_run_id"},
+	"state":            {key: "state", kind: state},
+	"status":           {key: "state", kind: state}, // the name in KFP's own examples of filters
+	"created_at":       {key: "created_at", kind: instant},
+	"scheduled_at":     {key: "scheduled_at", kind: instant},
+	"finished_at":      {key: "finished_at", kind: instant},
+	"storage_state":    {key: "archived", kind: hidden},
 }
 
 // runFields are all fields of the Run message. Those that only the server sets are taken and ignored, as by KFP, so that
@@ -37,6 +41,9 @@ func (d *door) createRun(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := m.texts(map[string]*string{"display_name": &sub.DisplayName, "description": &sub.Description}); err != nil {
+		return nil, err
+	}
 	if sub.ExperimentID == "" {
 		sub.ExperimentID = r.URL.Query().Get("experiment_id")
 	}
@@ -51,18 +58,13 @@ func (d *door) createRun(r *http.Request) (any, error) {
 // its metadata store, and components compare with it.
 const successWord = "COMPLETE"
 
+// readSubmission reads what a run and a recurring run have in common: all but their names.
 func readSubmission(m message) (pipeline.Submission, error) {
 	sub := pipeline.Submission{SuccessWord: successWord}
-	for _, name := range []string{"plugins_input", "recurring_run_id"} {
-		if m.has(name) && string(m.fields[name]) != "{}" && string(m.fields[name]) != `""` {
-			return sub, fault.Unimplementedf("not implemented by Levada: run.%s", name)
-		}
+	if m.has("plugins_input") && string(m.fields["plugins_input"]) != "{}" {
+		return sub, fault.Unimplementedf("not implemented by Levada: %s.plugins_input", m.path)
 	}
-	err := m.texts(map[string]*string{
-		"experiment_id": &sub.ExperimentID, "display_name": &sub.DisplayName, "description": &sub.Description,
-		"service_account": &sub.ServiceAccount,
-	})
-	if err != nil {
+	if err := m.texts(map[string]*string{"experiment_id": &sub.ExperimentID, "service_account": &sub.ServiceAccount}); err != nil {
 		return sub, err
 	}
 	if err := readSource(m, &sub); err != nil {
@@ -88,7 +90,7 @@ func readSource(m message, sub *pipeline.Submission) error {
 		}
 	}
 	if len(given) != 1 {
-		return fault.Invalidf("run: want exactly one of pipeline_spec and pipeline_version_reference, got %s", orNone(given))
+		return fault.Invalidf("%s: want exactly one of pipeline_spec and pipeline_version_reference, got %s", m.path, orNone(given))
 	}
 	if given[0] == "pipeline_spec" {
 		if _, err := m.object("pipeline_spec"); err != nil {
@@ -157,6 +159,11 @@ func (d *door) listRuns(r *http.Request) (any, error) {
 
 func (d *door) terminateRun(r *http.Request) (any, error) {
 	return empty{}, d.Service.CancelRun(r.Context(), r.PathValue("run"))
+}
+
+func (d *door) retryRun(r *http.Request) (any, error) {
+	_, err := d.Service.RetryRun(r.Context(), r.PathValue("run"))
+	return empty{}, err
 }
 
 func (d *door) archiveRun(archived bool) call {

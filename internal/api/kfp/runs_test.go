@@ -71,7 +71,6 @@ func TestARequestThatCannotBeUnderstoodIsRefusedByTheNameOfItsField(t *testing.T
 		{"runs", `{"pipeline_spec":{},"runtime_config":{"parameters":[]}}`, 400, "run.runtime_config.parameters: want a JSON object"},
 		{"runs", `{"pipeline_spec":{},"runtime_config":{"params":{}}}`, 400, `run.runtime_config: unknown field "params"`},
 		{"runs", `{"pipeline_spec":{},"plugins_input":{"mlflow":{}}}`, 501, "run.plugins_input"},
-		{"runs", `{"pipeline_spec":{},"recurring_run_id":"x"}`, 501, "run.recurring_run_id"},
 		{"experiments", `{"display_name":" "}`, 400, "experiment.display_name is empty"},
 		{"experiments", `{"name":"x"}`, 400, `experiment: unknown field "name"`},
 		{"experiments", `{"display_name":"x","namespace":3}`, 400, "experiment.namespace: want a string"},

@@ -11,6 +11,7 @@ import (
 func (d *door) toRun(ctx context.Context, r run.Run, seen specs) (pipelineRun, error) {
 	wire := pipelineRun{
 		ExperimentID:   r.ExperimentID,
+		RecurringRunID: r.RecurringRunID,
 		RunID:          r.ID,
 		DisplayName:    r.DisplayName,
 		StorageState:   storageState(r.Archived),

@@ -45,13 +45,11 @@ func (d *door) uploadVersion(r *http.Request) (any, error) {
 // readUpload reads the package from the form and everything about it from the query.
 func (d *door) readUpload(r *http.Request) (pipeline.Upload, error) {
 	query := r.URL.Query()
-	if query.Get("code_source_url") != "" {
-		return pipeline.Upload{}, fault.Unimplementedf("not implemented by Levada: code_source_url; put the link into the description or a tag")
-	}
 	u := pipeline.Upload{
-		Name:        query.Get("name"),
-		DisplayName: query.Get("display_name"),
-		Description: query.Get("description"),
+		Name:          query.Get("name"),
+		DisplayName:   query.Get("display_name"),
+		Description:   query.Get("description"),
+		CodeSourceURL: query.Get("code_source_url"),
 	}
 	if tags := query.Get("tags"); tags != "" {
 		if err := json.Unmarshal([]byte(tags), &u.Tags); err != nil {

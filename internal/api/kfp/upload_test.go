@@ -83,7 +83,7 @@ func upload(t *testing.T, f *fake, query, field, fileName string, content []byte
 	}
 	r := httptest.NewRequest(http.MethodPost, "/apis/v2beta1/pipelines/"+query, &body)
 	r.Header.Set("Content-Type", form.FormDataContentType())
-	return send(t, kfp.NewHandler(kfp.Options{Service: f, MaxUploadBytes: limit}), r)
+	return send(t, kfp.NewHandler(kfp.Options{Service: f, Recurring: fakeRecurring{f}, MaxUploadBytes: limit}), r)
 }
 
 func TestTheSpecificationIsFoundInEveryKindOfPackage(t *testing.T) {
@@ -198,7 +198,6 @@ func TestAnUploadWithoutWhatItNeedsIsRefused(t *testing.T) {
 		{"upload_version?name=n", "uploadfile", 400, "pipelineid is missing"},
 		{"upload", "file", 400, `no field "uploadfile"`},
 		{"upload?tags=team", "uploadfile", 400, "tags: want a JSON object"},
-		{"upload?code_source_url=http://x", "uploadfile", 501, "code_source_url"},
 	}
 	for _, tt := range tests {
 		status, got := upload(t, &fake{}, tt.query, tt.field, "a.yaml", nil)

@@ -53,6 +53,7 @@ type pipelineVersion struct {
 	Description       string            `json:"description,omitempty"`
 	CreatedAt         string            `json:"created_at"`
 	PipelineSpec      json.RawMessage   `json:"pipeline_spec,omitempty"`
+	CodeSourceURL     string            `json:"code_source_url,omitempty"`
 	Tags              map[string]string `json:"tags,omitempty"`
 }
 
@@ -78,6 +79,7 @@ type pipelineRun struct {
 	State                    string            `json:"state,omitempty"`
 	Error                    *rpcStatus        `json:"error,omitempty"`
 	RunDetails               *runDetails       `json:"run_details,omitempty"`
+	RecurringRunID           string            `json:"recurring_run_id,omitempty"`
 	StateHistory             []runtimeStatus   `json:"state_history,omitempty"`
 }
 
@@ -85,6 +87,52 @@ type runList struct {
 	Runs          []pipelineRun `json:"runs,omitempty"`
 	TotalSize     int           `json:"total_size,omitempty"`
 	NextPageToken string        `json:"next_page_token,omitempty"`
+}
+
+type recurringRun struct {
+	RecurringRunID           string            `json:"recurring_run_id"`
+	DisplayName              string            `json:"display_name"`
+	Description              string            `json:"description,omitempty"`
+	PipelineSpec             json.RawMessage   `json:"pipeline_spec,omitempty"`
+	PipelineVersionReference *versionReference `json:"pipeline_version_reference,omitempty"`
+	RuntimeConfig            *runtimeConfig    `json:"runtime_config,omitempty"`
+	ServiceAccount           string            `json:"service_account,omitempty"`
+	MaxConcurrency           string            `json:"max_concurrency"`
+	Trigger                  runTrigger        `json:"trigger"`
+	Mode                     string            `json:"mode"`
+	CreatedAt                string            `json:"created_at"`
+	UpdatedAt                string            `json:"updated_at"`
+	Status                   string            `json:"status"`
+	Error                    *rpcStatus        `json:"error,omitempty"`
+	NoCatchup                bool              `json:"no_catchup,omitempty"`
+	ExperimentID             string            `json:"experiment_id"`
+}
+
+// recurringRunList is the one list whose field is not in the proto's usual form.
+type recurringRunList struct {
+	RecurringRuns []recurringRun `json:"recurringRuns,omitempty"`
+	TotalSize     int            `json:"total_size,omitempty"`
+	NextPageToken string         `json:"next_page_token,omitempty"`
+}
+
+type runTrigger struct {
+	Cron     *cronSchedule     `json:"cron_schedule,omitempty"`
+	Periodic *periodicSchedule `json:"periodic_schedule,omitempty"`
+}
+
+type scheduleTimes struct {
+	StartTime string `json:"start_time,omitempty"`
+	EndTime   string `json:"end_time,omitempty"`
+}
+
+type cronSchedule struct {
+	scheduleTimes
+	Cron string `json:"cron"`
+}
+
+type periodicSchedule struct {
+	scheduleTimes
+	IntervalSecond string `json:"interval_second"`
 }
 
 type versionReference struct {

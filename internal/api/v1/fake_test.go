@@ -3,6 +3,7 @@ package v1_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"slices"
 	"sync"
@@ -54,6 +55,27 @@ func (f *fake) ListRuns(_ context.Context, q listing.Query) (listing.Page[run.Ru
 	f.query = q
 	return listing.Page[run.Run]{Items: []run.Run{f.run}, Total: 7, NextPageToken: "next"}, f.called("list runs")
 }
+
+// fakeSchedules is the part of the fake that answers for recurring runs.
+type fakeSchedules struct{ *fake }
+
+func (f fakeSchedules) Get(_ context.Context, id string) (catalog.RecurringRun, error) {
+	return catalog.RecurringRun{ID: id}, f.called("get recurring run " + id)
+}
+
+func (f fakeSchedules) List(_ context.Context, q listing.Query) (listing.Page[catalog.RecurringRun], error) {
+	f.query = q
+	return listing.Page[catalog.RecurringRun]{}, f.called("list recurring runs")
+}
+
+func (f fakeSchedules) SetEnabled(_ context.Context, id string, enabled bool) error {
+	return f.called(fmt.Sprint("enable ", id, " ", enabled))
+}
+
+func (f *fake) RetryRun(_ context.Context, id string) (run.Run, error) {
+	return run.Run{ID: id, State: run.Running}, f.called("retry " + id)
+}
+
 func (f *fake) CancelRun(_ context.Context, id string) error { return f.called("cancel " + id) }
 func (f *fake) ArchiveRun(_ context.Context, id string, archived bool) error {
 	if archived {
@@ -154,3 +176,20 @@ func (f *fake) ListPipelines(_ context.Context, q listing.Query) (listing.Page[c
 }
 
 func at(second int) time.Time { return time.Date(2026, 1, 2, 3, 4, second, 0, time.UTC) }
+
+func (f *fake) ListCache(_ context.Context, q listing.Query) (listing.Page[run.CacheEntry], error) {
+	f.query = q
+	return listing.Page[run.CacheEntry]{Items: []run.CacheEntry{{Key: "sha256:1"}}, Total: 3, NextPageToken: "next"}, f.called("list cache")
+}
+
+func (f *fake) PruneCache(_ context.Context, selected run.CacheSelection, all, dryRun bool) (run.CachePruned, error) {
+	return run.CachePruned{Entries: 2, DryRun: dryRun}, f.called(fmt.Sprintf("prune %+v all=%t", selected, all))
+}
+
+func (f *fake) ExplainCache(_ context.Context, runID, task string) ([]run.CacheExplanation, error) {
+	return []run.CacheExplanation{{RunID: runID, Path: task, Outcome: run.CacheMiss}}, f.called("explain " + runID + " " + task)
+}
+
+func (f *fake) CollectGarbage(_ context.Context, minAge time.Duration, dryRun bool) (run.Swept, error) {
+	return run.Swept{Files: 1, DryRun: dryRun}, f.called("collect " + minAge.String())
+}

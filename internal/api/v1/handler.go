@@ -31,6 +31,7 @@ type Service interface {
 	Runs
 	Artifacts
 	Catalog
+	Cache
 }
 
 // Runs starts, follows and removes runs.
@@ -39,6 +40,7 @@ type Runs interface {
 	GetRun(ctx context.Context, id string) (run.Run, error)
 	ListRuns(ctx context.Context, q listing.Query) (listing.Page[run.Run], error)
 	CancelRun(ctx context.Context, id string) error
+	RetryRun(ctx context.Context, id string) (run.Run, error)
 	ArchiveRun(ctx context.Context, id string, archived bool) error
 	DeleteRun(ctx context.Context, id string) error
 	Tasks(ctx context.Context, runID string) ([]run.Task, error)
@@ -96,8 +98,12 @@ type Info struct {
 type Options struct {
 	// Service answers the calls. Required.
 	Service Service
+	// Schedules answers for recurring runs. Required.
+	Schedules Schedules
 	// Environments lists the Python environments; without it the list is empty.
 	Environments Environments
+	// Secrets keeps secrets and config maps. Required where they are asked for.
+	Secrets Secrets
 	// Info is asked on each call of /info, because the address is known only once the server listens. Without it
 	// the answer is empty.
 	Info func() Info
@@ -109,7 +115,9 @@ type Options struct {
 
 type handler struct {
 	service      Service
+	schedules    Schedules
 	environments Environments
+	secrets      Secrets
 	info         func() Info
 	log          *slog.Logger
 	heartbeat    time.Duration
@@ -118,7 +126,7 @@ type handler struct {
 // NewHandler returns the API. It answers every path below Prefix and nothing else. What may reach it is the listener's business:
 // the server refuses requests of other sites for all doors at once.
 func NewHandler(o Options) http.Handler {
-	h := &handler{service: o.Service, environments: o.Environments, info: o.Info, log: o.Log, heartbeat: o.Heartbeat}
+	h := &handler{service: o.Service, schedules: o.Schedules, environments: o.Environments, secrets: o.Secrets, info: o.Info, log: o.Log, heartbeat: o.Heartbeat}
 	if h.log == nil {
 		h.log = slog.Default()
 	}
@@ -131,6 +139,9 @@ func NewHandler(o Options) http.Handler {
 	h.registerTasks(api)
 	h.registerArtifacts(api)
 	h.registerCatalog(api)
+	h.registerSecrets(api)
+	h.registerCache(api)
+	h.registerRecurring(api)
 	forbidNullArrays(api.OpenAPI().Components.Schemas.Map())
 	mux.HandleFunc(Prefix+"/", unknownEndpoint)
 	return mux

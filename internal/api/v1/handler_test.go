@@ -32,7 +32,7 @@ func request(t *testing.T, f *fake, method, target, body string) *httptest.Respo
 		r.Header.Set("Content-Type", "application/json")
 	}
 	w := httptest.NewRecorder()
-	v1.NewHandler(v1.Options{Service: f, Log: slog.New(slog.DiscardHandler)}).ServeHTTP(w, r)
+	v1.NewHandler(v1.Options{Service: f, Schedules: fakeSchedules{f}, Log: slog.New(slog.DiscardHandler)}).ServeHTTP(w, r)
 	return w
 }
 
@@ -134,6 +134,7 @@ func TestEachPathReachesItsCall(t *testing.T) {
 	}{
 		{"GET", "/runs/r1", 200, []string{"get run r1"}},
 		{"POST", "/runs/r1/cancel", 200, []string{"cancel r1", "get run r1"}},
+		{"POST", "/runs/r1/retry", 200, []string{"retry r1"}},
 		{"POST", "/runs/r1/archive", 200, []string{"archive r1", "get run r1"}},
 		{"POST", "/runs/r1/unarchive", 200, []string{"unarchive r1", "get run r1"}},
 		{"DELETE", "/runs/r1", 204, []string{"delete r1"}},
@@ -145,6 +146,10 @@ func TestEachPathReachesItsCall(t *testing.T) {
 		{"GET", "/artifacts/a1/files", 200, []string{"files"}},
 		{"GET", "/experiments", 200, []string{"list experiments"}},
 		{"GET", "/pipelines", 200, []string{"list pipelines"}},
+		{"GET", "/recurring-runs", 200, []string{"list recurring runs"}},
+		{"GET", "/recurring-runs/x", 200, []string{"get recurring run x"}},
+		{"POST", "/recurring-runs/x/enable", 200, []string{"enable x true", "get recurring run x"}},
+		{"POST", "/recurring-runs/x/disable", 200, []string{"enable x false", "get recurring run x"}},
 		{"GET", "/environments", 200, nil},
 		{"GET", "/info", 200, nil},
 		{"GET", "/nowhere", 404, nil},

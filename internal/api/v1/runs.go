@@ -74,6 +74,9 @@ func (h *handler) registerRuns(api huma.API) {
 		Summary: "Delete a finished run", Tags: tags, Errors: []int{404, 409}}, h.deleteRun)
 	huma.Register(api, huma.Operation{OperationID: "cancel-run", Method: http.MethodPost, Path: Prefix + "/runs/{id}/cancel",
 		Summary: "Ask a run to stop", Tags: tags, Errors: []int{404, 409}}, h.cancelRun)
+	huma.Register(api, huma.Operation{OperationID: "retry-run", Method: http.MethodPost, Path: Prefix + "/runs/{id}/retry",
+		Summary: "Let a run that failed or was cancelled go on", Tags: tags, Errors: []int{404, 409},
+		Description: "Tasks that succeeded are kept; the others are done again."}, h.retryRun)
 	huma.Register(api, huma.Operation{OperationID: "archive-run", Method: http.MethodPost, Path: Prefix + "/runs/{id}/archive",
 		Summary: "Hide a run from the default list", Tags: tags, Errors: []int{404}}, h.archiveRun(true))
 	huma.Register(api, huma.Operation{OperationID: "unarchive-run", Method: http.MethodPost, Path: Prefix + "/runs/{id}/unarchive",
@@ -187,6 +190,14 @@ func (h *handler) cancelRun(ctx context.Context, in *runInput) (*runOutput, erro
 		return nil, h.problem(ctx, "cancel a run", err)
 	}
 	return h.getRun(ctx, in)
+}
+
+func (h *handler) retryRun(ctx context.Context, in *runInput) (*runOutput, error) {
+	r, err := h.service.RetryRun(ctx, in.ID)
+	if err != nil {
+		return nil, h.problem(ctx, "retry a run", err)
+	}
+	return &runOutput{Body: wireRun(r)}, nil
 }
 
 func (h *handler) archiveRun(archived bool) func(context.Context, *runInput) (*runOutput, error) {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"levada/internal/core/catalog"
 	"levada/internal/core/run"
 )
 
@@ -102,6 +103,41 @@ func (c *Client) Runs(ctx context.Context, q RunQuery) (RunList, error) {
 func (c *Client) Cancel(ctx context.Context, id string) (run.Run, error) {
 	var out run.Run
 	return out, c.call(ctx, http.MethodPost, "/runs/"+url.PathEscape(id)+"/cancel", nil, nil, &out)
+}
+
+// Retry lets a run that failed or was cancelled go on with what did not succeed.
+func (c *Client) Retry(ctx context.Context, id string) (run.Run, error) {
+	var out run.Run
+	return out, c.call(ctx, http.MethodPost, "/runs/"+url.PathEscape(id)+"/retry", nil, nil, &out)
+}
+
+// ScheduleList is a page of recurring runs.
+type ScheduleList struct {
+	RecurringRuns []catalog.RecurringRun `json:"recurring_runs"`
+	Total         int                    `json:"total"`
+}
+
+// Schedules lists recurring runs, newest first, by a part of their name or the beginning of their id.
+func (c *Client) Schedules(ctx context.Context, text, idPrefix string, limit int) (ScheduleList, error) {
+	v := url.Values{"page_size": {strconv.Itoa(limit)}}
+	if text != "" {
+		v.Set("q", text)
+	}
+	if idPrefix != "" {
+		v.Set("id_prefix", idPrefix)
+	}
+	var out ScheduleList
+	return out, c.call(ctx, http.MethodGet, "/recurring-runs", v, nil, &out)
+}
+
+// SwitchSchedule lets a recurring run start runs, or stops it.
+func (c *Client) SwitchSchedule(ctx context.Context, id string, enabled bool) (catalog.RecurringRun, error) {
+	verb := "disable"
+	if enabled {
+		verb = "enable"
+	}
+	var out catalog.RecurringRun
+	return out, c.call(ctx, http.MethodPost, "/recurring-runs/"+url.PathEscape(id)+"/"+verb, nil, nil, &out)
 }
 
 // Tasks lists the tasks of a run in the order in which they were made.

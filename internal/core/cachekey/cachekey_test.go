@@ -1,7 +1,6 @@
 package cachekey_test
 
 import (
-	"encoding/json"
 	"testing"
 
 	"levada/internal/core/cachekey"
@@ -27,21 +26,23 @@ func key(t *testing.T, s *run.Step, component, environment, custom string) strin
 	if err != nil {
 		t.Fatal(err)
 	}
-	return k
+	return k.Digest
 }
 
 func TestWhatChangesTheResultChangesTheKey(t *testing.T) {
 	base := key(t, step(), "comp", "env", "")
 	for name, change := range map[string]func(*run.Step){
-		"a parameter":                      func(s *run.Step) { s.Inputs.Parameters["p"] = 2.0 },
-		"one more parameter":               func(s *run.Step) { s.Inputs.Parameters["r"] = nil },
-		"the bytes of an artifact":         func(s *run.Step) { s.Inputs.Artifacts["a"][0].Digest = "sha256:2" },
-		"its metadata":                     func(s *run.Step) { s.Inputs.Artifacts["a"][0].Metadata = map[string]any{"k": 1.0} },
-		"the command":                      func(s *run.Step) { s.Executor.Container.Command = []string{"d"} },
-		"the image":                        func(s *run.Step) { s.Executor.Container.Image = "j" },
-		"a variable":                       func(s *run.Step) { s.Executor.Container.Env[0].Value = "2" },
-		"an output's type":                 func(s *run.Step) { s.Component.OutputDefinitions.Parameters["o"].ParameterType = ir.List },
-		"Kubernetes extras":                func(s *run.Step) { s.Kubernetes = &ir.KubernetesExecutor{NodeSelector: json.RawMessage(`{"a": "b"}`)} },
+		"a parameter":              func(s *run.Step) { s.Inputs.Parameters["p"] = 2.0 },
+		"one more parameter":       func(s *run.Step) { s.Inputs.Parameters["r"] = nil },
+		"the bytes of an artifact": func(s *run.Step) { s.Inputs.Artifacts["a"][0].Digest = "sha256:2" },
+		"its metadata":             func(s *run.Step) { s.Inputs.Artifacts["a"][0].Metadata = map[string]any{"k": 1.0} },
+		"the command":              func(s *run.Step) { s.Executor.Container.Command = []string{"d"} },
+		"the image":                func(s *run.Step) { s.Executor.Container.Image = "j" },
+		"a variable":               func(s *run.Step) { s.Executor.Container.Env[0].Value = "2" },
+		"an output's type":         func(s *run.Step) { s.Component.OutputDefinitions.Parameters["o"].ParameterType = ir.List },
+		"Kubernetes extras": func(s *run.Step) {
+			s.Kubernetes = &ir.KubernetesExecutor{NodeSelector: &ir.NodeSelector{Labels: map[string]string{"a": "b"}}}
+		},
 		"the address of what is elsewhere": func(s *run.Step) { s.Inputs.Artifacts["a"][0].Digest, s.Inputs.Artifacts["a"][0].URI = "", "gs://b/x" },
 	} {
 		s := step()

@@ -36,12 +36,14 @@ type Version struct {
 	ID         string `json:"id"`
 	PipelineID string `json:"pipeline_id"`
 	// Name is unique among the versions of a pipeline.
-	Name        string            `json:"name"`
-	DisplayName string            `json:"display_name"`
-	Description string            `json:"description,omitempty"`
-	SpecDigest  string            `json:"spec_digest"`
-	Tags        map[string]string `json:"tags,omitempty"`
-	CreatedAt   time.Time         `json:"created_at"`
+	Name        string `json:"name"`
+	DisplayName string `json:"display_name"`
+	Description string `json:"description,omitempty"`
+	SpecDigest  string `json:"spec_digest"`
+	// CodeSourceURL is where the pipeline's code is kept, for people to follow.
+	CodeSourceURL string            `json:"code_source_url,omitempty"`
+	Tags          map[string]string `json:"tags,omitempty"`
+	CreatedAt     time.Time         `json:"created_at"`
 }
 
 // DefaultExperimentID is the id of the experiment that takes the runs that name none. MLflow's clients expect this one.

@@ -16,6 +16,16 @@ func (s *State) Apply(e Event) error {
 		s.canceling = true
 		s.enter(run.Canceling, e)
 		return nil
+	case RunTimedOut:
+		s.canceling, s.timedOut = true, true
+		s.enter(run.Canceling, e)
+		return nil
+	case RunRetried:
+		if s.root == nil {
+			return fmt.Errorf("event %s comes before the run has started", e.Type)
+		}
+		s.applyRetry(e)
+		return nil
 	case RunFinished:
 		s.enter(e.State, e)
 		s.failure, s.finishedAt = e.Failure, e.At
@@ -45,6 +55,12 @@ func (s *State) applyTask(n *node, e Event) error {
 			return err
 		}
 		s.openGroup(n, e)
+	case GroupResumed:
+		if n.startedAt.IsZero() {
+			n.startedAt = e.At
+		}
+		s.began(n)
+		s.reopen(n)
 	case TaskReady:
 		n.phase, n.state, n.reason = phaseReady, run.Pending, "being prepared: environment, cache, room on the machine"
 		if err := s.bind(n, e); err != nil {
@@ -53,11 +69,13 @@ func (s *State) applyTask(n *node, e Event) error {
 		s.began(n)
 	case TaskLaunched:
 		n.phase, n.state, n.reason, n.attempt, n.cacheKey = phaseRunning, run.Running, "", e.Attempt, e.CacheKey
+		n.lookup = e.Lookup
 		s.attempts[n.path] = e.Attempt
 		if n.startedAt.IsZero() {
 			n.startedAt = e.At
 		}
 	case TaskLost:
+		n.lost++
 		n.phase, n.state, n.reason = phaseReady, run.Pending, "the attempt was lost; it is started again"
 	case TaskRetrying:
 		n.failures++
@@ -105,6 +123,7 @@ func (s *State) applyStart(e Event) error {
 	s.job = *e.Job
 	s.history = append(s.history, run.StateChange{State: run.Pending, At: e.Job.CreatedAt})
 	s.enter(run.Running, e)
+	s.setDeadline(e.At)
 	s.root = &node{kind: run.KindDAG, comp: s.pipeline.Spec.Root, state: run.Running, phase: phaseOpen, iteration: -1,
 		inputs: run.Values{Parameters: e.Parameters}}
 	s.openDAG(s.root, e)
@@ -177,9 +196,9 @@ func (s *State) bind(n *node, e Event) (err error) {
 
 // began tells a loop that one of its iterations is under way.
 func (s *State) began(n *node) {
-	if n.isIteration() && n.index == n.parent.next {
+	if n.isIteration() && n.index >= n.parent.next { // those between are final
 		n.parent.open++
-		n.parent.next++
+		n.parent.next = n.index + 1
 	}
 }
 

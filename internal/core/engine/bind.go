@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -121,7 +122,7 @@ func (s *State) fit(n *node, name string, p *ir.TaskParameter, v any, ok bool) (
 		}
 		return nil, nil
 	}
-	return ir.Convert(v, def.ParameterType)
+	return def.Fit(v)
 }
 
 func (s *State) required(n *node, name string) bool {
@@ -142,7 +143,7 @@ func (s *State) defaults(n *node, into map[string]any) {
 }
 
 func (s *State) placeholders(n *node) ir.Placeholders {
-	return s.job.Placeholders(n.task.TaskInfo.Name, run.TaskID(s.job.RunID, n.path))
+	return s.job.Placeholders(cmp.Or(n.task.TaskInfo.Name, n.stepName()), run.TaskID(s.job.RunID, n.path))
 }
 
 // finalStatus is what an exit handler gets: PipelineTaskFinalStatus of pipeline_spec.proto. The SDK reads error.code and
@@ -202,6 +203,9 @@ func (s *State) itemInputs(loop, n *node) (run.Values, error) {
 	if it := loop.task.ArtifactIterator; it != nil {
 		in.Artifacts = maps.Clone(loop.inputs.Artifacts)
 		in.Artifacts[it.ItemInput] = in.Artifacts[it.Items.InputArtifact][n.index : n.index+1]
+		if loop.comp.InputDefinitions.Artifacts[it.Items.InputArtifact] == nil {
+			delete(in.Artifacts, it.Items.InputArtifact) // only the loop has the list
+		}
 		return in, nil
 	}
 	item := loop.items[n.index]
@@ -211,7 +215,7 @@ func (s *State) itemInputs(loop, n *node) (run.Values, error) {
 		v, err = ir.ExpandValue(item, loop.inputs.Parameters, s.placeholders(n))
 	}
 	if err == nil {
-		v, err = ir.Convert(v, loop.comp.InputDefinitions.Parameters[name].ParameterType)
+		v, err = loop.comp.InputDefinitions.Parameters[name].Fit(v)
 	}
 	if err != nil {
 		return in, fmt.Errorf("item %d (%s): %w", n.index, ir.JSON(item), err)

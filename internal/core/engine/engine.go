@@ -35,7 +35,10 @@ const (
 	TaskLost        Type = "task_lost"        // an attempt vanished with the process that owned it; not counted
 	GroupFinished   Type = "group_finished"   // every member is final
 	CancelRequested Type = "cancel_requested" // someone asked for the run to stop
-	RunFinished     Type = "run_finished"     // nothing more will happen
+	RunTimedOut     Type = "run_timed_out"    // the run's deadline has passed; it stops and fails
+	RunFinished     Type = "run_finished"     // nothing more will happen, unless the run is retried
+	RunRetried      Type = "run_retried"      // the run goes on; what did not succeed is pending again
+	GroupResumed    Type = "group_resumed"    // a DAG or loop of a retried run goes on with the members it has
 )
 
 // Event is one step forward of a run.
@@ -52,10 +55,12 @@ type Event struct {
 	Failure *run.Failure `json:"failure,omitempty"`
 	RetryAt *time.Time   `json:"retry_at,omitempty"`
 	// CacheKey and CachedFrom tell where reused outputs came from, and under which key new ones may be found.
-	CacheKey      string   `json:"cache_key,omitempty"`
-	CachedFrom    string   `json:"cached_from,omitempty"`
-	CachedFromRun string   `json:"cached_from_run,omitempty"`
-	Job           *run.Job `json:"job,omitempty"`
+	CacheKey      string `json:"cache_key,omitempty"`
+	CachedFrom    string `json:"cached_from,omitempty"`
+	CachedFromRun string `json:"cached_from_run,omitempty"`
+	// Lookup is how the task was looked up in the cache, on TaskCached and TaskLaunched.
+	Lookup *run.CacheLookup `json:"cache_lookup,omitempty"`
+	Job    *run.Job         `json:"job,omitempty"`
 	// Parameters are those of the run, on RunStarted.
 	Parameters map[string]any `json:"parameters,omitempty"`
 }
@@ -92,10 +97,14 @@ type Start struct {
 type Cached struct {
 	Task, Key, From, FromRun string
 	Outputs                  run.Values
+	Lookup                   *run.CacheLookup
 }
 
-// Launch announces that the next attempt of a ready task is about to start.
-type Launch struct{ Task, Key string }
+// Launch announces that the next attempt of a ready task is about to start. Lookup is nil when the cache was not asked.
+type Launch struct {
+	Task, Key string
+	Lookup    *run.CacheLookup
+}
 
 // Succeeded reports the outputs of an attempt.
 type Succeeded struct {
@@ -117,11 +126,16 @@ type Stopped struct {
 	Attempt int
 }
 
-// Lost reports that an attempt vanished, for example with the machine it ran on.
+// Lost reports that an attempt vanished, for example with the machine it ran on. Failure says how; it becomes the task's when
+// that happens too often.
 type Lost struct {
 	Task    string
 	Attempt int
+	Failure run.Failure
 }
+
+// maxLost is how many attempts of a task may be lost: a step that ends the process that supervises it must not do so for ever.
+const maxLost = 20
 
 // Cancel asks the run to stop.
 type Cancel struct{}
@@ -151,6 +165,9 @@ type State struct {
 	history    []run.StateChange
 	finishedAt time.Time
 	canceling  bool
+	// deadline is when the run must have ended, zero when it may take its time; timedOut is set once it has passed.
+	deadline time.Time
+	timedOut bool
 
 	root  *node
 	nodes map[string]*node
@@ -189,13 +206,18 @@ func Replay(p *ir.Pipeline, records []run.Event) (*State, error) {
 			return nil, fmt.Errorf("replay event %d: %w", r.Seq, err)
 		}
 	}
+	for _, n := range s.nodes {
+		if n.phase == phaseFinal {
+			n.lookup = nil
+		}
+	}
 	return s, nil
 }
 
 // Decide returns the events that a command causes at the given time. It advances s by those events: copying the state
 // for each command would make a run quadratic in its tasks. A caller that cannot store the events must drop s and
 // replay what it has stored. A command that no longer applies (a late report of an attempt that was given up)
-// causes no events. An error means that the command names a task that does not exist.
+// causes no events. An error means that the command names a task that does not exist, or that a Retry is refused.
 func (s *State) Decide(c Command, now time.Time) ([]Event, error) {
 	d := &decision{State: s, now: now.UTC()}
 	if err := d.command(c); err != nil {
@@ -231,20 +253,22 @@ func (d *decision) command(c Command) error {
 			return nil
 		}
 		return d.emit(Event{Type: RunStarted, Job: &c.Job, Parameters: c.Parameters})
+	case Retry:
+		return d.retry()
 	case Cancel:
 		return d.cancel()
 	case Wake:
 		return d.wake()
 	case Cached:
-		return d.onReady(c.Task, Event{Type: TaskCached, Outputs: &c.Outputs, CacheKey: c.Key, CachedFrom: c.From, CachedFromRun: c.FromRun})
+		return d.onReady(c.Task, Event{Type: TaskCached, Outputs: &c.Outputs, CacheKey: c.Key, CachedFrom: c.From, CachedFromRun: c.FromRun, Lookup: c.Lookup})
 	case Launch:
-		return d.onReady(c.Task, Event{Type: TaskLaunched, CacheKey: c.Key, Attempt: d.attempts[c.Task] + 1})
+		return d.onReady(c.Task, Event{Type: TaskLaunched, CacheKey: c.Key, Attempt: d.attempts[c.Task] + 1, Lookup: c.Lookup})
 	case Succeeded:
 		return d.onRunning(c.Task, c.Attempt, Event{Type: TaskSucceeded, Outputs: &c.Outputs})
 	case Stopped:
-		return d.onRunning(c.Task, c.Attempt, Event{Type: TaskCanceled, Reason: "stopped because the run was cancelled"})
+		return d.onRunning(c.Task, c.Attempt, Event{Type: TaskCanceled, Reason: "stopped because " + d.whyStopping()})
 	case Lost:
-		return d.onRunning(c.Task, c.Attempt, Event{Type: TaskLost})
+		return d.lost(c)
 	case Failed:
 		return d.failed(c)
 	}
@@ -279,6 +303,24 @@ func (d *decision) onRunning(task string, attempt int, e Event) error {
 	return d.emit(e)
 }
 
+// lost starts a task again whose attempt vanished. That does not count as a retry.
+func (d *decision) lost(c Lost) error {
+	n, err := d.node(c.Task)
+	if err != nil {
+		return err
+	}
+	switch {
+	case d.canceling:
+		return d.command(Stopped{Task: c.Task, Attempt: c.Attempt})
+	case n.lost+1 >= maxLost:
+		f := c.Failure
+		f.Reason = run.ReasonSystem
+		f.Message = fmt.Sprintf("given up after %d attempts were lost; the last one: %s", maxLost, f.Message)
+		return d.failed(Failed{Task: c.Task, Attempt: c.Attempt, Failure: f})
+	}
+	return d.onRunning(c.Task, c.Attempt, Event{Type: TaskLost, Reason: c.Failure.Message})
+}
+
 // failed retries a task while its policy allows, and gives it up otherwise.
 func (d *decision) failed(c Failed) error {
 	n, err := d.node(c.Task)
@@ -296,8 +338,11 @@ func (d *decision) failed(c Failed) error {
 	return d.emit(e)
 }
 
-// wake readies the tasks and groups whose pause is over.
+// wake readies the tasks and groups whose pause is over, and stops a run whose time is over.
 func (d *decision) wake() error {
+	if due := d.deadlineDue(); !due.IsZero() && !due.After(d.now) {
+		return d.stop(Event{Type: RunTimedOut})
+	}
 	for n := d.nextSleeper(); n != nil && !n.wakeAt.After(d.now); n = d.nextSleeper() {
 		e := Event{Type: TaskReady, Task: n.path, Inputs: &n.inputs}
 		if n.isIteration() {
@@ -318,11 +363,16 @@ func (d *decision) cancel() error {
 	if d.root == nil || d.state.Final() || d.canceling {
 		return nil
 	}
-	if err := d.emit(Event{Type: CancelRequested}); err != nil {
+	return d.stop(Event{Type: CancelRequested})
+}
+
+// stop emits the event that ends a run early and gives up what has not started.
+func (d *decision) stop(e Event) error {
+	if err := d.emit(e); err != nil {
 		return err
 	}
 	for _, n := range d.unstarted() {
-		if err := d.emit(Event{Type: TaskCanceled, Task: n.path, Reason: "not started: the run was cancelled"}); err != nil {
+		if err := d.emit(Event{Type: TaskCanceled, Task: n.path, Reason: "not started: " + d.whyStopping()}); err != nil {
 			return err
 		}
 	}

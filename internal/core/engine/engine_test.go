@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -360,15 +361,17 @@ func TestAnyPipelineEndsAndItsLogGivesBackItsState(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		d := newDriver(t, rapid.SampledFrom(specs).Draw(rt, "spec"))
 		d.start(anyParameters(d.pipeline))
-		for range 2000 {
-			if s, _ := d.state.Status(); s.Final() {
+		playToTheEnd(rt, d)
+		for range rapid.IntRange(0, 2).Draw(rt, "retries") {
+			if s, _ := d.state.Status(); s == run.Succeeded {
 				break
 			}
-			randomStep(rt, d)
+			before := maps.Clone(d.rows)
+			d.decide(engine.Retry{})
+			keptWhatHadSucceeded(rt, d, before)
+			playToTheEnd(rt, d)
 		}
-		if s, _ := d.state.Status(); !s.Final() {
-			rt.Fatalf("the run does not end:\n%s", d.states())
-		}
+		attemptsNeverRepeat(rt, d)
 		again, err := engine.Replay(d.pipeline, d.log)
 		if err != nil {
 			rt.Fatal(err)
@@ -392,6 +395,16 @@ func TestAnyPipelineEndsAndItsLogGivesBackItsState(t *testing.T) {
 			}
 		}
 	})
+}
+
+func playToTheEnd(rt *rapid.T, d *driver) {
+	for range 2000 {
+		if s, _ := d.state.Status(); s.Final() {
+			return
+		}
+		randomStep(rt, d)
+	}
+	rt.Fatalf("the run does not end:\n%s", d.states())
 }
 
 func randomStep(rt *rapid.T, d *driver) {

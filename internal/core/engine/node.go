@@ -41,10 +41,13 @@ type node struct {
 	inputs  run.Values
 	outputs run.Values
 
-	attempt    int // number of the present or last attempt
-	failures   int // attempts that count against the retry policy
-	wakeAt     time.Time
-	cacheKey   string
+	attempt  int // number of the present or last attempt
+	failures int // attempts that count against the retry policy
+	lost     int // attempts that vanished
+	wakeAt   time.Time
+	cacheKey string
+	// lookup is what the present attempt's cache key was made of, until it has been taken.
+	lookup     *run.CacheLookup
 	cachedFrom string
 	cachedRun  string
 
@@ -57,7 +60,9 @@ type node struct {
 	open, next int
 	items      []any // of a loop over parameters; nil for a loop over artifacts
 	firstBad   *node // the member whose failure came first
-	dirty      bool
+	// resume is true for a pending group that goes on with its children when it opens; see reopen.
+	resume bool
+	dirty  bool
 
 	createdAt, startedAt, finishedAt time.Time
 }
@@ -191,11 +196,11 @@ func (s *State) iterate(loop *node, i int, at time.Time) {
 }
 
 // retryAt returns when a failed node may be tried again, if it may. The pause grows by the policy's factor (default 2)
-// up to its maximum (default one hour), as pipeline_spec.proto's RetryPolicy says. An iteration has no policy of its own:
-// the loop's applies to the whole loop.
+// up to its maximum (default one hour), as pipeline_spec.proto's RetryPolicy says. The policy of a loop is that of each
+// iteration: what succeeded is not done again.
 func (n *node) retryAt(now time.Time) (time.Time, bool) {
 	p := n.task.RetryPolicy
-	if p == nil || n.failures >= p.MaxRetryCount || n.isIteration() && !n.kind.Leaf() {
+	if p == nil || n.failures >= p.MaxRetryCount || n.kind == run.KindLoop {
 		return time.Time{}, false
 	}
 	factor, limit := p.BackoffFactor, time.Duration(p.BackoffMaxDuration)

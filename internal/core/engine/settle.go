@@ -44,7 +44,10 @@ func (d *decision) begin(n *node) error {
 		return nil
 	}
 	if d.canceling {
-		return d.emit(Event{Type: TaskCanceled, Task: n.path, Reason: "not started: the run was cancelled"})
+		return d.emit(Event{Type: TaskCanceled, Task: n.path, Reason: "not started: " + d.whyStopping()})
+	}
+	if n.resume {
+		return d.emit(Event{Type: GroupResumed, Task: n.path})
 	}
 	if reason := d.blocked(n); reason != "" {
 		return d.emit(Event{Type: TaskSkipped, Task: n.path, Reason: reason})
@@ -121,18 +124,12 @@ func (d *decision) advance(loop *node) error {
 			continue
 		}
 		if d.canceling {
-			if err := d.emit(Event{Type: TaskCanceled, Task: n.path, Reason: "not started: the run was cancelled"}); err != nil {
+			if err := d.emit(Event{Type: TaskCanceled, Task: n.path, Reason: "not started: " + d.whyStopping()}); err != nil {
 				return err
 			}
 			continue
 		}
-		inputs, err := d.itemInputs(loop, n)
-		if err != nil {
-			err = d.giveUp(n, fmt.Sprintf("iteration %q: %v", n.path, err))
-		} else {
-			err = d.open(n, inputs)
-		}
-		if err != nil {
+		if err := d.beginIteration(loop, n); err != nil {
 			return err
 		}
 	}
@@ -140,6 +137,18 @@ func (d *decision) advance(loop *node) error {
 		return d.close(loop)
 	}
 	return nil
+}
+
+// beginIteration opens an iteration of a loop, or goes on with one.
+func (d *decision) beginIteration(loop, n *node) error {
+	if n.resume {
+		return d.emit(Event{Type: GroupResumed, Task: n.path})
+	}
+	inputs, err := d.itemInputs(loop, n)
+	if err != nil {
+		return d.giveUp(n, fmt.Sprintf("iteration %q: %v", n.path, err))
+	}
+	return d.open(n, inputs)
 }
 
 // close ends a group whose members are all final: it succeeded unless one of them failed or was cancelled.
@@ -175,7 +184,10 @@ func (d *decision) closeRun(e Event) error {
 		return nil
 	}
 	if d.canceling {
-		e.State = run.Canceled
+		e.State, e.Failure = run.Canceled, nil
+	}
+	if d.timedOut {
+		e.State, e.Failure = run.Failed, d.deadlineFailure()
 	}
 	outputs := d.groupOutputs(d.root)
 	e.Type, e.Outputs = RunFinished, &outputs

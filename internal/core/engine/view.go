@@ -34,12 +34,13 @@ func (s *State) Due() Due {
 	return due
 }
 
-// WakeAt returns when the next retry is due, and zero when none is.
+// WakeAt returns when the next retry or the run's deadline is due, and zero when neither is.
 func (s *State) WakeAt() time.Time {
-	if n := s.nextSleeper(); n != nil {
-		return n.wakeAt
+	at := s.deadlineDue()
+	if n := s.nextSleeper(); n != nil && (at.IsZero() || n.wakeAt.Before(at)) {
+		at = n.wakeAt
 	}
-	return time.Time{}
+	return at
 }
 
 // Status returns the state of the run and whether it is being cancelled.
@@ -56,11 +57,13 @@ func (s *State) Step(task string) *run.Step {
 	if n.phase != phaseRunning {
 		attempt++
 	}
-	return &run.Step{
-		Job: s.job, TaskID: run.TaskID(s.job.RunID, n.path), TaskPath: n.path, TaskName: n.stepName(), Attempt: attempt,
+	step := &run.Step{
+		Job: s.job, TaskID: run.TaskID(s.job.RunID, n.path), TaskPath: n.path, TaskName: n.stepName(), DisplayName: n.task.TaskInfo.Name, Attempt: attempt,
 		Component: n.comp, Executor: s.pipeline.Spec.DeploymentSpec.Executors[label], Kubernetes: s.pipeline.Kubernetes(label),
 		Inputs: n.inputs, Iteration: n.iteration,
 	}
+	s.settings(n, step)
+	return step
 }
 
 // stepName is the task's name in its DAG, also for an iteration that is a leaf itself.
@@ -73,6 +76,14 @@ func (n *node) stepName() string {
 
 // Caching returns the caching options of a task.
 func (s *State) Caching(task string) ir.CachingOptions { return s.nodes[task].task.CachingOptions }
+
+// TakeLookup returns how the last attempt of a task was looked up in the cache, and forgets it: a run may have very many tasks.
+func (s *State) TakeLookup(task string) *run.CacheLookup {
+	n := s.nodes[task]
+	lookup := n.lookup
+	n.lookup = nil
+	return lookup
+}
 
 // ComponentName returns the name of a task's component in the specification.
 func (s *State) ComponentName(task string) string { return s.nodes[task].task.ComponentRef.Name }

@@ -100,7 +100,7 @@ func (t taskChecker) runtimeValue(at *place, p *TaskParameter, def *InputParamet
 	if s, ok := value.(string); ok && (p.ParameterExpressionSelector != "" || len(findPlaceholders(s)) > 0) {
 		return nil // known only when the task runs
 	}
-	if _, err := Convert(value, def.ParameterType); err != nil && p.ParameterExpressionSelector == "" {
+	if _, err := def.Fit(value); err != nil && p.ParameterExpressionSelector == "" {
 		return t.fail(at.of("runtimeValue", "constant"), "%v", err)
 	}
 	return nil
@@ -109,7 +109,8 @@ func (t taskChecker) runtimeValue(at *place, p *TaskParameter, def *InputParamet
 func (t taskChecker) artifacts(comp *Component) error {
 	for _, k := range sortedKeys(t.task.Inputs.Artifacts) {
 		at := t.path.of("inputs", "artifacts", k)
-		if comp.InputDefinitions.Artifacts[k] == nil {
+		// The list of an iterator belongs to the loop; its component needs only the item.
+		if comp.InputDefinitions.Artifacts[k] == nil && (t.task.ArtifactIterator == nil || t.task.ArtifactIterator.Items.InputArtifact != k) {
 			return t.fail(at, "component %q has no input artifact %q", t.task.ComponentRef.Name, k)
 		}
 		switch a := t.task.Inputs.Artifacts[k]; {

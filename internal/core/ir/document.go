@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"math"
+	"regexp"
 	"strings"
 	"sync"
 
@@ -250,6 +251,11 @@ func (p *plain) mapping(n *yaml.Node, at *place, depth int) (any, error) {
 	return m, nil
 }
 
+// pyNumber is what PyYAML takes for a number (its resolver.py: YAML 1.1). Compiled pipelines are written by it, so a plain 08,
+// 1e5 or 0o7 in one is a string: PyYAML would have quoted it, or written the number in another way.
+var pyNumber = regexp.MustCompile(`^(?:[-+]?0b[01_]+|[-+]?0[0-7_]+|[-+]?(?:0|[1-9][0-9_]*)|[-+]?0x[0-9a-fA-F_]+` +
+	`|[-+]?[0-9][0-9_]*\.[0-9_]*(?:[eE][-+][0-9]+)?|\.[0-9][0-9_]*(?:[eE][-+][0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$`)
+
 func scalar(n *yaml.Node, at *place) (any, error) {
 	switch n.ShortTag() {
 	case "!!null":
@@ -261,6 +267,9 @@ func scalar(n *yaml.Node, at *place) (any, error) {
 		}
 		return b, nil
 	case "!!int", "!!float":
+		if n.Style&yaml.TaggedStyle == 0 && !pyNumber.MatchString(n.Value) {
+			return n.Value, nil
+		}
 		var f float64
 		if err := n.Decode(&f); err != nil || math.IsNaN(f) || math.IsInf(f, 0) {
 			return nil, invalidAt(at, n, "%q is not a number that JSON can hold", shorten(n.Value))

@@ -74,65 +74,19 @@ type SinglePlatform struct {
 	PipelineConfig *PipelineConfig `json:"pipelineConfig,omitempty"`
 }
 
-// PipelineConfig holds the settings of a whole run.
+// PipelineConfig holds the settings of a whole run. Times are in seconds; 0 means none.
 type PipelineConfig struct {
-	ResourceTTLOnCompletion int             `json:"resourceTtlOnCompletion,omitempty"`
-	ResourceTTLOnSuccess    int             `json:"resourceTtlOnSuccess,omitempty"`
-	ResourceTTLOnFailure    int             `json:"resourceTtlOnFailure,omitempty"`
-	ActiveDeadlineSeconds   int             `json:"activeDeadlineSeconds,omitempty"`
-	Workspace               json.RawMessage `json:"workspace,omitempty"`
+	// The TTLs say how long what a run needed on disk is kept after its end. Those for one ending win over the general one.
+	ResourceTTLOnCompletion int `json:"resourceTtlOnCompletion,omitempty"`
+	ResourceTTLOnSuccess    int `json:"resourceTtlOnSuccess,omitempty"`
+	ResourceTTLOnFailure    int `json:"resourceTtlOnFailure,omitempty"`
+	// ActiveDeadlineSeconds bounds the whole run.
+	ActiveDeadlineSeconds int        `json:"activeDeadlineSeconds,omitempty"`
+	Workspace             *Workspace `json:"workspace,omitempty"`
 }
 
-// KubernetesExecutor holds the Kubernetes extras of one executor. The parts that mean nothing to a process are
-// kept as they are, for the Kubernetes runner.
-type KubernetesExecutor struct {
-	SecretAsVolume         []json.RawMessage `json:"secretAsVolume,omitempty"`
-	SecretAsEnv            []KeySource       `json:"secretAsEnv,omitempty"`
-	PVCMount               []json.RawMessage `json:"pvcMount,omitempty"`
-	NodeSelector           json.RawMessage   `json:"nodeSelector,omitempty"`
-	PodMetadata            *PodMetadata      `json:"podMetadata,omitempty"`
-	ImagePullSecret        []json.RawMessage `json:"imagePullSecret,omitempty"`
-	ImagePullPolicy        string            `json:"imagePullPolicy,omitempty"`
-	ConfigMapAsVolume      []json.RawMessage `json:"configMapAsVolume,omitempty"`
-	ConfigMapAsEnv         []KeySource       `json:"configMapAsEnv,omitempty"`
-	ActiveDeadlineSeconds  json.Number       `json:"activeDeadlineSeconds,omitempty"`
-	FieldPathAsEnv         []FieldPathEnv    `json:"fieldPathAsEnv,omitempty"`
-	Tolerations            []json.RawMessage `json:"tolerations,omitempty"`
-	GenericEphemeralVolume []json.RawMessage `json:"genericEphemeralVolume,omitempty"`
-	NodeAffinity           []json.RawMessage `json:"nodeAffinity,omitempty"`
-	PodAffinity            []json.RawMessage `json:"podAffinity,omitempty"`
-	EnabledSharedMemory    json.RawMessage   `json:"enabledSharedMemory,omitempty"`
-	EmptyDirMounts         []json.RawMessage `json:"emptyDirMounts,omitempty"`
-	SecurityContext        json.RawMessage   `json:"securityContext,omitempty"`
-	InitContainers         []json.RawMessage `json:"initContainers,omitempty"`
-	Sidecars               []json.RawMessage `json:"sidecars,omitempty"`
-}
-
-// KeySource takes environment variables from a secret or a config map.
-type KeySource struct {
-	SecretName    string         `json:"secretName,omitempty"`
-	SecretParam   *TaskParameter `json:"secretNameParameter,omitempty"`
-	ConfigMapName string         `json:"configMapName,omitempty"`
-	ConfigMap     *TaskParameter `json:"configMapNameParameter,omitempty"`
-	KeyToEnv      []KeyToEnv     `json:"keyToEnv,omitempty"`
-	Optional      bool           `json:"optional,omitempty"`
-}
-
-// KeyToEnv maps one key to one variable.
-type KeyToEnv struct {
-	SecretKey    string `json:"secretKey,omitempty"`
-	ConfigMapKey string `json:"configMapKey,omitempty"`
-	EnvVar       string `json:"envVar"`
-}
-
-// PodMetadata are labels and annotations of the step.
-type PodMetadata struct {
-	Labels      map[string]string `json:"labels,omitempty"`
-	Annotations map[string]string `json:"annotations,omitempty"`
-}
-
-// FieldPathEnv is a variable filled from the step's own metadata.
-type FieldPathEnv struct {
-	Name      string `json:"name"`
-	FieldPath string `json:"fieldPath"`
+// Workspace is a directory that the steps of a run share.
+type Workspace struct {
+	Size       string          `json:"size,omitempty"`
+	Kubernetes json.RawMessage `json:"kubernetes,omitempty"`
 }

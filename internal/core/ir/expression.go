@@ -22,13 +22,17 @@ const (
 	maxExpressions = 10_000    // different ones in a pipeline
 )
 
-// environment declares what expressions may name. Conditions see "inputs" (inputs.parameter_values["x"]); selectors see
-// "string_value", the value as text, and parseJson. The names are those of kubeflow/pipelines
-// backend/src/v2/expression.
+// environment declares what expressions may name. Conditions see "inputs" (inputs.parameter_values["x"]); selectors see the
+// value as the fields of google.protobuf.Value: the one of its kind, and string_value, its text, always. Both have parseJson.
+// The names are those of kubeflow/pipelines backend/src/v2/expression.
 var environment = sync.OnceValues(func() (*cel.Env, error) {
 	return cel.NewEnv(
 		cel.Variable("inputs", cel.MapType(cel.StringType, cel.DynType)),
 		cel.Variable("string_value", cel.StringType),
+		cel.Variable("number_value", cel.DoubleType),
+		cel.Variable("bool_value", cel.BoolType),
+		cel.Variable("list_value", cel.ListType(cel.DynType)),
+		cel.Variable("struct_value", cel.MapType(cel.StringType, cel.DynType)),
 		cel.CrossTypeNumericComparisons(true),
 		cel.Function("parseJson", cel.Overload("parse_json_string", []*cel.Type{cel.StringType}, cel.DynType,
 			cel.UnaryBinding(parseJSON))),
@@ -118,7 +122,18 @@ func (p *Pipeline) Select(expr string, value any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	out, _, err := compiled.Eval(map[string]any{"inputs": map[string]any{}, "string_value": Text(value)})
+	fields := map[string]any{"inputs": map[string]any{}, "string_value": Text(value)}
+	switch value := value.(type) {
+	case float64:
+		fields["number_value"] = value
+	case bool:
+		fields["bool_value"] = value
+	case []any:
+		fields["list_value"] = value
+	case map[string]any:
+		fields["struct_value"] = value
+	}
+	out, _, err := compiled.Eval(fields)
 	if err != nil {
 		return nil, invalidf("selector %q over %s: %v", shorten(expr), shorten(JSON(value)), err)
 	}

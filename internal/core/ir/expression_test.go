@@ -50,6 +50,10 @@ func TestSelectorsTakeAPartOfAValue(t *testing.T) {
 		{`parseJson(string_value)["a"]`, map[string]any{"a": "x"}, "x"},
 		{`int(parseJson(string_value)["a"]["b"]) + 1`, map[string]any{"a": map[string]any{"b": 2.0}}, 3.0},
 		{`string_value + "!"`, "hey", "hey!"},
+		{`list_value[1]`, []any{"a", "b"}, "b"},
+		{`struct_value["k"].size()`, map[string]any{"k": []any{1.0, 2.0}}, 2.0},
+		{`number_value > 2.5 && string_value == "3"`, 3.0, true},
+		{`!bool_value`, true, false},
 	} {
 		got, err := new(ir.Pipeline).Select(c.expr, c.value)
 		if err != nil {

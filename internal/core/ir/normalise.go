@@ -11,6 +11,11 @@ func (s *Spec) normalise() {
 	for _, c := range s.Components {
 		c.normalise()
 	}
+	used := map[*DAG]map[string]bool{}
+	s.dropDangling(s.Root, used)
+	for _, c := range s.Components {
+		s.dropDangling(c, used)
+	}
 	for _, e := range s.DeploymentSpec.Executors {
 		if e.Importer != nil {
 			e.Importer.ArtifactURI.normalise()
@@ -35,6 +40,7 @@ func (c *Component) normalise() {
 		if string(p.DefaultValue) == "null" {
 			p.DefaultValue = nil
 		}
+		p.normaliseNumber()
 	}
 	for _, p := range c.OutputDefinitions.Parameters {
 		if p.ParameterType == "" {
@@ -54,6 +60,61 @@ func (c *Component) normalise() {
 		for _, p := range t.Inputs.Parameters {
 			if p.RuntimeValue != nil {
 				p.RuntimeValue.normalise()
+			}
+		}
+	}
+}
+
+// dropDangling removes inputs that are bound to nothing and used by nothing. For an f-string over the item of an inner loop,
+// kfp 2.17 gives the outer loop such an input as well, although the item exists only inside. used remembers what graphs use.
+func (s *Spec) dropDangling(c *Component, used map[*DAG]map[string]bool) {
+	if c == nil || c.DAG == nil {
+		return
+	}
+	for _, t := range c.DAG.Tasks {
+		inner := s.Components[t.ComponentRef.Name]
+		if inner == nil || inner.DAG == nil {
+			continue
+		}
+		for k, p := range t.Inputs.Parameters {
+			name := p.ComponentInputParameter
+			if name == "" || c.InputDefinitions.Parameters[name] != nil {
+				continue
+			}
+			if used[inner.DAG] == nil {
+				used[inner.DAG] = inner.DAG.uses()
+			}
+			if !used[inner.DAG][k] {
+				delete(t.Inputs.Parameters, k)
+				delete(inner.InputDefinitions.Parameters, k)
+			}
+		}
+	}
+}
+
+// uses returns the input parameters of the graph that its tasks take.
+func (d *DAG) uses() map[string]bool {
+	taken := map[string]bool{}
+	for _, t := range d.Tasks {
+		for _, p := range t.Inputs.Parameters {
+			taken[p.ComponentInputParameter] = true
+			if p.RuntimeValue != nil {
+				taken[p.RuntimeValue.RuntimeParameter] = true
+			}
+		}
+	}
+	return taken
+}
+
+// normaliseNumber makes a number of a default that was read as text: other YAML writers than PyYAML write 1e-05.
+func (p *InputParameter) normaliseNumber() {
+	if p.ParameterType != NumberDouble && p.ParameterType != NumberInteger {
+		return
+	}
+	if d, ok := p.Default(); ok {
+		if text, isText := d.(string); isText {
+			if n, err := Convert(text, p.ParameterType); err == nil {
+				p.DefaultValue = json.RawMessage(JSON(n))
 			}
 		}
 	}

@@ -121,10 +121,19 @@ func (p *Pipeline) readKubernetes() error {
 	if p.Platform == nil || p.Platform.Platforms["kubernetes"] == nil {
 		return nil
 	}
+	if c := p.Config(); c != nil {
+		if err := c.check(); err != nil {
+			return invalidAt(top("platforms", "kubernetes", "pipelineConfig"), nil, "%v", err)
+		}
+	}
 	executors := p.Platform.Platforms["kubernetes"].DeploymentSpec.Executors
 	for _, label := range sortedKeys(executors) {
 		k := &KubernetesExecutor{}
-		if err := json.Unmarshal(executors[label], k); err != nil {
+		err := json.Unmarshal(executors[label], k)
+		if err == nil {
+			err = k.check()
+		}
+		if err != nil {
 			return invalidAt(top("platforms", "kubernetes", "deploymentSpec", "executors", label), nil, "%v", err)
 		}
 		p.kubernetes[label] = k

@@ -21,7 +21,7 @@ type placeholder struct {
 // {{$.outputs.artifacts['y'].path}}, {{$.outputs.output_file}}, {{$.pipeline_job_name}}. Vertex adds
 // {{$.json_escape[n]…}} around any of them; n is at most 2, because each level may double the text.
 var (
-	anyPlaceholder = regexp.MustCompile(`\{\{\$[^{}]*\}\}`)
+	anyPlaceholder = regexp.MustCompile(`\{\{\$(?:\.[^{}]*)?\}\}`)
 	reference      = regexp.MustCompile(`^(inputs|outputs)\.(parameters|artifacts)\[(?:'([^']*)'|"([^"]*)")\]((?:\.[A-Za-z_]+|\[(?:'[^']*'|"[^"]*")\])*)$`)
 	jsonEscape     = regexp.MustCompile(`^json_escape\[([0-2])\]\.?`)
 )
@@ -50,6 +50,9 @@ func readPlaceholder(text string) placeholder {
 type scope struct {
 	input *ExecutorInput
 	run   Placeholders
+	// text is set for the values of parameters: there only the run's names and the task's parameters mean something, and what
+	// else looks like a placeholder is the author's text, as for KFP's driver.
+	text bool
 }
 
 // expand replaces every placeholder in s, from left to right. Replaced text is not looked at again, so a value that contains
@@ -60,7 +63,11 @@ func (c scope) expand(s string) (string, error) {
 	}
 	var failed error
 	out := anyPlaceholder.ReplaceAllStringFunc(s, func(text string) string {
-		v, err := c.value(readPlaceholder(text))
+		p := readPlaceholder(text)
+		v, err := c.value(p)
+		if c.text && (err != nil || !c.known(p)) {
+			return text
+		}
 		if err != nil && failed == nil {
 			failed = err
 		}
@@ -76,6 +83,16 @@ func (c scope) expand(s string) (string, error) {
 	return out, failed
 }
 
+// known reports whether a placeholder in the value of a parameter means something.
+func (c scope) known(p placeholder) bool {
+	if p.kind == "inputs.parameters" {
+		_, ok := c.input.Inputs.ParameterValues[p.name]
+		return ok
+	}
+	_, ok := c.run.lookup(p.kind)
+	return ok
+}
+
 func (c scope) value(p placeholder) (any, error) {
 	unknown := fault.Invalidf("unknown placeholder %s", shorten(p.text))
 	if v, ok := c.run.lookup(p.kind); ok {
@@ -87,7 +104,7 @@ func (c scope) value(p placeholder) (any, error) {
 	switch p.kind {
 	case "":
 		return JSON(c.input), nil
-	case "outputs.output_file":
+	case "outputs.output_file", "outputMetadataUri":
 		return c.input.Outputs.OutputFile, nil
 	case "inputs.parameters":
 		v, ok := c.input.Inputs.ParameterValues[p.name]
@@ -114,10 +131,15 @@ func (c scope) value(p placeholder) (any, error) {
 
 func artifactField(list ArtifactList, p placeholder) (any, error) {
 	if len(list.Artifacts) == 0 {
+		if p.rest == "" {
+			return []any{}, nil
+		}
 		return nil, nil // an optional artifact that was not given
 	}
 	a := list.Artifacts[0]
 	switch field := p.rest; {
+	case field == "":
+		return list.Artifacts, nil // how a container gets a list of artifacts
 	case field == ".uri":
 		return a.URI, nil
 	case field == ".path":
@@ -174,9 +196,9 @@ func (p Placeholders) lookup(name string) (string, bool) {
 }
 
 // ExpandValue replaces placeholders in the strings of a parameter value, at any depth. parameters are the task's other
-// inputs, which an f-string in the pipeline's source refers to.
+// inputs, which an f-string in the pipeline's source refers to. What is neither one of them nor a name of the run stays.
 func ExpandValue(v any, parameters map[string]any, run Placeholders) (any, error) {
-	c := scope{&ExecutorInput{Inputs: ExecutorInputs{ParameterValues: parameters}}, run}
+	c := scope{&ExecutorInput{Inputs: ExecutorInputs{ParameterValues: parameters}}, run, true}
 	switch v := v.(type) {
 	case string:
 		return c.expand(v)
@@ -210,8 +232,8 @@ func HasPlaceholder(v any) bool { return strings.Contains(JSON(v), "{{$") }
 // PlaceholderTime renders a time as the run-level placeholders do.
 func PlaceholderTime(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
-// quantity reads a Kubernetes quantity such as "500m", "2", "1.5Gi".
-func quantity(s string) (float64, error) {
+// Quantity reads a Kubernetes quantity such as "500m", "2", "1.5Gi".
+func Quantity(s string) (float64, error) {
 	units := []struct {
 		suffix string
 		factor float64

@@ -11,7 +11,7 @@ import (
 // ResolveContainer returns a copy of c in which every placeholder of the image, command, arguments and
 // environment is replaced. Arguments that resolve to nothing (an IfPresent without its input) are left out.
 func ResolveContainer(c *Container, in *ExecutorInput, p Placeholders) (*Container, error) {
-	s := scope{in, p}
+	s := scope{input: in, run: p}
 	out := *c
 	var err error
 	if out.Image, err = s.expand(c.Image); err != nil {
@@ -96,8 +96,14 @@ func (c scope) structured(tree any, depth int) ([]string, error) {
 	return []string{JSON(tree)}, nil
 }
 
-// present reports whether an input, parameter or artifact, was given.
+// present reports whether an input, parameter or artifact, was given. An output always is.
 func (c scope) present(name string) bool {
+	if _, ok := c.input.Outputs.Parameters[name]; ok {
+		return true
+	}
+	if _, ok := c.input.Outputs.Artifacts[name]; ok {
+		return true
+	}
 	if v, ok := c.input.Inputs.ParameterValues[name]; ok && v != nil {
 		return true
 	}
@@ -114,7 +120,7 @@ func ResolveLimits(r *Resources, in *ExecutorInput, p Placeholders) (Limits, err
 		CPURequest: r.CPURequest, CPULimit: r.CPULimit,
 		MemoryRequest: r.MemoryRequest * gigabyte, MemoryLimit: r.MemoryLimit * gigabyte,
 	}
-	s := scope{in, p}
+	s := scope{input: in, run: p}
 	for _, f := range []struct {
 		text string
 		into *float64
@@ -151,6 +157,6 @@ func (c scope) quantity(text string, into *float64) error {
 	if err != nil || text == "" {
 		return err
 	}
-	*into, err = quantity(text)
+	*into, err = Quantity(text)
 	return err
 }

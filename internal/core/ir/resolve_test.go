@@ -11,7 +11,7 @@ import (
 
 var told = &ir.ExecutorInput{
 	Inputs: ir.ExecutorInputs{
-		ParameterValues: map[string]any{"s": "a \"b\"", "n": 3.0, "f": 0.1, "l": []any{1.0, "x"}, "m": map[string]any{"k": true}, "big": 1e15, "t": "{{$.pipeline_job_name}}"},
+		ParameterValues: map[string]any{"s": "a \"b\"", "n": 3.0, "f": 0.1, "l": []any{1.0, "x"}, "m": map[string]any{"k": true}, "big": 1e15, "huge": 1e21, "tiny": 5e-324, "t": "{{$.pipeline_job_name}}"},
 		Artifacts: map[string]ir.ArtifactList{"data": {Artifacts: []ir.RuntimeArtifact{{
 			Name: "d", URI: "/steps/d", Metadata: map[string]any{"rows": 7.0}}}}},
 	},
@@ -33,7 +33,11 @@ func TestPlaceholdersInCommandsAreReplaced(t *testing.T) {
 		{"plain", []string{"plain"}},
 		{"{{$.inputs.parameters['s']}}", []string{`a "b"`}},
 		{`x={{$.inputs.parameters["n"]}};{{$.inputs.parameters['f']}}`, []string{"x=3;0.1"}},
-		{"{{$.inputs.parameters['big']}}", []string{"1000000000000000"}},
+		{"{{$.inputs.parameters['big']}} {{$.inputs.parameters['huge']}} {{$.inputs.parameters['tiny']}}",
+			[]string{"1000000000000000 1000000000000000000000 5e-324"}},
+		{"{{$.inputs.artifacts['data']}}", []string{`[{"name":"d","type":{},"uri":"/steps/d","metadata":{"rows":7}}]`}},
+		{"{{$.inputs.artifacts['not-given']}} {{$.inputs.artifacts['not-given'].path}}", []string{"[] "}},
+		{"{{$.outputMetadataUri}} {{$ }} {{$x}} {{}}", []string{"/out/executor_output.json {{$ }} {{$x}} {{}}"}},
 		{"{{$.inputs.parameters['l']}} {{$.inputs.parameters['m']}}", []string{`[1,"x"] {"k":true}`}},
 		{"{{$.inputs.parameters['not-given']}}", []string{""}},
 		{"{{$.inputs.parameters['t']}}", []string{"{{$.pipeline_job_name}}"}},
@@ -49,6 +53,8 @@ func TestPlaceholdersInCommandsAreReplaced(t *testing.T) {
 		{`{"IfPresent": {"InputName": "no", "Then": ["--n"], "Else": "none"}}`, []string{"none"}},
 		{`{"IfPresent": {"InputName": "no", "Then": ["--n"]}}`, nil},
 		{`{"IfPresent": {"InputName": "data", "Then": "has data"}}`, []string{"has data"}},
+		{`{"IfPresent": {"InputName": "model", "Then": ["--model", "{{$.outputs.artifacts['model'].path}}"]}}`, []string{"--model", "/gcs/bucket/m"}},
+		{`{"IfPresent": {"InputName": "n", "Then": [{"IfPresent": {"InputName": "no", "Then": "x", "Else": ["a", {"Concat": ["b", "c"]}]}}]}}`, []string{"a", "bc"}},
 		{`{"Concat": ["a=", "{{$.inputs.parameters['n']}}", {"IfPresent": {"InputName": "s", "Then": {"Concat": [",s=", "{{$.inputs.parameters['s']}}"]}}}]}`, []string{`a=3,s=a "b"`}},
 	} {
 		got, err := ir.ResolveContainer(&ir.Container{Image: "i", Command: []string{c.word}}, told, job)

@@ -36,8 +36,8 @@ func JSON(v any) string {
 }
 
 func formatNumber(f float64) string {
-	if f == math.Trunc(f) && math.Abs(f) < 1<<53 {
-		return strconv.FormatInt(int64(f), 10)
+	if f == math.Trunc(f) {
+		return strconv.FormatFloat(f, 'f', -1, 64)
 	}
 	return strconv.FormatFloat(f, 'g', -1, 64)
 }
@@ -66,6 +66,15 @@ func Convert(v any, t ParameterType) (any, error) {
 		return nil, mismatch(v, t)
 	}
 	return v, nil
+}
+
+// Fit converts a value to the parameter's type and refuses one that is none of its literals. Null passes.
+func (p *InputParameter) Fit(v any) (any, error) {
+	v, err := Convert(v, p.ParameterType)
+	if err == nil && v != nil {
+		err = checkLiteral(v, p)
+	}
+	return v, err
 }
 
 // nonFinite finds a number in a value that JSON cannot hold: NaN or an infinity.

@@ -21,11 +21,15 @@ func ArtifactID(taskID, output string, i int) string {
 
 // Placeholders returns the values of the run-level placeholders for one task of the job.
 func (j Job) Placeholders(taskName, taskID string) ir.Placeholders {
+	workspace := j.WorkspaceMount
+	if workspace == "" {
+		workspace = j.WorkspacePath
+	}
 	return ir.Placeholders{
 		JobName: j.Name, JobResourceName: j.ResourceName, JobUUID: j.RunID,
 		TaskName: taskName, TaskUUID: taskID,
 		CreateTime: ir.PlaceholderTime(j.CreatedAt), ScheduleTime: ir.PlaceholderTime(j.ScheduledAt),
-		PipelineRoot: j.PipelineRoot, WorkspacePath: j.WorkspacePath,
+		PipelineRoot: j.PipelineRoot, WorkspacePath: workspace,
 	}
 }
 

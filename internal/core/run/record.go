@@ -11,15 +11,8 @@ type Changes struct {
 	// Artifacts are new ones, made by the tasks of this batch.
 	Artifacts []Artifact
 	Cache     []CacheEntry
-}
-
-// CacheEntry remembers the outputs of a task that succeeded.
-type CacheEntry struct {
-	Key       string    `json:"key"`
-	RunID     string    `json:"run_id"`
-	TaskID    string    `json:"task_id"`
-	Outputs   Values    `json:"outputs"`
-	CreatedAt time.Time `json:"created_at"`
+	// Hits are the entries that the tasks of this batch reused.
+	Hits []CacheHit
 }
 
 // LogLine is one line of a step's output. Text is valid UTF-8 without the line break: bytes that were not are shown as \xNN.

@@ -36,6 +36,8 @@ type Run struct {
 	PipelineName string `json:"pipeline_name"`
 	PipelineID   string `json:"pipeline_id,omitempty"`
 	VersionID    string `json:"version_id,omitempty"`
+	// RecurringRunID names the schedule that started the run.
+	RecurringRunID string `json:"recurring_run_id,omitempty"`
 	// SpecDigest identifies the stored specification ("sha256:…").
 	SpecDigest     string         `json:"spec_digest"`
 	ServiceAccount string         `json:"service_account,omitempty"`
@@ -175,6 +177,7 @@ const (
 	ReasonInput       Reason = "InputError"       // an input or expression could not be resolved
 	ReasonUnsupported Reason = "Unsupported"      // this installation cannot run such a step
 	ReasonSystem      Reason = "SystemError"      // Levada or the machine failed, not the step
+	ReasonLost        Reason = "Lost"             // the attempt ended with the process that supervised it; it is started again
 	ReasonUpstream    Reason = "UpstreamFailed"   // a task inside the group failed
 	ReasonCanceled    Reason = "Canceled"         // someone asked for it
 )

@@ -14,6 +14,8 @@ type Step struct {
 	TaskID   string
 	TaskPath string
 	TaskName string
+	// DisplayName is what {{$.pipeline_task_name}} means: the name in taskInfo, which set_display_name changes.
+	DisplayName string
 	// Attempt counts from 1.
 	Attempt   int
 	Component *ir.Component
@@ -21,9 +23,21 @@ type Step struct {
 	// Kubernetes holds the Kubernetes extras of this executor; nil when there are none.
 	Kubernetes *ir.KubernetesExecutor
 	Inputs     Values
+	// Invalid says why the step cannot run whatever its process would do; nil when it can.
+	Invalid *Failure
 	// Iteration is the index in the innermost loop, or -1.
 	Iteration int
 }
+
+// AttemptID names one attempt of a task.
+type AttemptID struct {
+	RunID, TaskID string
+	// Attempt counts from 1.
+	Attempt int
+}
+
+// ID names the attempt.
+func (s *Step) ID() AttemptID { return AttemptID{s.Job.RunID, s.TaskID, s.Attempt} }
 
 // Job is what the steps of one run have in common.
 type Job struct {
@@ -39,6 +53,8 @@ type Job struct {
 	ScheduledAt  time.Time
 	// WorkspacePath is the directory shared by the steps of the run, empty when the pipeline asked for none.
 	WorkspacePath string
+	// WorkspaceMount is where the steps see that directory; empty in the runs of older versions: they see it where it is.
+	WorkspaceMount string
 	// SuccessWord is what an exit handler reads as the state of a task that succeeded: "COMPLETE" through KFP's API, whose
 	// users test for it, and SUCCEEDED (empty here) elsewhere.
 	SuccessWord string

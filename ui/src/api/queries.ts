@@ -4,7 +4,7 @@ import { useEffect, useMemo, useRef, useState } from 'react'
 import { apiUrl, type ApiError, getHead, getJson, type Head, post } from './client'
 import { applyEvents, emptyView, type RunView } from './runView'
 import { follow, type ServerEvent } from './sse'
-import { type ExperimentList, type FileList, type Info, isFinal, type LogLine, type RunList } from './types'
+import { type CacheExplanation, type ExperimentList, type FileList, type Info, isFinal, type LogLine, type RunList, type Task } from './types'
 
 export interface RunFilter {
   q: string
@@ -86,6 +86,16 @@ export function useLiveRun(id: string): LiveRun {
     }
   }, [id])
   return useMemo(() => ({ ...view, error }), [view, error])
+}
+
+/** Why a step's result was reused, or why not. It is asked for once the step has its key or has ended. */
+export function useCacheExplanation(task: Task) {
+  return useQuery({
+    queryKey: ['cache', task.id, task.state, task.attempts],
+    enabled: task.kind === 'container' && (isFinal(task.state) || task.attempts > 0),
+    queryFn: ({ signal }) => getJson<CacheExplanation>(apiUrl(['runs', task.run_id, 'tasks', task.id, 'cache']), signal),
+    staleTime: Infinity,
+  })
 }
 
 export function useCancelRun(id: string) {

@@ -10,6 +10,7 @@ import { Notice } from '../parts/Notice'
 import { useNow } from '../parts/now'
 import { Parameters } from '../parts/Parameters'
 import { Cached } from '../parts/State'
+import { CacheReason } from './CacheReason'
 import css from './Summary.module.css'
 
 interface Props {
@@ -102,6 +103,7 @@ function Facts({ run, task, tree }: Props) {
         {task.component}
         {task.image && <code className={css.image}>{task.image}</code>}
       </dd>
+      <CacheReason task={task} />
       {task.cache_key && (
         <>
           <dt>Cache key</dt>

@@ -120,6 +120,22 @@ func deletePipeline(t *testing.T, s Store) {
 	same(t, "pipelines", got[listing.Page[catalog.Pipeline]](t)(s.ListPipelines(ctx, listing.Query{})).Total, 1)
 }
 
+func updatePipeline(t *testing.T, s Store) {
+	ctx := t.Context()
+	p := samplePipeline("p")
+	v := sampleVersion(p, "v")
+	v.CodeSourceURL = "https://example.com/code"
+	must(t, s.CreatePipeline(ctx, p, &v))
+	p.DisplayName, p.Tags = "Renamed", map[string]string{"a": "b"}
+	v.DisplayName, v.Tags = "Renamed too", nil
+	must(t, s.UpdatePipeline(ctx, p))
+	must(t, s.UpdateVersion(ctx, v))
+	same(t, "pipeline", got[catalog.Pipeline](t)(s.GetPipeline(ctx, "p")), p)
+	same(t, "version", got[catalog.Version](t)(s.GetVersion(ctx, "v")), v)
+	found := got[listing.Page[catalog.Pipeline]](t)(s.ListPipelines(ctx, where("display_name", listing.IsSubstring, "renamed")))
+	same(t, "found by its new name", found.Total, 1)
+}
+
 func specs(t *testing.T, s Store) {
 	ctx := t.Context()
 	spec := []byte("{\"a\": \"\x00é\"}")

@@ -63,9 +63,10 @@ func filters(t *testing.T, s Store) {
 	names := []string{"50% off", "50 off", "a_b", "aXb", `back\slash`, "ÉCOLE", "école d'été", "x'; DROP TABLE runs; --"}
 	for i, name := range names {
 		r := sampleRun(i)
-		r.DisplayName, r.State, r.Archived = name, run.Succeeded, i%2 == 1
+		r.DisplayName, r.State, r.Archived, r.Description = name, run.Succeeded, i%2 == 1, fmt.Sprint("About ", i)
+		r.ScheduledAt = at(-i)
 		if i < 3 {
-			r.State, r.FinishedAt = run.Running, nil
+			r.State, r.FinishedAt, r.RecurringRunID = run.Running, nil, ""
 		}
 		must(t, s.CreateRun(ctx, r, nil, nil))
 	}
@@ -99,6 +100,10 @@ func filters(t *testing.T, s Store) {
 		{"finished_at", listing.GreaterThan, []any{at(0)}, []int{3, 4, 5, 6, 7}},
 		{"pipeline_id", listing.Equals, []any{"pipe-1"}, []int{0, 1, 2, 3, 4, 5, 6, 7}},
 		{"experiment_id", listing.Equals, []any{"exp-9"}, nil},
+		{"description", listing.IsSubstring, []any{"about 3"}, []int{3}},
+		{"scheduled_at", listing.LessThan, []any{at(-5)}, []int{6, 7}},
+		{"recurring_run_id", listing.Equals, []any{"rec-1"}, []int{3, 4, 5, 6, 7}},
+		{"recurring_run_id", listing.NotEquals, []any{"rec-1"}, []int{0, 1, 2}},
 	} {
 		t.Run(fmt.Sprintf("%s %s %v", test.key, test.op, test.values), func(t *testing.T) {
 			q := where(test.key, test.op, test.values...)

@@ -26,6 +26,7 @@ type Store interface {
 	GetRun(ctx context.Context, id string) (run.Run, error)
 	ListRuns(ctx context.Context, q listing.Query) (listing.Page[run.Run], error)
 	UnfinishedRuns(ctx context.Context) ([]string, error)
+	ActiveRuns(ctx context.Context, recurringRunID string) (int, error)
 	SetArchived(ctx context.Context, runID string, archived bool) error
 	DeleteRun(ctx context.Context, id string) error
 	Tasks(ctx context.Context, runID string) ([]run.Task, error)
@@ -33,6 +34,9 @@ type Store interface {
 	Artifacts(ctx context.Context, q listing.Query) (listing.Page[run.Artifact], error)
 	GetArtifact(ctx context.Context, id string) (run.Artifact, error)
 	CacheEntry(ctx context.Context, key string) (run.CacheEntry, error)
+	CacheEntries(ctx context.Context, q listing.Query) (listing.Page[run.CacheEntry], error)
+	PruneCache(ctx context.Context, where []listing.Predicate, dryRun bool) (run.CachePruned, error)
+	ArtifactDigests(ctx context.Context, yield func(digest string) error) error
 
 	CreateExperiment(ctx context.Context, e catalog.Experiment) error
 	GetExperiment(ctx context.Context, id string) (catalog.Experiment, error)
@@ -47,12 +51,21 @@ type Store interface {
 	PipelineByName(ctx context.Context, name string) (catalog.Pipeline, error)
 	ListPipelines(ctx context.Context, q listing.Query) (listing.Page[catalog.Pipeline], error)
 	DeletePipeline(ctx context.Context, id string) error
+	UpdatePipeline(ctx context.Context, p catalog.Pipeline) error
+	UpdateVersion(ctx context.Context, v catalog.Version) error
 	CreateVersion(ctx context.Context, v catalog.Version) error
 	GetVersion(ctx context.Context, id string) (catalog.Version, error)
 	ListVersions(ctx context.Context, pipelineID string, q listing.Query) (listing.Page[catalog.Version], error)
 	DeleteVersion(ctx context.Context, id string) error
 	PutSpec(ctx context.Context, digest string, spec []byte) error
 	GetSpec(ctx context.Context, digest string) ([]byte, error)
+
+	CreateRecurringRun(ctx context.Context, r catalog.RecurringRun) error
+	UpdateRecurringRun(ctx context.Context, r catalog.RecurringRun) error
+	GetRecurringRun(ctx context.Context, id string) (catalog.RecurringRun, error)
+	ListRecurringRuns(ctx context.Context, q listing.Query) (listing.Page[catalog.RecurringRun], error)
+	EnabledRecurringRuns(ctx context.Context) ([]catalog.RecurringRun, error)
+	DeleteRecurringRun(ctx context.Context, id string) error
 
 	Close() error
 }
@@ -71,11 +84,16 @@ func Run(t *testing.T, open func(t testing.TB) Store) {
 		"unfinished runs are listed oldest first":                          unfinishedRuns,
 		"deleting a run keeps the artifacts that other runs use":           deleteKeepsUsedArtifacts,
 		"the newest cache entry wins":                                      newestCacheEntry,
+		"cache entries are listed, counted and pruned":                     cacheEntries,
+		"a hit keeps artifacts whose run was deleted in the meantime":      hitKeepsArtifacts,
 		"archiving an experiment archives its runs":                        archiveExperiment,
 		"creating a run notes its time in the experiment":                  lastRunAt,
 		"runs can move to another experiment":                              moveRuns,
 		"deleting a pipeline deletes its versions":                         deletePipeline,
+		"a pipeline and a version get other names and tags":                updatePipeline,
 		"specifications are stored once":                                   specs,
+		"recurring runs keep what changes":                                 recurringRuns,
+		"the active runs of a recurring run are counted":                   activeRuns,
 		"a page holds what it was asked for and says what is left":         pages,
 		"filters select what they say":                                     filters,
 		"a bad query is refused":                                           badQueries,
@@ -98,7 +116,7 @@ func sampleRun(n int) run.Run {
 	finished := at(n + 5)
 	return run.Run{
 		ID: fmt.Sprintf("run-%03d", n), DisplayName: fmt.Sprintf("Train %d", n), Description: "nightly", ExperimentID: "exp-1",
-		PipelineName: "train", PipelineID: "pipe-1", VersionID: "ver-1", SpecDigest: "sha256:00", ServiceAccount: "robot",
+		PipelineName: "train", PipelineID: "pipe-1", VersionID: "ver-1", RecurringRunID: "rec-1", SpecDigest: "sha256:00", ServiceAccount: "robot",
 		PipelineRoot: "levada://root", Parameters: map[string]any{"lr": 0.5, "name": "x", "deep": map[string]any{"a": []any{true, nil}}},
 		CacheOff: true, State: run.Running, Failure: &run.Failure{Reason: run.ReasonExit, Message: "no", ExitCode: 3, Task: "train"},
 		Outputs:   run.Values{Parameters: map[string]any{"acc": 0.9}},

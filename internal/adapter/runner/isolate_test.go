@@ -1,0 +1,146 @@
+package runner_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"levada/internal/adapter/runner"
+	"levada/internal/core/ir"
+	"levada/internal/core/run"
+)
+
+// isolated makes a fixture whose steps get views of their own, or skips where the machine allows none.
+func isolated(t *testing.T, mode runner.Mode) *fixture {
+	t.Helper()
+	f := newFixture(t, func(o *runner.Options) { o.Mode = mode })
+	if err := f.Isolation(); err != nil {
+		t.Skipf("this machine allows no mount namespaces: %v", err)
+	}
+	return f
+}
+
+func views(t *testing.T, test func(t *testing.T, f *fixture)) {
+	for _, mode := range []runner.Mode{runner.Exec, runner.Warm} {
+		t.Run(string(mode), func(t *testing.T) { test(t, isolated(t, mode)) })
+	}
+}
+
+func TestStepsThatRunAtOnceDoNotShareTmp(t *testing.T) {
+	views(t, func(t *testing.T, f *fixture) {
+		const name = "/tmp/levada-isolation-test"
+		if err := os.WriteFile(name, []byte("the machine's own"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { os.Remove(name) })
+		// Each waits until the other has written too.
+		meet := t.TempDir()
+		var wg sync.WaitGroup
+		for i := range 2 {
+			s := f.python(fmt.Sprintf(`
+def f() -> str:
+    import os, pathlib, time
+    assert not os.path.exists(%[1]q), os.listdir('/tmp')
+    open(%[1]q, 'w').write('%[2]d')
+    pathlib.Path(%[3]q, '%[2]d').touch()
+    while len(os.listdir(%[3]q)) < 2:
+        time.sleep(0.01)
+    return open(%[1]q).read()
+`, name, i, meet))
+			parameter(s, "Output", ir.String)
+			wg.Go(func() {
+				v, err := f.Run(t.Context(), s)
+				if err != nil || v.Parameters["Output"] != fmt.Sprint(i) {
+					t.Errorf("step %d: %v %v\n%s", i, v, err, f.log(s))
+				}
+			})
+		}
+		wg.Wait()
+		if b, err := os.ReadFile(name); err != nil || string(b) != "the machine's own" {
+			t.Errorf("the machine's file holds %q, %v", b, err)
+		}
+		if left, _ := filepath.Glob(filepath.Join(f.data, "work", "*", "*", "*")); len(left) > 0 {
+			t.Errorf("the steps left %v", left)
+		}
+		if f.Stats().Fallbacks != 0 {
+			t.Errorf("a warm host was not used: %+v", f.Stats())
+		}
+	})
+}
+
+func TestTheWorkspaceOfEachRunIsAtOnePath(t *testing.T) {
+	views(t, func(t *testing.T, f *fixture) {
+		write := f.python("def f():\n    open('/kfp-workspace/x', 'w').write('a')")
+		write.Job.WorkspacePath = filepath.Join(f.data, "workspaces", "run-1")
+		f.must(write)
+		other := f.command("alpine", "sh", "-c", "ls -A /kfp-workspace; echo b > /kfp-workspace/x")
+		other.Job.RunID, other.Job.WorkspacePath = "run-2", filepath.Join(f.data, "workspaces", "run-2")
+		f.must(other)
+		contains(t, f.log(other), "")
+		if strings.Contains(f.log(other), "x") {
+			t.Errorf("a run sees the workspace of another:\n%s", f.log(other))
+		}
+		read := f.command("alpine", "cat", "/kfp-workspace/x")
+		read.Job = write.Job
+		f.must(read)
+		contains(t, f.log(read), "stdout a")
+		if _, err := os.Stat("/kfp-workspace"); err == nil {
+			t.Error("the machine has a directory /kfp-workspace now")
+		}
+	})
+}
+
+func TestAnArtifactBelowTmpIsCollected(t *testing.T) {
+	views(t, func(t *testing.T, f *fixture) {
+		s := f.python(`
+def f(out: Output[Dataset]):
+    out.custom_path = '/tmp/levada-made-here'
+    open('/tmp/levada-made-here', 'w').write('content')
+`)
+		artifact(s, "out", "system.Dataset")
+		s.Executor.Container.Command[2] = strings.Replace(install, "2.14.6", "2.15.2", 1)
+		out := f.must(s).Artifacts["out"]
+		if len(out) != 1 || out[0].Digest == "" {
+			t.Fatalf("got %+v\n%s", out, f.log(s))
+		}
+		if got := f.content(out[0].Digest, ""); got != "content" {
+			t.Errorf("got %q", got)
+		}
+	})
+}
+
+func TestAPathThatAParameterNamesIsSharedWithTheMachine(t *testing.T) {
+	f := isolated(t, runner.Exec)
+	dir, err := os.MkdirTemp("/tmp", "levada-shared-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	s := f.command("alpine", "sh", "-c", "echo here > {{$.inputs.parameters['to']}}; ls /tmp")
+	s.Inputs.Parameters = map[string]any{"to": filepath.Join(dir, "file"), "gone": "/tmp/levada-is-not-here/x"}
+	f.must(s)
+	if b, err := os.ReadFile(filepath.Join(dir, "file")); err != nil || string(b) != "here\n" {
+		t.Errorf("%q, %v\n%s", b, err, f.log(s))
+	}
+	contains(t, f.log(s), `parameter "gone" names /tmp/levada-is-not-here/x, which is not on this machine`)
+}
+
+func TestWithoutIsolationStepsFindTheirFilesElsewhere(t *testing.T) {
+	f := newFixture(t, func(o *runner.Options) { o.NoIsolation = true })
+	if err := f.Isolation(); err == nil || !strings.Contains(err.Error(), "isolation") {
+		t.Errorf("the reason is %v", err)
+	}
+	s := f.command("alpine", "sh", "-c", "echo $TMPDIR")
+	s.Job.WorkspacePath = filepath.Join(f.data, "workspaces", "run-1")
+	f.must(s)
+	contains(t, f.log(s), "nothing can be mounted at /kfp-workspace on this machine", s.Job.WorkspacePath, "stdout "+f.data)
+}
+
+func TestAProgramThatIsNotThereIsNamedInAViewToo(t *testing.T) {
+	f := isolated(t, runner.Exec)
+	got := f.fails(t.Context(), f.command("alpine", "/no/such/program"), run.ReasonUnsupported)
+	contains(t, got.Message, "/no/such/program", "no such file")
+}

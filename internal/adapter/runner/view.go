@@ -1,0 +1,248 @@
+package runner
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// placed is something that a step finds at a path of its choice.
+type placed struct {
+	// Target is the absolute path in the step's eyes.
+	Target string
+	// Source is the file or directory of this machine that appears there; it must exist. Empty for memory.
+	Source string
+	// Memory is the size in bytes of a file system in memory, for one without a Source.
+	Memory int64
+}
+
+// view is the file system as a step sees it: that of the machine, with something else at some paths. Its mounts are made in
+// the step's own mount namespace, in order; nobody else sees them, and they go with the step.
+type view struct {
+	// UserNamespace is needed where the server is not root.
+	UserNamespace bool    `json:"user,omitempty"`
+	Mounts        []mount `json:"mounts"`
+	// Root is the directory that becomes the step's "/" after the mounts; empty when "/" stays what it is.
+	Root string `json:"root,omitempty"`
+
+	placed []placed
+}
+
+// mount makes source appear at target with everything below it, or a file system in memory of the given size.
+type mount struct {
+	Source string `json:"source,omitempty"`
+	Target string `json:"target"`
+	Memory int64  `json:"memory,omitempty"`
+}
+
+// maxSiblings bounds the entries of a directory that is built anew to hold a mount point.
+const maxSiblings = 512
+
+// viewPlan works out the mounts of one step. The machine's own directories are never changed: where a mount point does not
+// exist, the directory that would hold it is replaced by one, below dir, that has the same entries and the mount point too.
+type viewPlan struct {
+	dir      string
+	placed   []placed
+	nested   []mount // onto the source of what they lie below
+	direct   []mount
+	standIns []standIn
+}
+
+// standIn replaces a directory of the machine.
+type standIn struct {
+	original, at string
+	entries      []string // those that the original is mounted on
+}
+
+// planView returns the view in which everything wanted is at its target. It makes mount points below dir and in the sources
+// of what they lie below.
+func planView(dir string, wanted []placed) (view, error) {
+	p := viewPlan{dir: dir, placed: slices.Clone(wanted)}
+	for i, w := range p.placed {
+		if !filepath.IsAbs(w.Target) {
+			return view{}, fmt.Errorf("mount at %q: want an absolute path", w.Target)
+		}
+		p.placed[i].Target = resolveExisting(filepath.Clean(w.Target))
+	}
+	slices.SortStableFunc(p.placed, func(a, b placed) int {
+		return cmp.Or(cmp.Compare(len(a.Target), len(b.Target)), strings.Compare(a.Target, b.Target))
+	})
+	for i, w := range p.placed {
+		if i > 0 && p.placed[i-1].Target == w.Target {
+			return view{}, fmt.Errorf("two things are to be mounted at %s", w.Target)
+		}
+		if err := p.place(i); err != nil {
+			return view{}, fmt.Errorf("mount at %s: %w", w.Target, err)
+		}
+	}
+	return p.view(), nil
+}
+
+// resolveExisting follows the links in the part of a path that exists.
+func resolveExisting(path string) string {
+	real, err := filepath.EvalSymlinks(path)
+	if err == nil || path == "/" {
+		return cmp.Or(real, path)
+	}
+	return filepath.Join(resolveExisting(filepath.Dir(path)), filepath.Base(path))
+}
+
+// place makes the mount point of one thing.
+func (p *viewPlan) place(i int) error {
+	w := p.placed[i]
+	if w.Target == "/" {
+		return errors.New("nothing can take the place of everything")
+	}
+	if parent, ok := holding(p.placed[:i], w.Target); ok {
+		if parent.Source == "" {
+			return fmt.Errorf("it lies inside the memory at %s", parent.Target)
+		}
+		at := parent.Source + strings.TrimPrefix(w.Target, parent.Target)
+		p.nested = append(p.nested, mount{w.Source, at, w.Memory})
+		return makeMountPoint(at, w.Source)
+	}
+	p.direct = append(p.direct, mount{w.Source, w.Target, w.Memory})
+	if _, err := os.Stat(w.Target); err == nil {
+		return nil
+	}
+	s, err := p.standInFor(filepath.Dir(w.Target))
+	if err != nil {
+		return err
+	}
+	return makeMountPoint(filepath.Join(s.at, strings.TrimPrefix(w.Target, s.original)), w.Source)
+}
+
+// holding returns the innermost thing that path lies below.
+func holding(list []placed, path string) (placed, bool) {
+	for _, w := range slices.Backward(list) {
+		if path != w.Target && within(path, w.Target) {
+			return w, true
+		}
+	}
+	return placed{}, false
+}
+
+// standInFor returns the stand-in for the nearest directory at or above dir that exists.
+func (p *viewPlan) standInFor(dir string) (standIn, error) {
+	entries, err := os.ReadDir(dir)
+	for errors.Is(err, fs.ErrNotExist) && dir != "/" {
+		dir = filepath.Dir(dir)
+		entries, err = os.ReadDir(dir)
+	}
+	if err != nil {
+		return standIn{}, err
+	}
+	if i := slices.IndexFunc(p.standIns, func(s standIn) bool { return s.original == dir }); i >= 0 {
+		return p.standIns[i], nil
+	}
+	if len(entries) > maxSiblings {
+		return standIn{}, fmt.Errorf("%s has %d entries, too many to add one: choose another path", dir, len(entries))
+	}
+	s := standIn{original: dir, at: filepath.Join(p.dir, strconv.Itoa(len(p.standIns)))}
+	if err := os.MkdirAll(s.at, 0o755); err != nil {
+		return s, err
+	}
+	for _, e := range entries {
+		from, to := filepath.Join(dir, e.Name()), filepath.Join(s.at, e.Name())
+		if e.Type()&fs.ModeSymlink != 0 {
+			if link, err := os.Readlink(from); err == nil {
+				err = os.Symlink(link, to)
+				if err != nil {
+					return s, err
+				}
+			}
+			continue
+		}
+		if err := makeMountPoint(to, from); err != nil {
+			return s, err
+		}
+		s.entries = append(s.entries, e.Name())
+	}
+	p.standIns = append(p.standIns, s)
+	return s, nil
+}
+
+// makeMountPoint makes a directory, or a file where source is something else.
+func makeMountPoint(at, source string) error {
+	if source != "" {
+		st, err := os.Lstat(source)
+		if err != nil {
+			return err
+		}
+		if !st.IsDir() {
+			f, err := os.OpenFile(at, os.O_CREATE|os.O_RDONLY, 0o644)
+			if err != nil {
+				return err
+			}
+			return f.Close()
+		}
+	}
+	return os.MkdirAll(at, 0o755)
+}
+
+// view orders the mounts: what is nested goes onto the source of what it lies below, innermost first, and comes along when
+// that is mounted; then the stand-ins, then the rest.
+func (p *viewPlan) view() view {
+	v := view{placed: p.placed, Mounts: []mount{}}
+	for _, m := range slices.Backward(p.nested) {
+		v.Mounts = append(v.Mounts, m)
+	}
+	slices.SortFunc(p.standIns, func(a, b standIn) int { return cmp.Compare(len(a.original), len(b.original)) })
+	for _, s := range p.standIns {
+		if s.original == "/" {
+			v.Root = s.at
+			v.Mounts = append(v.Mounts, mount{Source: s.at, Target: s.at}) // a root must be a mount
+		}
+		// The entry that holds the stand-in goes first, before there is anything in it that would be mounted along.
+		slices.SortStableFunc(s.entries, func(a, b string) int {
+			return cmp.Compare(holds(filepath.Join(s.original, b), s.at), holds(filepath.Join(s.original, a), s.at))
+		})
+		for _, e := range s.entries {
+			v.Mounts = append(v.Mounts, mount{Source: filepath.Join(s.original, e), Target: filepath.Join(s.at, e)})
+		}
+		if s.original != "/" {
+			v.Mounts = append(v.Mounts, mount{Source: s.at, Target: v.Root + s.original})
+		}
+	}
+	// Memory goes last: it could hide what is mounted from below it.
+	slices.SortStableFunc(p.direct, func(a, b mount) int { return cmp.Compare(min(a.Memory, 1), min(b.Memory, 1)) })
+	for _, m := range p.direct {
+		m.Target = v.Root + m.Target
+		v.Mounts = append(v.Mounts, m)
+	}
+	return v
+}
+
+func holds(dir, path string) int {
+	if within(path, dir) {
+		return 1
+	}
+	return 0
+}
+
+// real returns where on the machine a path of the step is, and false for one in memory.
+func (v view) real(path string) (string, bool) {
+	for _, w := range slices.Backward(v.placed) {
+		if within(path, w.Target) {
+			return w.Source + strings.TrimPrefix(path, w.Target), w.Source != ""
+		}
+	}
+	return path, true
+}
+
+// startable returns the error that starting a program would give, as far as that can be told from outside.
+func (v view) startable(program string) error {
+	path, _ := v.real(program)
+	st, err := os.Stat(path)
+	if err == nil && st.Mode()&0o111 == 0 {
+		return syscall.EACCES
+	}
+	return err
+}

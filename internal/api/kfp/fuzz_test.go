@@ -1,0 +1,57 @@
+package kfp
+
+import (
+	"strings"
+	"testing"
+
+	"levada/internal/core/fault"
+	"levada/internal/core/listing"
+)
+
+func FuzzAFilterIsUnderstoodOrRefused(f *testing.F) {
+	for _, s := range []string{
+		`{"predicates":[{"operation":1,"key":"display_name","stringValue":"x"}]}`,
+		`{"predicates":[{"operation":"IN","key":"state","string_values":{"values":["FAILED","RUNNING"]}}]}`,
+		`%7B%22predicates%22%3A%5B%7B%22operation%22%3A%22EQUALS%22%2C%22key%22%3A%22storage_state%22%2C%22string_value%22%3A%22ARCHIVED%22%7D%5D%7D`,
+		`{"predicates":[{"operation":"GREATER_THAN","key":"created_at","timestamp_value":"2026-01-02T03:04:05Z"}]}`,
+		`{"predicates":[{"operation":6,"key":"created_at","long_value":"17"}]}`, `{"predicates":[{"op":"IS_SUBSTRING"}]}`, `[]`, `{}`, `null`,
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		predicates, err := runColumns.filter(text)
+		if err != nil {
+			if k := fault.KindOf(err); k != fault.Invalid {
+				t.Fatalf("an error of kind %v: %v", k, err)
+			}
+			if n := len(err.Error()); n > 2048 {
+				t.Fatalf("a message of %d bytes", n)
+			}
+			return
+		}
+		for _, p := range predicates {
+			if p.Key == "" || p.Op == "" || len(p.Values) == 0 && p.Op != listing.In {
+				t.Fatalf("%s became %+v", text, p)
+			}
+		}
+	})
+}
+
+func FuzzAPackageIsUnpackedWithinItsLimitOrRefused(f *testing.F) {
+	f.Add("a.zip", []byte("PK\x03\x04"))
+	f.Add("a.tar.gz", []byte{0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255, 1, 0, 0, 255, 255, 0, 0, 0, 0, 0, 0, 0, 0})
+	f.Add("a.yaml", []byte("x"))
+	f.Fuzz(func(t *testing.T, name string, data []byte) {
+		const limit = 10_000
+		spec, err := unpack(name, data, limit)
+		if err != nil {
+			if k := fault.KindOf(err); k != fault.Invalid && k != fault.TooLarge {
+				t.Fatalf("an error of kind %v: %v", k, err)
+			}
+			return
+		}
+		if plain := strings.HasSuffix(strings.ToLower(name), ".json") || isYAML(strings.ToLower(name)); !plain && len(spec) > limit {
+			t.Fatalf("%d bytes came out of a package", len(spec))
+		}
+	})
+}

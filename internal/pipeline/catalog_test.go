@@ -1,0 +1,68 @@
+package pipeline_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"levada/internal/core/fault"
+	"levada/internal/core/listing"
+	"levada/internal/pipeline"
+)
+
+func TestAPipelineLivesWithoutAVersionAndChangesItsName(t *testing.T) {
+	svc, _ := open(t, t.TempDir(), &runner{})
+	ctx := t.Context()
+	p, err := svc.CreatePipeline(ctx, pipeline.Upload{Name: "p", Tags: map[string]string{"a": "b"}})
+	if err != nil || p.DisplayName != "p" {
+		t.Fatalf("%+v, %v", p, err)
+	}
+	if _, err := svc.CreatePipeline(ctx, pipeline.Upload{Name: "p"}); fault.KindOf(err) != fault.Conflict {
+		t.Errorf("a name in use: %v, want a Conflict", err)
+	}
+	if _, err := svc.Submit(ctx, pipeline.Submission{PipelineID: p.ID}); fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), "no versions") {
+		t.Errorf("a run of it: %v, want an Invalid error", err)
+	}
+	v, err := svc.UploadVersion(ctx, p.ID, pipeline.Upload{Name: "v", Spec: []byte(twoSteps), CodeSourceURL: "https://example.com/code"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v, err = svc.UpdateVersion(ctx, p.ID, v.ID, "V", nil); err != nil || v.DisplayName != "V" || v.CodeSourceURL == "" {
+		t.Errorf("%+v, %v", v, err)
+	}
+	changed, err := svc.UpdatePipeline(ctx, p.ID, "", map[string]string{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stored, err := svc.GetPipeline(ctx, p.ID)
+	if diff := cmp.Diff(changed, stored); err != nil || diff != "" || changed.DisplayName != "p" || len(changed.Tags) != 0 {
+		t.Errorf("%+v, %v (-want +got):\n%s", changed, err, diff)
+	}
+	if _, err := svc.UpdateVersion(ctx, "other", v.ID, "V", nil); fault.KindOf(err) != fault.NotFound {
+		t.Errorf("a version of another pipeline: %v, want NotFound", err)
+	}
+}
+
+func TestNothingIsStoredOfABadPipeline(t *testing.T) {
+	svc, _ := open(t, t.TempDir(), &runner{})
+	ctx := t.Context()
+	many := map[string]string{}
+	for i := range 21 {
+		many[strings.Repeat("x", i+1)] = ""
+	}
+	for name, u := range map[string]pipeline.Upload{
+		"too many tags":    {Name: "p", Spec: []byte(twoSteps), Tags: many},
+		"a long tag":       {Name: "p", Spec: []byte(twoSteps), Tags: map[string]string{strings.Repeat("x", 64): ""}},
+		"a long tag value": {Name: "p", Spec: []byte(twoSteps), Tags: map[string]string{"a": strings.Repeat("x", 64)}},
+		"a script as link": {Name: "p", Spec: []byte(twoSteps), CodeSourceURL: "javascript:alert(1)"},
+		"a long name":      {Name: strings.Repeat("x", 256), Spec: []byte(twoSteps)},
+	} {
+		if _, _, err := svc.UploadPipeline(ctx, u); fault.KindOf(err) != fault.Invalid {
+			t.Errorf("%s: %v, want an Invalid error", name, err)
+		}
+	}
+	if page, err := svc.ListPipelines(ctx, listing.Query{}); err != nil || page.Total != 0 {
+		t.Errorf("%d are stored, %v", page.Total, err)
+	}
+}

@@ -1,0 +1,201 @@
+// Package trigger starts runs by themselves: it owns recurring runs.
+//
+// When a run is due is decided in core/schedule; how one runs is the pipeline service's business, which this package knows only as
+// the interface Runs. It must not know HTTP or SQL. One goroutine starts what is due. A run's id is made of the recurring run and
+// the time it is for, and the time is noted only when the run is on disk: a process that dies between the two asks for the
+// same run again and is told that it exists. So no time is left out and none is done twice. Start reading at fire.go.
+package trigger
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"levada/internal/core/catalog"
+	"levada/internal/core/fault"
+	"levada/internal/core/listing"
+	"levada/internal/core/schedule"
+)
+
+// Options are what a service is made of.
+type Options struct {
+	Store  Store
+	Runs   Runs
+	Logger *slog.Logger
+	// Now and NewID give the time and new UUIDs.
+	Now   func() time.Time
+	NewID func() string
+	// Ended tells that a run has ended, and so that the next of its recurring run may have room. One signal may stand for several.
+	Ended <-chan struct{}
+	// Paused starts no runs: for commands that only read.
+	Paused bool
+}
+
+// Service keeps recurring runs and starts their runs. Its methods may be called from any goroutine.
+type Service struct {
+	deps Options
+	stop context.CancelFunc
+	done chan struct{}
+	// changed wakes the loop.
+	changed chan struct{}
+
+	// mu is held while a run is started, so that nothing starts once a disabling has been acknowledged.
+	mu sync.Mutex
+	// entries are the enabled recurring runs that are not over, by id; queue orders those that wait for a time.
+	entries map[string]*entry
+	queue   queue
+}
+
+// The bounds of MaxConcurrency, as KFP has them.
+const minConcurrency, maxConcurrency = 1, 10
+
+// Open returns a service that has taken up the recurring runs that are enabled.
+func Open(ctx context.Context, o Options) (*Service, error) {
+	s := &Service{deps: o, done: make(chan struct{}), changed: make(chan struct{}, 1), entries: map[string]*entry{}}
+	if o.Paused {
+		close(s.done)
+		s.stop = func() {}
+		return s, nil
+	}
+	enabled, err := o.Store.EnabledRecurringRuns(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range enabled {
+		s.enter(r)
+	}
+	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
+	go func() {
+		defer close(s.done)
+		s.loop(ctx)
+	}()
+	return s, nil
+}
+
+// Close stops starting runs and returns when nothing of the service is active. Closing twice is safe.
+func (s *Service) Close(ctx context.Context) error {
+	s.stop()
+	select {
+	case <-s.done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("close trigger service: %w", context.Cause(ctx))
+	}
+}
+
+// now is the time in the form in which it is stored.
+func (s *Service) now() time.Time { return s.deps.Now().UTC().Truncate(time.Microsecond) }
+
+// Create validates a recurring run whole, stores it and, if it is enabled, begins to follow its schedule. Id, times and state of r
+// are filled in.
+func (s *Service) Create(ctx context.Context, r catalog.RecurringRun) (catalog.RecurringRun, error) {
+	if err := catalog.CheckName("recurring run", r.DisplayName); err != nil {
+		return r, err
+	}
+	if r.MaxConcurrency < minConcurrency || r.MaxConcurrency > maxConcurrency {
+		return r, fault.Invalidf("max_concurrency is %d; at least %d and at most %d runs of a recurring run may be active at once",
+			r.MaxConcurrency, minConcurrency, maxConcurrency)
+	}
+	if _, err := schedule.Parse(r.Trigger); err != nil {
+		return r, err
+	}
+	var err error
+	if r.Run, err = s.deps.Runs.Prepare(ctx, r.Run); err != nil {
+		return r, err
+	}
+	r.ID, r.CreatedAt = s.deps.NewID(), s.now()
+	r.UpdatedAt, r.LastAt, r.Index, r.Failure = r.CreatedAt, nil, 0, ""
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.deps.Store.CreateRecurringRun(ctx, r); err != nil {
+		return r, err
+	}
+	s.enter(r)
+	return s.withNext(r), nil
+}
+
+// Get returns a recurring run.
+func (s *Service) Get(ctx context.Context, id string) (catalog.RecurringRun, error) {
+	r, err := s.deps.Store.GetRecurringRun(ctx, id)
+	return s.withNext(r), err
+}
+
+// List lists recurring runs; keys as in Store.
+func (s *Service) List(ctx context.Context, q listing.Query) (listing.Page[catalog.RecurringRun], error) {
+	page, err := s.deps.Store.ListRecurringRuns(ctx, q)
+	for i := range page.Items {
+		page.Items[i] = s.withNext(page.Items[i])
+	}
+	return page, err
+}
+
+// SetEnabled lets a recurring run start runs, or stops it; its active runs go on. Times that pass meanwhile count as missed.
+func (s *Service) SetEnabled(ctx context.Context, id string, enabled bool) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r, err := s.deps.Store.GetRecurringRun(ctx, id)
+	if err != nil || r.Enabled == enabled {
+		return err
+	}
+	r.Enabled, r.UpdatedAt, r.Failure = enabled, s.now(), ""
+	if err := s.deps.Store.UpdateRecurringRun(ctx, r); err != nil {
+		return err
+	}
+	s.enter(r)
+	return nil
+}
+
+// DisableExperiment disables the recurring runs of an experiment, because it was archived.
+func (s *Service) DisableExperiment(ctx context.Context, experimentID string) error {
+	q := listing.Query{PageSize: 200, Where: []listing.Predicate{
+		{Key: "experiment_id", Op: listing.Equals, Values: []any{experimentID}},
+		{Key: "enabled", Op: listing.Equals, Values: []any{true}},
+	}}
+	for {
+		page, err := s.deps.Store.ListRecurringRuns(ctx, q)
+		if err != nil {
+			return err
+		}
+		for _, r := range page.Items {
+			if err := s.SetEnabled(ctx, r.ID, false); err != nil && fault.KindOf(err) != fault.NotFound {
+				return err
+			}
+		}
+		if q.PageToken = page.NextPageToken; q.PageToken == "" {
+			return nil
+		}
+	}
+}
+
+// Delete removes a recurring run. The runs it has started stay.
+func (s *Service) Delete(ctx context.Context, id string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.deps.Store.DeleteRecurringRun(ctx, id); err != nil {
+		return err
+	}
+	s.leave(id)
+	return nil
+}
+
+// withNext fills in when the next run is due.
+func (s *Service) withNext(r catalog.RecurringRun) catalog.RecurringRun {
+	plan, err := schedule.Parse(r.Trigger)
+	if err != nil || !r.Enabled {
+		return r
+	}
+	if at, ok := plan.Due(last(plan, r), s.now(), !r.NoCatchup); ok {
+		r.NextAt = &at
+	}
+	return r
+}
+
+// last is the time after which the next run of a recurring run comes.
+func last(plan *schedule.Schedule, r catalog.RecurringRun) time.Time {
+	if r.LastAt != nil {
+		return *r.LastAt
+	}
+	return plan.First(r.CreatedAt)
+}

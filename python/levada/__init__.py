@@ -1,0 +1,1 @@
+"""Levada's Python package. Tests of pipelines import ``levada.testing``."""
