@@ -52,6 +52,10 @@ func (s *Service) checkSource(ctx context.Context, src *source, n NewVersion) er
 			"the %s_id.", src.uri, what, what)
 	}
 	u, err := url.Parse(src.uri)
+	if err == nil && foreignHost(u) {
+		return fault.Invalidf("'source' cannot use the '%s' scheme: the '%s' scheme addresses a host other than the tracking server's "+
+			"configured artifact storage. Give a place in an object store, or what a run or logged model of this server holds.", u.Scheme, u.Scheme)
+	}
 	if err != nil || escapes(src.uri) {
 		return fault.Invalidf("Invalid model version source: '%s'. If supplying a source as an http, https, local file path, ftp, "+
 			"objectstore, or mlflow-artifacts uri, an absolute path must be provided without relative path references present. Please "+
@@ -66,6 +70,15 @@ func (s *Service) checkSource(ctx context.Context, src *source, n NewVersion) er
 		return s.artifactSource(ctx, src)
 	}
 	return nil
+}
+
+// foreignHost reports whether a URI names a server that would have to be asked.
+func foreignHost(u *url.URL) bool {
+	switch u.Scheme {
+	case "http", "https", "ftp", "sftp":
+		return true
+	}
+	return u.Scheme == "mlflow-artifacts" && u.Host != ""
 }
 
 // escapes reports whether a URI contains a way out, in any encoding.
@@ -129,6 +142,9 @@ func (s *Service) referred(ctx context.Context, ref string) (model.Version, erro
 		at := strings.LastIndexByte(ref, '@')
 		v, err := s.VersionByAlias(ctx, ref[:at], ref[at+1:])
 		return v.Version, err
+	}
+	if _, err := s.Model(ctx, name); err != nil {
+		return model.Version{}, err
 	}
 	if _, err := Number(version); err == nil {
 		v, err := s.Version(ctx, name, version)

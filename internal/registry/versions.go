@@ -25,7 +25,7 @@ type NewVersion struct {
 	Name, Source   string
 	RunID, ModelID *string
 	RunLink        string
-	Description    *string
+	Description    string
 	Tags           []track.KV
 }
 
@@ -59,7 +59,7 @@ func (s *Service) CreateVersion(ctx context.Context, n NewVersion) (Version, err
 	}
 	now := s.now()
 	v := model.Version{Name: n.Name, CreatedMS: now, UpdatedMS: now, Stage: model.None, Source: src.uri, Location: src.location,
-		RunID: src.runID, RunLink: n.RunLink, ModelID: src.modelID, Description: n.Description, Tags: tags, Files: files}
+		RunID: src.runID, RunLink: n.RunLink, ModelID: src.modelID, Description: &n.Description, Tags: tags, Files: files}
 	err = s.deps.Store.AddVersion(ctx, n.Name, func(m *model.Registered) (model.Version, error) {
 		m.Last++
 		m.UpdatedMS = now

@@ -258,7 +258,23 @@ func (r modelRow) Text(e search.Entity, key string) (string, bool) {
 	return r.ArtifactLocation, key == "artifact_location"
 }
 
-// Number takes the newest value of a metric.
+// Numbers returns all values of a metric: a filter holds when it does for one of them.
+func (r modelRow) Numbers(key string) []float64 {
+	var out []float64
+	for _, m := range r.Metrics {
+		if m.Key == key && r.counts(m) {
+			out = append(out, m.Value)
+		}
+	}
+	return out
+}
+
+// counts reports whether a metric was measured on the data that matter.
+func (r modelRow) counts(m track.ModelMetric) bool {
+	return len(r.datasets) == 0 || slices.ContainsFunc(r.datasets, func(d DatasetFilter) bool { return d.holds(m) })
+}
+
+// Number takes the newest value of a metric: that is what models are sorted by.
 func (r modelRow) Number(e search.Entity, key string, _ search.Part) (float64, bool) {
 	if e == search.Attribute {
 		if key == "creation_timestamp" {
@@ -268,7 +284,7 @@ func (r modelRow) Number(e search.Entity, key string, _ search.Part) (float64, b
 	}
 	var latest *track.ModelMetric
 	for i, m := range r.Metrics {
-		if m.Key != key || len(r.datasets) > 0 && !slices.ContainsFunc(r.datasets, func(d DatasetFilter) bool { return d.holds(m) }) {
+		if m.Key != key || !r.counts(m) {
 			continue
 		}
 		if latest == nil || m.Time > latest.Time || m.Time == latest.Time && m.Step > latest.Step {

@@ -40,7 +40,8 @@ func (d *door) listFiles(r *request) (any, error) {
 func (d *door) putFile(r *request) (any, error) {
 	err := d.Tracking.PutFile(r.Context(), r.args[0], r.Body)
 	if err == nil {
-		return empty{}, nil
+		r.answered = true // with nothing
+		return nil, nil
 	}
 	if fault.KindOf(err) == fault.Internal && (errors.Is(err, io.ErrUnexpectedEOF) || r.Context().Err() != nil) {
 		return nil, fault.Invalidf("The upload broke off: %w", err)

@@ -164,6 +164,7 @@ func (d *door) fail(w http.ResponseWriter, r *http.Request, err error) {
 	var params *paramsError
 	var state *tracking.StateError
 	var twice *search.DuplicateError
+	var archive *registry.ArchiveError
 	k := kinds[kind]
 	message := err.Error()
 	switch {
@@ -171,7 +172,7 @@ func (d *door) fail(w http.ResponseWriter, r *http.Request, err error) {
 		k = kinds[fault.Invalid]
 	case errors.As(err, &state):
 		k.code = "INVALID_STATE"
-	case errors.As(err, &twice):
+	case errors.As(err, &twice), errors.As(err, &archive):
 	case r.Context().Err() != nil:
 		return // nobody listens
 	case kind == fault.Internal:

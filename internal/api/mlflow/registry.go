@@ -14,7 +14,7 @@ type versionWire struct {
 	CreatedMS   int64    `json:"creation_timestamp"`
 	UpdatedMS   int64    `json:"last_updated_timestamp"`
 	Stage       string   `json:"current_stage"`
-	Description string   `json:"description"`
+	Description *string  `json:"description,omitempty"`
 	Source      string   `json:"source"`
 	RunID       string   `json:"run_id"`
 	Status      string   `json:"status"`
@@ -25,10 +25,7 @@ type versionWire struct {
 
 func wireVersion(v registry.Version) versionWire {
 	w := versionWire{Name: v.Name, Version: strconv.FormatInt(v.Number, 10), CreatedMS: v.CreatedMS, UpdatedMS: v.UpdatedMS,
-		Stage: string(v.Stage), Source: v.Source, RunID: v.RunID, Status: "READY", Tags: kvs(v.Tags), RunLink: v.RunLink, Aliases: v.Aliases}
-	if v.Description != nil {
-		w.Description = *v.Description
-	}
+		Stage: string(v.Stage), Description: v.Description, Source: v.Source, RunID: v.RunID, Status: "READY", Tags: kvs(v.Tags), RunLink: v.RunLink, Aliases: v.Aliases}
 	return w
 }
 
@@ -41,7 +38,7 @@ type modelWire struct {
 	Name        string        `json:"name"`
 	CreatedMS   int64         `json:"creation_timestamp"`
 	UpdatedMS   int64         `json:"last_updated_timestamp"`
-	Description string        `json:"description"`
+	Description string        `json:"description,omitempty"`
 	Latest      []versionWire `json:"latest_versions,omitempty"`
 	Tags        []kv          `json:"tags,omitempty"`
 	Aliases     []aliasWire   `json:"aliases,omitempty"`
@@ -217,7 +214,7 @@ func (d *door) versionByAlias(r *request) (any, error) {
 
 func (d *door) createVersion(r *request) (any, error) {
 	n := registry.NewVersion{Name: r.text("name", required), Source: r.text("source", required), RunID: r.optionalText("run_id"), Tags: r.pairs("tags"),
-		RunLink: r.text("run_link", optional), Description: r.optionalText("description"), ModelID: r.optionalText("model_id")}
+		RunLink: r.text("run_link", optional), Description: r.text("description", optional), ModelID: r.optionalText("model_id")}
 	if r.err != nil {
 		return nil, r.err
 	}

@@ -101,7 +101,9 @@ func (a runsAnswer) appendJSON(out []byte) []byte {
 			if i > 0 {
 				out = append(out, ',')
 			}
-			out = runWire{r, true}.appendJSON(out)
+			found := *r.Run
+			found.ModelInputs = nil // a search leaves them out
+			out = runWire{tracking.Tracked{Run: &found, Metrics: r.Metrics}, true}.appendJSON(out)
 		}
 		out = append(out, ']')
 	}

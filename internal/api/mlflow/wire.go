@@ -286,7 +286,7 @@ func wireFiles(files []track.File) []fileWire {
 	out := make([]fileWire, len(files))
 	for i, f := range files {
 		out[i] = fileWire{Path: f.Path, Dir: f.Dir}
-		if !f.Dir {
+		if f.Size > 0 { // MLflow leaves the size of an empty file out
 			out[i].Size = &files[i].Size
 		}
 	}
@@ -301,8 +301,8 @@ type modelInfo struct {
 	UpdatedMS        int64  `json:"last_updated_timestamp_ms"`
 	ArtifactLocation string `json:"artifact_uri"`
 	Status           string `json:"status"`
-	Type             string `json:"model_type,omitempty"`
-	SourceRunID      string `json:"source_run_id,omitempty"`
+	Type             string `json:"model_type"`
+	SourceRunID      string `json:"source_run_id"`
 	Tags             []kv   `json:"tags,omitempty"`
 }
 

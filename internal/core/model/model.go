@@ -5,6 +5,7 @@
 package model
 
 import (
+	"cmp"
 	"slices"
 
 	"levada/internal/core/track"
@@ -62,9 +63,11 @@ type Alias struct {
 	Version int64  `json:"version"`
 }
 
-// SetAlias returns a copy of the aliases in which name points to version.
+// SetAlias returns a copy of the aliases, in the order of their names, in which name points to version.
 func SetAlias(list []Alias, name string, version int64) []Alias {
-	return append(slices.DeleteFunc(slices.Clone(list), func(a Alias) bool { return a.Name == name }), Alias{name, version})
+	list = append(slices.DeleteFunc(slices.Clone(list), func(a Alias) bool { return a.Name == name }), Alias{name, version})
+	slices.SortFunc(list, func(a, b Alias) int { return cmp.Compare(a.Name, b.Name) })
+	return list
 }
 
 // Version is one version of a registered model.

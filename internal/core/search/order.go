@@ -37,6 +37,9 @@ func (g *Grammar) ParseOrder(clause string) (Order, error) {
 	if o.Term, err = g.term(tokens[0].raw, g.orders); err != nil {
 		return Order{}, err
 	}
+	if o.Entity == Dataset {
+		return Order{}, fault.Invalidf("Invalid identifier type 'dataset'")
+	}
 	o.number = g.isNumber(o.Term)
 	return o, nil
 }

@@ -151,11 +151,23 @@ func (x text) holds(v string) bool {
 	return x.op == "NOT IN"
 }
 
+// Many is a Row that may have several values of a metric, of which one has to match.
+type Many interface{ Numbers(key string) []float64 }
+
 func (x number) Match(r Row) bool {
-	v, there := Lookup(r, x.Term, x.op == "<" || x.op == "<=")
-	if !there {
+	if m, ok := r.(Many); ok && x.Entity == Metric {
+		for _, v := range m.Numbers(x.Key) {
+			if x.holds(v) {
+				return true
+			}
+		}
 		return false
 	}
+	v, there := Lookup(r, x.Term, x.op == "<" || x.op == "<=")
+	return there && x.holds(v)
+}
+
+func (x number) holds(v float64) bool {
 	switch x.op {
 	case "=":
 		return v == x.value

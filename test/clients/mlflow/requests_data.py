@@ -306,7 +306,7 @@ FILTERS = [
 
 ORDERS = [
     [], ["metrics.acc"], ["metrics.acc DESC"], ["metrics.acc ASC", "start_time DESC"], ["params.lr"], ["params.lr DESC"], ["tags.team DESC"], ["start_time"], ["start_time ASC"], ["attributes.start_time DESC"], ["run_id"], ["run_id DESC"],
-    ["status", "run_id"], ["end_time"], ["end_time DESC"], ["created"], ["metrics.nan"], ["metrics.nan DESC"], ["metric.`acc` desc"], ["params.none"], ["run_name DESC"], ["user_id", "metrics.acc"],
+    ["status"], ["end_time"], ["end_time DESC"], ["created"], ["metrics.nan"], ["metrics.nan DESC"], ["metric.`acc` desc"], ["params.none"], ["run_name DESC"], ["user_id", "metrics.acc"],
     ["metrics.acc", "metrics.acc DESC"], ["foo"], ["metrics.acc sideways"], ["metrics.acc, params.lr"], [""], ["dataset.name"], ["metrics"], ["start_time", "created"], ["tags.x DESC NULLS"], ["metrics.acc DESC "], [3],
 ]
 
@@ -341,7 +341,7 @@ def searches():
         post("/runs/search", {}), post("/runs/search", {"experiment_ids": ["987654"]}), post("/runs/search", {"experiment_ids": "x"}), post("/runs/search", {"experiment_ids": ["{exp}"], "filter": 3}),
         post("/runs/search", {"experiment_ids": ["{exp}"], "order_by": "start_time"}), post("/runs/search", {"experimentIds": ["{exp2}"], "maxResults": 1}),
         raw("GET", API + "/runs/search"), raw("POST", "/ajax-api/2.0/mlflow/runs/search", {"experiment_ids": ["{exp}"], "max_results": 1}),
-        post("/experiments/search-datasets", {"experiment_ids": ["{exp}"]}), post("/experiments/search-datasets", {"experiment_ids": []}), post("/experiments/search-datasets", {"experiment_ids": ["1"] * 21}),
+        raw("POST", "/ajax-api/2.0/mlflow/experiments/search-datasets", {"experiment_ids": ["{exp}"]}), raw("POST", "/ajax-api/2.0/mlflow/experiments/search-datasets", {"experiment_ids": []}), raw("POST", "/ajax-api/2.0/mlflow/experiments/search-datasets", {"experiment_ids": ["1"] * 21}),
     )
 
 
@@ -358,7 +358,7 @@ def inputs():
         post("/runs/log-inputs", {"run_id": "{r}", "datasets": [{"dataset": dataset(), "tags": [{"key": "k" * 256, "value": "v"}]}]}), post("/runs/log-inputs", {"run_id": "{r}"}), post("/runs/log-inputs", {"datasets": []}),
         post("/runs/log-inputs", {"run_id": "none", "datasets": []}), post("/runs/log-inputs", {"run_id": "{r}", "datasets": "x"}), post("/runs/log-inputs", {"run_id": "{r}", "models": [{"model_id": "m-1"}]}),
         post("/runs/outputs", {"run_id": "{r}", "models": [{"model_id": "m-2", "step": 3}]}), post("/runs/outputs", {"run_id": "{r}"}), post("/runs/outputs", {"run_id": "none", "models": [{"model_id": "m-2"}]}),
-        get("/runs/get", run_id="{r}"), search(), post("/experiments/search-datasets", {"experiment_ids": ["{exp}"]}),
+        get("/runs/get", run_id="{r}"), search(), raw("POST", "/ajax-api/2.0/mlflow/experiments/search-datasets", {"experiment_ids": ["{exp}"]}),
         post("/runs/log-model", {"run_id": "{r}", "model_json": "{"}), post("/runs/log-model", {"run_id": "{r}", "model_json": "{}"}), post("/runs/log-model", {"run_id": "{r}"}),
     )
 
@@ -384,7 +384,7 @@ def logged_models():
     yield script(
         "logged models", experiment("exp"), run("r"),
         post(m, {"experiment_id": "{exp}", "name": "one", "model_type": "t", "source_run_id": "{r}", "params": [{"key": "a", "value": "1"}], "tags": [{"key": "x", "value": "y"}]}, one="model.info.model_id"),
-        post(m, {"experiment_id": "{exp}"}, two="model.info.model_id"), post(m, {"experiment_id": "{exp}", "name": "three"}, three="model.info.model_id"), post(m, {}), post(m, {"experiment_id": "77777"}), post(m, {"experiment_id": "{exp}", "name": "a/b"}), post(m, {"experiment_id": 3}),
+        post(m, {"experiment_id": "{exp}", "name": "two"}, two="model.info.model_id"), post(m, {"experiment_id": "{exp}", "name": "three"}, three="model.info.model_id"), post(m, {}), post(m, {"experiment_id": "77777"}), post(m, {"experiment_id": "{exp}", "name": "a/b"}), post(m, {"experiment_id": 3}),
         get(m + "/{one}"), get(m + "/none"), patch(m + "/{one}", {"model_id": "{one}", "status": "LOGGED_MODEL_READY"}), patch(m + "/{two}", {"model_id": "{two}", "status": 3}), patch(m + "/none", {"model_id": "none", "status": 2}), patch(m + "/{one}", {"model_id": "{one}"}),
         patch(m + "/{one}/tags", {"model_id": "{one}", "tags": [{"key": "x", "value": "z"}, {"key": "n", "value": "1"}]}), patch(m + "/none/tags", {"tags": []}), delete(m + "/{one}/tags/n"), delete(m + "/{one}/tags/n"), delete(m + "/none/tags/n"),
         post(m + "/{one}/params", {"model_id": "{one}", "params": [{"key": "b", "value": "2"}]}), post(m + "/none/params", {"model_id": "none", "params": []}), get(m + "/{one}"),
@@ -438,7 +438,7 @@ def registry():
         delete(r + "/alias", {"name": "vm", "alias": "b"}), delete(r + "/alias", {"name": "none", "alias": "b"}),
         [get(v + "/search", **{"order_by": ["version_number ASC"], **q}) for q in [{"filter": "name = 'vm'"}, {"filter": "name LIKE 'v%'"}, {"filter": "run_id = '{r}'"}, {"filter": "run_id IN ('{r}')"}, {"filter": "source_path = 's3://bucket/m1'"}, {"filter": "version_number > 1 AND name = 'vm'"}, {"filter": "version_number = 2"}, {"filter": "tags.i = '2'"},
                                             {"filter": "tags.i != '2' AND name = 'vm'"}, {"filter": "foo = 'x'"}, {"filter": "name > 'x'"}, {"filter": "name = 3"}, {"filter": "version_number = 'x'"}, {"filter": "source_path IN ('x')"}, {"max_results": 1, "filter": "name = 'vm'"}, {"max_results": 0}, {"max_results": 200001}, {"order_by": ["foo"]},
-                                            {"order_by": ["name DESC", "version_number DESC"], "filter": "name = 'vm'"}, {"order_by": ["name", "name"]}, {"filter": "name = 'vm'", "order_by": ["creation_timestamp ASC"]}]],
+                                            {"order_by": ["name DESC", "version_number DESC"], "filter": "name = 'vm'"}, {"order_by": ["name", "name"]}, {"filter": "name = 'vm'", "order_by": ["creation_timestamp ASC", "version_number ASC"]}]],
         post(r + "/rename", {"name": "vm", "new_name": "vm2"}), get(v + "/get", name="vm2", version="1"), get(r + "/get", name="vm2"), delete(v + "/delete", {"name": "vm2", "version": "2"}), delete(v + "/delete", {"name": "vm2", "version": "2"}), delete(v + "/delete", {"name": "vm2", "version": "x"}), get(r + "/get", name="vm2"), get(v + "/get", name="vm2", version="2"),
         delete(v + "/delete", {"name": "vm2", "version": "1"}), post(v + "/create", {"name": "vm2", "source": "s3://b/next"}), get(v + "/search", filter="name = 'vm2'", order_by=["version_number"]), delete(r + "/delete", {"name": "vm2"}), get(v + "/search", filter="name = 'vm2'"),
     )
