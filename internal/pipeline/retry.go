@@ -15,15 +15,9 @@ func (s *Service) RetryRun(ctx context.Context, id string) (run.Run, error) {
 	if err := s.accepting(); err != nil {
 		return run.Run{}, err
 	}
-	r, err := s.deps.Store.GetRun(ctx, id)
+	r, err := s.settled(ctx, id)
 	if err != nil {
 		return run.Run{}, err
-	}
-	if r.State.Final() {
-		// The end of a run is on disk a moment before its actor is gone.
-		if err := s.gone(ctx, id); err != nil {
-			return run.Run{}, err
-		}
 	}
 	a, err := s.replay(ctx, r)
 	if err != nil && fault.KindOf(err) != fault.Unavailable {
@@ -55,16 +49,18 @@ func (s *Service) RetryRun(ctx context.Context, id string) (run.Run, error) {
 	return r, nil
 }
 
-// gone waits until no actor drives a run.
-func (s *Service) gone(ctx context.Context, id string) error {
-	a := s.actor(id)
-	if a == nil {
-		return nil
-	}
-	select {
-	case <-a.gone:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
+// settled returns a run as it is stored. The end of a run is on disk a moment before its actor is gone: that is waited for.
+func (s *Service) settled(ctx context.Context, id string) (run.Run, error) {
+	for {
+		a := s.actor(id) // before the run is read: an actor whose run has ended by then is about to go
+		r, err := s.deps.Store.GetRun(ctx, id)
+		if err != nil || a == nil || !r.State.Final() {
+			return r, err
+		}
+		select {
+		case <-a.gone:
+		case <-ctx.Done():
+			return r, context.Cause(ctx)
+		}
 	}
 }
