@@ -95,7 +95,7 @@ func (a *attempt) begin(ctx context.Context) (record, error) {
 	if given, asked := a.gate.share(a.limits); given.cores < asked.cores || given.memory < asked.memory {
 		a.log.System("the step asks for more than this machine has (%g cores, %.0f MiB): it is given all of it", a.opt.Cores, a.opt.Memory/(1<<20))
 	}
-	if err := a.layout.create(); err != nil {
+	if err := a.layout.create(a.step.Component); err != nil {
 		return record{}, fmt.Errorf("make the step's directories: %w", err)
 	}
 	if ws := a.step.Job.WorkspacePath; ws != "" {
@@ -257,11 +257,10 @@ func installsPackages(c *ir.Container) bool {
 
 // lightweight writes the component's source and replaces the shell commands around it.
 func (a *attempt) lightweight(j *job) error {
-	dir, err := os.MkdirTemp(a.layout.tmp(), "component-")
-	if err != nil {
+	if err := os.Mkdir(a.layout.component(), 0o755); err != nil {
 		return err
 	}
-	path := filepath.Join(dir, "ephemeral_component.py")
+	path := filepath.Join(a.layout.component(), "ephemeral_component.py")
 	if err := os.WriteFile(path, []byte(a.plan.Lightweight.Source), 0o644); err != nil {
 		return err
 	}

@@ -64,7 +64,7 @@ func enter(args, environ []string) error {
 	return fmt.Errorf("start %s: %w", args[1], syscall.Exec(args[1], args[2:], environ))
 }
 
-// mount makes the mounts; python/warmhost.py does the same for the steps it forks.
+// mount makes the mounts; python/stepmounts.py does the same for the steps it forks.
 func (v view) mount() error {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_SLAVE, ""); err != nil {
 		return fmt.Errorf("make the mounts private: %w", err)
