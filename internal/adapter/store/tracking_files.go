@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"strings"
 	"time"
 
@@ -21,11 +22,11 @@ func (t Tracking) PutFile(ctx context.Context, path, digest string, size int64, 
 			}
 			dir = dir[:cut]
 			var one int
-			switch err := tx.get(ctx, `SELECT 1 FROM tracking_files WHERE path = $1`, []any{dir}, []any{&one}); err {
-			case sql.ErrNoRows:
-			case nil:
+			err := tx.get(ctx, `SELECT 1 FROM tracking_files WHERE path = $1`, []any{dir}, []any{&one})
+			if err == nil {
 				return fault.Conflictf("the artifact %q cannot be stored: %q is a file", path, dir)
-			default:
+			}
+			if !errors.Is(err, sql.ErrNoRows) {
 				return err
 			}
 		}
@@ -102,7 +103,7 @@ func (t Tracking) Children(ctx context.Context, dir string) ([]track.File, error
 			WHERE path >= $1 AND path < $2
 			ORDER BY path
 			LIMIT 1`, from, to).Scan)
-		if err == sql.ErrNoRows {
+		if errors.Is(err, sql.ErrNoRows) {
 			return out, nil
 		}
 		if err != nil {

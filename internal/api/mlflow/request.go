@@ -51,26 +51,34 @@ func (r *request) parse() error {
 		}
 		return nil
 	}
+	body, err := r.body()
+	if err == nil {
+		r.fields, err = decode(body)
+	}
+	return err
+}
+
+// body reads the JSON that a request carries.
+func (r *request) body() ([]byte, error) {
 	if r.Method == http.MethodPost || r.Method == http.MethodPut {
 		kind, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
 		switch kind {
 		case "application/json":
 		case "":
-			return fault.Invalidf("Bad Request. Content-Type header is missing.")
+			return nil, fault.Invalidf("Bad Request. Content-Type header is missing.")
 		default:
-			return fault.Invalidf("Bad Request. Content-Type must be one of ['application/json'].")
+			return nil, fault.Invalidf("Bad Request. Content-Type must be one of ['application/json'].")
 		}
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(r.w, r.Body, r.limit))
 	var large *http.MaxBytesError
 	if errors.As(err, &large) {
-		return fault.TooLargef("The request has more than the %d bytes that are allowed", r.limit)
+		return nil, fault.TooLargef("The request has more than the %d bytes that are allowed", r.limit)
 	}
 	if err != nil {
-		return fault.Invalidf("The request broke off: %w", err)
+		return nil, fault.Invalidf("The request broke off: %w", err)
 	}
-	r.fields, err = decode(body)
-	return err
+	return body, nil
 }
 
 // decode reads a JSON object. What is no JSON at all counts as an empty object, as in MLflow: the first required field is

@@ -2,14 +2,13 @@ package mlflow
 
 import (
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 )
 
 // table is the API by path, in the order of MLflow's documentation. Calls whose path has variable parts are in find.
 func (d *door) table() map[string]methods {
-	post := func(c call) methods { return methods{"POST": c} }
-	get := func(c call) methods { return methods{"GET": c} }
 	t := map[string]methods{
 		"version":                     get(text(Version)),
 		"health":                      get(text("OK")),
@@ -47,10 +46,21 @@ func (d *door) table() map[string]methods {
 		"mlflow/metrics/get-history-bulk":          get(d.historyBulk),
 		"mlflow/metrics/get-history-bulk-interval": get(d.historySampled),
 
-		"mlflow/artifacts/list":                        get(d.listArtifacts),
-		"mlflow-artifacts/artifacts":                   get(d.listFiles),
-		"mlflow/logged-models":                         post(d.createLogged),
-		"mlflow/logged-models/search":                  post(d.searchLogged),
+		"mlflow/artifacts/list":       get(d.listArtifacts),
+		"mlflow-artifacts/artifacts":  get(d.listFiles),
+		"mlflow/logged-models":        post(d.createLogged),
+		"mlflow/logged-models/search": post(d.searchLogged),
+	}
+	maps.Copy(t, d.registryTable())
+	return t
+}
+
+func post(c call) methods { return methods{"POST": c} }
+func get(c call) methods  { return methods{"GET": c} }
+
+// registryTable is the part of the table for the model registry.
+func (d *door) registryTable() map[string]methods {
+	return map[string]methods{
 		"mlflow/registered-models/create":              post(d.createModel),
 		"mlflow/registered-models/rename":              post(d.renameModel),
 		"mlflow/registered-models/update":              {"PATCH": d.updateModel},
@@ -71,7 +81,6 @@ func (d *door) table() map[string]methods {
 		"mlflow/model-versions/transition-stage":       post(d.moveVersion),
 		"mlflow/model-versions/get-download-uri":       get(d.downloadURI),
 	}
-	return t
 }
 
 // find returns the calls of a path and its variable parts.
