@@ -158,7 +158,7 @@ chaos: build uv ## Kill the server and its helpers 200 times during a run of 500
 
 .PHONY: test-bench
 test-bench: build uv
-	go run ./bench -steps 10 -runs 1 -out bench/out
+	go run ./bench -steps 10 -fanout 20 -runs 1 -out bench/out
 
 ## Tools, built from the versions that tools/go.mod pins
 
