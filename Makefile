@@ -196,7 +196,7 @@ bench-scale: ## Measure runs of up to 100,000 tasks, 1,000 runs at once, and lis
 
 .PHONY: test-bench
 test-bench: build uv
-	go run ./bench -steps 10 -runs 1 -out bench/out
+	go run ./bench -steps 10 -fanout 20 -runs 1 -out bench/out
 
 ## Tools, built from the versions that tools/go.mod pins
 
