@@ -30,16 +30,16 @@ func runList() *list {
 			"recurring_run_id": {name: "recurring_run_id", optional: true},
 			"finished_at":      {name: "finished_at", kind: moment, optional: true},
 		},
-		selected:   runColumns,
+		selected:   wholeRun,
 		countTable: "run_counts",
 		countKeys:  map[string]bool{"experiment_id": true, "pipeline_id": true, "state": true, "archived": true},
 	}
 }
 
-// runColumns are what scanRun reads. Uses the primary key of run_progress.
-const runColumns = "experiment_id, archived, body, COALESCE((SELECT p.body FROM run_progress p WHERE p.run_id = runs.id), '')"
+// wholeRun are what scanRun reads. Uses the primary key of run_progress.
+const wholeRun = "experiment_id, archived, body, COALESCE((SELECT p.body FROM run_progress p WHERE p.run_id = runs.id), '')"
 
-// scanRun reads runColumns. The first two change without the body, and the body is what the run was created with.
+// scanRun reads wholeRun. The first two change without the body, and the body is what the run was created with.
 func scanRun(scan scanner) (run.Run, error) {
 	var r run.Run
 	var experiment, body, moved string
@@ -84,7 +84,10 @@ func (s *Store) CreateRun(ctx context.Context, r run.Run, events []run.Event, ta
 			UPDATE experiments
 			SET last_run_at = $2
 			WHERE id = $1 AND last_run_at < $2`, r.ExperimentID, micros(r.CreatedAt))
-		return err
+		if err != nil {
+			return err
+		}
+		return s.projectRun(ctx, tx, r.ID, &r, tasks)
 	})
 }
 
@@ -142,6 +145,9 @@ func (s *Store) Append(ctx context.Context, runID string, events []run.Event, ch
 		if err := putArtifacts(ctx, tx, changed.Artifacts, events[len(events)-1].At); err != nil {
 			return err
 		}
+		if err := s.projectRun(ctx, tx, runID, changed.Run, changed.Tasks); err != nil {
+			return err
+		}
 		if err := putCacheEntries(ctx, tx, changed.Cache); err != nil {
 			return err
 		}
@@ -180,7 +186,7 @@ func replaceRun(ctx context.Context, tx *tx, r *run.Run, body string) error {
 // GetRun returns a run.
 func (s *Store) GetRun(ctx context.Context, id string) (run.Run, error) {
 	// Uses the primary key.
-	return readOne(ctx, s, "run", id, `SELECT `+runColumns+` FROM runs WHERE id = $1`, scanRun, id)
+	return readOne(ctx, s, "run", id, `SELECT `+wholeRun+` FROM runs WHERE id = $1`, scanRun, id)
 }
 
 // ListRuns lists runs. Newest first, alone or by archived, experiment_id, pipeline_id or state, uses the
@@ -222,6 +228,9 @@ func (s *Store) SetArchived(ctx context.Context, runID string, archived bool) er
 		if _, err := tx.exec(ctx, `UPDATE runs SET archived = $2 WHERE id = $1`, runID, bit(archived)); err != nil {
 			return err
 		}
+		if err := s.hideTracked(ctx, tx, runID, bit(archived)); err != nil {
+			return err
+		}
 		after := before
 		after.archived = bit(archived)
 		return recount(ctx, tx, before, after)
@@ -242,6 +251,9 @@ func (s *Store) MoveRuns(ctx context.Context, fromExperiment, toExperiment strin
 		if err != nil {
 			return err
 		}
+		if err := s.moveTracked(ctx, tx, fromExperiment, toExperiment); err != nil {
+			return err
+		}
 		return moveCounts(ctx, tx, fromExperiment, toExperiment)
 	})
 }
@@ -255,6 +267,9 @@ func (s *Store) DeleteRun(ctx context.Context, id string) error {
 			return err
 		}
 		if err := countRun(ctx, tx, before, -1); err != nil {
+			return err
+		}
+		if err := s.hideTracked(ctx, tx, id, 1); err != nil {
 			return err
 		}
 		if err := deleteUnusedArtifacts(ctx, tx, id); err != nil {
