@@ -131,9 +131,14 @@ func (s *Store) Append(ctx context.Context, runID string, events []run.Event, ch
 		if err := insertEvents(ctx, tx, runID, events); err != nil {
 			return err
 		}
+		var moved *run.Run // set when the run has another state, which is what others are told of
 		if changed.Run != nil {
-			if err := replaceRun(ctx, tx, changed.Run, body); err != nil {
+			changes, err := replaceRun(ctx, tx, changed.Run, body)
+			if err != nil {
 				return err
+			}
+			if changes {
+				moved = changed.Run
 			}
 		}
 		if err := removeTasks(ctx, tx, runID, changed.Removed); err != nil {
@@ -145,7 +150,7 @@ func (s *Store) Append(ctx context.Context, runID string, events []run.Event, ch
 		if err := putArtifacts(ctx, tx, changed.Artifacts, events[len(events)-1].At); err != nil {
 			return err
 		}
-		if err := s.projectRun(ctx, tx, runID, changed.Run, changed.Tasks); err != nil {
+		if err := s.projectRun(ctx, tx, runID, moved, changed.Tasks); err != nil {
 			return err
 		}
 		if err := putCacheEntries(ctx, tx, changed.Cache); err != nil {
@@ -156,19 +161,19 @@ func (s *Store) Append(ctx context.Context, runID string, events []run.Event, ch
 }
 
 // replaceRun writes what the engine knows of a run. The row of the run is written, and counted elsewhere, only when its state has
-// changed.
-func replaceRun(ctx context.Context, tx *tx, r *run.Run, body string) error {
+// changed, which it reports.
+func replaceRun(ctx context.Context, tx *tx, r *run.Run, body string) (bool, error) {
 	// Uses the primary key.
 	_, err := tx.exec(ctx, `
 		INSERT INTO run_progress (run_id, body)
 		VALUES ($1, $2)
 		ON CONFLICT (run_id) DO UPDATE SET body = excluded.body`, r.ID, body)
 	if err != nil {
-		return err
+		return false, err
 	}
 	before, err := readKind(ctx, tx, r.ID)
 	if err != nil || before.state == string(r.State) {
-		return err
+		return false, err
 	}
 	// Uses the primary key.
 	_, err = tx.exec(ctx, `
@@ -176,11 +181,11 @@ func replaceRun(ctx context.Context, tx *tx, r *run.Run, body string) error {
 		SET state = $2, finished_at = $3
 		WHERE id = $1`, r.ID, string(r.State), microsOrNone(r.FinishedAt))
 	if err != nil {
-		return err
+		return false, err
 	}
 	after := before
 	after.state = string(r.State)
-	return recount(ctx, tx, before, after)
+	return true, recount(ctx, tx, before, after)
 }
 
 // GetRun returns a run.
