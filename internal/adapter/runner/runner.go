@@ -60,6 +60,8 @@ type Options struct {
 	Secrets Secrets
 	// Environ is the environment of the server process, of which steps see a small part.
 	Environ []string
+	// TrackingURL returns where steps reach this server with MLflow's client; nil or an empty answer means nowhere.
+	TrackingURL func() string
 	// Mode is Warm by default.
 	Mode   Mode
 	Logger *slog.Logger
@@ -97,6 +99,7 @@ type Runner struct {
 	// unsettled are the attempts that have ended and whose directories are still there; true for those to be kept.
 	unsettled map[string]bool
 	steps     sync.WaitGroup
+	settles   sync.WaitGroup
 	stats     counters
 	failed    keptDirs
 
@@ -191,6 +194,7 @@ func (r *Runner) Close(ctx context.Context) error {
 	go func() {
 		r.steps.Wait()
 		r.overseer.close()
+		r.settles.Wait()
 		close(done)
 	}()
 	select {

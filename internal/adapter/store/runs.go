@@ -76,7 +76,10 @@ func (s *Store) CreateRun(ctx context.Context, r run.Run, events []run.Event, ta
 			UPDATE experiments
 			SET last_run_at = $2
 			WHERE id = $1 AND last_run_at < $2`, r.ExperimentID, micros(r.CreatedAt))
-		return err
+		if err != nil {
+			return err
+		}
+		return s.projectRun(ctx, tx, r.ID, &r, tasks)
 	})
 }
 
@@ -132,6 +135,9 @@ func (s *Store) Append(ctx context.Context, runID string, events []run.Event, ch
 			return err
 		}
 		if err := putArtifacts(ctx, tx, changed.Artifacts, events[len(events)-1].At); err != nil {
+			return err
+		}
+		if err := s.projectRun(ctx, tx, runID, changed.Run, changed.Tasks); err != nil {
 			return err
 		}
 		if err := putCacheEntries(ctx, tx, changed.Cache); err != nil {
@@ -206,6 +212,9 @@ func (s *Store) SetArchived(ctx context.Context, runID string, archived bool) er
 		if _, err := tx.exec(ctx, `UPDATE runs SET archived = $2 WHERE id = $1`, runID, bit(archived)); err != nil {
 			return err
 		}
+		if err := s.hideTracked(ctx, tx, runID, bit(archived)); err != nil {
+			return err
+		}
 		after := before
 		after.archived = bit(archived)
 		return recount(ctx, tx, before, after)
@@ -226,6 +235,9 @@ func (s *Store) MoveRuns(ctx context.Context, fromExperiment, toExperiment strin
 		if err != nil {
 			return err
 		}
+		if err := s.moveTracked(ctx, tx, fromExperiment, toExperiment); err != nil {
+			return err
+		}
 		return moveCounts(ctx, tx, fromExperiment, toExperiment)
 	})
 }
@@ -239,6 +251,9 @@ func (s *Store) DeleteRun(ctx context.Context, id string) error {
 			return err
 		}
 		if err := countRun(ctx, tx, before, -1); err != nil {
+			return err
+		}
+		if err := s.hideTracked(ctx, tx, id, 1); err != nil {
 			return err
 		}
 		if err := deleteUnusedArtifacts(ctx, tx, id); err != nil {
