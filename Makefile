@@ -149,7 +149,7 @@ sim-mutants: ## Plant bugs one by one and show that the simulation finds each
 .PHONY: test-sim
 test-sim: ## Simulate a few thousand schedules; run pipelines of a few thousand tasks
 	go test -tags $(GO_TAGS) -count 1 -timeout 5m ./test/sim/memstore ./test/scale
-	go test -tags $(GO_TAGS) -count 1 -timeout 5m ./test/sim -seeds 8000
+	go test -tags $(GO_TAGS) -count 1 -timeout 5m ./test/sim -seeds 5000
 
 .PHONY: lint
 lint: check $(TOOLS)/golangci-lint ruff $(UI_STAMP) ## Look for everything the linters know; zero warnings
@@ -196,7 +196,7 @@ bench-scale: ## Measure runs of up to 100,000 tasks, 1,000 runs at once, and lis
 
 .PHONY: test-bench
 test-bench: build uv
-	go run ./bench -steps 10 -runs 1 -out bench/out
+	go run ./bench -steps 10 -fanout 20 -runs 1 -out bench/out
 
 ## Tools, built from the versions that tools/go.mod pins
 

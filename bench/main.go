@@ -1,6 +1,6 @@
-// Command bench measures what a step costs: a chain of Python steps that do nothing, compiled by the kfp SDK and
-// submitted over HTTP to a real server. Beside it stand the limits of the machine, measured in the same minutes:
-// starting Python, starting any process, and one fsync.
+// Command bench measures what a step costs: a chain of Python steps that do nothing, and many at once, compiled by the kfp SDK
+// and submitted over HTTP to a real server. Beside it stand the limits of the machine, measured in the same minutes:
+// starting Python, starting any process, forking a warm host, and one fsync. bench/peers measures other programs.
 //
 // It is a client of the product and imports none of it. `make bench` runs it; docs/performance.md explains the
 // numbers. Start reading at measure.
@@ -30,6 +30,7 @@ type options struct {
 	peers  string
 	rounds int
 	budget time.Duration
+	fanout int
 }
 
 func main() {
@@ -42,6 +43,7 @@ func main() {
 	flag.StringVar(&o.peers, "peers", "", "instead measure Levada beside these: all, or folders below bench/peers, with commas")
 	flag.IntVar(&o.rounds, "rounds", 3, "how often each peer is measured")
 	flag.DurationVar(&o.budget, "budget", 25*time.Minute, "how long all peers together may take, installation aside")
+	flag.IntVar(&o.fanout, "fanout", 1000, "steps of the fan-out; 0 leaves it out")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -109,6 +111,16 @@ func measure(ctx context.Context, o options, spec []byte) (*result, error) {
 		}
 		r.Modes = append(r.Modes, m)
 	}
+	for _, mode := range []string{"warm", "reuse"} {
+		if o.fanout == 0 {
+			break
+		}
+		f, err := measureFanout(ctx, o, mode)
+		if err != nil {
+			return nil, fmt.Errorf("measure the fan-out, %s: %w", mode, err)
+		}
+		r.Fanouts = append(r.Fanouts, f)
+	}
 	if r.Start, err = measureStart(ctx, o); err != nil {
 		return nil, fmt.Errorf("measure the start of the server: %w", err)
 	}
@@ -129,13 +141,13 @@ func measureMode(ctx context.Context, o options, mode string, spec []byte, r *re
 		return m, err
 	}
 	// The first run builds the environment of the steps and is told apart.
-	first, err := s.time(ctx, pipeline, 0)
+	first, err := s.time(ctx, pipeline, from(0))
 	if err != nil {
 		return m, err
 	}
 	m.First = seconds(first)
 	for i := range o.runs {
-		took, err := s.time(ctx, pipeline, (i+1)*1000)
+		took, err := s.time(ctx, pipeline, from((i+1)*1000))
 		if err != nil {
 			return m, err
 		}
@@ -145,7 +157,7 @@ func measureMode(ctx context.Context, o options, mode string, spec []byte, r *re
 		}
 	}
 	for range o.runs {
-		took, err := s.time(ctx, pipeline, o.runs*1000)
+		took, err := s.time(ctx, pipeline, from(o.runs*1000))
 		if err != nil {
 			return m, err
 		}
@@ -153,6 +165,9 @@ func measureMode(ctx context.Context, o options, mode string, spec []byte, r *re
 	}
 	return m, nil
 }
+
+// from are the parameters of a chain.
+func from(start int) map[string]any { return map[string]any{"start": start} }
 
 // measureStart times the server from its start to its first healthy answer, each time on an empty folder.
 func measureStart(ctx context.Context, o options) (sample, error) {

@@ -82,6 +82,21 @@ class UnsafeModuleError(Exception):
     """A module that must not be in a process that forks."""
 
 
+def ended() -> tuple:
+    """Return the pid, exit status and signal of a child that has ended; the pid is 0 when there is none."""
+    if not hasattr(os, "waitid"):  # macOS, before Python 3.13
+        pid, status = os.waitpid(-1, os.WNOHANG)
+        if pid and os.WIFSIGNALED(status):
+            return pid, 0, os.WTERMSIG(status)
+        return pid, os.WEXITSTATUS(status), 0
+    found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    if found is None:
+        return 0, 0, 0
+    if found.si_code == os.CLD_EXITED:
+        return found.si_pid, found.si_status, 0
+    return found.si_pid, 0, found.si_status
+
+
 class Fork:
     """A forked process, as the host sees it."""
 
@@ -264,32 +279,35 @@ class Host:
             fork.sock.shutdown(socket.SHUT_WR)
 
     def reap(self) -> None:
+        """Report the forks that have ended, and only then let the system forget them: were this host killed in between,
+        the server would still find their status."""
         while self.forks:
             try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
+                pid, code, sig = ended()
             except ChildProcessError:
                 return
             if pid == 0:
                 return
-            fork = self.forks.get(pid)
-            if fork is None:
-                continue
-            if fork.sock.fileno() >= 0:
-                if fork.job is not None and warmstep.readable(fork.sock.fileno()):
-                    self.hear(fork)  # its report is better than its status
-            if fork.sock.fileno() >= 0:
-                self.selector.unregister(fork.sock)
-                fork.sock.close()
-            del self.forks[pid]
-            if fork in self.standby:
-                self.standby.remove(fork)
-            idle = self.idle.get(fork.reuse, [])
-            if fork in idle:
-                idle.remove(fork)
-            if os.WIFSIGNALED(status):
-                self.over(fork, 0, os.WTERMSIG(status), False)
-            else:
-                self.over(fork, os.WEXITSTATUS(status), 0, False)
+            fork = self.forks.pop(pid, None)
+            if fork is not None:
+                self.bury(fork, code, sig)
+            if hasattr(os, "waitid"):
+                os.waitpid(pid, 0)
+
+    def bury(self, fork: Fork, code: int, sig: int) -> None:
+        if (
+            fork.sock.fileno() >= 0
+            and fork.job is not None
+            and warmstep.readable(fork.sock.fileno())
+        ):
+            self.hear(fork)  # its report is better than its status
+        if fork.sock.fileno() >= 0:
+            self.selector.unregister(fork.sock)
+            fork.sock.close()
+        for waiting in (self.standby, self.idle.get(fork.reuse, [])):
+            if fork in waiting:
+                waiting.remove(fork)
+        self.over(fork, code, sig, False)
 
     def end(self) -> None:
         for fork in self.forks.values():

@@ -61,7 +61,7 @@ type overseerOptions struct {
 }
 
 func newInProcess(opt overseerOptions) *inProcess {
-	v := &inProcess{opt: opt, self: identify(os.Getpid()), turn: newTurn(opt.DataDir), children: newChildren()}
+	v := &inProcess{opt: opt, self: identify(os.Getpid()), turn: newTurn(opt.DataDir, opt.Logger), children: newChildren()}
 	v.hosts = newHostPool(opt, v.children)
 	v.begun, v.refuse = context.WithCancel(context.Background())
 	closeOnExec()
