@@ -25,13 +25,16 @@ type peer struct {
 	fanout int
 }
 
-// levada is measured like the others, with the same clock.
-const levada = "levada"
+// levada is measured like the others, with the same clock; reuse is its mode in which a process serves several steps.
+const (
+	levada = "levada"
+	reuse  = "reuse"
+)
 
 // peers are in the order of the report. Airflow takes longest and comes last, so that a budget that is too small costs its
 // rows and not those of the others.
 var peers = []peer{
-	{folder: levada, modes: []string{"isolated", "isolated-exec"}, fanout: 1000},
+	{folder: levada, modes: []string{"isolated", "isolated-exec", reuse}, fanout: 1000},
 	{folder: "luigi", modes: []string{"in-process", "isolated", "isolated-central"}, fanout: 1000},
 	{folder: "dagster", modes: []string{"in-process", "isolated"}, fanout: 50},
 	{folder: "prefect", modes: []string{"in-process", "isolated"}, fanout: 500},
@@ -203,7 +206,7 @@ func (s *session) workloads(steps int) []string {
 }
 
 // inProcess tells modes that call functions from those that give a step a process.
-func (s *session) inProcess() bool { return strings.HasPrefix(s.mode, "in-process") }
+func (s *session) inProcess() bool { return s.mode == reuse || strings.HasPrefix(s.mode, "in-process") }
 
 // measure runs run.py once and returns the lines that it printed, also when it failed after them.
 func (s *session) measure(ctx context.Context, o options, within time.Duration) ([]line, error) {
