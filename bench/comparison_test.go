@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -153,4 +154,35 @@ func TestTheHarnessRefusesATimeInWhichAStepIsMissing(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("the measurements differ (-want +got):\n%s\nrun.py said:\n%s", diff, said.String())
 	}
+}
+
+func TestWhatASessionLeavesBehindIsEnded(t *testing.T) {
+	if _, err := os.Stat("/proc/self/environ"); err != nil {
+		t.Skip("there is no /proc")
+	}
+	sleep, err := exec.LookPath("sleep")
+	if err != nil {
+		t.Skip("there is no sleep")
+	}
+	setting := "TMPDIR=" + t.TempDir()
+	start := func(environment ...string) *exec.Cmd {
+		command := exec.CommandContext(t.Context(), sleep, "600")
+		command.Env = environment
+		if err := command.Start(); err != nil {
+			t.Fatal(err)
+		}
+		return command
+	}
+	left, other := start(setting), start(setting+"-of-another")
+	sweep(setting)
+	if err := left.Wait(); err == nil || !strings.Contains(err.Error(), "killed") {
+		t.Errorf("the process of the session ended with %v, want it killed", err)
+	}
+	if err := other.Process.Signal(syscall.Signal(0)); err != nil {
+		t.Errorf("the process of another session is gone: %v", err)
+	}
+	if err := other.Process.Kill(); err != nil {
+		t.Error(err)
+	}
+	_ = other.Wait() // it was killed
 }
