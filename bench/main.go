@@ -1,6 +1,6 @@
-// Command bench measures what a step costs: a chain of Python steps that do nothing, compiled by the kfp SDK and
-// submitted over HTTP to a real server. Beside it stand the limits of the machine, measured in the same minutes:
-// starting Python, starting any process, and one fsync.
+// Command bench measures what a step costs: a chain of Python steps that do nothing, and many at once, compiled by the kfp SDK
+// and submitted over HTTP to a real server. Beside it stand the limits of the machine, measured in the same minutes:
+// starting Python, starting any process, forking a warm host, and one fsync. bench/peers measures other programs.
 //
 // It is a client of the product and imports none of it. `make bench` runs it; docs/performance.md explains the
 // numbers. Start reading at measure.
@@ -26,6 +26,11 @@ type options struct {
 	runs   int
 	out    string
 	modes  string
+	// peers are what to measure Levada beside, rounds how often, and budget how long that may take.
+	peers  string
+	rounds int
+	budget time.Duration
+	fanout int
 }
 
 func main() {
@@ -35,6 +40,10 @@ func main() {
 	flag.IntVar(&o.runs, "runs", 5, "how often each measurement is made")
 	flag.StringVar(&o.out, "out", "bench/out", "folder for the results")
 	flag.StringVar(&o.modes, "modes", "warm,exec", "how steps are started: warm, exec or both")
+	flag.StringVar(&o.peers, "peers", "", "instead measure Levada beside these: all, or folders below bench/peers, with commas")
+	flag.IntVar(&o.rounds, "rounds", 3, "how often each peer is measured")
+	flag.DurationVar(&o.budget, "budget", 25*time.Minute, "how long all peers together may take, installation aside")
+	flag.IntVar(&o.fanout, "fanout", 1000, "steps of the fan-out; 0 leaves it out")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -49,8 +58,8 @@ func run(ctx context.Context, o options) error {
 	if flag.NArg() > 0 {
 		return fmt.Errorf("unexpected argument %q", flag.Arg(0))
 	}
-	if o.runs < 1 {
-		return fmt.Errorf("-runs is %d, want at least 1", o.runs)
+	if o.runs < 1 || o.rounds < 1 {
+		return fmt.Errorf("-runs is %d and -rounds is %d, want at least 1", o.runs, o.rounds)
 	}
 	chain := filepath.Join("bench", "testdata", fmt.Sprintf("chain-%d.yaml", o.steps))
 	spec, err := os.ReadFile(chain)
@@ -60,12 +69,27 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
+	if o.peers != "" {
+		c, err := besidePeers(ctx, o)
+		if err != nil {
+			return err
+		}
+		return report(c, o.out)
+	}
 	result, err := measure(ctx, o, spec)
 	if err != nil {
 		return err
 	}
-	fmt.Println(result.markdown())
-	path, err := result.save(o.out)
+	return report(result, o.out)
+}
+
+// report prints what was found and writes it into a folder.
+func report(found interface {
+	markdown() string
+	save(folder string) (string, error)
+}, folder string) error {
+	fmt.Println(found.markdown())
+	path, err := found.save(folder)
 	if err != nil {
 		return err
 	}
@@ -87,6 +111,16 @@ func measure(ctx context.Context, o options, spec []byte) (*result, error) {
 		}
 		r.Modes = append(r.Modes, m)
 	}
+	for _, mode := range []string{"warm", "reuse"} {
+		if o.fanout == 0 {
+			break
+		}
+		f, err := measureFanout(ctx, o, mode)
+		if err != nil {
+			return nil, fmt.Errorf("measure the fan-out, %s: %w", mode, err)
+		}
+		r.Fanouts = append(r.Fanouts, f)
+	}
 	if r.Start, err = measureStart(ctx, o); err != nil {
 		return nil, fmt.Errorf("measure the start of the server: %w", err)
 	}
@@ -107,13 +141,13 @@ func measureMode(ctx context.Context, o options, mode string, spec []byte, r *re
 		return m, err
 	}
 	// The first run builds the environment of the steps and is told apart.
-	first, err := s.time(ctx, pipeline, 0)
+	first, err := s.time(ctx, pipeline, from(0))
 	if err != nil {
 		return m, err
 	}
 	m.First = seconds(first)
 	for i := range o.runs {
-		took, err := s.time(ctx, pipeline, (i+1)*1000)
+		took, err := s.time(ctx, pipeline, from((i+1)*1000))
 		if err != nil {
 			return m, err
 		}
@@ -123,7 +157,7 @@ func measureMode(ctx context.Context, o options, mode string, spec []byte, r *re
 		}
 	}
 	for range o.runs {
-		took, err := s.time(ctx, pipeline, o.runs*1000)
+		took, err := s.time(ctx, pipeline, from(o.runs*1000))
 		if err != nil {
 			return m, err
 		}
@@ -131,6 +165,9 @@ func measureMode(ctx context.Context, o options, mode string, spec []byte, r *re
 	}
 	return m, nil
 }
+
+// from are the parameters of a chain.
+func from(start int) map[string]any { return map[string]any{"start": start} }
 
 // measureStart times the server from its start to its first healthy answer, each time on an empty folder.
 func measureStart(ctx context.Context, o options) (sample, error) {

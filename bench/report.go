@@ -20,6 +20,7 @@ type result struct {
 	Machine machine      `json:"machine"`
 	Steps   int          `json:"steps"`
 	Modes   []modeResult `json:"modes"`
+	Fanouts []fanout     `json:"fanouts,omitempty"`
 	Start   sample       `json:"server_start_seconds"`
 	Limits  limits       `json:"limits"`
 }
@@ -77,6 +78,7 @@ func (r *result) markdown() string {
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | %.3f | %d |\n", mode.Mode, mode.Runs.seconds(),
 			mode.Runs.milliseconds(r.Steps), mode.Cached.seconds(), mode.First, len(mode.Runs))
 	}
+	r.fanoutTable(&b)
 	b.WriteString("\n| the machine and the server | ms | times |\n|---|---|---|\n")
 	for _, row := range []struct {
 		name string
@@ -90,6 +92,20 @@ func (r *result) markdown() string {
 		fmt.Fprintf(&b, "| %s | %s | %d |\n", row.name, row.s.milliseconds(1), len(row.s))
 	}
 	return b.String()
+}
+
+// fanoutTable writes the runs of many steps at once.
+func (r *result) fanoutTable(b *strings.Builder) {
+	if len(r.Fanouts) == 0 {
+		return
+	}
+	fmt.Fprintf(b, "\n| %d steps at once and one after them | run, s | steps a second | forks a second | of that | CPU a step, ms | again, from the cache, s | idle, MiB | after, MiB |\n", r.Fanouts[0].Steps-1)
+	b.WriteString("|---|---|---|---|---|---|---|---|---|\n")
+	for _, f := range r.Fanouts {
+		rate := float64(f.Steps) / f.Runs.median()
+		fmt.Fprintf(b, "| %s | %s | %.0f | %.0f | %.0f %% | %s | %s | %.0f | %.0f |\n", f.Mode, f.Runs.seconds(), rate, f.Forks.median(),
+			100*rate/f.Forks.median(), f.CPU.milliseconds(1), f.Cached.seconds(), float64(f.Idle)/(1<<20), float64(f.Loaded)/(1<<20))
+	}
 }
 
 // save writes the result as JSON and returns the file's path.

@@ -23,7 +23,7 @@ const (
 	startWithin = time.Minute
 	stopWithin  = 30 * time.Second
 	runWithin   = 5 * time.Minute
-	look        = 5 * time.Millisecond
+	look        = 2 * time.Millisecond
 )
 
 // server is a running `levada up` on a folder of its own.
@@ -154,13 +154,13 @@ func (s *server) upload(ctx context.Context, name string, spec []byte) (string, 
 }
 
 // time starts a run and returns how long a client waits from the request to the news that it has succeeded.
-func (s *server) time(ctx context.Context, pipeline string, start int) (time.Duration, error) {
+func (s *server) time(ctx context.Context, pipeline string, parameters map[string]any) (time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, runWithin)
 	defer cancel()
 	request, err := json.Marshal(map[string]any{
-		"display_name":               fmt.Sprintf("chain from %d", start),
+		"display_name":               "bench",
 		"pipeline_version_reference": map[string]string{"pipeline_id": pipeline},
-		"runtime_config":             map[string]any{"parameters": map[string]int{"start": start}},
+		"runtime_config":             map[string]any{"parameters": parameters},
 	})
 	if err != nil {
 		return 0, err

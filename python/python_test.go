@@ -34,7 +34,7 @@ func TestThePythonSideWorksOnEveryInterpreterThatIsHere(t *testing.T) {
 }
 
 func TestTheFilesAreEmbedded(t *testing.T) {
-	for _, name := range []string{"warmhost.py", "kfp_paths.py"} {
+	for _, name := range []string{"warmhost.py", "warmstep.py", "stepmounts.py", "kfp_paths.py"} {
 		if b, err := python.Files.ReadFile(name); err != nil || len(b) == 0 {
 			t.Errorf("%s: %d bytes, %v", name, len(b), err)
 		}

@@ -27,7 +27,6 @@ of a process with threads copies locks that nobody will ever release.
 
 import contextlib
 import gc
-import importlib.util
 import json
 import os
 import platform
@@ -35,21 +34,14 @@ import resource
 import selectors
 import signal
 import socket
-import struct
 import sys
-import types
 
-HEADER = struct.Struct(">I")
+import stepmounts
+import warmstep
+
 MAX_MESSAGE = 256 << 20
-# A fork's end of its socket; high, so that steps do not meet it by chance.
-SOCKET_FD = 200
 # How many forks stand by.
 STANDBY = 2
-# A step that held more than this, in KiB, is over only when the system has its memory back.
-LARGE = 256 << 10
-MAIN = "kfp.dsl.executor_main"
-# The exit status of a fork that got no step; the server knows it too.
-NEVER_RAN = 87
 
 
 def preimport(modules: list) -> None:
@@ -82,7 +74,7 @@ def preimport(modules: list) -> None:
         # Whatever a module does at import, the step that needs it will meet it itself.
         with contextlib.suppress(BaseException):
             importlib.import_module(name)
-        if not fork_is_safe():
+        if not warmstep.fork_is_safe():
             raise UnsafeModuleError(name)
 
 
@@ -90,38 +82,19 @@ class UnsafeModuleError(Exception):
     """A module that must not be in a process that forks."""
 
 
-def fork_is_safe() -> bool:
-    """Report whether the process has exactly one thread, whoever started others."""
-    import threading
-
-    if threading.active_count() != 1:
-        return False
-    try:
-        return len(os.listdir("/proc/self/task")) == 1
-    except OSError:
-        return True
-
-
-class Main:
-    """The module that kfp starts as the main program, found and compiled before it is needed."""
-
-    def __init__(self) -> None:
-        self.spec = importlib.util.find_spec(MAIN)
-        self.code = self.spec.loader.get_code(MAIN)
-
-    def run(self) -> None:
-        """Do what `python -m` does."""
-        module = types.ModuleType("__main__")
-        module.__dict__.update(
-            __file__=self.spec.origin,
-            __cached__=self.spec.cached,
-            __loader__=self.spec.loader,
-            __package__=self.spec.parent,
-            __spec__=self.spec,
-        )
-        sys.modules["__main__"] = module
-        sys.argv[0] = self.spec.origin
-        exec(self.code, module.__dict__)
+def ended() -> tuple:
+    """Return the pid, exit status and signal of a child that has ended; the pid is 0 when there is none."""
+    if not hasattr(os, "waitid"):  # macOS, before Python 3.13
+        pid, status = os.waitpid(-1, os.WNOHANG)
+        if pid and os.WIFSIGNALED(status):
+            return pid, 0, os.WTERMSIG(status)
+        return pid, os.WEXITSTATUS(status), 0
+    found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    if found is None:
+        return 0, 0, 0
+    if found.si_code == os.CLD_EXITED:
+        return found.si_pid, found.si_status, 0
+    return found.si_pid, 0, found.si_status
 
 
 class Fork:
@@ -149,7 +122,7 @@ class Host:
 
     def send(self, message: dict) -> None:
         body = json.dumps(message).encode()
-        self.sock.sendall(HEADER.pack(len(body)) + body)
+        self.sock.sendall(warmstep.HEADER.pack(len(body)) + body)
 
     def serve(self) -> None:
         wake_r, wake_w = os.pipe()
@@ -197,7 +170,7 @@ class Host:
             theirs.close()
             raise
         if pid == 0:
-            live(theirs, self.main)  # does not return
+            warmstep.live(theirs, self.main)  # does not return
         theirs.close()
         fork = Fork(pid, ours)
         self.forks[pid] = fork
@@ -214,15 +187,15 @@ class Host:
             return False
         self.fds.extend(fds)
         self.buffer += data
-        while len(self.buffer) >= HEADER.size:
-            (size,) = HEADER.unpack_from(self.buffer)
+        while len(self.buffer) >= warmstep.HEADER.size:
+            (size,) = warmstep.HEADER.unpack_from(self.buffer)
             if size > MAX_MESSAGE:
                 return False
-            if len(self.buffer) < HEADER.size + size:
+            if len(self.buffer) < warmstep.HEADER.size + size:
                 break
-            frame = bytes(self.buffer[: HEADER.size + size])
-            del self.buffer[: HEADER.size + size]
-            self.handle(frame, json.loads(frame[HEADER.size :]))
+            frame = bytes(self.buffer[: warmstep.HEADER.size + size])
+            del self.buffer[: warmstep.HEADER.size + size]
+            self.handle(frame, json.loads(frame[warmstep.HEADER.size :]))
         return True
 
     def handle(self, frame: bytes, message: dict) -> None:
@@ -232,7 +205,7 @@ class Host:
         try:
             if len(stdio) != 3:
                 raise OSError("the step's descriptors did not arrive")
-            if message.get("view") and kernel is None:
+            if message.get("view") and stepmounts.kernel is None:
                 raise OSError("this Python has no ctypes, which mounts take")
             fork = self.choose(message.get("reuse"))
         except OSError as e:
@@ -242,8 +215,8 @@ class Host:
             # First the server knows the process, then the process gets the step: so none runs that nobody knows.
             self.send({"op": "started", "id": fork.job, "pid": fork.pid})
             try:
-                socket.send_fds(fork.sock, [frame[: HEADER.size]], stdio)
-                fork.sock.sendall(frame[HEADER.size :])
+                socket.send_fds(fork.sock, [frame[: warmstep.HEADER.size]], stdio)
+                fork.sock.sendall(frame[warmstep.HEADER.size :])
             except OSError:
                 self.send({"op": "lost", "id": fork.job})
                 fork.job = None
@@ -306,354 +279,41 @@ class Host:
             fork.sock.shutdown(socket.SHUT_WR)
 
     def reap(self) -> None:
+        """Report the forks that have ended, and only then let the system forget them: were this host killed in between,
+        the server would still find their status."""
         while self.forks:
             try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
+                pid, code, sig = ended()
             except ChildProcessError:
                 return
             if pid == 0:
                 return
-            fork = self.forks.get(pid)
-            if fork is None:
-                continue
-            if fork.sock.fileno() >= 0:
-                if fork.job is not None and readable(fork.sock):
-                    self.hear(fork)  # its report is better than its status
-            if fork.sock.fileno() >= 0:
-                self.selector.unregister(fork.sock)
-                fork.sock.close()
-            del self.forks[pid]
-            if fork in self.standby:
-                self.standby.remove(fork)
-            idle = self.idle.get(fork.reuse, [])
-            if fork in idle:
-                idle.remove(fork)
-            if os.WIFSIGNALED(status):
-                self.over(fork, 0, os.WTERMSIG(status), False)
-            else:
-                self.over(fork, os.WEXITSTATUS(status), 0, False)
+            fork = self.forks.pop(pid, None)
+            if fork is not None:
+                self.bury(fork, code, sig)
+            if hasattr(os, "waitid"):
+                os.waitpid(pid, 0)
+
+    def bury(self, fork: Fork, code: int, sig: int) -> None:
+        if (
+            fork.sock.fileno() >= 0
+            and fork.job is not None
+            and warmstep.readable(fork.sock.fileno())
+        ):
+            self.hear(fork)  # its report is better than its status
+        if fork.sock.fileno() >= 0:
+            self.selector.unregister(fork.sock)
+            fork.sock.close()
+        for waiting in (self.standby, self.idle.get(fork.reuse, [])):
+            if fork in waiting:
+                waiting.remove(fork)
+        self.over(fork, code, sig, False)
 
     def end(self) -> None:
         for fork in self.forks.values():
             if fork.job is not None:
                 with contextlib.suppress(OSError):
                     os.killpg(fork.pid, signal.SIGKILL)
-
-
-def readable(sock: socket.socket) -> bool:
-    import select
-
-    return bool(select.select([sock], [], [], 0)[0]) if sock.fileno() < 1024 else False
-
-
-def live(sock: socket.socket, main: Main) -> None:
-    """Be a fork: wait for a step, run it, tell the host. Every path ends the process: nothing of the host may run on."""
-    code = NEVER_RAN
-    try:
-        stand_by(sock)
-        job = take()
-        while job is not None:
-            code = 1
-            message, stdio = job
-            before = set(sys.modules)
-            enter(message, stdio)
-            code, again = perform(message, main)
-            learned = news(before)
-            job = None
-            if again:
-                tell(code, learned, again=True)
-                job = take()
-                code = 0
-            elif resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < LARGE:
-                tell(code, learned, again=False)
-    except BaseException:
-        code = 1
-        with contextlib.suppress(BaseException):
-            import traceback
-
-            traceback.print_exc()
-            sys.stderr.flush()
-    finally:
-        os._exit(code & 0xFF)
-
-
-def stand_by(sock: socket.socket) -> None:
-    """Leave the host: nothing of it may be held or heard any more."""
-    os.setsid()
-    signal.set_wakeup_fd(-1)
-    for sig in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(sig, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    os.dup2(sock.detach(), SOCKET_FD, inheritable=False)
-    os.closerange(3, SOCKET_FD)
-    os.closerange(SOCKET_FD + 1, min(resource.getrlimit(resource.RLIMIT_NOFILE)[0], 4096))
-    os.umask(0o022)
-    reset_randomness()
-    rehearse()
-
-
-def rehearse() -> None:
-    """Do a little of what every step does. The system copies each page of a fork when it is first written to, and
-    Python writes to whatever it uses: better while nobody waits."""
-    import argparse
-    import logging
-
-    parser = argparse.ArgumentParser(description="x")
-    parser.add_argument("--x", type=str, required=True, help="x")
-    parser.parse_known_args(["--x", "1"])
-    record = logging.LogRecord("x", logging.INFO, "x", 1, "%s", ("x",), None)
-    logging.Formatter("%(asctime)s %(message)s").format(record)
-    json.loads(json.dumps({"x": [1, None, "x"]}, indent=4))
-    exec(compile("import kfp\ndef f(x: int) -> int:\n    return x\n", "x", "exec"), {"__name__": "x"})
-
-
-def take() -> "tuple | None":
-    """Wait for a step and its descriptors; None when the host has gone or needs this process no more."""
-    sock = socket.socket(fileno=SOCKET_FD)
-    try:
-        data, stdio, _, _ = socket.recv_fds(sock, HEADER.size, 3)
-        data = bytearray(data)
-        if not data:
-            return None
-        while len(data) < HEADER.size:
-            data += sock.recv(HEADER.size - len(data))
-        (size,) = HEADER.unpack(data)
-        body = bytearray()
-        while len(body) < size:
-            more = sock.recv(min(size - len(body), 1 << 20))
-            if not more:
-                return None
-            body += more
-        return json.loads(body), stdio
-    finally:
-        sock.detach()
-
-
-def tell(code: int, learned: list, again: bool) -> None:
-    """Say that the step is over. Its output must be complete: the server reads it up to its end."""
-    null = os.open(os.devnull, os.O_RDWR)
-    for fd in (0, 1, 2):
-        os.dup2(null, fd)
-    os.close(null)
-    report = {"code": code & 0xFF, "learned": learned, "again": again, "children": has_children()}
-    with contextlib.suppress(OSError):
-        sock = socket.socket(fileno=SOCKET_FD)
-        sock.sendall(json.dumps(report).encode())
-        sock.detach()
-
-
-def has_children() -> bool:
-    try:
-        os.waitpid(-1, os.WNOHANG)
-    except ChildProcessError:
-        return False
-    return True
-
-
-def enter(message: dict, stdio: list) -> None:
-    """Make the process look like a new one."""
-    # Move first: a descriptor that arrived may itself have a number below 3.
-    high = [os.dup(fd) if fd < 3 else fd for fd in stdio]
-    for number, fd in enumerate(high):
-        os.dup2(fd, number, inheritable=True)
-    for fd in {*stdio, *high}:
-        if fd > 2:
-            os.close(fd)
-    if message.get("view"):
-        isolate(message["view"])
-    os.chdir(message["cwd"])
-    os.environ.clear()
-    os.environ.update(message["env"])
-    reset_time_zone()
-    reset_stdio()
-    import tempfile
-
-    tempfile.tempdir = None
-
-
-def perform(message: dict, main: Main) -> tuple:
-    """Run the step to its end; returns its exit status, and whether the process may run another."""
-    code = call(message, main)
-    if message.get("reuse") and code == 0 and fork_is_safe() and flush():
-        return 0, True
-    return finish(code), False
-
-
-CLONE_NEWNS, CLONE_NEWUSER = 0x00020000, 0x10000000
-MS_NOSUID, MS_NODEV, MS_BIND, MS_MOVE, MS_REC, MS_SLAVE = 2, 4, 4096, 8192, 16384, 1 << 19
-MNT_DETACH = 2
-
-
-class Kernel:
-    """The system calls of isolate. os.unshare came with Python 3.12, and mount is in no version."""
-
-    def __init__(self) -> None:
-        import ctypes
-
-        libc = ctypes.CDLL(None, use_errno=True)
-        text, flags = ctypes.c_char_p, ctypes.c_ulong
-        self.errno = ctypes.get_errno
-        self.calls = {}
-        for name, types in {
-            "unshare": [ctypes.c_int],
-            "mount": [text, text, text, flags, text],
-            "pivot_root": [text, text],
-            "umount2": [text, ctypes.c_int],
-            "capset": [text, text],
-        }.items():
-            self.calls[name] = getattr(libc, name)
-            self.calls[name].argtypes = types
-
-    def __call__(self, name: str, *args) -> None:
-        args = [os.fsencode(a) if isinstance(a, str) else a for a in args]
-        if self.calls[name](*args) != 0:
-            e = self.errno()
-            raise OSError(e, f"{name} {args}: {os.strerror(e)}")
-
-
-kernel = None  # a Kernel, where there is ctypes
-
-
-def isolate(view: dict) -> None:
-    """Give this process mounts of its own: the view that internal/adapter/runner/view.go planned."""
-    uid, gid = os.geteuid(), os.getegid()
-    user = view.get("user", False)
-    kernel("unshare", CLONE_NEWNS | (CLONE_NEWUSER if user else 0))
-    if user:
-        # Its own numbers stay what they are; others have no name in there.
-        for name, text in (
-            ("setgroups", "deny"),
-            ("uid_map", f"{uid} {uid} 1"),
-            ("gid_map", f"{gid} {gid} 1"),
-        ):
-            with open("/proc/self/" + name, "w") as f:
-                f.write(text)
-    kernel("mount", None, "/", None, MS_REC | MS_SLAVE, None)
-    for m in view["mounts"]:
-        if m.get("source"):
-            kernel("mount", m["source"], m["target"], None, MS_BIND | MS_REC, None)
-        else:
-            size = f"mode=1777,size={m['memory']}"
-            kernel("mount", "tmpfs", m["target"], "tmpfs", MS_NOSUID | MS_NODEV, size)
-    if view.get("root"):
-        os.chdir(view["root"])
-        try:
-            kernel("pivot_root", ".", ".")
-        except OSError:
-            # The root of an initial RAM disk cannot be put aside, but it can be covered.
-            kernel("mount", ".", "/", None, MS_MOVE, None)
-            os.chroot(".")
-        else:
-            kernel("umount2", ".", MNT_DETACH)
-    if user:
-        # As a program that is started would: without the rights over its own namespace.
-        version_3 = struct.pack("=Ii", 0x20080522, 0)
-        kernel("capset", version_3, bytes(24))
-
-
-def reset_time_zone() -> None:
-    import time
-
-    if hasattr(time, "tzset"):
-        time.tzset()
-
-
-def reset_randomness() -> None:
-    """Steps must not share the host's random numbers."""
-    import random
-
-    random.seed()
-    numpy = sys.modules.get("numpy.random")
-    if numpy is not None:
-        numpy.seed()
-
-
-def reset_stdio() -> None:
-    lines = bool(os.environ.get("PYTHONUNBUFFERED"))
-    sys.stdout.reconfigure(line_buffering=lines)
-    sys.stderr.reconfigure(line_buffering=True)
-
-
-def call(message: dict, main: Main) -> int:
-    """Run the kfp executor as `python -m` would and return the exit status."""
-    sys.argv = [MAIN, *message["args"]]
-    sys.path[0] = os.getcwd()
-    try:
-        main.run()
-    except SystemExit as e:
-        return exit_status(e)
-    except KeyboardInterrupt as e:
-        show(e)
-        flush()
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        os.kill(os.getpid(), signal.SIGINT)
-        return 130
-    except BaseException as e:
-        show(e)
-        return 1
-    return 0
-
-
-def exit_status(e: SystemExit) -> int:
-    if e.code is None:
-        return 0
-    if isinstance(e.code, int):
-        return e.code
-    print(e.code, file=sys.stderr)
-    return 1
-
-
-def show(e: BaseException) -> None:
-    """Print a traceback without the frames of this file."""
-    tb = e.__traceback__
-    while tb is not None and tb.tb_frame.f_code.co_filename == __file__:
-        tb = tb.tb_next
-    flush()
-    sys.excepthook(type(e), e.with_traceback(tb), tb)
-
-
-def finish(code: int) -> int:
-    """What an interpreter does at its end: join threads, run exit functions, flush."""
-    import atexit
-    import threading
-
-    try:
-        threading._shutdown()
-    except BaseException as e:
-        show(e)
-    atexit._run_exitfuncs()
-    if not flush() and code == 0:
-        return 120
-    return code
-
-
-def flush() -> bool:
-    ok = True
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            if stream is not None and not stream.closed:
-                stream.flush()
-        except BaseException:
-            ok = False
-    return ok
-
-
-def news(before: set) -> list:
-    """List the top-level modules of the environment that the step imported, if the host may import them too."""
-    new = {name.partition(".")[0] for name in sys.modules if name not in before}
-    new -= {"__main__", "ephemeral_component"}
-    if not new or not fork_is_safe():
-        return []
-    new -= {name.partition(".")[0] for name in before}
-    known = []
-    for name in sorted(new):
-        origin = getattr(getattr(sys.modules.get(name), "__spec__", None), "origin", None) or ""
-        installed = origin in ("built-in", "frozen") or origin.startswith(
-            (sys.prefix, sys.base_prefix)
-        )
-        if name.isidentifier() and installed:
-            known.append(name)
-    return known[:100]
 
 
 def main() -> None:
@@ -667,10 +327,8 @@ def main() -> None:
     except UnsafeModuleError as e:
         host.send({"op": "unsafe", "module": str(e)})
         return
-    host.main = Main()
-    global kernel
-    with contextlib.suppress(ImportError, OSError, AttributeError):
-        kernel = Kernel()
+    host.main = warmstep.Main()
+    stepmounts.prepare()
     gc.collect()
     gc.freeze()
     host.serve()

@@ -19,14 +19,37 @@ def main(database, experiment, runs, points):
         db.execute(
             "INSERT INTO runs (run_uuid, name, source_type, source_name, entry_point_name, user_id, status, start_time, end_time, source_version,"
             " lifecycle_stage, artifact_uri, experiment_id) VALUES (?, ?, 'UNKNOWN', '', '', 'bench', 'FINISHED', ?, ?, '', 'active', ?, ?)",
-            (run, f"run-{i}", start, start + 1000, f"mlflow-artifacts:/{experiment}/{run}/artifacts", experiment),
+            (
+                run,
+                f"run-{i}",
+                start,
+                start + 1000,
+                f"mlflow-artifacts:/{experiment}/{run}/artifacts",
+                experiment,
+            ),
         )
-        db.executemany("INSERT INTO params (key, value, run_uuid) VALUES (?, ?, ?)", [(f"p{k}", str((i * 7 + k) % 10), run) for k in range(10)])
-        db.executemany("INSERT INTO tags (key, value, run_uuid) VALUES (?, ?, ?)", [("mlflow.runName", f"run-{i}", run), ("team", f"t{i % 5}", run), ("kind", "bench", run)])
+        db.executemany(
+            "INSERT INTO params (key, value, run_uuid) VALUES (?, ?, ?)",
+            [(f"p{k}", str((i * 7 + k) % 10), run) for k in range(10)],
+        )
+        db.executemany(
+            "INSERT INTO tags (key, value, run_uuid) VALUES (?, ?, ?)",
+            [
+                ("mlflow.runName", f"run-{i}", run),
+                ("team", f"t{i % 5}", run),
+                ("kind", "bench", run),
+            ],
+        )
         for k in range(5):
             rows = [(f"m{k}", rng.random(), start + s, run, s, 0) for s in range(points // 5)]
-            db.executemany("INSERT INTO metrics (key, value, timestamp, run_uuid, step, is_nan) VALUES (?, ?, ?, ?, ?, ?)", rows)
-            db.execute("INSERT INTO latest_metrics (key, value, timestamp, step, is_nan, run_uuid) VALUES (?, ?, ?, ?, 0, ?)", (f"m{k}", rows[-1][1], rows[-1][2], rows[-1][4], run))
+            db.executemany(
+                "INSERT INTO metrics (key, value, timestamp, run_uuid, step, is_nan) VALUES (?, ?, ?, ?, ?, ?)",
+                rows,
+            )
+            db.execute(
+                "INSERT INTO latest_metrics (key, value, timestamp, step, is_nan, run_uuid) VALUES (?, ?, ?, ?, 0, ?)",
+                (f"m{k}", rows[-1][1], rows[-1][2], rows[-1][4], run),
+            )
         if i % 500 == 499:
             db.commit()
     db.commit()

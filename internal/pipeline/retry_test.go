@@ -3,6 +3,7 @@ package pipeline_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 
@@ -106,6 +107,12 @@ func TestOfTwoRetriesAtOnceOneIsRefused(t *testing.T) {
 	id := submit(t, svc, "hello").ID
 	wait(t, svc, id)
 	mend()
+	// The step ends only when all have their answer: nobody may be kept waiting for it.
+	answered, do := make(chan struct{}), r.do
+	r.do = func(ctx context.Context, s *run.Step) (run.Values, error) {
+		<-answered
+		return do(ctx, s)
+	}
 	const many = 8
 	results := make(chan error, many)
 	for range many {
@@ -125,6 +132,7 @@ func TestOfTwoRetriesAtOnceOneIsRefused(t *testing.T) {
 			accepted++
 		}
 	}
+	close(answered)
 	if accepted != 1 {
 		t.Errorf("%d retries were accepted, want 1", accepted)
 	}
@@ -152,5 +160,18 @@ func TestARetryIsNotStoredWhenTheStoreRefuses(t *testing.T) {
 	}
 	if got, err := svc.GetRun(context.Background(), id); err != nil || got.State != run.Failed {
 		t.Errorf("run is %s, %v; want FAILED as before", got.State, err)
+	}
+}
+
+func TestARunWhoseLogIsDamagedIsNotRetried(t *testing.T) {
+	dir := t.TempDir()
+	r, _ := failing()
+	svc, end := open(t, dir, r)
+	id := submit(t, svc, "hello").ID
+	wait(t, svc, id)
+	end()
+	svc, _ = openWith(t, dir, r, func(o *pipeline.Options) { o.Store = damagedLog{o.Store} })
+	if _, err := svc.RetryRun(context.Background(), id); fault.KindOf(err) != fault.Conflict || !strings.Contains(err.Error(), "start it again") {
+		t.Errorf("%v, want a Conflict that says what to do", err)
 	}
 }

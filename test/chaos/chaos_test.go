@@ -140,7 +140,7 @@ func attack(t *testing.T, victims []string) *trial {
 	state := c.wait(id)
 	t.Logf("%d steps, %v killed in %s, seed %d: run is %s", steps, c.killed, time.Since(began).Round(time.Second), seed, state)
 	if state != "SUCCEEDED" {
-		t.Fatalf("run is %s\n%s", state, c.server.Log())
+		t.Fatalf("run is %s: %s\n%s", state, c.failure(id), c.server.Log())
 	}
 	if done < kills*3/4 {
 		t.Errorf("the run ended after %d of %d kills: its steps are too short", done, kills)
@@ -275,21 +275,27 @@ func (c *trial) submit(spec string) string {
 	return r.ID
 }
 
-func (c *trial) state(id string) string {
+// runView is what the API says of a run.
+type runView struct {
+	State   string          `json:"state"`
+	Failure json.RawMessage `json:"failure"`
+}
+
+func (c *trial) look(id string) (r runView) {
 	c.t.Helper()
 	resp, err := c.server.Get(c.t.Context(), "/api/v1/runs/"+id)
 	if err != nil {
 		c.t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	var r struct {
-		State string `json:"state"`
-	}
 	if err := json.NewDecoder(resp.Body).Decode(&r); err != nil {
 		c.t.Fatal(err)
 	}
-	return r.State
+	return r
 }
+
+func (c *trial) state(id string) string   { return c.look(id).State }
+func (c *trial) failure(id string) string { return string(c.look(id).Failure) }
 
 func final(state string) bool {
 	return slices.Contains([]string{"SUCCEEDED", "FAILED", "CANCELED", "SKIPPED"}, state)

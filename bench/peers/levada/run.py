@@ -1,6 +1,10 @@
-"""Levada, measured as its peers are. `isolated` is the default: a step is a process of its own, forked from a host that has its
-imports done; `isolated-exec` starts a Python for each step instead (LEVADA_WARM_PYTHON=false). The pipelines are those of
-kfp_local/pipelines.py, compiled by the kfp SDK. A run is submitted and watched over HTTP. LEVADA_BIN names the program.
+"""Levada, measured as its peers are.
+
+`isolated` is the default: a step is a process of its own, forked from a host that has its imports done;
+`isolated-exec` starts a Python for each step instead (LEVADA_WARM_PYTHON=false); `reuse` lets steps of a
+component share a process, one after the other (LEVADA_PYTHON_MODE=reuse). The pipelines are those of
+kfp_local/pipelines.py, compiled by the kfp SDK. A run is submitted and watched over HTTP. LEVADA_BIN names the
+program.
 """
 
 from __future__ import annotations
@@ -24,7 +28,7 @@ class Levada(Peer):
 
     name: ClassVar[str] = "Levada"
     package: ClassVar[str] = ""
-    modes: ClassVar[tuple[str, ...]] = ("isolated", "isolated-exec")
+    modes: ClassVar[tuple[str, ...]] = ("isolated", "isolated-exec", "reuse")
     inside: ClassVar[bool] = False
 
     def __init__(self, mode: str, folder: Path) -> None:
@@ -37,22 +41,30 @@ class Levada(Peer):
         self.runs = 0
 
     def version(self) -> str:
-        words = subprocess.run([self.program, "version"], check=True, capture_output=True, text=True)
+        words = subprocess.run(
+            [self.program, "version"], check=True, capture_output=True, text=True
+        )
         return words.stdout.split()[1]
 
     def prepare(self, works: list[Work]) -> None:
         here = Path(__file__).parent
         self.specs = {name: (here / f"{name}.yaml").read_text() for name in map(spec_name, works)}
+        if self.mode == "reuse":
+            env = "        env:\n        - name: LEVADA_PYTHON_MODE\n          value: reuse\n"
+            container = "      container:\n"
+            self.specs = {n: s.replace(container, container + env) for n, s in self.specs.items()}
 
     def start(self) -> None:
         address = f"127.0.0.1:{self.port}"
         command = [self.program, "up", "--data", str(self.folder / "data"), "--listen", address]
-        warm = {"isolated": "true", "isolated-exec": "false"}[self.mode]
+        warm = "false" if self.mode == "isolated-exec" else "true"
         env = os.environ | {"LEVADA_WARM_PYTHON": warm}
         env.pop("PYTHONPATH", None)
         self.server = measure.spawn(command, self.folder / "server.log", env)
         url = f"http://{address}/healthz"
-        measure.wait_until(lambda: measure.answer(url), measure.READY_WITHIN, "start levada up", self.server)
+        measure.wait_until(
+            lambda: measure.answer(url), measure.READY_WITHIN, "start levada up", self.server
+        )
         self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
 
     def stop(self) -> None:
@@ -74,7 +86,9 @@ class Levada(Peer):
             parameters: dict[str, Any] = {"numbers": list(range(start, start + work.steps))}
         else:
             parameters = {"start": start, "marks": os.environ[measure.MARKS]}
-        run = self.call("POST", "/api/v1/runs", {"spec": self.specs[spec_name(work)], "parameters": parameters})
+        run = self.call(
+            "POST", "/api/v1/runs", {"spec": self.specs[spec_name(work)], "parameters": parameters}
+        )
 
         def ended() -> Any:
             now = self.call("GET", f"/api/v1/runs/{run['id']}")
@@ -84,7 +98,9 @@ class Levada(Peer):
 
         ended_run = dict(measure.wait_until(ended, RUN_WITHIN, "the run", self.server))
         if ended_run.get("cached", 0) != cached:
-            raise RuntimeError(f"{ended_run.get('cached', 0)} steps had cached results, want {cached}")
+            raise RuntimeError(
+                f"{ended_run.get('cached', 0)} steps had cached results, want {cached}"
+            )
         return ended_run
 
     def call(self, method: str, path: str, content: Any = None) -> Any:

@@ -13,3 +13,6 @@ func (r *Runner) Supervisor() int {
 		return v.link.process.Pid
 	}
 }
+
+// Settled waits until the directories of settled attempts are disposed of.
+func (r *Runner) Settled() { r.settles.Wait() }

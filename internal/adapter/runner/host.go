@@ -168,7 +168,7 @@ func (h *host) read(proc *os.Process) {
 	orphans.Wait()
 }
 
-// neverRan is the exit status of a fork that got no step. Only for an orphan it is not clear otherwise; see python/warmhost.py.
+// neverRan is the exit status of a fork that got no step. Only for an orphan it is not clear otherwise; see python/warmstep.py.
 const neverRan = 87
 
 // orphan sees to a step whose host has gone. Where this process has become its parent the step goes on; where it has not, the step's

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -26,7 +27,8 @@ import (
 //	outputs/executor_output.json   what the kfp executor reports
 //	tmp/                           HOME and TMPDIR
 //	cwd/                           the working directory
-//	record.json                    who runs it and how it ended; see record
+//	component/                     the source of a lightweight component
+//	record                         who runs it and how it ended; see record
 type layout struct {
 	root string
 	task string
@@ -62,18 +64,42 @@ func inputError(format string, args ...any) error {
 func (l layout) inputs() string              { return filepath.Join(l.root, "inputs") }
 func (l layout) outputs() string             { return filepath.Join(l.root, "outputs") }
 func (l layout) tmp() string                 { return filepath.Join(l.root, "tmp") }
+func (l layout) component() string           { return filepath.Join(l.root, "component") }
 func (l layout) cwd() string                 { return filepath.Join(l.root, "cwd") }
 func (l layout) outputFile() string          { return filepath.Join(l.outputs(), "executor_output.json") }
 func (l layout) parameter(n string) string   { return filepath.Join(l.outputs(), "params", n) }
 func (l layout) artifact(name string) string { return filepath.Join(l.outputs(), l.task, name) }
 
-// create makes the directories anew: what an earlier life of the same attempt left behind is not this step's output.
-func (l layout) create() error {
-	if err := removeAll(l.root); err != nil {
-		return err
+// create makes the directories anew: what an earlier life of the same attempt left behind is not this step's output. Each costs time,
+// so those are left out that would stay empty.
+func (l layout) create(c *ir.Component) error {
+	dirs := []string{l.root, l.outputs(), l.tmp(), l.cwd()}
+	if defs := outputs(c); len(defs.Artifacts) > 0 {
+		dirs = append(dirs, filepath.Join(l.outputs(), l.task))
 	}
-	for _, dir := range []string{l.inputs(), filepath.Join(l.outputs(), "params"), filepath.Join(l.outputs(), l.task), l.tmp(), l.cwd()} {
-		if err := os.MkdirAll(dir, 0o755); err != nil {
+	if len(outputs(c).Parameters) > 0 {
+		dirs = append(dirs, filepath.Join(l.outputs(), "params"))
+	}
+	if _, err := os.Lstat(l.root); err == nil {
+		if err := removeAll(l.root); err != nil {
+			return err
+		}
+	}
+	var err error
+	for range 5 { // the parents may be removed because they have just become empty
+		if err = os.MkdirAll(filepath.Dir(l.root), 0o755); err == nil {
+			err = makeDirs(dirs)
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+	}
+	return err
+}
+
+func makeDirs(dirs []string) error {
+	for _, dir := range dirs {
+		if err := os.Mkdir(dir, 0o755); err != nil {
 			return err
 		}
 	}
@@ -248,9 +274,13 @@ func (r *Runner) Settle(id run.AttemptID) {
 	keep, ended := r.unsettled[root]
 	delete(r.unsettled, root)
 	r.mu.Unlock()
-	if !ended {
-		return
+	if ended {
+		r.settles.Go(func() { r.dispose(root, keep) })
 	}
+}
+
+// dispose removes or keeps the directory of an attempt.
+func (r *Runner) dispose(root string, keep bool) {
 	if keep {
 		if err := r.failed.add(root); err != nil {
 			r.opt.Logger.Warn("old working directories could not be removed", "error", err)

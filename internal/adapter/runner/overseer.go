@@ -61,7 +61,7 @@ type overseerOptions struct {
 }
 
 func newInProcess(opt overseerOptions) *inProcess {
-	v := &inProcess{opt: opt, self: identify(os.Getpid()), turn: newTurn(opt.DataDir), children: newChildren()}
+	v := &inProcess{opt: opt, self: identify(os.Getpid()), turn: newTurn(opt.DataDir, opt.Logger), children: newChildren()}
 	v.hosts = newHostPool(opt, v.children)
 	v.begun, v.refuse = context.WithCancel(context.Background())
 	closeOnExec()
@@ -111,7 +111,11 @@ func (v *inProcess) run(ctx context.Context, o *order) (record, error) {
 		v.starting.Done()
 		return record{}, err
 	}
-	x := &execution{inProcess: v, order: o, log: log, rec: record{Boot: bootID(), Supervisor: v.self, StartedAt: time.Now(), Placed: o.Placed, Devices: o.Devices}}
+	x := &execution{
+		inProcess: v, order: o, log: log, out: recordWriter{root: o.Root},
+		rec: record{Boot: bootID(), Supervisor: v.self, StartedAt: time.Now(), Placed: o.Placed, Devices: o.Devices},
+	}
+	defer x.out.close()
 	if x.mask = newMask(o.Hide); x.mask != nil {
 		log.Hide(x.mask.text, x.mask.longest)
 	}
@@ -134,14 +138,15 @@ type execution struct {
 	order *order
 	log   *steplog.Writer
 	rec   record
+	out   recordWriter
 	mask  *mask
 }
 
 func (x *execution) save() {
-	err := writeRecord(x.order.Root, &x.rec)
+	err := x.out.write(&x.rec)
 	if err != nil && x.rec.Failure != nil {
 		shed(layout{root: x.order.Root}, true) // maybe the step has filled the disk
-		err = writeRecord(x.order.Root, &x.rec)
+		err = x.out.write(&x.rec)
 	}
 	if err != nil {
 		x.opt.Logger.Error("the record of a step could not be written: a server that starts now would run the step again",

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io/fs"
@@ -24,9 +25,10 @@ func identify(pid int) identity { return identity{pid, startTime(pid)} }
 // alive reports whether this very process still runs. Where start times are not known no process is taken for it.
 func (i identity) alive() bool { return i.PID > 1 && i.Start != 0 && startTime(i.PID) == i.Start }
 
-// record is the file in an attempt's directory that says who runs it and how it ended. It is what a server that was started
-// again knows of the attempt, so it is replaced whole. It is not synced: it counts only as long as the machine is up, because
-// after a power failure the files that the step wrote may be missing too.
+// record says who runs an attempt and how it ended. It is what a server that was started again knows of the attempt. The file in the
+// attempt's directory has a line for each state of it, and the last whole one counts: a line is there or it is not,
+// whenever the process that writes it is killed. The file is not synced: it counts only as long as the machine is up,
+// because after a power failure the files that the step wrote may be missing too.
 type record struct {
 	// Boot is the start of the machine that the record belongs to.
 	Boot string `json:"boot,omitempty"`
@@ -66,25 +68,48 @@ func readRecord(root string) (rec record, found bool, err error) {
 	if err != nil {
 		return rec, false, err
 	}
-	if json.Unmarshal(b, &rec) != nil {
-		return record{}, true, nil
+	for end := bytes.LastIndexByte(b, '\n'); end >= 0; {
+		start := bytes.LastIndexByte(b[:end], '\n')
+		if json.Unmarshal(b[start+1:end], &rec) == nil {
+			return rec, true, nil
+		}
+		rec, end = record{}, start
 	}
-	return rec, true, nil
+	return record{}, true, nil
 }
 
-func writeRecord(root string, rec *record) error {
+// recordWriter writes the record of an attempt.
+type recordWriter struct {
+	root   string
+	file   *os.File
+	broken bool // the last line is not whole
+}
+
+func (w *recordWriter) write(rec *record) error {
 	b, err := json.Marshal(rec)
 	if err != nil {
 		return err
 	}
-	tmp := recordFile(root) + ".new"
-	if err := os.WriteFile(tmp, b, 0o644); err != nil {
-		return err
+	if w.file == nil {
+		if w.file, err = os.OpenFile(recordFile(w.root), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644); err != nil {
+			return err
+		}
 	}
-	return os.Rename(tmp, recordFile(root))
+	if w.broken {
+		b = append([]byte{'\n'}, b...)
+	}
+	_, err = w.file.Write(append(b, '\n'))
+	w.broken = err != nil
+	return err
 }
 
-func recordFile(root string) string { return filepath.Join(root, "record.json") }
+func (w *recordWriter) close() {
+	if w.file != nil {
+		w.file.Close()
+	}
+}
+
+func recordFile(root string) string { return filepath.Join(root, "record") }
 
 // current reports whether the record is from the present start of the machine; in one from before, no process means anything.
 func (rec *record) current() bool { return rec.Boot == bootID() }

@@ -99,6 +99,7 @@ type Runner struct {
 	// unsettled are the attempts that have ended and whose directories are still there; true for those to be kept.
 	unsettled map[string]bool
 	steps     sync.WaitGroup
+	settles   sync.WaitGroup
 	stats     counters
 	failed    keptDirs
 
@@ -193,6 +194,7 @@ func (r *Runner) Close(ctx context.Context) error {
 	go func() {
 		r.steps.Wait()
 		r.overseer.close()
+		r.settles.Wait()
 		close(done)
 	}()
 	select {

@@ -134,7 +134,7 @@ func (f *fixture) command(image string, words ...string) *run.Step {
 	f.next++
 	return &run.Step{
 		Job:    run.Job{RunID: "run-1", Name: "r", ResourceName: "p-1", PipelineName: "p", CreatedAt: time.Now(), ScheduledAt: time.Now()},
-		TaskID: fmt.Sprintf("task-%d", f.next), TaskPath: "a-task", TaskName: "a-task", Attempt: 1, Iteration: -1,
+		TaskID: fmt.Sprintf("task-%d-%d", os.Getpid(), f.next), TaskPath: "a-task", TaskName: "a-task", Attempt: 1, Iteration: -1,
 		Component: &ir.Component{InputDefinitions: &ir.InputDefinitions{}, OutputDefinitions: &ir.OutputDefinitions{}},
 		Executor:  &ir.Executor{Container: &ir.Container{Image: image, Command: words}},
 	}
@@ -168,6 +168,7 @@ func (f *fixture) must(s *run.Step) run.Values {
 func (f *fixture) Run(ctx context.Context, s *run.Step) (run.Values, error) {
 	v, err := f.Runner.Run(ctx, s)
 	f.Settle(s.ID())
+	f.Settled()
 	return v, err
 }
 
@@ -284,7 +285,7 @@ func TestAnExceptionBecomesTheFailureMessage(t *testing.T) {
 		}
 		contains(t, got.Message, "ValueError: bad\nreally bad")
 		contains(t, f.log(s), "stderr Traceback (most recent call last):", "ephemeral_component.py", "directory is kept: ")
-		if strings.Contains(f.log(s), "warmhost.py") {
+		if strings.Contains(f.log(s), "warmhost.py") || strings.Contains(f.log(s), "warmstep.py") {
 			t.Error("the traceback shows the warm host")
 		}
 

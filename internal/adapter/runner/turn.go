@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"sync"
@@ -16,13 +17,14 @@ import (
 )
 
 // patience is how long an overseer waits for an earlier one to stop starting steps before it ends it.
-const patience = 10 * time.Second
+const patience = 20 * time.Second
 
 // turn makes sure that at most one overseer starts steps on a data directory. An overseer gives its turn up when its server has gone
 // and everything it was told to start has its record; so whoever has the turn can trust the records. The lock is the
 // kernel's: it goes with its process, however that ends.
 type turn struct {
 	path  string
+	log   *slog.Logger
 	self  identity
 	got   chan struct{}
 	quit  chan struct{}
@@ -33,8 +35,8 @@ type turn struct {
 	err   error // set before got is closed
 }
 
-func newTurn(dataDir string) *turn {
-	return &turn{path: filepath.Join(dataDir, "supervisor.lock"), self: identify(os.Getpid()), got: make(chan struct{}), quit: make(chan struct{})}
+func newTurn(dataDir string, log *slog.Logger) *turn {
+	return &turn{path: filepath.Join(dataDir, "supervisor.lock"), log: log, self: identify(os.Getpid()), got: make(chan struct{}), quit: make(chan struct{})}
 }
 
 // ask asks for the turn and does not wait for it.
@@ -98,6 +100,7 @@ func (t *turn) endHolder() {
 	b, err := io.ReadAll(io.NewSectionReader(t.file, 0, 1<<10))
 	var holder identity
 	if err == nil && json.Unmarshal(b, &holder) == nil && holder != t.self && holder.alive() {
+		t.log.Error("an earlier supervisor of steps does not answer: it is killed, and its steps with it", "pid", holder.PID, "after", patience)
 		_ = syscall.Kill(holder.PID, syscall.SIGKILL)
 	}
 }

@@ -35,7 +35,11 @@ class Server:
         return value
 
     def send(self, step):
-        path, body, headers = self.fill(step["path"]), step.get("body"), dict(step.get("headers", {}))
+        path, body, headers = (
+            self.fill(step["path"]),
+            step.get("body"),
+            dict(step.get("headers", {})),
+        )
         data = None
         if isinstance(body, bytes):
             data = body
@@ -47,7 +51,9 @@ class Server:
         query = step.get("query")
         if query:
             path += "?" + urllib.parse.urlencode(self.fill(query), doseq=True)
-        request = urllib.request.Request(self.url + path, data=data, headers=headers, method=step["method"])
+        request = urllib.request.Request(
+            self.url + path, data=data, headers=headers, method=step["method"]
+        )
         try:
             with urllib.request.urlopen(request, timeout=60) as response:
                 status, text = response.status, response.read()
@@ -68,10 +74,23 @@ class Server:
         return status, answer
 
 
-SORTED = {"tags": ("key", "name"), "params": ("key",), "metrics": ("key", "timestamp", "step"), "aliases": ("alias",), "files": ("path",),
-          "dataset_summaries": ("name", "digest", "context"), "latest_versions": ("version",)}
-TIMES = {"creation_time", "last_update_time", "creation_timestamp", "last_updated_timestamp", "creation_timestamp_ms",
-         "last_updated_timestamp_ms"}
+SORTED = {
+    "tags": ("key", "name"),
+    "params": ("key",),
+    "metrics": ("key", "timestamp", "step"),
+    "aliases": ("alias",),
+    "files": ("path",),
+    "dataset_summaries": ("name", "digest", "context"),
+    "latest_versions": ("version",),
+}
+TIMES = {
+    "creation_time",
+    "last_update_time",
+    "creation_timestamp",
+    "last_updated_timestamp",
+    "creation_timestamp_ms",
+    "last_updated_timestamp_ms",
+}
 SECRETS = {"sqlstate", "error_class"}
 
 
@@ -79,7 +98,11 @@ class Normaliser:
     """Replaces what differs between any two servers by names that say what was there."""
 
     def __init__(self, server):
-        self.names = {str(v): f"<{k}>" for k, v in server.captured.items() if isinstance(v, (str, int)) and len(str(v)) > 3}
+        self.names = {
+            str(v): f"<{k}>"
+            for k, v in server.captured.items()
+            if isinstance(v, (str, int)) and len(str(v)) > 3
+        }
         self.order = sorted(self.names, key=len, reverse=True)
 
     def text(self, s):
@@ -98,7 +121,11 @@ class Normaliser:
         if isinstance(v, list):
             items = [self.value(x) for x in v]
             if key in SORTED and all(isinstance(i, dict) for i in items):
-                items.sort(key=lambda i: json.dumps([i.get(f) for f in SORTED[key]]) + json.dumps(i, sort_keys=True))
+                items.sort(
+                    key=lambda i: (
+                        json.dumps([i.get(f) for f in SORTED[key]]) + json.dumps(i, sort_keys=True)
+                    )
+                )
             return items
         if key in TIMES and isinstance(v, int):
             return "<time>" if v > 10**12 else v
@@ -132,7 +159,9 @@ def alike(value, key=""):
         return value
     if key in ("experiment_id", "experiment_ids") and value != "0":
         return "<experiment>"
-    value = re.sub(r"mlflow-artifacts:/(?!0/)(\d+|<\w+>)(?=/|$|')", "mlflow-artifacts:/<experiment>", value)
+    value = re.sub(
+        r"mlflow-artifacts:/(?!0/)(\d+|<\w+>)(?=/|$|')", "mlflow-artifacts:/<experiment>", value
+    )
     if key == "message":
         value = re.sub(r"(experiment |id |id=)(\d+|<exp\w*>)", r"\1<experiment>", value)
         value = re.sub(r"'(\d+|<exp\w*>)/", "'<experiment>/", value)
@@ -145,7 +174,9 @@ def compare(script, want, got):
     found = []
     want, got = alike(want), alike(got)
     for number, step in enumerate(script["steps"]):
-        if want[number] == got[number] or differences.reason(script["name"], step, want[number], got[number]):
+        if want[number] == got[number] or differences.reason(
+            script["name"], step, want[number], got[number]
+        ):
             continue
         name = f"{script['name']}[{number}] {step['method']} {step['path']}"
         found.append((name, step.get("body") or step.get("query"), want[number], got[number]))
@@ -156,7 +187,10 @@ def record(url, file):
     """Writes down what a server answers, so that others can be compared with it later."""
     recorded = {}
     for script in requests_data.scripts():
-        recorded[script["name"]] = {"requests": fingerprint(script), "answers": answers(url, script)}
+        recorded[script["name"]] = {
+            "requests": fingerprint(script),
+            "answers": answers(url, script),
+        }
     with gzip.open(file, "wt", encoding="utf-8", compresslevel=9) as out:
         json.dump(recorded, out, indent=0, sort_keys=True)
     print(f"{sum(len(r['answers']) for r in recorded.values())} answers recorded")
@@ -183,7 +217,9 @@ def check(file, url, only=""):
         steps += len(script["steps"])
         found += compare(script, want["answers"], answers(url, script))
     for name, sent, want, got in found:
-        print(f"DIFFERS {name}\n  sent   {str(sent)[:300]}\n  mlflow {json.dumps(want)[:600]}\n  levada {json.dumps(got)[:600]}")
+        print(
+            f"DIFFERS {name}\n  sent   {str(sent)[:300]}\n  mlflow {json.dumps(want)[:600]}\n  levada {json.dumps(got)[:600]}"
+        )
     unused = [] if only else differences.unused()
     for name in unused:
         print(f"UNUSED difference {name!r}: remove it from differences.py")

@@ -31,10 +31,17 @@ def test_a_run_holds_what_was_logged():
     got = MlflowClient().get_run(run.info.run_id)
     assert got.info.status == "FINISHED" and got.info.run_name == "first"
     assert got.data.params == {"lr": "0.1", "opt": "adam", "layers": "3"}
-    assert got.data.metrics["loss"] == 0.05 and math.isnan(got.data.metrics["nan"]) and got.data.metrics["inf"] > 1e300
+    assert (
+        got.data.metrics["loss"] == 0.05
+        and math.isnan(got.data.metrics["nan"])
+        and got.data.metrics["inf"] > 1e300
+    )
     history = MlflowClient().get_metric_history(run.info.run_id, "loss")
     assert [m.step for m in history] == list(range(20))
-    assert {f.path: f.is_dir for f in MlflowClient().list_artifacts(run.info.run_id)} == {"reports": True, "y.json": False}
+    assert {f.path: f.is_dir for f in MlflowClient().list_artifacts(run.info.run_id)} == {
+        "reports": True,
+        "y.json": False,
+    }
     assert mlflow.artifacts.load_text(run.info.artifact_uri + "/reports/x.html") == "<b>bold</b>"
     assert mlflow.artifacts.load_dict(run.info.artifact_uri + "/y.json") == {"a": [1, 2]}
     parent = MlflowClient().get_run(child.info.run_id).data.tags["mlflow.parentRunId"]
@@ -81,7 +88,9 @@ def test_search_finds_pages_sorts_and_takes_more_than_mlflow(experiment):
             mlflow.log_metrics({"acc": i / 30}, step=0)
             mlflow.log_metrics({"acc": 0.5}, step=1)
             mlflow.log_param("lr", str(i % 3))
-    frame = mlflow.search_runs(filter_string="params.lr = '1'", order_by=["attributes.run_name ASC"])
+    frame = mlflow.search_runs(
+        filter_string="params.lr = '1'", order_by=["attributes.run_name ASC"]
+    )
     assert len(frame) == 10 and frame["tags.mlflow.runName"][0] == "r1"
     client, token, seen = MlflowClient(), None, []
     while True:
@@ -93,7 +102,14 @@ def test_search_finds_pages_sorts_and_takes_more_than_mlflow(experiment):
     assert len(set(seen)) == 30
     # What only Levada knows, in the filter string of the plain client.
     assert len(mlflow.search_runs(filter_string="metrics.acc.max > 0.8")) == 5
-    assert len(mlflow.search_runs(filter_string="params.lr = '0' OR (params.lr = '1' AND metrics.acc.min < 0.1)")) == 11
+    assert (
+        len(
+            mlflow.search_runs(
+                filter_string="params.lr = '0' OR (params.lr = '1' AND metrics.acc.min < 0.1)"
+            )
+        )
+        == 11
+    )
     best = mlflow.search_runs(order_by=["metrics.acc.best DESC"], max_results=1)
     assert best["tags.mlflow.runName"][0] == "r29"
 
@@ -129,7 +145,9 @@ def test_a_model_is_logged_registered_aliased_and_loaded(experiment):
     assert mlflow.pyfunc.load_model(f"models:/{name}/Production") is not None
     assert [v.version for v in client.search_model_versions(f"name = '{name}'")] in (["1"], [1])
     copied = client.copy_model_version(f"models:/{name}/1", name + "-copy")
-    assert np.allclose(mlflow.pyfunc.load_model(f"models:/{copied.name}/{copied.version}").predict(X[:2]), [0, 2])
+    assert np.allclose(
+        mlflow.pyfunc.load_model(f"models:/{copied.name}/{copied.version}").predict(X[:2]), [0, 2]
+    )
     if MLFLOW3:
         models = mlflow.search_logged_models(experiment_ids=[experiment.experiment_id])
         assert len(models) == 1 and models["status"][0] == "READY"
@@ -162,5 +180,7 @@ def test_equal_files_are_stored_once(experiment, tmp_path):
     for _ in range(3):
         with mlflow.start_run() as run:
             mlflow.log_artifact(str(big))
-    path = mlflow.artifacts.download_artifacts(run_id=run.info.run_id, artifact_path="big.bin", dst_path=str(tmp_path / "back"))
+    path = mlflow.artifacts.download_artifacts(
+        run_id=run.info.run_id, artifact_path="big.bin", dst_path=str(tmp_path / "back")
+    )
     assert open(path, "rb").read() == big.read_bytes()
