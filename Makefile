@@ -84,7 +84,7 @@ clean: ## Remove what was built; the demo's data in .levada stays
 .PHONY: test
 test: ## Run every check and test, one after the other, and say what passed
 	@scripts/prereqs.sh go python node cc
-	@scripts/stages.sh test-ui check build test-go test-flights test-kfp conformance test-pipelines test-browser test-bench
+	@scripts/stages.sh test-ui check build test-go test-sim test-flights test-kfp conformance test-pipelines test-browser test-bench
 
 .PHONY: check
 check: $(TOOLS)/staticcheck ## Check the form of the Go code: gofmt, go vet, staticcheck
@@ -135,6 +135,22 @@ pipelines: uv ## Compile them anew with the newest SDK (test/pipelines/compiled)
 test-browser: build $(UI_STAMP) ## Use the user interface in a real browser
 	@browser=$$(scripts/chromium.sh); cd ui && CHROMIUM="$$browser" npm run --silent e2e
 
+SEEDS ?= 20000
+SIM := go test -tags $(GO_TAGS) -count 1 -timeout 0 ./test/sim -v
+
+.PHONY: sim
+sim: ## Simulate runs under crashes and faults: SEEDS=n of them, or SEED=n alone and step by step
+	@$(SIM) -run 'TestSchedules' $(if $(SEED),-seed $(SEED),-seeds $(SEEDS)) | grep -v -e '^=== ' -e '^ *--- PASS'
+
+.PHONY: sim-mutants
+sim-mutants: ## Plant bugs one by one and show that the simulation finds each
+	@SIM_MUTANTS=. $(SIM) -run TestEachBugIsFound
+
+.PHONY: test-sim
+test-sim: ## Simulate a few thousand schedules; run pipelines of a few thousand tasks
+	go test -tags $(GO_TAGS) -count 1 -timeout 5m ./test/sim/memstore ./test/scale
+	go test -tags $(GO_TAGS) -count 1 -timeout 5m ./test/sim -seeds 8000
+
 .PHONY: lint
 lint: check $(TOOLS)/golangci-lint ruff $(UI_STAMP) ## Look for everything the linters know; zero warnings
 	$(TOOLS)/golangci-lint run ./...
@@ -149,12 +165,22 @@ update-golden: ## Rewrite the expected outputs of the tests; read the difference
 ## Measuring
 
 .PHONY: bench
-bench: build uv ## Measure what a step costs (docs/performance.md)
+bench: build uv ## Measure what a step costs (docs/performance.md); PEERS=all also beside other orchestrators
 	go run ./bench -out bench/out
+	@$(if $(PEERS),$(MAKE) --no-print-directory bench-peers)
+
+.PHONY: bench-peers
+bench-peers: build uv ## Measure Levada beside its peers (bench/peers/README.md; PEERS=luigi,prefect ROUNDS=3 BUDGET=25m)
+	go run ./bench -peers $(or $(PEERS),all) -rounds $(or $(ROUNDS),3) -budget $(or $(BUDGET),25m) -out bench/out
 
 .PHONY: chaos
 chaos: build uv ## Kill the server and its helpers 200 times during a run of 500 steps (docs/steps.md)
 	CHAOS_KILLS=200 CHAOS_STEPS=500 go test -tags grpcnotrace -count=1 -timeout 40m -v ./test/chaos
+
+.PHONY: bench-scale
+bench-scale: ## Measure runs of up to 100,000 tasks, 1,000 runs at once, and lists of 1,000,000 runs (docs/reliability.md)
+	go test -tags $(GO_TAGS) -count 1 -timeout 2h ./test/scale -v -sizes 1000,10000,100000 -active 1000
+	LEVADA_BENCH_RUNS=1000000 go test -tags $(GO_TAGS) ./internal/adapter/store -run '^$$' -bench ListRuns -benchtime 20x -timeout 1h
 
 .PHONY: test-bench
 test-bench: build uv

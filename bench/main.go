@@ -27,6 +27,10 @@ type options struct {
 	out    string
 	modes  string
 	fanout int
+	// peers are what to measure Levada beside, rounds how often, and budget how long that may take.
+	peers  string
+	rounds int
+	budget time.Duration
 }
 
 func main() {
@@ -37,6 +41,9 @@ func main() {
 	flag.StringVar(&o.out, "out", "bench/out", "folder for the results")
 	flag.StringVar(&o.modes, "modes", "warm,exec", "how steps are started: warm, exec or both")
 	flag.IntVar(&o.fanout, "fanout", 1000, "steps of the fan-out; 0 leaves it out")
+	flag.StringVar(&o.peers, "peers", "", "instead measure Levada beside these: all, or folders below bench/peers, with commas")
+	flag.IntVar(&o.rounds, "rounds", 3, "how often each peer is measured")
+	flag.DurationVar(&o.budget, "budget", 25*time.Minute, "how long all peers together may take, installation aside")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -51,8 +58,8 @@ func run(ctx context.Context, o options) error {
 	if flag.NArg() > 0 {
 		return fmt.Errorf("unexpected argument %q", flag.Arg(0))
 	}
-	if o.runs < 1 {
-		return fmt.Errorf("-runs is %d, want at least 1", o.runs)
+	if o.runs < 1 || o.rounds < 1 {
+		return fmt.Errorf("-runs is %d and -rounds is %d, want at least 1", o.runs, o.rounds)
 	}
 	chain := filepath.Join("bench", "testdata", fmt.Sprintf("chain-%d.yaml", o.steps))
 	spec, err := os.ReadFile(chain)
@@ -62,12 +69,27 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
+	if o.peers != "" {
+		c, err := besidePeers(ctx, o)
+		if err != nil {
+			return err
+		}
+		return report(c, o.out)
+	}
 	result, err := measure(ctx, o, spec)
 	if err != nil {
 		return err
 	}
-	fmt.Println(result.markdown())
-	path, err := result.save(o.out)
+	return report(result, o.out)
+}
+
+// report prints what was found and writes it into a folder.
+func report(found interface {
+	markdown() string
+	save(folder string) (string, error)
+}, folder string) error {
+	fmt.Println(found.markdown())
+	path, err := found.save(folder)
 	if err != nil {
 		return err
 	}

@@ -46,6 +46,26 @@ def prepare() -> None:
         kernel = Kernel()
 
 
+def make(kind: str, source: str, target: str, size: int) -> None:
+    """Make one part of a view; the kinds are explained in internal/adapter/runner/view.go."""
+    if kind == "bind":
+        kernel("mount", source, target, None, MS_BIND | MS_REC, None)
+    elif kind == "memory":
+        kernel("mount", "tmpfs", target, "tmpfs", MS_NOSUID | MS_NODEV, f"mode=1777,size={size}")
+    elif kind == "frame":
+        kernel("mount", "tmpfs", target, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755,size=1m")
+    elif kind == "dir":
+        os.makedirs(target, exist_ok=True)
+    elif kind == "link":
+        os.symlink(source, target)
+    elif kind == "file":
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        with open(target, "w"):
+            pass
+    else:
+        raise ValueError(f"there is no kind of mount {kind!r}")
+
+
 def isolate(view: dict) -> None:
     """Give this process mounts of its own: the view that internal/adapter/runner/view.go planned."""
     uid, gid = os.geteuid(), os.getegid()
@@ -62,11 +82,7 @@ def isolate(view: dict) -> None:
                 f.write(text)
     kernel("mount", None, "/", None, MS_REC | MS_SLAVE, None)
     for m in view["mounts"]:
-        if m.get("source"):
-            kernel("mount", m["source"], m["target"], None, MS_BIND | MS_REC, None)
-        else:
-            size = f"mode=1777,size={m['memory']}"
-            kernel("mount", "tmpfs", m["target"], "tmpfs", MS_NOSUID | MS_NODEV, size)
+        make(m["kind"], m.get("source"), m["target"], m.get("memory", 0))
     if view.get("root"):
         os.chdir(view["root"])
         try:

@@ -212,6 +212,9 @@ func (a *app) printExplanation(x run.CacheExplanation) error {
 			console.Clean(x.Entry.Path), console.ShortID(x.Entry.RunID), console.Clean(x.Entry.PipelineName), console.Ago(x.Entry.CreatedAt, a.deps.Now()))
 		for _, d := range x.Differences {
 			fmt.Fprintf(&b, "  %s\n", console.Clean(d.Text))
+			if len(d.Lines) == 1 && strings.HasSuffix(d.Text, d.Lines[0]) {
+				continue // the text has said it
+			}
 			for _, line := range d.Lines {
 				fmt.Fprintf(&b, "      %s\n", console.Clean(line))
 			}

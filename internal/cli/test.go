@@ -194,10 +194,11 @@ func exitOfPytest(code int) int {
 
 func (a *app) testEngineCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:    "test-engine",
-		Short:  "Serve the engine that levada.testing talks to, until standard input ends",
-		Args:   cobra.NoArgs,
-		Hidden: true,
+		Use:     "test-engine",
+		Short:   "Serve the engine that levada.testing talks to, until standard input ends",
+		Example: "  levada test-engine < /dev/null",
+		Args:    cobra.NoArgs,
+		Hidden:  true,
 	}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		cfg, err := a.load(cmd)

@@ -24,6 +24,8 @@ type actor struct {
 	state    *engine.State
 	run      run.Run
 	seq      int64
+	// last is the time of the newest decision: time does not go backwards within a run, whatever the clock does.
+	last time.Time
 	// pending are stored events whose effects are still to be carried out.
 	pending []engine.Event
 	// leaves remembers the last counted state of each leaf, for the counts on the run.
@@ -49,11 +51,13 @@ type leaf struct {
 	cached bool
 }
 
-// newActor returns an actor whose run has no tasks counted yet.
+// newActor returns an actor whose run has no tasks counted yet. Without a state it reads its run's log first.
 func newActor(s *Service, r run.Run, p *ir.Pipeline, state *engine.State) *actor {
 	r.Tasks, r.Cached = map[run.State]int{}, 0
+	timer := time.NewTimer(time.Hour)
+	timer.Stop()
 	return &actor{
-		svc: s, pipeline: p, state: state, run: r, leaves: map[string]leaf{},
+		svc: s, pipeline: p, state: state, run: r, leaves: map[string]leaf{}, timer: timer,
 		inbox: inbox{signal: make(chan struct{}, 1)}, stops: map[string]context.CancelCauseFunc{},
 		holds: map[string]func(){}, gone: make(chan struct{}),
 	}
@@ -99,7 +103,6 @@ func (i *inbox) take() []message {
 
 // loop runs until the run is final or ctx is done. It waits for the steps it started.
 func (a *actor) loop(ctx context.Context) {
-	a.timer = time.NewTimer(time.Hour)
 	defer a.timer.Stop()
 	defer a.watchers.close()
 	defer a.refuse()
@@ -119,37 +122,47 @@ func (a *actor) drive(ctx context.Context) (err error) {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		}
 	}()
+	if a.state == nil {
+		if err := a.read(ctx); err != nil || a.state == nil {
+			return err
+		}
+	}
 	a.carryOut(ctx, a.pending)
 	a.pending = nil
-	if at := a.state.WakeAt(); !at.IsZero() {
-		a.wake(at)
-	}
+	a.wake(a.state.WakeAt())
 	for !a.run.State.Final() {
-		a.timer.Reset(a.pause())
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-a.inbox.signal:
 		case <-a.timer.C:
-			if err := a.handle(ctx, []message{{command: engine.Wake{}}}); err != nil {
-				return err
+			// The pause is over by the timer, which no jump of the clock can lengthen.
+			if a.wakeAt.After(a.last) {
+				a.last = a.wakeAt
 			}
-			a.wakeAt = a.state.WakeAt()
-			continue
+		}
+		if ctx.Err() != nil {
+			return nil
 		}
 		if err := a.handle(ctx, a.inbox.take()); err != nil {
 			return err
+		}
+		if !a.wakeAt.IsZero() && !a.wakeAt.After(a.now()) {
+			// By itself: trying a group again removes tasks, and nothing that was just reported may be removed before it is stored.
+			if err := a.handle(ctx, []message{{command: engine.Wake{}}}); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-// pause is how long to sleep until the next retry is due.
-func (a *actor) pause() time.Duration {
-	if a.wakeAt.IsZero() {
-		return time.Hour
+// now is the time of the next decision.
+func (a *actor) now() time.Time {
+	if t := a.svc.now(); t.After(a.last) {
+		a.last = t
 	}
-	return max(0, a.wakeAt.Sub(a.svc.now()))
+	return a.last
 }
 
 // refuse closes the inbox and answers whoever still waits for a command.
@@ -185,9 +198,10 @@ func (a *actor) handle(ctx context.Context, batch []message) error {
 			}
 		}
 	}()
+	now := a.now()
 	var events []engine.Event
 	for _, m := range batch {
-		more, err := a.state.Decide(m.command, a.svc.now())
+		more, err := a.state.Decide(m.command, now)
 		if err != nil {
 			return err
 		}
@@ -202,37 +216,52 @@ func (a *actor) handle(ctx context.Context, batch []message) error {
 		}
 	}
 	answer = nil
+	if a.run.State.Final() && a.run.State != run.Canceled {
+		answer = finished(a.run) // it was over before the request to cancel it was read
+	}
 	for _, m := range batch {
 		if m.stored != nil {
 			m.stored()
 		}
 	}
 	a.carryOut(ctx, events)
+	a.wake(a.state.WakeAt())
 	return nil
 }
 
-// store writes events and what they changed. While the disk or the database refuses, it tries again: the state in memory
-// is ahead of the log, and nothing may happen before the log has caught up. An error that time does not heal is returned.
+// store writes events and what they changed, and does not return before that has worked or can never work: the state in
+// memory is ahead of the log, and nothing may happen before the log has caught up.
 func (a *actor) store(ctx context.Context, events []engine.Event) error {
 	records, changed, err := a.records(events)
 	if err != nil {
 		return err
 	}
-	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
+	err = a.svc.patiently(ctx, a.run.ID, "events cannot be stored", func() error {
 		err := a.svc.deps.Store.Append(ctx, a.run.ID, records, changed)
-		if fault.KindOf(err) == fault.Conflict && a.stored(ctx, records) {
-			err = nil // an earlier try reached the disk although it was reported as failed
+		if fault.KindOf(err) == fault.Conflict {
+			return a.stored(ctx, records, err)
 		}
-		switch k := fault.KindOf(err); {
+		return err
+	})
+	if err == nil {
+		a.watchers.publish(a.run, changed.Tasks)
+	}
+	return err
+}
+
+// patiently tries until it works, while the disk or the database refuses. An error that time does not heal is returned.
+func (s *Service) patiently(ctx context.Context, runID, trouble string, try func() error) error {
+	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
+		err := try()
+		switch {
 		case err == nil:
-			a.watchers.publish(a.run, changed.Tasks)
 			return nil
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case k != fault.Unavailable && k != fault.Internal:
+		case !uncertain(err):
 			return err
 		}
-		a.svc.deps.Logger.Error("events cannot be stored; trying again", "run", a.run.ID, "in", pause, "error", err)
+		s.deps.Logger.Error(trouble+"; trying again", "run", runID, "in", pause, "error", err)
 		wait := time.NewTimer(pause)
 		select {
 		case <-ctx.Done():
@@ -243,12 +272,19 @@ func (a *actor) store(ctx context.Context, events []engine.Event) error {
 	}
 }
 
-// stored reports whether the log already ends with these very records.
-func (a *actor) stored(ctx context.Context, records []run.Event) bool {
+// stored looks into the log after a conflict. It returns nil when the log ends with these very records: an earlier try reached
+// the disk although it was reported as failed.
+func (a *actor) stored(ctx context.Context, records []run.Event, conflict error) error {
 	log, err := a.svc.deps.Store.Events(ctx, a.run.ID, records[0].Seq)
-	return err == nil && slices.EqualFunc(log, records, func(x, y run.Event) bool {
+	if err != nil {
+		return err
+	}
+	if !slices.EqualFunc(log, records, func(x, y run.Event) bool {
 		return x.Seq == y.Seq && x.Type == y.Type && bytes.Equal(x.Body, y.Body)
-	})
+	}) {
+		return conflict
+	}
+	return nil
 }
 
 // records encodes events and collects the rows that they changed.
@@ -351,17 +387,19 @@ func (a *actor) carryOut(ctx context.Context, events []engine.Event) {
 			a.prepare(ctx, e.Task)
 		case engine.TaskLaunched:
 			a.execute(ctx, e.Task)
-		case engine.TaskRetrying:
-			a.wake(*e.RetryAt)
 		case engine.CancelRequested, engine.RunTimedOut:
 			a.stopAll(errCanceled)
 		}
 	}
 }
 
-// wake makes sure that the loop wakes at t or before.
+// wake sets the timer for the next retry; the zero time means that none is due.
 func (a *actor) wake(t time.Time) {
-	if a.wakeAt.IsZero() || t.Before(a.wakeAt) {
-		a.wakeAt = t
+	a.wakeAt = t
+	if t.IsZero() {
+		a.timer.Stop()
+		return
 	}
+	// Also when t is what it was: the timer may have fired for another retry that was due at the same moment.
+	a.timer.Reset(max(0, t.Sub(a.now())))
 }

@@ -54,14 +54,25 @@ type maker struct {
 	runner
 	blobs *blob.Store
 	dir   string
+	env   atomic.Pointer[string]
 }
+
+// Environment is "env" unless the test says otherwise.
+func (m *maker) Environment(ctx context.Context, s *run.Step) (string, error) {
+	if env := m.env.Load(); env != nil {
+		return *env, nil
+	}
+	return m.runner.Environment(ctx, s)
+}
+
+func (m *maker) setEnvironment(digest string) { m.env.Store(&digest) }
 
 func openMaker(t *testing.T, change func(*pipeline.Options)) (*pipeline.Service, *maker) {
 	t.Helper()
 	m := &maker{dir: t.TempDir()}
 	m.do = m.make
 	svc, _ := openWith(t, m.dir, &m.runner, func(o *pipeline.Options) {
-		m.blobs = o.Blobs.(*blob.Store)
+		m.blobs, o.Runner = o.Blobs.(*blob.Store), m
 		change(o)
 	})
 	return svc, m
@@ -320,5 +331,86 @@ func TestASelectionOfEverythingMustSaySo(t *testing.T) {
 	}
 	if got, err := svc.PruneCache(ctx, run.CacheSelection{CreatedBefore: time.Now().Add(-time.Hour)}, false, true); err != nil || got.Entries != 0 {
 		t.Errorf("older ones: %+v, %v", got, err)
+	}
+}
+
+// packages lists environments that a test made up.
+type packages map[string][]string
+
+func (p packages) Packages(_ context.Context, digest string) ([]string, error) { return p[digest], nil }
+
+func TestChangedCodeAndPackagesAreShown(t *testing.T) {
+	svc, m := openMaker(t, func(o *pipeline.Options) {
+		o.Packages = packages{"env": {"python==3.11.9", "pandas==2.2.1"}, "env 2": {"python==3.11.9", "pandas==2.2.3"}}
+	})
+	wait(t, svc, start(t, svc, makesFile, "a").ID)
+	m.setEnvironment("env 2")
+	second := wait(t, svc, start(t, svc, strings.Replace(makesFile, "command: [run]", `command: [run, "now with\ntwo lines"]`, 1), "a").ID)
+	x := explain(t, svc, second.ID, "make")
+	want := []run.KeyDifference{
+		{Kind: run.PartCode, Text: "code of the component changed", Lines: []string{"--- before", "+++ after", "@@ -1,1 +1,3 @@", " run", "+now with", "+two lines"}},
+		{Kind: run.PartEnvironment, Before: "env", After: "env 2", Text: "environment: pandas 2.2.1 -> 2.2.3", Lines: []string{"pandas 2.2.1 -> 2.2.3"}},
+	}
+	if diff := cmp.Diff(want, x.Differences); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if x.Entry == nil || x.Entry.RunName == "" || x.Entry.Path != "make" {
+		t.Errorf("nearest entry %+v", x.Entry)
+	}
+	m.setEnvironment("an environment that was removed")
+	third := wait(t, svc, start(t, svc, makesFile, "a").ID)
+	if x := explain(t, svc, third.ID, "make"); len(x.Differences) != 1 || x.Differences[0].Text != "environment: other packages or another Python" {
+		t.Errorf("differences %+v", x.Differences)
+	}
+}
+
+func TestTheNearestEntryIsTheOneWithTheFewestDifferences(t *testing.T) {
+	svc, m := openMaker(t, func(*pipeline.Options) {})
+	near := wait(t, svc, start(t, svc, makesFile, "a").ID)
+	m.setEnvironment("env 2")
+	wait(t, svc, start(t, svc, makesFile, "b").ID) // newer, and farther
+	m.setEnvironment("env")
+	got := wait(t, svc, start(t, svc, makesFile, "c").ID)
+	x := explain(t, svc, got.ID, "make")
+	if x.Entry == nil || x.Entry.RunID != near.ID || len(x.Differences) != 1 || x.Differences[0].Text != `parameter text: "a" -> "c"` {
+		t.Errorf("explanation %+v", x)
+	}
+	// Entries made later do not change what was true at the time.
+	wait(t, svc, start(t, svc, makesFile, "d").ID)
+	if again := explain(t, svc, got.ID, "make"); again.Summary != x.Summary {
+		t.Errorf("later: %s; before: %s", again.Summary, x.Summary)
+	}
+}
+
+// sweeps tells of each collection.
+type sweeps struct {
+	*blob.Store
+	done chan run.Swept
+}
+
+func (s sweeps) Sweep(ctx context.Context, before time.Time, dryRun bool, roots func(func(string) error) error) (run.Swept, error) {
+	swept, err := s.Store.Sweep(ctx, before, dryRun, roots)
+	if err == nil {
+		s.done <- swept
+	}
+	return swept, err
+}
+
+func TestAServerCollectsByItselfAfterItsStartAndAfterADeletion(t *testing.T) {
+	var c clock
+	done := make(chan run.Swept)
+	svc, _ := openMaker(t, func(o *pipeline.Options) {
+		o.Now, o.CollectEvery, o.Blobs = c.now, time.Millisecond, sweeps{o.Blobs.(*blob.Store), done}
+	})
+	if first := <-done; first.Files != 0 {
+		t.Errorf("the first collection removed %+v", first)
+	}
+	r := wait(t, svc, start(t, svc, makesFile, "a").ID)
+	c.advance(2 * pipeline.CollectAge)
+	if err := svc.DeleteRun(context.Background(), r.ID); err != nil {
+		t.Fatal(err)
+	}
+	if second := <-done; second.Files != 1 {
+		t.Errorf("the collection after the deletion removed %+v", second)
 	}
 }

@@ -171,7 +171,7 @@ func (s *Service) pipeline(u Upload) catalog.Pipeline {
 
 // UploadPipeline validates a specification and stores it as a new pipeline with its first version.
 func (s *Service) UploadPipeline(ctx context.Context, u Upload) (catalog.Pipeline, catalog.Version, error) {
-	p, err := ir.Parse(u.Spec)
+	p, err := s.deps.Parse(u.Spec)
 	if err == nil {
 		err = u.fill(p)
 	}
@@ -191,7 +191,7 @@ func (s *Service) UploadVersion(ctx context.Context, pipelineID string, u Upload
 	if _, err := s.deps.Store.GetPipeline(ctx, pipelineID); err != nil {
 		return catalog.Version{}, err
 	}
-	p, err := ir.Parse(u.Spec)
+	p, err := s.deps.Parse(u.Spec)
 	if err == nil {
 		err = u.fill(p)
 	}

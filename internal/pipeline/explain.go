@@ -3,6 +3,7 @@ package pipeline
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -52,7 +53,11 @@ func (s *Service) ExplainCache(ctx context.Context, runID, task string) ([]run.C
 	} else if tasks, err = s.deps.Store.Tasks(ctx, runID); err != nil {
 		return nil, err
 	}
-	lookups, err := s.lookups(ctx, runID)
+	only := ""
+	if task != "" {
+		only = tasks[0].Path
+	}
+	lookups, err := s.lookups(ctx, runID, only)
 	if err != nil {
 		return nil, err
 	}
@@ -71,8 +76,12 @@ func (s *Service) ExplainCache(ctx context.Context, runID, task string) ([]run.C
 	return out, nil
 }
 
-// lookups returns the last lookup of each task, from the run's log.
-func (s *Service) lookups(ctx context.Context, runID string) (map[string]lookedUp, error) {
+// lookups returns the last lookup of each task, or of one, from the run's log.
+func (s *Service) lookups(ctx context.Context, runID, only string) (map[string]lookedUp, error) {
+	quoted, err := json.Marshal(only)
+	if err != nil {
+		return nil, err
+	}
 	records, err := s.deps.Store.Events(ctx, runID, 1)
 	if err != nil {
 		return nil, err
@@ -81,6 +90,9 @@ func (s *Service) lookups(ctx context.Context, runID string) (map[string]lookedU
 	for _, r := range records {
 		if t := engine.Type(r.Type); t != engine.TaskCached && t != engine.TaskLaunched {
 			continue
+		}
+		if only != "" && !bytes.Contains(r.Body, quoted) {
+			continue // decoding the events of ten thousand tasks takes longer than reading them
 		}
 		e, err := engine.DecodeEvent(r)
 		if err != nil {
@@ -213,7 +225,7 @@ func (e *explainer) miss(ctx context.Context, x run.CacheExplanation, t run.Task
 		return x, nil
 	}
 	if e.detailed {
-		e.detail(ctx, t, *nearest, l, x.Differences)
+		e.detail(ctx, t, *nearest, x.Differences)
 	}
 	texts := make([]string, len(differences))
 	for i, d := range x.Differences {
@@ -270,7 +282,7 @@ func nearest(entries []run.CacheEntry, t run.Task, l lookedUp, pipelineName stri
 }
 
 // detail adds to a difference what its digest alone cannot say.
-func (e *explainer) detail(ctx context.Context, t run.Task, near run.CacheEntry, l lookedUp, differences []run.KeyDifference) {
+func (e *explainer) detail(ctx context.Context, t run.Task, near run.CacheEntry, differences []run.KeyDifference) {
 	for i := range differences {
 		d := &differences[i]
 		switch d.Kind {

@@ -7,16 +7,38 @@ import (
 	"strings"
 
 	"levada/internal/core/engine"
+	"levada/internal/core/fault"
+	"levada/internal/core/ir"
 	"levada/internal/core/run"
 )
 
-// resume prepares an actor for a run that an earlier process left unfinished. Its log says where it stood: ready tasks are to be looked
-// up and launched, and what was running is to be taken up. The attempts that are running are returned too.
-func (s *Service) resume(ctx context.Context, r run.Run) (*actor, []run.AttemptID, error) {
-	a, err := s.replay(ctx, r)
-	if err != nil {
-		return nil, nil, err
+// resume starts the actor of a run that is on disk, or may be; it reads the log itself.
+func (s *Service) resume(id string) { s.begin(newActor(s, run.Run{ID: id}, nil, nil)) }
+
+// read puts an actor that has no state into the one of its run's log. While the log cannot be read it tries again: to give a run up
+// for that would lose it. A run that does not exist, or has ended, leaves the actor without a state.
+func (a *actor) read(ctx context.Context) error {
+	var log storedLog
+	err := a.svc.patiently(ctx, a.run.ID, "the run cannot be read", func() (err error) {
+		log, err = a.svc.readLog(ctx, a.run.ID)
+		return err
+	})
+	if fault.KindOf(err) == fault.NotFound && log.run.ID == "" || err == nil && log.run.State.Final() {
+		return nil
 	}
+	if err != nil {
+		return err
+	}
+	if err := a.restore(log); err != nil {
+		return err
+	}
+	a.takeUp()
+	return nil
+}
+
+// takeUp prepares the actor of a run that an earlier process left unfinished. Its log says where it stood: ready tasks are to be
+// looked up and launched, and what was running is to be taken up. The attempts that are running are returned.
+func (a *actor) takeUp() []run.AttemptID {
 	var open []run.AttemptID
 	due := a.state.Due()
 	for _, task := range due.Ready {
@@ -26,39 +48,50 @@ func (s *Service) resume(ctx context.Context, r run.Run) (*actor, []run.AttemptI
 		a.pending = append(a.pending, engine.Event{Type: engine.TaskLaunched, Task: task})
 		open = append(open, a.state.Step(task).ID())
 	}
-	if !due.WakeAt.IsZero() {
-		a.wake(due.WakeAt)
-	}
-	s.deps.Logger.Info("run resumed", "run", r.ID, "ready", len(due.Ready), "running", len(due.Running))
-	return a, open, nil
+	a.svc.deps.Logger.Info("run resumed", "run", a.run.ID, "ready", len(due.Ready), "running", len(due.Running))
+	return open
 }
 
-// replay returns an actor for a stored run, in the state that its log gives.
-func (s *Service) replay(ctx context.Context, r run.Run) (_ *actor, err error) {
+// storedLog is what is on disk of a run.
+type storedLog struct {
+	run      run.Run
+	pipeline *ir.Pipeline
+	records  []run.Event
+}
+
+func (s *Service) readLog(ctx context.Context, id string) (log storedLog, err error) {
+	if log.run, err = s.deps.Store.GetRun(ctx, id); err != nil {
+		return log, err
+	}
+	if log.pipeline, err = s.Spec(ctx, log.run.SpecDigest); err != nil {
+		return log, fmt.Errorf("its specification: %w", err)
+	}
+	log.records, err = s.deps.Store.Events(ctx, id, 1)
+	return log, err
+}
+
+// restore puts the actor into the state that a log gives. Nothing is changed when that fails.
+func (a *actor) restore(log storedLog) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		}
 	}()
-	p, err := s.Spec(ctx, r.SpecDigest)
+	state, err := engine.Replay(log.pipeline, log.records)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	records, err := s.deps.Store.Events(ctx, r.ID, 1)
-	if err != nil {
-		return nil, err
+	a.run, a.pipeline, a.state = log.run, log.pipeline, state
+	a.run.Tasks, a.run.Cached = map[run.State]int{}, 0
+	a.seq = int64(len(log.records))
+	if len(log.records) > 0 {
+		a.last = log.records[len(log.records)-1].At
 	}
-	state, err := engine.Replay(p, records)
-	if err != nil {
-		return nil, err
-	}
-	a := newActor(s, r, p, state)
-	a.seq = int64(len(records))
 	for _, t := range state.TakeChanged() {
 		a.count(&t)
 	}
 	state.TakeRemoved()
-	return a, nil
+	return nil
 }
 
 // giveUp ends a run that cannot go on: its log cannot be read or written any more, or the engine broke on it. The run is marked as
@@ -67,7 +100,8 @@ func (s *Service) giveUp(ctx context.Context, r *run.Run, cause error) {
 	s.deps.Logger.Error("run given up", "run", r.ID, "error", cause)
 	message, _, _ := strings.Cut(cause.Error(), "\n")
 	failure := &run.Failure{Reason: run.ReasonSystem, Message: "Levada cannot go on with this run: " + message + ". Start it again; the server's log says more"}
-	if err := s.bury(ctx, r, failure); err != nil {
+	err := s.patiently(ctx, r.ID, "the end of a run cannot be stored", func() error { return s.bury(ctx, r, failure) })
+	if err != nil && ctx.Err() == nil {
 		s.deps.Logger.Error("a run that was given up could not be marked as failed", "run", r.ID, "error", err)
 	}
 }
@@ -85,6 +119,10 @@ func (s *Service) bury(ctx context.Context, r *run.Run, failure *run.Failure) er
 	tasks, err := s.deps.Store.Tasks(ctx, r.ID)
 	if err != nil {
 		return err
+	}
+	if stored.State.Final() {
+		*r = stored
+		return nil // an earlier try was stored although it was reported as failed
 	}
 	now := s.now()
 	record, err := engine.Event{Type: engine.RunFinished, At: now, State: run.Failed, Failure: failure}.Encode(int64(len(log)) + 1)

@@ -15,40 +15,59 @@ func (s *Service) RetryRun(ctx context.Context, id string) (run.Run, error) {
 	if err := s.accepting(); err != nil {
 		return run.Run{}, err
 	}
+	done, err := s.alone(ctx)
+	if err != nil {
+		return run.Run{}, err
+	}
+	defer done()
 	r, err := s.deps.Store.GetRun(ctx, id)
 	if err != nil {
 		return run.Run{}, err
 	}
-	if r.State.Final() {
-		// The end of a run is on disk a moment before its actor is gone.
-		if err := s.gone(ctx, id); err != nil {
-			return run.Run{}, err
-		}
+	if !r.State.Final() {
+		return run.Run{}, fault.Conflictf("run %s is still %s; only a run that failed or was cancelled can be retried", id, r.State)
 	}
-	a, err := s.replay(ctx, r)
+	// The end of a run is on disk a moment before its actor is gone.
+	if err := s.gone(ctx, id); err != nil {
+		return run.Run{}, err
+	}
+	a := newActor(s, r, nil, nil)
+	log, err := s.readLog(ctx, id)
+	if err == nil {
+		err = a.restore(log)
+	}
+	if err != nil && fault.KindOf(err) != fault.Unavailable {
+		s.deps.Logger.Error("a run cannot be retried", "run", id, "error", err)
+		return run.Run{}, fault.Conflictf("run %s cannot be retried, because its log cannot be followed any more; start it again", id)
+	}
 	if err != nil {
 		return run.Run{}, err
 	}
-	events, err := a.state.Decide(engine.Retry{}, s.now())
+	if a.pending, err = a.state.Decide(engine.Retry{}, a.now()); err != nil {
+		return run.Run{}, err
+	}
+	records, changed, err := a.records(a.pending)
 	if err != nil {
 		return run.Run{}, err
 	}
-	records, changed, err := a.records(events)
-	if err != nil {
-		return run.Run{}, err
-	}
-	// Two retries at once write the same event number: the log lets one of them through.
-	err = s.deps.Store.Append(ctx, id, records, changed)
-	if fault.KindOf(err) == fault.Conflict {
-		return run.Run{}, fault.Conflictf("run %s is already being retried", id)
-	}
+	err = s.land(ctx, id, func(ctx context.Context) error { return s.deps.Store.Append(ctx, id, records, changed) })
 	if err != nil {
 		return run.Run{}, fmt.Errorf("retry run %s: %w", id, err)
 	}
 	r = a.run
-	a.pending = events
 	s.begin(a)
 	return r, nil
+}
+
+// alone waits until no other request ends or revives a run that has ended: between reading what is stored of it and changing that
+// nobody else may.
+func (s *Service) alone(ctx context.Context) (done func(), err error) {
+	select {
+	case s.reviving <- struct{}{}:
+		return func() { <-s.reviving }, nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 }
 
 // gone waits until no actor drives a run.

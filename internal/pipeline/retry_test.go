@@ -3,6 +3,7 @@ package pipeline_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 
@@ -152,5 +153,18 @@ func TestARetryIsNotStoredWhenTheStoreRefuses(t *testing.T) {
 	}
 	if got, err := svc.GetRun(context.Background(), id); err != nil || got.State != run.Failed {
 		t.Errorf("run is %s, %v; want FAILED as before", got.State, err)
+	}
+}
+
+func TestARunWhoseLogIsDamagedIsNotRetried(t *testing.T) {
+	dir := t.TempDir()
+	r, _ := failing()
+	svc, end := open(t, dir, r)
+	id := submit(t, svc, "hello").ID
+	wait(t, svc, id)
+	end()
+	svc, _ = openWith(t, dir, r, func(o *pipeline.Options) { o.Store = damagedLog{o.Store} })
+	if _, err := svc.RetryRun(context.Background(), id); fault.KindOf(err) != fault.Conflict || !strings.Contains(err.Error(), "start it again") {
+		t.Errorf("%v, want a Conflict that says what to do", err)
 	}
 }

@@ -62,16 +62,31 @@ func (s *Service) CancelRun(ctx context.Context, id string) error {
 	}
 }
 
-// ArchiveRun hides a run from default lists, or brings it back.
+// ArchiveRun hides a run from default lists, or brings it back. One whose experiment is archived cannot come back: a Conflict.
 func (s *Service) ArchiveRun(ctx context.Context, id string, archived bool) error {
-	if _, err := s.deps.Store.GetRun(ctx, id); err != nil {
+	r, err := s.deps.Store.GetRun(ctx, id)
+	if err != nil {
 		return err
+	}
+	if !archived {
+		e, err := s.deps.Store.GetExperiment(ctx, r.ExperimentID)
+		if err == nil && e.Archived {
+			return fault.Conflictf("run %s stays archived while its experiment %q is: unarchive that first", id, e.DisplayName)
+		}
+		if err != nil && fault.KindOf(err) != fault.NotFound {
+			return err
+		}
 	}
 	return s.deps.Store.SetArchived(ctx, id, archived)
 }
 
 // DeleteRun removes a finished run with its tasks, events and logs. Content that no other run needs is collected later.
 func (s *Service) DeleteRun(ctx context.Context, id string) error {
+	done, err := s.alone(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
 	r, err := s.deps.Store.GetRun(ctx, id)
 	if err != nil {
 		return err
@@ -217,16 +232,26 @@ func (s *Service) Spec(ctx context.Context, digest string) (*ir.Pipeline, error)
 	if err != nil {
 		return nil, err
 	}
-	if p, err = ir.Parse(body); err != nil {
+	if p, err = s.deps.Parse(body); err != nil {
 		return nil, err
 	}
+	return s.intern(p), nil
+}
+
+// intern returns the copy of a parsed specification that all its runs share, so that a thousand runs of one pipeline keep one.
+func (s *Service) intern(p *ir.Pipeline) *ir.Pipeline {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.specs) >= maxSpecs {
-		clear(s.specs)
+	if known := s.specs[p.Digest]; known != nil {
+		return known
 	}
-	s.specs[digest] = p
-	return p, nil
+	if len(s.specs) >= maxSpecs || s.specBytes+len(p.Canonical) > maxSpecBytes {
+		clear(s.specs)
+		s.specBytes = 0
+	}
+	s.specs[p.Digest] = p
+	s.specBytes += len(p.Canonical)
+	return p
 }
 
 // ListArtifacts lists artifacts; keys: run_id, task_id, name, schema_title, digest, created_at.

@@ -34,6 +34,8 @@ type Options struct {
 	// Now and NewID give the time and new UUIDs.
 	Now   func() time.Time
 	NewID func() string
+	// Parse reads a specification; nil means ir.Parse.
+	Parse func([]byte) (*ir.Pipeline, error)
 	// Ended, if not nil, is told of each run that has ended, once that is on disk. It must not block.
 	Ended func(run.Run)
 	// Archived, if not nil, is told of each experiment that was archived.
@@ -66,22 +68,33 @@ type Service struct {
 	// collecting is held while unused content is removed; deleted says that there may be some.
 	collecting sync.Mutex
 	deleted    atomic.Bool
-	tidier     *tidier
+	// reviving is held by the one request that retries or deletes a run.
+	reviving chan struct{}
+	tidier   *tidier
 
 	mu     sync.Mutex
 	active map[string]*actor
-	specs  map[string]*ir.Pipeline // by digest; bounded by maxSpecs
-	closed bool
+	specs  map[string]*ir.Pipeline // by digest; bounded by maxSpecs and maxSpecBytes
+	// specBytes is the length of the specs as JSON.
+	specBytes int
+	closed    bool
 }
 
-// maxSpecs bounds the parsed specifications that are kept.
-const maxSpecs = 64
+// The parsed specifications that are kept for later: so many, of so many bytes of JSON. Parsed they take several times that.
+const (
+	maxSpecs     = 64
+	maxSpecBytes = 32 << 20
+)
 
 var errClosing = errors.New("the service is shutting down")
 
 // Open returns a service that has taken up the runs an earlier process left unfinished.
 func Open(ctx context.Context, o Options) (*Service, error) {
-	s := &Service{deps: o, active: map[string]*actor{}, specs: map[string]*ir.Pipeline{}, tidier: newTidier()}
+	if o.Parse == nil {
+		o.Parse = ir.Parse
+	}
+	s := &Service{deps: o, active: map[string]*actor{}, specs: map[string]*ir.Pipeline{},
+		reviving: make(chan struct{}, 1), tidier: newTidier()}
 	s.ctx, s.stop = context.WithCancelCause(context.WithoutCancel(ctx))
 	if _, err := s.defaultExperiment(ctx); err != nil {
 		return nil, err
@@ -112,22 +125,22 @@ func (s *Service) recover(ctx context.Context) error {
 	var actors []*actor
 	var open []run.AttemptID
 	for _, id := range ids {
-		r, err := s.deps.Store.GetRun(ctx, id)
-		var a *actor
-		var running []run.AttemptID
+		a := newActor(s, run.Run{ID: id}, nil, nil)
+		log, err := s.readLog(ctx, id)
 		if err == nil {
-			a, running, err = s.resume(ctx, r)
+			err = a.restore(log)
 		}
 		switch {
 		case err == nil:
-			actors, open = append(actors, a), append(open, running...)
+			open = append(open, a.takeUp()...)
 		case fault.KindOf(err) == fault.Unavailable:
-			// The disk or the database, not the run: better no server than one that gives up every run.
+			// The disk or the database, not the run: better no server than one that ends all steps.
 			return fmt.Errorf("resume run %s: %w", id, err)
 		default:
-			// One unreadable run must not keep the others from going on.
-			s.giveUp(ctx, &r, err)
+			// One unreadable run must not keep the others from going on. Its actor tries again, or gives it up.
+			s.deps.Logger.Error("an unfinished run cannot be taken up at once", "run", id, "error", err)
 		}
+		actors = append(actors, a)
 	}
 	if err := s.deps.Runner.Recover(ctx, open); err != nil {
 		return fmt.Errorf("clear what an earlier server left: %w", err)

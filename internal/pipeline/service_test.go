@@ -447,10 +447,7 @@ func TestARunWhoseLogCannotBeReadIsGivenUpVisibly(t *testing.T) {
 	<-started
 	end()
 	svc, _ = openWith(t, dir, &runner{}, func(o *pipeline.Options) { o.Store = damagedLog{o.Store} })
-	got, err := svc.GetRun(context.Background(), id)
-	if err != nil {
-		t.Fatal(err)
-	}
+	got := wait(t, svc, id)
 	if got.State != run.Failed || !strings.Contains(got.Failure.Message, "cannot go on") {
 		t.Errorf("run is %s: %+v", got.State, got.Failure)
 	}

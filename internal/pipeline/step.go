@@ -70,22 +70,18 @@ func (a *actor) lookup(ctx context.Context, step *run.Step, component, custom st
 	}
 	lookup := &run.CacheLookup{Key: key.Digest, Parts: key.Parts, Found: run.LookupNone}
 	entry, err := a.svc.deps.Store.CacheEntry(ctx, key.Digest)
-	if fault.KindOf(err) == fault.NotFound {
-		return lookup, nil, nil
-	}
 	if err != nil {
-		return nil, nil, err
+		if fault.KindOf(err) != fault.NotFound {
+			a.svc.deps.Logger.Warn("the cache cannot be read; the step runs", "run", a.run.ID, "task", step.TaskPath, "error", err)
+		}
+		return lookup, nil, nil
 	}
 	if old := a.svc.now().Sub(entry.CreatedAt); limited && old >= age {
 		lookup.Found, lookup.Entry, lookup.EntryRun = run.LookupExpired, entry.TaskID, entry.RunID
 		lookup.Why = fmt.Sprintf("it was made %s before, and a result may be at most %s old", inWords(old), inWords(age))
 		return lookup, nil, nil
 	}
-	gone, err := a.missing(ctx, entry)
-	if err != nil {
-		return nil, nil, err
-	}
-	if gone != "" {
+	if gone := a.missing(ctx, entry); gone != "" {
 		lookup.Found, lookup.Entry, lookup.EntryRun = run.LookupGone, entry.TaskID, entry.RunID
 		lookup.Why = fmt.Sprintf("the content of its artifact %q is not here any more", gone)
 		return lookup, nil, nil
@@ -95,18 +91,21 @@ func (a *actor) lookup(ctx context.Context, step *run.Step, component, custom st
 }
 
 // missing returns the name of an output whose content is not here, or "". What is here is safe from collection from now on.
-func (a *actor) missing(ctx context.Context, entry run.CacheEntry) (string, error) {
+func (a *actor) missing(ctx context.Context, entry run.CacheEntry) string {
 	for name, list := range entry.Outputs.Artifacts {
 		for _, artifact := range list {
 			if artifact.Digest == "" {
 				continue
 			}
 			if ok, err := a.svc.deps.Blobs.Keep(ctx, artifact.Digest); err != nil || !ok {
-				return name, err
+				if err != nil {
+					a.svc.deps.Logger.Warn("content of the cache cannot be read; the step runs", "digest", artifact.Digest, "error", err)
+				}
+				return name
 			}
 		}
 	}
-	return "", nil
+	return ""
 }
 
 // inWords rounds an age to what a person reads.

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -46,7 +47,7 @@ func (s *Service) Submit(ctx context.Context, sub Submission) (run.Run, error) {
 	if err := s.deps.Store.PutSpec(ctx, p.Digest, p.Canonical); err != nil {
 		return run.Run{}, err
 	}
-	return s.start(ctx, r, p, sub.SuccessWord)
+	return s.start(ctx, r, s.intern(p), sub.SuccessWord)
 }
 
 // Prepare validates a submission as Submit does and starts nothing: it is for runs that come later. It returns the submission with its
@@ -92,7 +93,7 @@ func (s *Service) specOf(ctx context.Context, sub *Submission) (*ir.Pipeline, er
 		if sub.PipelineID != "" || sub.VersionID != "" {
 			return nil, fault.Invalidf("a run takes either a specification or an uploaded pipeline, not both")
 		}
-		return ir.Parse(sub.Spec)
+		return s.deps.Parse(sub.Spec)
 	}
 	if sub.PipelineID == "" && sub.VersionID == "" {
 		return nil, fault.Invalidf("a run needs a specification or the id of an uploaded pipeline")
@@ -148,7 +149,7 @@ func (s *Service) start(ctx context.Context, r run.Run, p *ir.Pipeline, successW
 		RunID: r.ID, Name: r.DisplayName, ResourceName: r.PipelineName + "-" + r.ID[:8], PipelineName: r.PipelineName,
 		PipelineRoot: r.PipelineRoot, CreatedAt: r.CreatedAt, ScheduledAt: r.ScheduledAt,
 		WorkspacePath: workspace, WorkspaceMount: s.mountOf(workspace), SuccessWord: successWord,
-	}}, s.now())
+	}}, a.now())
 	if err != nil {
 		return run.Run{}, err
 	}
@@ -156,11 +157,35 @@ func (s *Service) start(ctx context.Context, r run.Run, p *ir.Pipeline, successW
 	if err != nil {
 		return run.Run{}, err
 	}
-	if err := s.deps.Store.CreateRun(ctx, a.run, records, changed.Tasks); err != nil {
+	err = s.land(ctx, r.ID, func(ctx context.Context) error { return s.deps.Store.CreateRun(ctx, a.run, records, changed.Tasks) })
+	if err != nil {
 		return run.Run{}, err
 	}
 	r = a.run
 	a.pending = events
 	s.begin(a)
 	return r, nil
+}
+
+// land carries out the write that begins a run, or lets it go on. After an error that says nothing about whether it is on disk it
+// writes once more: a conflict then says that it is. When that cannot be seen either an actor goes on looking, so that a run which
+// is on disk never waits for the next restart.
+func (s *Service) land(ctx context.Context, id string, write func(context.Context) error) error {
+	err := write(ctx)
+	if !uncertain(err) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err // a write that its caller has withdrawn was not begun
+	}
+	switch again := write(context.WithoutCancel(ctx)); {
+	case again == nil || fault.KindOf(again) == fault.Conflict:
+		return nil
+	case uncertain(again):
+		s.resume(id)
+	}
+	return err
+}
+
+// uncertain reports whether an error leaves open what is on disk.
+func uncertain(err error) bool {
+	k := fault.KindOf(err)
+	return err != nil && (k == fault.Unavailable || k == fault.Internal)
 }

@@ -201,6 +201,7 @@ func (s *Service) start(ctx context.Context, e *entry, at time.Time) error {
 	r.LastAt, r.Failure = &at, ""
 	if err == nil {
 		r.Index++
+		s.deps.Logger.Info("run started by its schedule", "recurring_run", r.ID, "run", sub.ID, "for", at, "index", r.Index)
 	} else {
 		// Asking again would give the same answer now, and so would all times that were missed. Later there may be a new version of
 		// the pipeline.

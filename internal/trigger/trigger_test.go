@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -36,9 +37,7 @@ type runs struct {
 	lost     bool // the experiment
 	// before, if set, answers in place of Submit.
 	before func(run.Submission) error
-	// after, if set, is called once a run is started.
-	after func()
-	ended chan struct{}
+	ended  chan struct{}
 	// lasting is true when runs go on until end is called; otherwise they end as they start.
 	lasting bool
 }
@@ -68,9 +67,6 @@ func (r *runs) Submit(_ context.Context, sub run.Submission) (run.Run, error) {
 	if r.lasting {
 		r.active[sub.ID] = sub.RecurringRunID
 	}
-	if r.after != nil {
-		r.after()
-	}
 	if sub.ExperimentID == "" {
 		sub.ExperimentID = "default"
 	}
@@ -96,6 +92,13 @@ func (r *runs) GetExperiment(_ context.Context, id string) (catalog.Experiment, 
 		return catalog.Experiment{}, fault.NotFoundf("experiment %q does not exist", id)
 	}
 	return catalog.Experiment{ID: id, DisplayName: "Old things", Archived: r.archived}, nil
+}
+
+// set changes how it behaves from now on.
+func (r *runs) set(change func(*runs)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	change(r)
 }
 
 // end ends the oldest active run.
@@ -315,7 +318,7 @@ func TestAServerThatWasAwayCatchesUpAsAsked(t *testing.T) {
 
 func TestNoMoreRunsAreActiveThanAllowed(t *testing.T) {
 	virtual(t, func(w *world) {
-		w.runs.lasting = true
+		w.runs.set(func(r *runs) { r.lasting = true })
 		w.create(func(r *catalog.RecurringRun) { r.MaxConcurrency = 2 })
 		pass(5*time.Hour + time.Minute)
 		w.want("01 01:00:00", "01 02:00:00")
@@ -331,7 +334,7 @@ func TestNoMoreRunsAreActiveThanAllowed(t *testing.T) {
 
 func TestWithoutCatchingUpAFullRecurringRunSkipsToTheNewestTime(t *testing.T) {
 	virtual(t, func(w *world) {
-		w.runs.lasting = true
+		w.runs.set(func(r *runs) { r.lasting = true })
 		w.create(func(r *catalog.RecurringRun) { r.MaxConcurrency, r.NoCatchup = 1, true })
 		pass(5*time.Hour + time.Minute)
 		w.runs.end()
@@ -400,31 +403,35 @@ func TestNoTimeIsDoneTwiceOrLeftOutWhateverIsLostBetween(t *testing.T) {
 
 func TestARunThatCannotBeStartedNowIsStartedLater(t *testing.T) {
 	virtual(t, func(w *world) {
-		tries := 0
-		w.runs.before = func(run.Submission) error {
-			if tries++; tries < 4 {
-				return fault.Unavailablef("the disk is full")
+		var tries atomic.Int64
+		w.runs.set(func(r *runs) {
+			r.before = func(run.Submission) error {
+				if tries.Add(1) < 4 {
+					return fault.Unavailablef("the disk is full")
+				}
+				return nil
 			}
-			return nil
-		}
+		})
 		w.create(nil)
 		pass(time.Hour + 10*time.Second)
 		w.want("01 01:00:00")
-		if tries != 4 {
-			t.Errorf("%d tries", tries)
+		if tries.Load() != 4 {
+			t.Errorf("%d tries", tries.Load())
 		}
 	})
 }
 
 func TestARefusedRunIsNotedAndTheNextTimeIsTried(t *testing.T) {
 	virtual(t, func(w *world) {
-		refused := 0
-		w.runs.before = func(sub run.Submission) error {
-			if refused++; refused == 1 {
-				return fault.Invalidf("pipeline has no versions")
+		var asked atomic.Int64
+		w.runs.set(func(r *runs) {
+			r.before = func(run.Submission) error {
+				if asked.Add(1) == 1 {
+					return fault.Invalidf("pipeline has no versions")
+				}
+				return nil
 			}
-			return nil
-		}
+		})
 		start := time.Now().Add(-1000 * time.Hour)
 		r := w.create(func(r *catalog.RecurringRun) { r.Trigger.Start = &start })
 		pass(time.Minute)
@@ -432,8 +439,8 @@ func TestARefusedRunIsNotedAndTheNextTimeIsTried(t *testing.T) {
 		if got := w.get(r.ID); got.Failure == "" || got.Index != 0 || !got.Enabled {
 			t.Errorf("after the refusal: %+v", got)
 		}
-		if refused != 1 {
-			t.Errorf("%d runs were refused, want 1: all missed times would get the same answer", refused)
+		if asked.Load() != 1 {
+			t.Errorf("%d runs were refused, want 1: all missed times would get the same answer", asked.Load())
 		}
 		pass(time.Hour)
 		w.want("01 01:00:00")
@@ -455,9 +462,7 @@ func TestAnArchivedExperimentDisablesItsRecurringRuns(t *testing.T) {
 		if err := w.svc.SetEnabled(w.t.Context(), other.ID, true); err != nil {
 			t.Fatal(err)
 		}
-		w.runs.mu.Lock()
-		w.runs.archived, w.runs.started = true, nil
-		w.runs.mu.Unlock()
+		w.runs.set(func(r *runs) { r.archived, r.started = true, nil })
 		pass(2 * time.Hour)
 		if got := w.get(other.ID); got.Enabled || got.Failure == "" {
 			t.Errorf("it is still enabled: %+v", got)
@@ -471,7 +476,7 @@ func TestAnArchivedExperimentDisablesItsRecurringRuns(t *testing.T) {
 func TestRunsOfADeletedExperimentGoToTheDefaultOne(t *testing.T) {
 	virtual(t, func(w *world) {
 		r := w.create(nil)
-		w.runs.lost = true
+		w.runs.set(func(r *runs) { r.lost = true })
 		pass(2*time.Hour + time.Minute)
 		w.want("01 01:00:00", "01 02:00:00")
 		if got := w.get(r.ID); got.Run.ExperimentID != "default" {

@@ -17,6 +17,7 @@ def check(value: float, wanted: float):
 
 @dsl.component(base_image="python:3.11")
 def write_lines(count: int, lines: dsl.Output[dsl.Dataset]):
+    print(f"writing {count} lines")
     lines.metadata["count"] = count
     with open(lines.path, "w") as f:
         f.writelines(f"line {i}\n" for i in range(count))
@@ -79,6 +80,11 @@ def data_pipeline(count: int = 3):
         check(value=item, wanted=item)
 
 
+@dsl.pipeline(name="lines")
+def lines_pipeline(count: int = 3):
+    write_lines(count=count).set_caching_options(False)
+
+
 @dsl.pipeline(name="failing")
 def failing_pipeline(message: str = "this is meant to fail"):
     failed = fail(message=message)
@@ -107,6 +113,7 @@ def required_pipeline(must: str, may: str = "x"):
 ALL = {
     "add": add_pipeline,
     "data": data_pipeline,
+    "lines": lines_pipeline,
     "failing": failing_pipeline,
     "mending": mending_pipeline,
     "waiting": waiting_pipeline,

@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import datetime
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 from conftest import equals, refusal, until
@@ -241,6 +244,38 @@ def test_recurring_runs_are_listed_in_pages(client, experiment, name, packages):
     )
     found = client.list_recurring_runs(filter=later, sort_by="created_at")
     assert [r.recurring_run_id for r in found.recurring_runs] == wanted[1:]
+
+
+def test_the_command_line_of_the_sdk_makes_and_shows_a_recurring_run(client, name, packages):
+    def kfp(*arguments):
+        main = "from kfp.cli.__main__ import main; main()"
+        command = ["--endpoint", os.environ["LEVADA_URL"], "recurring-run", *arguments]
+        done = subprocess.run(
+            [sys.executable, "-c", main, *command], capture_output=True, text=True, timeout=60
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    made = kfp(
+        "create",
+        "--pipeline-package-path",
+        packages["add"],
+        "--cron-expression",
+        "0 0 2 * * *",
+        "--start-time",
+        "2050-01-01T00:00:00Z",
+        "--experiment-name",
+        name,
+        "--job-name",
+        name,
+    )
+    assert name in made
+    found = client.list_recurring_runs(filter=equals("display_name", name)).recurring_runs
+    assert len(found) == 1
+    assert name in kfp("list", "--max-size", "200")
+    assert name in kfp("get", found[0].recurring_run_id)
+    kfp("disable", found[0].recurring_run_id)
+    assert client.get_recurring_run(found[0].recurring_run_id).status == "DISABLED"
 
 
 def test_an_archived_experiment_disables_its_recurring_runs(client, experiment, name, packages):

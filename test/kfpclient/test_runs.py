@@ -148,6 +148,19 @@ def test_a_run_is_archived_restored_and_deleted(client, name, packages):
     assert [refusal(lambda call=call: call(run_id))[0] for call in gone] == [404] * len(gone)
 
 
+def test_a_run_comes_back_after_its_experiment(client, name, packages):
+    experiment = experiment_of(client, name)
+    run_id = client.run_pipeline(experiment, name, packages["add"]).run_id
+    wait(client, run_id)
+    client.archive_experiment(experiment)
+    assert client.get_run(run_id).storage_state == "ARCHIVED"
+    status, error = refusal(lambda: client.unarchive_run(run_id))
+    assert (status, error["code"]) == (409, 6)
+    client.unarchive_experiment(experiment)
+    client.unarchive_run(run_id)
+    assert client.get_run(run_id).storage_state == "AVAILABLE"
+
+
 def test_runs_are_listed_in_pages(client, name, packages):
     experiment = experiment_of(client, name)
     wanted = []

@@ -58,7 +58,7 @@ type (
 // page describes one run as text.
 type page struct {
 	bytes.Buffer
-	ctx  context.Context //nolint:containedctx // of one call of describe
+	ctx  context.Context
 	srv  *levadatest.Server
 	mask *strings.Replacer
 	// cached says whether to tell which results were reused: only where no other pipeline may have left the same.

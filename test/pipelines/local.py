@@ -2,7 +2,8 @@
 
     python local.py [PIPELINE ...]
 
-It needs kfp 2.17 or later. Ids and times differ by nature and are masked. DIFFERENT lists what differs on purpose.
+It needs kfp 2.17 or later, with pip in the same environment. Ids and times differ by nature and
+are masked. What kfp.local cannot run, or does otherwise, is in docs/kfp.md.
 """
 
 import collections
@@ -16,10 +17,6 @@ import tempfile
 import warnings
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-
-# What kfp.local does otherwise, with the reason. None stands for "it cannot run the pipeline".
-DIFFERENT = {}
-
 
 def main() -> int:
     warnings.simplefilter("ignore")
@@ -45,7 +42,9 @@ def main() -> int:
     for pipeline in pipelines(sys.argv[1:]):
         seen.clear()
         with tempfile.TemporaryDirectory() as root:
-            local.init(local.SubprocessRunner(use_venv=False), pipeline_root=root, raise_on_error=False)
+            local.init(
+                local.SubprocessRunner(use_venv=False), pipeline_root=root, raise_on_error=False
+            )
             try:
                 with open(os.devnull, "w") as null:
                     sys.stdout, keep = null, sys.stdout
@@ -54,7 +53,9 @@ def main() -> int:
                     finally:
                         sys.stdout = keep
             except Exception as e:
-                print(f"{pipeline.name}: kfp.local cannot run it: {type(e).__name__}: {str(e)[:150]}")
+                print(
+                    f"{pipeline.name}: kfp.local cannot run it: {type(e).__name__}: {str(e)[:150]}"
+                )
                 continue
         theirs = collections.Counter(line(name, out) for name, out in seen)
         ours = expected(pipeline.name)

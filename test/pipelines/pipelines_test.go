@@ -56,7 +56,6 @@ func TestPipelinesOfEverySDKGenerationEndAsWritten(t *testing.T) {
 	if os.Getenv("LEVADA_PIPELINES") != "all" {
 		t.Skip("compiles with eight SDKs and builds their environments: make pipelines-all, or LEVADA_PIPELINES=all")
 	}
-	srv := levadatest.Start(t, "LEVADA_SECRET_OF_THE_SERVER=1")
 	for _, version := range generations {
 		t.Run(version, func(t *testing.T) {
 			python, err := levadatest.SDKPython(version)
@@ -77,15 +76,17 @@ func TestPipelinesOfEverySDKGenerationEndAsWritten(t *testing.T) {
 				same(t, out, "compiled")
 				return
 			}
+			srv := levadatest.Start(t, "LEVADA_SECRET_OF_THE_SERVER=1") // one each: results must not be reused across versions
 			runAll(t, srv, files, version)
 		})
 	}
 }
 
-// same tests that two directories hold the same files. The SDK packs the times of embedded files into what it writes.
+// same tests that two directories hold the same files. Two files differ each time: the SDK packs the times of embedded files into
+// one, and names executors of the other in any order.
 func same(t *testing.T, got, want string) {
 	t.Helper()
-	if out, err := exec.Command("diff", "-r", "-x", "modern-components.yaml", want, got).CombinedOutput(); err != nil {
+	if out, err := exec.Command("diff", "-r", "-x", "modern-components.yaml", "-x", "nesting-loops.yaml", want, got).CombinedOutput(); err != nil {
 		t.Errorf("make pipelines writes something else than what is in %s:\n%.2000s", want, out)
 	}
 }
@@ -114,7 +115,8 @@ func runAll(t *testing.T, srv *levadatest.Server, files []string, version string
 				t.Fatal(failed[i])
 			}
 			golden := goldenFile(name, version)
-			if *update && version == "" {
+			if want, err := os.ReadFile(golden); *update && (err != nil || string(want) != ended[i]) {
+				golden = filepath.Join("golden", name+at(version)+".txt")
 				if err := os.WriteFile(golden, []byte(ended[i]), 0o644); err != nil {
 					t.Fatal(err)
 				}
@@ -130,10 +132,17 @@ func runAll(t *testing.T, srv *levadatest.Server, files []string, version string
 	}
 }
 
+func at(version string) string {
+	if version == "" {
+		return ""
+	}
+	return "@" + version
+}
+
 // goldenFile is the expectation for what an SDK compiled: its own where it writes something else than the newest, as
 // golden/NAME@VERSION.txt.
 func goldenFile(name, version string) string {
-	own := filepath.Join("golden", name+"@"+version+".txt")
+	own := filepath.Join("golden", name+at(version)+".txt")
 	if _, err := os.Stat(own); err == nil {
 		return own
 	}

@@ -1,13 +1,13 @@
-"""The work as Airflow DAGs. run.py says in the environment which (LEVADA_BENCH_DAGS, a list of [shape, body, steps])."""
+"""The work as Airflow DAGs. run.py says in the environment which (LEVADA_BENCH_DAGS, a list of [shape, body,
+steps])."""
 
 from __future__ import annotations
 
 import json
 import os
 
-from airflow.sdk import DAG, task
-
 import body
+from airflow.sdk import DAG, task
 
 
 # A result that nobody reads need not be stored.
@@ -37,6 +37,7 @@ for shape, kind, steps in json.loads(os.environ.get("LEVADA_BENCH_DAGS", "[]")):
                     last >> this
                 last = this
         else:
-            # Dynamic task mapping: https://airflow.apache.org/docs/apache-airflow/stable/authoring-and-scheduling/dynamic-task-mapping.html
+            # Dynamic task mapping:
+            # https://airflow.apache.org/docs/apache-airflow/stable/authoring-and-scheduling/dynamic-task-mapping.html
             step.expand(kind=[kind] * steps) >> collect()
     globals()[dag.dag_id] = dag

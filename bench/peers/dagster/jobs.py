@@ -1,11 +1,12 @@
-"""The work as Dagster jobs, in a module of its own because step processes import it. A job is an attribute of the module,
-made when it is asked for: noop_chain_40, noop_fanout_1000.
+"""The work as Dagster jobs, in a module of its own because step processes import it. A job is an attribute of
+the module, made when it is asked for: noop_chain_40, noop_fanout_1000.
 """
 
 from __future__ import annotations
 
 from functools import cache
 
+import body
 from dagster import (
     DependencyDefinition,
     GraphDefinition,
@@ -19,8 +20,6 @@ from dagster import (
     multi_or_in_process_executor,
     op,
 )
-
-import body
 
 
 def step(kind: str, after: bool) -> OpDefinition:
@@ -58,7 +57,7 @@ def make(kind: str, shape: str, steps: int) -> JobDefinition:
 
 
 def __getattr__(name: str) -> JobDefinition:
-    kind, shape, steps = (name.split("_") + ["", ""])[:3]
+    kind, shape, steps = [*name.split("_"), "", ""][:3]
     if not steps.isdigit():
         raise AttributeError(name)
     return make(kind, shape, int(steps))

@@ -1,9 +1,10 @@
-"""Dagster: `in-process` is execute_in_process, on its own ephemeral instance, in memory; `isolated` is the multiprocess
-executor, which runs each step in a process, on an instance with its default storage, SQLite. For speed the processes come
-from a forkserver that has the job's module loaded, as the documentation advises
-(https://docs.dagster.io/guides/operate/run-executors). Runs are started from Python, in a process that has Dagster loaded,
-without its web server and daemon, which would first start a process for the run; those are what `ready` and the idle memory
-are about: `dagster dev`, https://docs.dagster.io/guides/deploy/deployment-options/running-dagster-locally.
+"""Dagster: `in-process` is execute_in_process, on its own ephemeral instance, in memory; `isolated` is the
+multiprocess executor, which runs each step in a process, on an instance with its default storage, SQLite. For
+speed the processes come from a forkserver that has the job's module loaded, as the documentation advises
+(https://docs.dagster.io/concepts/ops-jobs-graphs/job-execution). Runs are started from Python, in a process that has
+Dagster loaded, without its web server and daemon, which would first start a process for the run; those are
+what `ready` and the idle memory are about: `dagster dev`,
+https://docs.dagster.io/guides/deploy/deployment-options/running-dagster-locally.
 """
 
 from __future__ import annotations
@@ -19,7 +20,11 @@ from dagster._core.definitions.reconstruct import ReconstructableJob
 from measure import Peer, Work
 
 # The number of processes at a time is by default that of the cores.
-FORKSERVER = {"execution": {"config": {"multiprocess": {"start_method": {"forkserver": {"preload_modules": ["jobs"]}}}}}}
+FORKSERVER = {
+    "execution": {
+        "config": {"multiprocess": {"start_method": {"forkserver": {"preload_modules": ["jobs"]}}}}
+    }
+}
 
 
 class Dagster(Peer):
@@ -51,11 +56,20 @@ class Dagster(Peer):
 
     def start(self) -> None:
         if self.mode != "isolated":
-            raise measure.NotOffered("no server in this mode")
+            raise measure.NotOfferedError("no server in this mode")
         port = measure.free_port()
+        definitions = str(self.folder / "definitions.py")
         self.server = measure.spawn(
-            [measure.script("dagster"), "dev", "-f", str(self.folder / "definitions.py")]
-            + ["--host", "127.0.0.1", "--port", str(port)],
+            [
+                measure.script("dagster"),
+                "dev",
+                "-f",
+                definitions,
+                "--host",
+                "127.0.0.1",
+                "--port",
+                str(port),
+            ],
             self.folder / "dagster.log",
         )
         url = f"http://127.0.0.1:{port}/graphql?query=%7BrepositoriesOrError%7B__typename%7D%7D"
@@ -77,11 +91,15 @@ class Dagster(Peer):
             result = job.execute_in_process()
             return sum(e.is_step_success for e in result.all_node_events)
         job = ReconstructableJob.for_module("jobs", attribute(work))
-        with execute_job(job, instance=self.instance, run_config=FORKSERVER, raise_on_error=True) as result:
+        with execute_job(
+            job, instance=self.instance, run_config=FORKSERVER, raise_on_error=True
+        ) as result:
             return len([e for e in result.all_events if e.is_step_success])
 
     def again(self, work: Work, first: Any) -> Any:
-        raise measure.NotOffered("no cache: code and data versions tell what is stale, a run that is asked for runs")
+        raise measure.NotOfferedError(
+            "no cache: code and data versions tell what is stale, a run that is asked for runs"
+        )
 
     def succeeded(self, handle: int) -> int:
         return handle

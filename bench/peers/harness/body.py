@@ -9,8 +9,8 @@ import time
 # The environment variable that names the file into which a marking step writes.
 MARKS = "LEVADA_BENCH_MARKS"
 
-# fibonacci(N) takes about 10 ms on CPython 3.11 on a server core; the naive recursion is the step of the published
-# Windmill comparison. The report says what it took here.
+# fibonacci(N) takes about 10 ms on CPython 3.11 on a server core; the naive recursion is the step of the
+# published Windmill comparison. The report says what it took here.
 N = 25
 
 

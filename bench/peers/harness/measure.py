@@ -1,9 +1,10 @@
-"""What the run.py of every peer shares: the command line, the clock, the work, and the lines that are printed.
+"""What the run.py of every peer shares: the command line, the clock, the work, and the lines that are
+printed.
 
     python run.py --mode isolated ready memory-idle chain=40 chain10ms=40 fanout=1000 cached=1000 first-step
 
-prints one JSON object a line and measurement. A workload that the peer has no way to do gives a line with `none`, one that
-fails a line with `error`; the others go on. Start reading at main.
+prints one JSON object a line and measurement. A workload that the peer has no way to do gives a line with
+`none`, one that fails a line with `error`; the others go on. Start reading at main.
 """
 
 from __future__ import annotations
@@ -24,9 +25,10 @@ import tempfile
 import time
 import traceback
 import urllib.request
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, ClassVar, Iterable
+from typing import TYPE_CHECKING, Any, Callable, ClassVar
 
 import memory
 from body import MARKS
@@ -47,7 +49,7 @@ SETTLE = 3.0
 
 @dataclass(frozen=True)
 class Work:
-    """One pipeline: a chain (each step waits for the one before) or a fan-out (all at once, then one that waits for all)."""
+    """One pipeline: a chain (each step waits for the one before) or a fan-out (then one waits for all)."""
 
     shape: str  # chain or fanout
     body: str  # noop, work or mark: see body.do
@@ -60,7 +62,7 @@ class Work:
         return self.steps + (self.shape == "fanout")
 
 
-class NotOffered(Exception):
+class NotOfferedError(Exception):
     """The peer has no way to do this; the text says why."""
 
 
@@ -90,7 +92,7 @@ class Peer:
 
     def start(self) -> None:
         """Starts the server and returns once it takes runs."""
-        raise NotOffered("no server")
+        raise NotOfferedError("no server")
 
     def stop(self) -> None:
         """Stops what start started."""
@@ -100,7 +102,7 @@ class Peer:
         raise NotImplementedError
 
     def again(self, work: Work, first: Any) -> Any:
-        """Like run, for work whose every step has its result in a cache; `first` is the handle of the run that filled it."""
+        """Like run, when the run whose handle is `first` has filled a cache with every result."""
         raise NotImplementedError
 
     def succeeded(self, handle: Any) -> int:
@@ -127,7 +129,7 @@ class Session:
         line: dict[str, Any] = {"workload": workload, "steps": steps}
         try:
             line |= getattr(self, workload.replace("-", "_"))(steps)
-        except NotOffered as why:
+        except NotOfferedError as why:
             line["none"] = str(why)
         except Exception as error:
             traceback.print_exc()
@@ -173,7 +175,7 @@ class Session:
     def memory_idle(self, steps: int) -> dict[str, Any]:
         """The memory of the server before its first run."""
         if not self.serves:
-            raise NotOffered("no server")
+            raise NotOfferedError("no server")
         time.sleep(SETTLE)
         pss, rss = memory.total(self.peer.processes(), self.peer.inside)
         return {"steps": 0, "pss_mib": pss, "rss_mib": rss}
@@ -223,7 +225,9 @@ def main(kind: type[Peer]) -> None:
         help=f"ready, memory-idle, {', '.join(WORKS)}; the first two before the others",
     )
     options = parser.parse_args()
-    plan = [(name, int(steps or 1)) for name, _, steps in (w.partition("=") for w in options.workloads)]
+    plan = [
+        (name, int(steps or 1)) for name, _, steps in (w.partition("=") for w in options.workloads)
+    ]
     for name, _ in plan:
         if name not in WORKS and name not in ("ready", "memory-idle"):
             parser.error(f"unknown workload {name!r}")
@@ -263,7 +267,7 @@ def session(peer: Peer, plan: list[tuple[str, int]], out: Callable[[dict[str, An
         peer.start()
         ready["seconds"] = time.perf_counter() - began
         measured.serves = True
-    except NotOffered as why:
+    except NotOfferedError as why:
         ready["none"] = str(why)
     asked = dict(plan)
     if "ready" in asked:
@@ -296,10 +300,14 @@ def script(name: str) -> str:
     return str(Path(sys.executable).parent / name)
 
 
-def spawn(args: Iterable[str], log: Path, env: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
+def spawn(
+    args: Iterable[str], log: Path, env: dict[str, str] | None = None
+) -> subprocess.Popen[bytes]:
     """Starts a process of a server in a process group of its own."""
     with log.open("ab") as file:
-        return subprocess.Popen(list(args), stdout=file, stderr=file, env=env, start_new_session=True)
+        return subprocess.Popen(
+            list(args), stdout=file, stderr=file, env=env, start_new_session=True
+        )
 
 
 def end(processes: Iterable[subprocess.Popen[bytes]]) -> None:
@@ -309,10 +317,8 @@ def end(processes: Iterable[subprocess.Popen[bytes]]) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(p.pid, signal.SIGTERM)
     for p in processes:
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             p.wait(STOP_WITHIN)
-        except subprocess.TimeoutExpired:
-            pass
         with contextlib.suppress(ProcessLookupError):
             os.killpg(p.pid, signal.SIGKILL)
         p.wait()
@@ -331,9 +337,15 @@ def answer(url: str) -> Any:
         return text
 
 
-def wait_until(done: Callable[[], Any], within: float, what: str, process: subprocess.Popen[bytes] | None = None) -> Any:
-    """Asks until the answer is true and returns it. It asks again after 1 % of the time that has passed, and never later
-    than 20 ms, so that how often it asks neither shows in the result nor slows what it waits for."""
+def wait_until(
+    done: Callable[[], Any],
+    within: float,
+    what: str,
+    process: subprocess.Popen[bytes] | None = None,
+) -> Any:
+    """Asks until the answer is true and returns it. It asks again after 1 % of the time that has passed, and
+    never later than 20 ms, so that asking neither shows in the result nor slows what it waits for.
+    """
     began = time.perf_counter()
     while not (result := done()):
         passed = time.perf_counter() - began

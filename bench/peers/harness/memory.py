@@ -1,13 +1,15 @@
-"""The memory of processes and all below them, from /proc. PSS counts a page that n processes share as 1/n in each, so that
-the sum over processes that were forked from one another is what they take from the machine; RSS counts it n times."""
+"""The memory of processes and all below them, from /proc. PSS counts a page that n processes share as 1/n in
+each, so that the sum over processes that were forked from one another is what they take from the machine; RSS
+counts it n times.
+"""
 
 from __future__ import annotations
 
 import os
 import threading
 from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Iterable
 
 PROC = Path("/proc")
 # How often the watch looks, in seconds: reading PSS walks page tables, so not too often.

@@ -1,5 +1,6 @@
-"""A PostgreSQL server of our own, for peers whose documentation wants one. It is started before any clock and has its default
-settings, with durable commits; it serves 127.0.0.1 alone."""
+"""A PostgreSQL server of our own, for peers whose documentation wants one. It is started before any clock and
+has its default settings, with durable commits; it serves 127.0.0.1 alone.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +28,9 @@ class Postgres:
     def __init__(self, folder: Path) -> None:
         bin_folder = programs()
         if bin_folder is None:
-            raise FileNotFoundError("PostgreSQL is not installed (Debian: apt-get install postgresql)")
+            raise FileNotFoundError(
+                "PostgreSQL is not installed (Debian: apt-get install postgresql)"
+            )
         self.port = measure.free_port()
         # It refuses to run as root, which then hands it to the user that Debian's package makes.
         user = {"user": "postgres", "group": "postgres"} if os.geteuid() == 0 else {}
@@ -37,16 +40,25 @@ class Postgres:
         if user:
             shutil.chown(data, **user)
         subprocess.run(
-            [bin_folder / "initdb", "-D", data, "-U", "bench", "--auth=trust", "--encoding=UTF8", "--locale=C"],
+            [
+                bin_folder / "initdb",
+                "-D",
+                data,
+                "-U",
+                "bench",
+                "--auth=trust",
+                "--encoding=UTF8",
+                "--locale=C",
+            ],
             check=True,
             cwd="/",
             capture_output=True,
             **user,
         )
         with (folder / "postgres.log").open("ab") as log:
+            listen = ["-h", "127.0.0.1", "-p", str(self.port), "-k", data]
             self.process = subprocess.Popen(
-                [bin_folder / "postgres", "-D", data, "-h", "127.0.0.1", "-p", str(self.port), "-k", data]
-                + ["-c", "max_connections=200"],
+                [bin_folder / "postgres", "-D", data, *listen, "-c", "max_connections=200"],
                 stdout=log,
                 stderr=log,
                 cwd="/",
@@ -56,7 +68,10 @@ class Postgres:
         address = ["-h", "127.0.0.1", "-p", str(self.port), "-U", "bench"]
         ready = [bin_folder / "pg_isready", "-q", *address]
         measure.wait_until(
-            lambda: subprocess.run(ready, check=False).returncode == 0, 60, "start PostgreSQL", self.process
+            lambda: subprocess.run(ready, check=False).returncode == 0,
+            60,
+            "start PostgreSQL",
+            self.process,
         )
         subprocess.run([bin_folder / "createdb", *address, "bench"], check=True)
 

@@ -1,6 +1,6 @@
 """The work as kfp pipelines. kfp.local runs them here; compiled, they are what Levada gets (levada/*.yaml):
 
-    python pipelines.py ../levada
+python pipelines.py ../levada
 """
 
 import sys
@@ -9,10 +9,13 @@ from typing import Any, Callable
 
 from kfp import compiler, dsl
 
-# The steps wait for one another by an output that is handed on, as in pipelines that users write. kfp is in the environment
-# of kfp.local already: without install_kfp_package=False every step would call pip first
-# (https://kubeflow-pipelines.readthedocs.io/en/stable/source/dsl.html#kfp.dsl.component). For Levada it stays as users have it.
-component: Callable[..., Any] = dsl.component(base_image="python:3.11", install_kfp_package=__name__ == "__main__")
+# The steps wait for one another by an output that is handed on, as in pipelines that users write. kfp is in
+# the environment of kfp.local already: without install_kfp_package=False every step would call pip first
+# (https://kubeflow-pipelines.readthedocs.io/en/stable/source/dsl.html#kfp.dsl.component). For Levada it
+# stays as users have it.
+component: Callable[..., Any] = dsl.component(
+    base_image="python:3.11", install_kfp_package=__name__ == "__main__"
+)
 
 
 @component
@@ -78,6 +81,15 @@ def fanout() -> Any:
 
 if __name__ == "__main__":
     target = Path(sys.argv[1])
-    for name, length in (("noop", 3), ("noop", 40), ("work", 40), ("mark", 1)):
-        compiler.Compiler().compile(chain(name, length), str(target / f"{name}-chain-{length}.yaml"))
+    for name, length in (
+        ("noop", 3),
+        ("noop", 10),
+        ("noop", 40),
+        ("work", 10),
+        ("work", 40),
+        ("mark", 1),
+    ):
+        compiler.Compiler().compile(
+            chain(name, length), str(target / f"{name}-chain-{length}.yaml")
+        )
     compiler.Compiler().compile(fanout(), str(target / "fanout.yaml"))

@@ -1,7 +1,9 @@
-"""kfp.local: every step is a Python process of its own, so it has one mode, `isolated`. The pipeline is called like a function
-in a process that has kfp loaded (https://kubeflow.org/docs/components/pipelines/user-guides/core-functions/execute-kfp-pipelines-locally).
-For speed: SubprocessRunner(use_venv=False), so that no environment is made for each step, and components that do not install
-kfp. kfp.local runs at most two steps at once; that is fixed in its code. Its cache of results is on for that workload alone.
+"""kfp.local: every step is a Python process of its own, so it has one mode, `isolated`. The pipeline is
+called like a function in a process that has kfp loaded
+(https://kubeflow.org/docs/components/pipelines/user-guides/core-functions/execute-kfp-pipelines-locally). For
+speed: SubprocessRunner(use_venv=False), so that no environment is made for each step, and components that do
+not install kfp. kfp.local runs at most two steps at once; that is fixed in its code. Its cache of results is
+on for that workload alone.
 """
 
 from __future__ import annotations
@@ -32,7 +34,11 @@ class KfpLocal(Peer):
         # Defining a pipeline compiles it, which a user's program does once.
         for work in works:
             key = (work.shape, work.body, work.steps)
-            shared = pipelines.fanout() if work.shape == "fanout" else pipelines.chain(work.body, work.steps)
+            shared = (
+                pipelines.fanout()
+                if work.shape == "fanout"
+                else pipelines.chain(work.body, work.steps)
+            )
             self.pipelines[key] = shared
 
     def run(self, work: Work) -> int:

@@ -1,7 +1,8 @@
-"""Levada, measured as its peers are. `isolated` is the default: a step is a process of its own, forked from a host that has its
-imports done; `isolated-exec` starts a Python for each step instead (LEVADA_WARM_PYTHON=false); `reuse` lets steps of a component
-share a process, one after the other (LEVADA_PYTHON_MODE=reuse). The pipelines are those of
-kfp_local/pipelines.py, compiled by the kfp SDK. A run is submitted and watched over HTTP. LEVADA_BIN names the program.
+"""Levada, measured as its peers are. `isolated` is the default: a step is a process of its own, forked from a
+host that has its imports done; `isolated-exec` starts a Python for each step instead
+(LEVADA_WARM_PYTHON=false); `reuse` lets steps of a component share a process, one after the other
+(LEVADA_PYTHON_MODE=reuse). The pipelines are those of kfp_local/pipelines.py, compiled by the kfp SDK. A run
+is submitted and watched over HTTP. LEVADA_BIN names the program.
 """
 
 from __future__ import annotations
@@ -38,7 +39,9 @@ class Levada(Peer):
         self.runs = 0
 
     def version(self) -> str:
-        words = subprocess.run([self.program, "version"], check=True, capture_output=True, text=True)
+        words = subprocess.run(
+            [self.program, "version"], check=True, capture_output=True, text=True
+        )
         return words.stdout.split()[1]
 
     def prepare(self, works: list[Work]) -> None:
@@ -57,7 +60,9 @@ class Levada(Peer):
         env.pop("PYTHONPATH", None)
         self.server = measure.spawn(command, self.folder / "server.log", env)
         url = f"http://{address}/healthz"
-        measure.wait_until(lambda: measure.answer(url), measure.READY_WITHIN, "start levada up", self.server)
+        measure.wait_until(
+            lambda: measure.answer(url), measure.READY_WITHIN, "start levada up", self.server
+        )
         self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
 
     def stop(self) -> None:
@@ -79,7 +84,9 @@ class Levada(Peer):
             parameters: dict[str, Any] = {"numbers": list(range(start, start + work.steps))}
         else:
             parameters = {"start": start, "marks": os.environ[measure.MARKS]}
-        run = self.call("POST", "/api/v1/runs", {"spec": self.specs[spec_name(work)], "parameters": parameters})
+        run = self.call(
+            "POST", "/api/v1/runs", {"spec": self.specs[spec_name(work)], "parameters": parameters}
+        )
 
         def ended() -> Any:
             now = self.call("GET", f"/api/v1/runs/{run['id']}")
@@ -89,7 +96,9 @@ class Levada(Peer):
 
         ended_run = dict(measure.wait_until(ended, RUN_WITHIN, "the run", self.server))
         if ended_run.get("cached", 0) != cached:
-            raise RuntimeError(f"{ended_run.get('cached', 0)} steps had cached results, want {cached}")
+            raise RuntimeError(
+                f"{ended_run.get('cached', 0)} steps had cached results, want {cached}"
+            )
         return ended_run
 
     def call(self, method: str, path: str, content: Any = None) -> Any:

@@ -1,8 +1,9 @@
-"""Luigi: `in-process` runs tasks in the worker's process (one worker), `isolated` forks a process for each task (as many
-workers as cores); both with the local scheduler, which lives in the worker. `isolated-central` does so with the scheduler in
-a server, luigid, as its documentation wants it for production
-(https://luigi.readthedocs.io/en/stable/central_scheduler.html). Tasks are started by luigi.build in a process that has luigi
-loaded (https://luigi.readthedocs.io/en/stable/running_luigi.html), so that no start of Python is in the times.
+"""Luigi: `in-process` runs tasks in the worker's process (one worker), `isolated` forks a process for each
+task (as many workers as cores); both with the local scheduler, which lives in the worker. `isolated-central`
+does so with the scheduler in a server, luigid, as its documentation wants it for production
+(https://luigi.readthedocs.io/en/stable/central_scheduler.html). Tasks are started by luigi.build in a process
+that has luigi loaded (https://luigi.readthedocs.io/en/stable/running_luigi.html), so that no start of Python
+is in the times.
 """
 
 from __future__ import annotations
@@ -11,12 +12,11 @@ import os
 from pathlib import Path
 from typing import Any, ClassVar
 
+import body
 import luigi
 import measure
 from luigi.execution_summary import LuigiRunResult
 from measure import Peer, Work
-
-import body
 
 
 class Step(luigi.Task):
@@ -49,7 +49,8 @@ class FanIn(luigi.Task):
 
     def requires(self) -> list[luigi.Task]:
         return [
-            Step(folder=self.folder, body=self.body, number=n, chained=False) for n in range(self.steps)
+            Step(folder=self.folder, body=self.body, number=n, chained=False)
+            for n in range(self.steps)
         ]
 
     def output(self) -> luigi.LocalTarget:
@@ -83,15 +84,25 @@ class Luigi(Peer):
 
     def start(self) -> None:
         if self.mode != "isolated-central":
-            raise measure.NotOffered("the scheduler is in the worker")
+            raise measure.NotOfferedError("the scheduler is in the worker")
         port = measure.free_port()
         state = self.folder / "state.pickle"
         self.server = measure.spawn(
-            [measure.script("luigid"), "--address", "127.0.0.1", "--port", str(port), "--state-path", str(state)],
+            [
+                measure.script("luigid"),
+                "--address",
+                "127.0.0.1",
+                "--port",
+                str(port),
+                "--state-path",
+                str(state),
+            ],
             self.folder / "luigid.log",
         )
         url = f"http://127.0.0.1:{port}/api/task_list?data=%7B%7D"
-        measure.wait_until(lambda: measure.answer(url), measure.READY_WITHIN, "start luigid", self.server)
+        measure.wait_until(
+            lambda: measure.answer(url), measure.READY_WITHIN, "start luigid", self.server
+        )
         self.scheduler = {"scheduler_host": "127.0.0.1", "scheduler_port": port}
 
     def stop(self) -> None:

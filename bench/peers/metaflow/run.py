@@ -1,7 +1,9 @@
-"""Metaflow: every task is a Python process of its own, so it has one mode, `isolated`. A run is started as its documentation
-starts one, `python flow.py run` (https://docs.metaflow.org/metaflow/basics), and so includes the start of Python. For speed:
---no-pylint leaves out the check of the source, --max-workers is the number of cores, --max-num-splits lifts the limit of 100
-(https://docs.metaflow.org/scaling/remote-tasks/controlling-parallelism); metadata and data are local files (the default).
+"""Metaflow: every task is a Python process of its own, so it has one mode, `isolated`. A run is started as
+its documentation starts one, `python flow.py run` (https://docs.metaflow.org/metaflow/basics), and so
+includes the start of Python. For speed: --no-pylint leaves out the check of the source, --max-workers is the
+number of cores, --max-num-splits lifts the limit of 100
+(https://docs.metaflow.org/scaling/remote-tasks/controlling-parallelism); metadata and data are local files
+(the default).
 """
 
 from __future__ import annotations
@@ -16,7 +18,8 @@ from typing import ClassVar
 import measure
 from measure import Peer, Work
 
-# Metaflow wants a `start` and an `end`. In a chain they are its first and last step; a fan-out has them besides its own.
+# Metaflow wants a `start` and an `end`. In a chain they are its first and last step; a fan-out has them
+# besides its own.
 CHAIN_MIDDLE = """
     @step
     def s{n}(self):
@@ -97,12 +100,18 @@ class Metaflow(Peer):
             name = flow_name(work)
             after = [f"s{n}" for n in range(1, work.steps - 1)] + ["end"]
             middle = "".join(
-                CHAIN_MIDDLE.format(n=n, body=work.body, after=after[n]) for n in range(1, work.steps - 1)
+                CHAIN_MIDDLE.format(n=n, body=work.body, after=after[n])
+                for n in range(1, work.steps - 1)
             )
             text = FANOUT if work.shape == "fanout" else CHAIN
             last = work.body if work.steps > 1 else "noop"
             filled = text.format(
-                name=name, body=work.body, last=last, middle=middle, after=after[0], steps=work.steps
+                name=name,
+                body=work.body,
+                last=last,
+                middle=middle,
+                after=after[0],
+                steps=work.steps,
             )
             (self.folder / f"{name}.py").write_text(filled)
 
@@ -116,10 +125,10 @@ class Metaflow(Peer):
         """Runs one command of a flow and waits for its end."""
         name = flow_name(work)
         number = self.folder / "run-id"
+        limits = ["--max-workers", str(os.cpu_count()), "--max-num-splits", str(work.steps)]
+        limits += ["--run-id-file", str(number)]
         subprocess.run(
-            [sys.executable, f"{name}.py", "--no-pylint", "--quiet", *command]
-            + ["--max-workers", str(os.cpu_count()), "--max-num-splits", str(work.steps)]
-            + ["--run-id-file", str(number)],
+            [sys.executable, f"{name}.py", "--no-pylint", "--quiet", *command, *limits],
             cwd=self.folder,
             env=os.environ | {"USER": "bench", "METAFLOW_HOME": str(self.folder / "home")},
             check=True,
@@ -130,7 +139,9 @@ class Metaflow(Peer):
 
     def succeeded(self, handle: Run) -> int:
         # A task that is done, cloned or run, has this file in the datastore; _parameters is no step.
-        done = Path(self.folder, ".metaflow", handle.flow, handle.number).glob("[!_]*/*/*.DONE.lock")
+        done = Path(self.folder, ".metaflow", handle.flow, handle.number).glob(
+            "[!_]*/*/*.DONE.lock"
+        )
         return len({d.parent for d in done}) - handle.extra
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import body
 from prefect import flow, task
 from prefect.cache_policies import INPUTS, NO_CACHE
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
-
-import body
 
 # Results of tasks are kept in memory only, except where they are cached.
 # https://docs.prefect.io/v3/advanced/results and https://docs.prefect.io/v3/concepts/caching

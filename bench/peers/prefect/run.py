@@ -1,9 +1,10 @@
-"""Prefect: `in-process` runs tasks in the flow's process (a chain by calling them, a fan-out on the ThreadPoolTaskRunner),
-`isolated` on the ProcessPoolTaskRunner, whose processes serve one task after the other (weaker isolation than a process for
-each step). The flow is called in a process that has Prefect loaded, with a `prefect server start` beside it on PostgreSQL
-where that is installed (https://docs.prefect.io/v3/how-to-guides/self-hosted/server-cli), else on SQLite. For speed, results
-stay in memory except in the cached run (https://docs.prefect.io/v3/advanced/results), no logs go to the server, and there is
-no telemetry.
+"""Prefect: `in-process` runs tasks in the flow's process (a chain by calling them, a fan-out on the
+ThreadPoolTaskRunner), `isolated` on the ProcessPoolTaskRunner, whose processes serve one task after the other
+(weaker isolation than a process for each step). The flow is called in a process that has Prefect loaded, with
+a `prefect server start` beside it on PostgreSQL where that is installed
+(https://docs.prefect.io/v3/how-to-guides/self-hosted/server-cli), else on SQLite. For speed, results stay in
+memory except in the cached run (https://docs.prefect.io/v3/advanced/results), no logs go to the server, and
+there is no telemetry.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import measure
 import postgres
 from measure import Peer, Work
 
-# Threads of a fan-out. Each waits for little but the interpreter's lock; more were slower.
+# Threads of a fan-out: they share the lock of the interpreter, so a few suffice.
 THREADS = 8
 
 
@@ -47,22 +48,27 @@ class Prefect(Peer):
         os.environ["PYTHONPATH"] = here + os.pathsep + os.environ.get("PYTHONPATH", "")
 
     def prepare(self, works: list[Work]) -> None:
-        if postgres.programs() and not os.environ.get("BENCH_SQLITE"):
+        if postgres.programs():
             self.database = postgres.Postgres(self.folder)
             url = self.database.url("postgresql+asyncpg")
             os.environ["PREFECT_SERVER_DATABASE_CONNECTION_URL"] = url
         # Makes the tables, as an installation would.
         upgrade = measure.spawn(
-            [measure.script("prefect"), "server", "database", "upgrade", "-y"], self.folder / "upgrade.log"
+            [measure.script("prefect"), "server", "database", "upgrade", "-y"],
+            self.folder / "upgrade.log",
         )
         if upgrade.wait():
             raise RuntimeError((self.folder / "upgrade.log").read_text()[-500:])
 
     def start(self) -> None:
         command = ["server", "start", "--host", "127.0.0.1", "--port", str(self.port)]
-        self.server = measure.spawn([measure.script("prefect"), *command], self.folder / "server.log")
+        self.server = measure.spawn(
+            [measure.script("prefect"), *command], self.folder / "server.log"
+        )
         url = f"http://127.0.0.1:{self.port}/api/health"
-        measure.wait_until(lambda: measure.answer(url), measure.READY_WITHIN, "start prefect server", self.server)
+        measure.wait_until(
+            lambda: measure.answer(url), measure.READY_WITHIN, "start prefect server", self.server
+        )
 
     def stop(self) -> None:
         if self.server:
@@ -85,7 +91,11 @@ class Prefect(Peer):
         runner = flows.processes(os.cpu_count() or 1) if isolated else flows.threads(THREADS)
         if work.shape == "fanout":
             start = self.runs * 10_000
-            return int(flows.fanout.with_options(task_runner=runner)(work.body, start, work.steps, work.cache))
+            return int(
+                flows.fanout.with_options(task_runner=runner)(
+                    work.body, start, work.steps, work.cache
+                )
+            )
         chain = flows.submit_chain if isolated else flows.call_chain
         return int(chain.with_options(task_runner=runner)(work.body, work.steps))
 

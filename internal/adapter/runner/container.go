@@ -202,19 +202,19 @@ func (a *attempt) order(ctx context.Context) (*order, error) {
 		}
 		if a.opt.Mode == Warm {
 			o.Interpreter = &interpreter{Key: a.env.Key, Path: a.env.Path, Executable: a.env.Executable(), Bin: a.env.Bin()}
-			o.Plain = len(a.spec.Env) > 0
+			o.Plain = len(a.spec.Env) > 0 || a.filled()
 		}
 	}
-	mounts, err := a.mounts()
+	wanted, err := a.mounts()
 	if err != nil {
 		return nil, err
 	}
-	if o.Interpreter != nil && a.reuse(len(mounts)) {
+	if o.Interpreter != nil && a.reuse(len(wanted)) {
 		sum := sha256.Sum256([]byte(a.plan.Lightweight.Source + "\x00" + a.spec.Image))
 		o.Reuse, o.Plain = hex.EncodeToString(sum[:16]), false
 		return o, nil
 	}
-	if err := a.arrange(&o.Job, mounts); err != nil {
+	if err := a.arrange(&o.Job, wanted); err != nil {
 		return nil, err
 	}
 	o.Placed = a.view.placed
@@ -236,11 +236,16 @@ func (a *attempt) reuse(mounts int) bool {
 		a.log.System("%s is %q: want \"reuse\" or \"isolated\"; the step gets a process of its own", modeVariable, a.spec.Env[i].Value)
 		return false
 	}
-	if mounts > 0 || len(a.spec.Env) > 1 {
+	if mounts > 0 || len(a.spec.Env) > 1 || a.filled() {
 		a.log.System("%s=reuse has no effect on a step with mounts or environment variables of its own: it gets a process of its own", modeVariable)
 		return false
 	}
 	return true
+}
+
+// filled reports whether the step has variables from secrets, config maps or its own metadata.
+func (a *attempt) filled() bool {
+	return len(a.given.env) > 0 || a.step.Kubernetes != nil && len(a.step.Kubernetes.FieldPathAsEnv) > 0
 }
 
 // installsPackages reports whether a command that is executed as written changes the environment it runs in.

@@ -144,3 +144,16 @@ func TestAProgramThatIsNotThereIsNamedInAViewToo(t *testing.T) {
 	got := f.fails(t.Context(), f.command("alpine", "/no/such/program"), run.ReasonUnsupported)
 	contains(t, got.Message, "/no/such/program", "no such file")
 }
+
+func TestAServerThatIsStartedBelowTmpIsolatesItsStepsToo(t *testing.T) {
+	want := newFixture(t, nil).Isolation()
+	dir, err := os.MkdirTemp("/tmp", "levada-cwd-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	t.Chdir(dir)
+	if got := newFixture(t, nil).Isolation(); (got == nil) != (want == nil) {
+		t.Errorf("started in %s: %v; elsewhere: %v", dir, got, want)
+	}
+}

@@ -35,12 +35,27 @@ type view struct {
 	placed []placed
 }
 
-// mount makes source appear at target with everything below it, or a file system in memory of the given size.
+// mount is one step in making a view.
 type mount struct {
+	Kind mountKind `json:"kind"`
+	// Source is what is bound, or where a link leads.
 	Source string `json:"source,omitempty"`
 	Target string `json:"target"`
-	Memory int64  `json:"memory,omitempty"`
+	// Memory is a size in bytes.
+	Memory int64 `json:"memory,omitempty"`
 }
+
+// mountKind says what is made at a mount's target.
+type mountKind string
+
+const (
+	bindMount   mountKind = "bind"   // the source, with everything below it
+	memoryMount mountKind = "memory" // an empty file system in memory
+	frameMount  mountKind = "frame"  // an empty directory in memory, for mount points
+	makeDir     mountKind = "dir"    // a directory, and those above it
+	makeFile    mountKind = "file"   // an empty file
+	makeLink    mountKind = "link"   // a symbolic link
+)
 
 // maxSiblings bounds the entries of a directory that is built anew to hold a mount point.
 const maxSiblings = 512
@@ -52,17 +67,18 @@ type viewPlan struct {
 	placed   []placed
 	nested   []mount // onto the source of what they lie below
 	direct   []mount
-	standIns []standIn
+	standIns []*standIn
 }
 
 // standIn replaces a directory of the machine.
 type standIn struct {
 	original, at string
-	entries      []string // those that the original is mounted on
+	entries      []mount // what is made in it
+	binds        []string
 }
 
-// planView returns the view in which everything wanted is at its target. It makes mount points below dir and in the sources
-// of what they lie below.
+// planView returns the view in which everything wanted is at its target. On the disk it makes directories below dir, and mount
+// points in the sources of what they lie below; the rest is made in memory by the step.
 func planView(dir string, wanted []placed) (view, error) {
 	p := viewPlan{dir: dir, placed: slices.Clone(wanted)}
 	for i, w := range p.placed {
@@ -105,10 +121,10 @@ func (p *viewPlan) place(i int) error {
 			return fmt.Errorf("it lies inside the memory at %s", parent.Target)
 		}
 		at := parent.Source + strings.TrimPrefix(w.Target, parent.Target)
-		p.nested = append(p.nested, mount{w.Source, at, w.Memory})
+		p.nested = append(p.nested, w.mount(at))
 		return makeMountPoint(at, w.Source)
 	}
-	p.direct = append(p.direct, mount{w.Source, w.Target, w.Memory})
+	p.direct = append(p.direct, w.mount(w.Target))
 	if _, err := os.Stat(w.Target); err == nil {
 		return nil
 	}
@@ -116,7 +132,19 @@ func (p *viewPlan) place(i int) error {
 	if err != nil {
 		return err
 	}
-	return makeMountPoint(filepath.Join(s.at, strings.TrimPrefix(w.Target, s.original)), w.Source)
+	kind := makeDir
+	if st, err := os.Stat(w.Source); err == nil && !st.IsDir() {
+		kind = makeFile
+	}
+	s.entries = append(s.entries, mount{Kind: kind, Target: filepath.Join(s.at, strings.TrimPrefix(w.Target, s.original))})
+	return nil
+}
+
+func (w placed) mount(at string) mount {
+	if w.Source == "" {
+		return mount{Kind: memoryMount, Target: at, Memory: w.Memory}
+	}
+	return mount{Kind: bindMount, Source: w.Source, Target: at}
 }
 
 // holding returns the innermost thing that path lies below.
@@ -130,43 +158,40 @@ func holding(list []placed, path string) (placed, bool) {
 }
 
 // standInFor returns the stand-in for the nearest directory at or above dir that exists.
-func (p *viewPlan) standInFor(dir string) (standIn, error) {
+func (p *viewPlan) standInFor(dir string) (*standIn, error) {
 	entries, err := os.ReadDir(dir)
 	for errors.Is(err, fs.ErrNotExist) && dir != "/" {
 		dir = filepath.Dir(dir)
 		entries, err = os.ReadDir(dir)
 	}
 	if err != nil {
-		return standIn{}, err
+		return nil, err
 	}
-	if i := slices.IndexFunc(p.standIns, func(s standIn) bool { return s.original == dir }); i >= 0 {
+	if i := slices.IndexFunc(p.standIns, func(s *standIn) bool { return s.original == dir }); i >= 0 {
 		return p.standIns[i], nil
 	}
 	if len(entries) > maxSiblings {
-		return standIn{}, fmt.Errorf("%s has %d entries, too many to add one: choose another path", dir, len(entries))
+		return nil, fmt.Errorf("%s has %d entries, too many to add one: choose another path", dir, len(entries))
 	}
-	s := standIn{original: dir, at: filepath.Join(p.dir, strconv.Itoa(len(p.standIns)))}
-	if err := os.MkdirAll(s.at, 0o755); err != nil {
-		return s, err
-	}
+	s := &standIn{original: dir, at: filepath.Join(p.dir, strconv.Itoa(len(p.standIns)))}
 	for _, e := range entries {
-		from, to := filepath.Join(dir, e.Name()), filepath.Join(s.at, e.Name())
-		if e.Type()&fs.ModeSymlink != 0 {
-			if link, err := os.Readlink(from); err == nil {
-				err = os.Symlink(link, to)
-				if err != nil {
-					return s, err
-				}
+		to := filepath.Join(s.at, e.Name())
+		switch {
+		case e.Type()&fs.ModeSymlink != 0:
+			link, err := os.Readlink(filepath.Join(dir, e.Name()))
+			if err == nil {
+				s.entries = append(s.entries, mount{Kind: makeLink, Source: link, Target: to})
 			}
 			continue
+		case e.IsDir():
+			s.entries = append(s.entries, mount{Kind: makeDir, Target: to})
+		default:
+			s.entries = append(s.entries, mount{Kind: makeFile, Target: to})
 		}
-		if err := makeMountPoint(to, from); err != nil {
-			return s, err
-		}
-		s.entries = append(s.entries, e.Name())
+		s.binds = append(s.binds, e.Name())
 	}
 	p.standIns = append(p.standIns, s)
-	return s, nil
+	return s, os.MkdirAll(s.at, 0o755)
 }
 
 // makeMountPoint makes a directory, or a file where source is something else.
@@ -194,21 +219,22 @@ func (p *viewPlan) view() view {
 	for _, m := range slices.Backward(p.nested) {
 		v.Mounts = append(v.Mounts, m)
 	}
-	slices.SortFunc(p.standIns, func(a, b standIn) int { return cmp.Compare(len(a.original), len(b.original)) })
+	slices.SortFunc(p.standIns, func(a, b *standIn) int { return cmp.Compare(len(a.original), len(b.original)) })
 	for _, s := range p.standIns {
 		if s.original == "/" {
 			v.Root = s.at
-			v.Mounts = append(v.Mounts, mount{Source: s.at, Target: s.at}) // a root must be a mount
 		}
+		v.Mounts = append(v.Mounts, mount{Kind: frameMount, Target: s.at})
+		v.Mounts = append(v.Mounts, s.entries...)
 		// The entry that holds the stand-in goes first, before there is anything in it that would be mounted along.
-		slices.SortStableFunc(s.entries, func(a, b string) int {
+		slices.SortStableFunc(s.binds, func(a, b string) int {
 			return cmp.Compare(holds(filepath.Join(s.original, b), s.at), holds(filepath.Join(s.original, a), s.at))
 		})
-		for _, e := range s.entries {
-			v.Mounts = append(v.Mounts, mount{Source: filepath.Join(s.original, e), Target: filepath.Join(s.at, e)})
+		for _, e := range s.binds {
+			v.Mounts = append(v.Mounts, mount{Kind: bindMount, Source: filepath.Join(s.original, e), Target: filepath.Join(s.at, e)})
 		}
 		if s.original != "/" {
-			v.Mounts = append(v.Mounts, mount{Source: s.at, Target: v.Root + s.original})
+			v.Mounts = append(v.Mounts, mount{Kind: bindMount, Source: s.at, Target: v.Root + s.original})
 		}
 	}
 	// Memory goes last: it could hide what is mounted from below it.

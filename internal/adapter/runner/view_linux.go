@@ -70,12 +70,8 @@ func (v view) mount() error {
 		return fmt.Errorf("make the mounts private: %w", err)
 	}
 	for _, m := range v.Mounts {
-		if m.Source == "" {
-			if err := unix.Mount("tmpfs", m.Target, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=1777,size="+strconv.FormatInt(m.Memory, 10)); err != nil {
-				return fmt.Errorf("mount memory at %s: %w", m.Target, err)
-			}
-		} else if err := unix.Mount(m.Source, m.Target, "", unix.MS_BIND|unix.MS_REC, ""); err != nil {
-			return fmt.Errorf("mount %s at %s: %w", m.Source, m.Target, err)
+		if err := m.make(); err != nil {
+			return fmt.Errorf("%s at %s: %w", m.Kind, m.Target, err)
 		}
 	}
 	if v.Root == "" {
@@ -95,6 +91,25 @@ func (v view) mount() error {
 		return fmt.Errorf("leave the old root: %w", err)
 	}
 	return nil
+}
+
+func (m mount) make() error {
+	const memory = unix.MS_NOSUID | unix.MS_NODEV
+	switch m.Kind {
+	case bindMount:
+		return unix.Mount(m.Source, m.Target, "", unix.MS_BIND|unix.MS_REC, "")
+	case memoryMount:
+		return unix.Mount("tmpfs", m.Target, "tmpfs", memory, "mode=1777,size="+strconv.FormatInt(m.Memory, 10))
+	case frameMount:
+		return unix.Mount("tmpfs", m.Target, "tmpfs", memory, "mode=755,size=1m")
+	case makeDir:
+		return os.MkdirAll(m.Target, 0o755)
+	case makeLink:
+		return os.Symlink(m.Source, m.Target)
+	case makeFile:
+		return errors.Join(os.MkdirAll(filepath.Dir(m.Target), 0o755), os.WriteFile(m.Target, nil, 0o644))
+	}
+	return errors.New("there is no such kind of mount")
 }
 
 // wrap makes a command start in the view. The program is this one, as it was when it was started: the file may have been
@@ -137,6 +152,7 @@ func probeViews(dir string) (user bool, err error) {
 // try starts a process in the view that ends at once.
 func (v view) try() error {
 	cmd := exec.Command("/proc/self/exe")
+	cmd.Dir = "/" // the directory of this process may be one that the view hides
 	cmd.SysProcAttr = &syscall.SysProcAttr{}
 	_, argv, err := v.wrap("", nil, cmd.SysProcAttr)
 	if err != nil {

@@ -278,3 +278,34 @@ func BenchmarkWriting(b *testing.B) {
 		w.Write(Stdout, chunk)
 	}
 }
+
+func TestWhatIsToBeHiddenIsNeverStoredHoweverItArrives(t *testing.T) {
+	const secret = "correct horse battery"
+	rapid.Check(t, func(r *rapid.T) {
+		dir, err := os.MkdirTemp(t.TempDir(), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := New(Options{Dir: dir})
+		w := open(t, s)
+		w.Hide(func(b []byte) []byte { return []byte(strings.ReplaceAll(string(b), secret, "***")) }, len(secret))
+		// Lines around the length at which they are split, written in pieces.
+		text := strings.Repeat("x", rapid.IntRange(0, maxPiece+100).Draw(r, "before")) + secret + strings.Repeat("y", rapid.IntRange(0, 100).Draw(r, "after"))
+		if rapid.Bool().Draw(r, "whole") {
+			text += "\n"
+		}
+		for len(text) > 0 {
+			n := rapid.IntRange(1, len(text)).Draw(r, "piece")
+			w.Write(Stdout, []byte(text[:n]))
+			text = text[n:]
+		}
+		finish(t, w)
+		var all strings.Builder
+		for _, l := range read(t, s) {
+			all.WriteString(l.Text)
+		}
+		if strings.Contains(all.String(), secret) || !strings.Contains(all.String(), "***") {
+			r.Fatalf("stored: %q", all.String()[max(0, all.Len()-300):])
+		}
+	})
+}

@@ -153,6 +153,9 @@ func (w *writer) transact(ctx context.Context, conn *tx, batch []*write, errs []
 			return nil, err
 		}
 		conn = &tx{conn: c, prepared: map[string]*sql.Stmt{}}
+		if err := conn.secure(ctx); err != nil {
+			return w.release(conn, err), err
+		}
 	}
 	if err := conn.control(ctx, `BEGIN IMMEDIATE`); err != nil {
 		return w.release(conn, err), err
@@ -203,6 +206,18 @@ func (w *writer) release(conn *tx, cause error) *tx {
 type tx struct {
 	conn     *sql.Conn
 	prepared map[string]*sql.Stmt
+}
+
+// secure makes sure that what the database shows is on disk, which a new connection must not take for granted. When the sync of a
+// commit fails the commit fails, but its frames may be found in the write-ahead log later, whole and yet not on disk: the kernel may
+// have dropped them and never says so again. Copied into the database file they are written, and synced, once more.
+func (t *tx) secure(ctx context.Context) error {
+	var busy, frames, copied int64
+	err := t.get(ctx, `PRAGMA wal_checkpoint(FULL)`, nil, []any{&busy, &frames, &copied})
+	if err == nil && busy != 0 {
+		err = fault.Unavailablef("the database cannot be synced while it is read; try again in a moment")
+	}
+	return err
 }
 
 // savepoint runs one write. A failure of the write is undone and returned first; the second error means that

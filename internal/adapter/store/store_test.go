@@ -15,6 +15,7 @@ var _ pipeline.Store = (*store.Store)(nil)
 
 func TestMain(m *testing.M) {
 	crashChild() // does not return in the process that is to be killed
+	diskChild()  // nor in the one whose disk breaks
 	goleak.VerifyTestMain(m)
 }
 

@@ -66,12 +66,13 @@ func (b *builder) key() (Key, error) {
 	return Key{Digest: "sha256:" + hex.EncodeToString(sum[:]), Parts: b.parts}, nil
 }
 
-// Of returns the key of a container step. environment is the digest of what the step runs in. With a custom key, only that
-// and the component count, as in KFP's set_caching_options(cache_key=…).
+// Of returns the key of a container step. environment is the digest of what the step runs in. With a custom key, only that,
+// the component and the pipeline's name count, as in KFP's set_caching_options(cache_key=…): names of components and such keys
+// are short, and another pipeline may have the same.
 func Of(s *run.Step, component, environment, custom string) (Key, error) {
 	var b builder
 	if custom != "" {
-		b.add(run.PartComponent, "", component, component)
+		b.add(run.PartComponent, "", component, []string{s.Job.PipelineName, component})
 		b.add(run.PartCustomKey, "", shorten(custom), custom)
 		return b.key()
 	}

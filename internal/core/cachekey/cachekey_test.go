@@ -76,4 +76,9 @@ func TestACustomKeyCountsAlone(t *testing.T) {
 	if key(t, step(), "comp", "env", "mine") == key(t, step(), "comp", "env", "yours") || key(t, step(), "comp", "env", "mine") == key(t, step(), "other", "env", "mine") {
 		t.Error("a custom key must depend on itself and on the component")
 	}
+	elsewhere := step()
+	elsewhere.Job.PipelineName = "another"
+	if key(t, step(), "comp", "env", "mine") == key(t, elsewhere, "comp", "env", "mine") {
+		t.Error("a custom key must not reach into other pipelines")
+	}
 }

@@ -12,13 +12,12 @@ func (s *State) Apply(e Event) error {
 	switch e.Type {
 	case RunStarted:
 		return s.applyStart(e)
-	case CancelRequested:
-		s.canceling = true
+	case CancelRequested, RunTimedOut:
+		s.canceling, s.timedOut = true, e.Type == RunTimedOut
 		s.enter(run.Canceling, e)
-		return nil
-	case RunTimedOut:
-		s.canceling, s.timedOut = true, true
-		s.enter(run.Canceling, e)
+		for _, n := range s.collect(func(n *node) bool { return n.phase == phaseRunning }) {
+			s.touch(n) // it shows as CANCELING from now on
+		}
 		return nil
 	case RunRetried:
 		if s.root == nil {

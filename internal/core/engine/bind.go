@@ -143,7 +143,7 @@ func (s *State) defaults(n *node, into map[string]any) {
 }
 
 func (s *State) placeholders(n *node) ir.Placeholders {
-	return s.job.Placeholders(cmp.Or(n.task.TaskInfo.Name, n.stepName()), run.TaskID(s.job.RunID, n.path))
+	return s.job.Placeholders(cmp.Or(n.task.TaskInfo.Name, n.stepName()), s.id(n))
 }
 
 // finalStatus is what an exit handler gets: PipelineTaskFinalStatus of pipeline_spec.proto. The SDK reads error.code and

@@ -169,7 +169,7 @@ func spec(root, components string) string {
 	return `
 schemaVersion: 2.1.0
 pipelineInfo: {name: pipe}
-deploymentSpec: {executors: {exec: {container: {image: x, command: [run]}}}}
+deploymentSpec: {executors: {exec: {container: {image: x, command: [run]}}, set: {container: {image: x, command: [run]}}}}
 components:
   op: {executorLabel: exec, outputDefinitions: {parameters: {out: {parameterType: STRING}}}}
   op1:

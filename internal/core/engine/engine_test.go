@@ -350,6 +350,11 @@ func TestAnyPipelineEndsAndItsLogGivesBackItsState(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	ours, err := filepath.Glob("../../../test/pipelines/compiled/*.yaml")
+	if err != nil || len(ours) == 0 {
+		t.Fatal(ours, err)
+	}
+	files = append(files, ours...)
 	specs := []string{spec(diamond, ""), spec(loop, loopBody), spec(retriedLoop, loopBody+retriedGroup)}
 	for _, f := range files {
 		b, err := os.ReadFile(f)

@@ -50,6 +50,13 @@ const parts = `
           componentRef: {name: op1}
           inputs: {parameters: {in: {runtimeValue: {constant: h}}, n: {componentInputParameter: n}}}
           triggerPolicy: {condition: "int(inputs.parameter_values['n']) >= 5"}
+  never:
+    outputDefinitions: {parameters: {out: {parameterType: STRING}}, artifacts: {file: {artifactType: {schemaTitle: system.Artifact}}}}
+    dag:
+      outputs:
+        parameters: {out: {valueFromOneof: {parameterSelectors: [{producerSubtask: "no", outputParameterKey: out}]}}}
+        artifacts: {file: {artifactSelectors: [{producerSubtask: "no", outputArtifactKey: file}]}}
+      tasks: {"no": {componentRef: {name: op1}, inputs: {parameters: {in: {runtimeValue: {constant: x}}}}, triggerPolicy: {condition: "false"}}}
   twostep:
     inputDefinitions: {parameters: {item: {parameterType: STRING}}}
     dag:
@@ -237,6 +244,26 @@ func TestTheSpecificationIsFollowedWhereTheSDKDoesNotReach(t *testing.T) {
 			states: `bad FAILED: task "bad": its inputs cannot be resolved: parameter "mode": want one of ["fast","slow"], got "warp"
 good SUCCEEDED`,
 			launches: map[string]int{"good": 1},
+		},
+		{
+			name: "an input that was left out is null in conditions, and OneOf over tasks that were all skipped skips who needs it",
+			root: `
+  inputDefinitions: {parameters: {who: {parameterType: STRING, isOptional: true}, n: {parameterType: NUMBER_INTEGER, isOptional: true}}}
+  dag:
+    tasks:
+      given:
+        componentRef: {name: op}
+        inputs: {parameters: {who: {componentInputParameter: who}}}
+        triggerPolicy: {condition: "inputs.parameter_values['who'] == 'me'"}
+      left:
+        componentRef: {name: op}
+        inputs: {parameters: {who: {componentInputParameter: who}}}
+        triggerPolicy: {condition: "inputs.parameter_values['who'] == null"}
+      none: {componentRef: {name: never}}
+      needs: {componentRef: {name: op1}, inputs: {parameters: {in: {taskOutputParameter: {producerTask: none, outputParameterKey: out}}}}}
+      may: {componentRef: {name: take}, inputs: {artifacts: {file: {taskOutputArtifact: {producerTask: none, outputArtifactKey: file}}}}}
+`,
+			states: "given SKIPPED\nleft SUCCEEDED\nnone SUCCEEDED\nmay SUCCEEDED\nneeds SKIPPED\nnone/no SKIPPED",
 		},
 		{
 			name: "a selector takes a part of a list, a mapping, a number or a boolean",

@@ -26,6 +26,7 @@ const (
 // node is a task, a group or an iteration.
 type node struct {
 	path, name string
+	id         string // see State.id
 	kind       run.Kind
 	task       *ir.Task
 	comp       *ir.Component

@@ -58,7 +58,7 @@ func (s *State) Step(task string) *run.Step {
 		attempt++
 	}
 	step := &run.Step{
-		Job: s.job, TaskID: run.TaskID(s.job.RunID, n.path), TaskPath: n.path, TaskName: n.stepName(), DisplayName: n.task.TaskInfo.Name, Attempt: attempt,
+		Job: s.job, TaskID: s.id(n), TaskPath: n.path, TaskName: n.stepName(), DisplayName: n.task.TaskInfo.Name, Attempt: attempt,
 		Component: n.comp, Executor: s.pipeline.Spec.DeploymentSpec.Executors[label], Kubernetes: s.pipeline.Kubernetes(label),
 		Inputs: n.inputs, Iteration: n.iteration,
 	}
@@ -72,6 +72,14 @@ func (n *node) stepName() string {
 		return n.parent.name
 	}
 	return n.name
+}
+
+// id returns a task's id, which is a hash: it is computed once.
+func (s *State) id(n *node) string {
+	if n.id == "" {
+		n.id = run.TaskID(s.job.RunID, n.path)
+	}
+	return n.id
 }
 
 // Caching returns the caching options of a task.
@@ -119,7 +127,7 @@ func (s *State) Describe(r *run.Run) {
 
 func (s *State) view(n *node) run.Task {
 	t := run.Task{
-		ID: run.TaskID(s.job.RunID, n.path), RunID: s.job.RunID, Path: n.path, Parent: n.parent.path, Name: n.name,
+		ID: s.id(n), RunID: s.job.RunID, Path: n.path, Parent: n.parent.path, Name: n.name,
 		DisplayName: n.task.TaskInfo.Name, Kind: n.kind, State: n.state, Reason: n.reason,
 		Component: n.task.ComponentRef.Name, Attempts: n.attempt,
 		Cached: n.cachedFrom != "", CachedFrom: n.cachedFrom, CachedFromRun: n.cachedRun, CacheKey: n.cacheKey,

@@ -90,3 +90,32 @@ func TestAConstantMustBeOneOfTheLiterals(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// kfp 2.17 forgets to hand the item of an outer loop down to an inner one when only an f-string mentions it.
+func TestTheItemOfAnOuterLoopIsHandedDown(t *testing.T) {
+	begin, _, _ := strings.Cut(valid, "root:")
+	text := begin + `  middle:
+    dag: {tasks: {deeper: {componentRef: {name: innermost}}}}
+  innermost:
+    dag:
+      tasks:
+        say: {componentRef: {name: comp-op}, inputs: {parameters: {pipelinechannel--item: {componentInputParameter: pipelinechannel--item}, text: {runtimeValue: {constant: "{{$.inputs.parameters['pipelinechannel--item']}}"}}}}}
+  loop:
+    inputDefinitions: {parameters: {pipelinechannel--item: {parameterType: STRING}}}
+    dag: {tasks: {down: {componentRef: {name: middle}}}}
+root:
+  dag: {tasks: {loop: {componentRef: {name: loop}, parameterIterator: {items: {raw: '["a"]'}, itemInput: pipelinechannel--item}}}}
+`
+	p, err := ir.Parse([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for component, task := range map[string]string{"loop": "down", "middle": "deeper", "innermost": "say"} {
+		if b := p.Spec.Components[component].DAG.Tasks[task].Inputs.Parameters["pipelinechannel--item"]; b == nil || b.ComponentInputParameter != "pipelinechannel--item" {
+			t.Errorf("%s/%s is not given the item: %+v", component, task, b)
+		}
+	}
+	if _, err := ir.Parse([]byte(strings.ReplaceAll(text, "itemInput: pipelinechannel--item", "itemInput: pipelinechannel--other"))); err == nil {
+		t.Error("an item that no graph has is accepted")
+	}
+}

@@ -11,11 +11,7 @@ func (s *Spec) normalise() {
 	for _, c := range s.Components {
 		c.normalise()
 	}
-	used := map[*DAG]map[string]bool{}
-	s.dropDangling(s.Root, used)
-	for _, c := range s.Components {
-		s.dropDangling(c, used)
-	}
+	s.repair()
 	for _, e := range s.DeploymentSpec.Executors {
 		if e.Importer != nil {
 			e.Importer.ArtifactURI.normalise()
@@ -63,47 +59,6 @@ func (c *Component) normalise() {
 			}
 		}
 	}
-}
-
-// dropDangling removes inputs that are bound to nothing and used by nothing. For an f-string over the item of an inner loop,
-// kfp 2.17 gives the outer loop such an input as well, although the item exists only inside. used remembers what graphs use.
-func (s *Spec) dropDangling(c *Component, used map[*DAG]map[string]bool) {
-	if c == nil || c.DAG == nil {
-		return
-	}
-	for _, t := range c.DAG.Tasks {
-		inner := s.Components[t.ComponentRef.Name]
-		if inner == nil || inner.DAG == nil {
-			continue
-		}
-		for k, p := range t.Inputs.Parameters {
-			name := p.ComponentInputParameter
-			if name == "" || c.InputDefinitions.Parameters[name] != nil {
-				continue
-			}
-			if used[inner.DAG] == nil {
-				used[inner.DAG] = inner.DAG.uses()
-			}
-			if !used[inner.DAG][k] {
-				delete(t.Inputs.Parameters, k)
-				delete(inner.InputDefinitions.Parameters, k)
-			}
-		}
-	}
-}
-
-// uses returns the input parameters of the graph that its tasks take.
-func (d *DAG) uses() map[string]bool {
-	taken := map[string]bool{}
-	for _, t := range d.Tasks {
-		for _, p := range t.Inputs.Parameters {
-			taken[p.ComponentInputParameter] = true
-			if p.RuntimeValue != nil {
-				taken[p.RuntimeValue.RuntimeParameter] = true
-			}
-		}
-	}
-	return taken
 }
 
 // normaliseNumber makes a number of a default that was read as text: other YAML writers than PyYAML write 1e-05.

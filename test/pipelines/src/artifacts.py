@@ -1,6 +1,6 @@
 """Artifacts: types, metadata, lists, importers, directories, and Collected and OneOf of them."""
 
-from typing import Dict, List, Optional
+from typing import List, Optional
 
 from kfp import dsl
 from kfp.dsl import (
@@ -102,7 +102,9 @@ def old_style(data: dsl.InputPath("Dataset"), out: dsl.OutputPath("Dataset")):
 
 
 @dsl.component(base_image="python:3.11")
-def maybe(a: Input[Dataset], b: Optional[Input[Dataset]] = None, c: Optional[Input[Dataset]] = None) -> str:
+def maybe(
+    a: Input[Dataset], b: Optional[Input[Dataset]] = None, c: Optional[Input[Dataset]] = None
+) -> str:
     return f"{a is not None} {b is not None} {c is not None}"
 
 
@@ -120,7 +122,9 @@ def address(base: str) -> str:
 def types():
     """Every type of artifact with its metadata."""
     made = all_types()
-    use_types(model=made.outputs["model"], metrics=made.outputs["metrics"], page=made.outputs["page"])
+    use_types(
+        model=made.outputs["model"], metrics=made.outputs["metrics"], page=made.outputs["page"]
+    )
     old_style(data=returned(text="returned").output)
 
 
@@ -178,17 +182,29 @@ def loop():
 @dsl.pipeline(name="artifact-importers")
 def importers(uri: str = "gs://bucket/given", version: str = "v7", number: int = 3):
     """Importers of a constant, an input, an output; metadata with values of the run; in loops and conditions."""
-    fixed = dsl.importer(artifact_uri="gs://bucket/fixed", artifact_class=Model, reimport=True, metadata={"a": 1, "b": [True, "x"]})
+    fixed = dsl.importer(
+        artifact_uri="gs://bucket/fixed",
+        artifact_class=Model,
+        reimport=True,
+        metadata={"a": 1, "b": [True, "x"]},
+    )
     describe(data=fixed.output)
     given = dsl.importer(
         artifact_uri=uri,
         artifact_class=Dataset,
         reimport=False,
-        metadata={"version": version, "number": number, "text": f"{version}-{number}", "nested": {version: [version, "x"]}},
+        metadata={
+            "version": version,
+            "number": number,
+            "text": f"{version}-{number}",
+            "nested": {version: [version, "x"]},
+        },
     )
     describe(data=given.output)
     made = address(base="bucket")
-    later = dsl.importer(artifact_uri=made.output, artifact_class=Artifact, metadata={"from": made.output})
+    later = dsl.importer(
+        artifact_uri=made.output, artifact_class=Artifact, metadata={"from": made.output}
+    )
     describe(data=later.output)
     with dsl.ParallelFor(["one", "two"]) as name:
         each = dsl.importer(artifact_uri=f"gs://bucket/{name}", artifact_class=Dataset)

@@ -157,7 +157,9 @@ def importers(wanted: bool = False):
     with dsl.If(wanted == True):  # noqa: E712
         dsl.importer(artifact_uri="gs://bucket/never", artifact_class=Dataset)
     with dsl.Else():
-        dsl.importer(artifact_uri="gs://bucket/yes", artifact_class=Dataset, metadata={"why": "else"})
+        dsl.importer(
+            artifact_uri="gs://bucket/yes", artifact_class=Dataset, metadata={"why": "else"}
+        )
 
 
 ALL = [operators, elif_else, one_of, one_of_return, one_of_nested, loops, collected, importers]

@@ -103,7 +103,9 @@ def ignore_upstream():
 @dsl.pipeline(name="retry-tasks")
 def retry_tasks():
     """A task is tried until it succeeds, with growing pauses, and given up after its last try."""
-    flaky(succeed_at=3).set_retry(num_retries=3, backoff_duration="1s", backoff_factor=2, backoff_max_duration="1s")
+    flaky(succeed_at=3).set_retry(
+        num_retries=3, backoff_duration="1s", backoff_factor=2, backoff_max_duration="1s"
+    )
     flaky(succeed_at=1).set_retry(num_retries=3)
     flaky(succeed_at=5).set_retry(num_retries=1, backoff_duration="0s")
 
@@ -117,11 +119,22 @@ def retry_inner(name: str, marker: str) -> str:
 @dsl.pipeline(name="retry-groups")
 def retry_groups(marker: str):
     """A nested pipeline is tried again whole, inside a loop too, and so is a task inside a loop."""
-    again = retry_inner(name="outside", marker=marker).set_retry(num_retries=1, backoff_duration="0s")
+    again = retry_inner(name="outside", marker=marker).set_retry(
+        num_retries=1, backoff_duration="0s"
+    )
     say(text=again.output)
     with dsl.ParallelFor(["a", "b"]) as name:
         retry_inner(name=name, marker=marker).set_retry(num_retries=2, backoff_duration="0s")
-        flaky(succeed_at=2).set_retry(num_retries=1, backoff_duration="0s")
+        again = flaky(succeed_at=2).set_retry(num_retries=1, backoff_duration="0s")
+        again.set_caching_options(False)
 
 
-ALL = [exit_status, exit_success, several, exit_pipeline, ignore_upstream, retry_tasks, retry_groups]
+ALL = [
+    exit_status,
+    exit_success,
+    several,
+    exit_pipeline,
+    ignore_upstream,
+    retry_tasks,
+    retry_groups,
+]

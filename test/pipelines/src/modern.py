@@ -26,11 +26,15 @@ def embedded_directory(config: dsl.EmbeddedInput[Dataset]) -> List[str]:
     for base, _, names in os.walk(config.path):
         for name in names:
             with open(os.path.join(base, name)) as f:
-                out.append(f"{os.path.relpath(os.path.join(base, name), config.path)}={f.read().strip()}")
+                out.append(
+                    f"{os.path.relpath(os.path.join(base, name), config.path)}={f.read().strip()}"
+                )
     return sorted(out)
 
 
-@dsl.component(base_image="python:3.11", embedded_artifact_path=os.path.join(ASSETS, "config", "settings.ini"))
+@dsl.component(
+    base_image="python:3.11", embedded_artifact_path=os.path.join(ASSETS, "config", "settings.ini")
+)
 def embedded_file(config: dsl.EmbeddedInput[Dataset]) -> str:
     with open(config.path) as f:
         return f.read().strip()
@@ -45,7 +49,9 @@ def return_artifact(text: str) -> Dataset:
 
 
 @dsl.component(base_image="python:3.11")
-def return_several(text: str) -> NamedTuple("Made", [("data", Dataset), ("model", Model), ("n", int)]):
+def return_several(text: str) -> NamedTuple(
+    "Made", [("data", Dataset), ("model", Model), ("n", int)]
+):
     data = Dataset(uri=dsl.get_uri("data"), metadata={"k": "data"})
     model = Model(uri=dsl.get_uri("model"), metadata={"k": "model"})
     for a in (data, model):
@@ -75,8 +81,12 @@ def elsewhere(out: Output[Dataset]):
 def times(created: str, scheduled: str) -> bool:
     import datetime
 
-    parsed = [datetime.datetime.fromisoformat(t.replace("Z", "+00:00")) for t in (created, scheduled)]
-    return all(t.utcoffset().total_seconds() == 0 for t in parsed) and parsed[1] <= datetime.datetime.now(datetime.timezone.utc)
+    parsed = [
+        datetime.datetime.fromisoformat(t.replace("Z", "+00:00")) for t in (created, scheduled)
+    ]
+    return all(t.utcoffset().total_seconds() == 0 for t in parsed) and parsed[
+        1
+    ] <= datetime.datetime.now(datetime.timezone.utc)
 
 
 @dsl.pipeline(name="modern-components")

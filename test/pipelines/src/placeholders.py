@@ -48,20 +48,32 @@ def arguments(
     """Writes its arguments, one in each line, as the shell got them."""
     return dsl.ContainerSpec(
         image="alpine",
-        command=["sh", "-c", 'out="$0"; mkdir -p "$(dirname "$out")"; for a in "$@"; do printf "[%s]\\n" "$a"; done > "$out"', seen],
+        command=[
+            "sh",
+            "-c",
+            'out="$0"; mkdir -p "$(dirname "$out")"; for a in "$@"; do printf "[%s]\\n" "$a"; done > "$out"',
+            seen,
+        ],
         args=[text, count, ratio, flag, items, mapping, f"text={text};count={count}", "--fixed"],
     )
 
 
 @dsl.container_component
-def concatenated(text: str, data: Input[Dataset], seen: dsl.OutputPath(str), may: Optional[str] = None):
+def concatenated(
+    text: str, data: Input[Dataset], seen: dsl.OutputPath(str), may: Optional[str] = None
+):
     return dsl.ContainerSpec(
         image="alpine",
         command=["sh", "-c", 'printf "%s|" "$@" > "$0"', seen],
         args=[
             dsl.ConcatPlaceholder(["a=", text, ",n=", data.metadata["rows"]]),
             dsl.ConcatPlaceholder(
-                ["x", dsl.IfPresentPlaceholder(input_name="may", then=dsl.ConcatPlaceholder(["+", may]), else_="-none")]
+                [
+                    "x",
+                    dsl.IfPresentPlaceholder(
+                        input_name="may", then=dsl.ConcatPlaceholder(["+", may]), else_="-none"
+                    ),
+                ]
             ),
             dsl.IfPresentPlaceholder(input_name="may", then=["--may", may], else_=["--may-not"]),
             dsl.IfPresentPlaceholder(
@@ -133,9 +145,7 @@ def reports(seen: dsl.OutputPath(str), made: Output[Dataset]):
 
 
 @dsl.component(base_image="python:3.11")
-def check_run(
-    name: str, resource: str, uuid: str, task: str, task_uuid: str, mixed: str
-) -> str:
+def check_run(name: str, resource: str, uuid: str, task: str, task_uuid: str, mixed: str) -> str:
     import re
 
     assert re.fullmatch(r"[0-9a-f-]{36}", uuid), uuid
@@ -151,7 +161,7 @@ def arguments_pipeline(text: str = "a  b", count: int = 10**16, ratio: float = 0
     """Every type as an argument of a command."""
     arguments(text=text, count=count, ratio=ratio, flag=True, items=[1, 2], mapping={"k": 1})
     arguments(
-        text='$(touch /tmp/never) `id` "\' ; & | > < * ? \\ \n newline — ünï 漢字 {{not a placeholder}} %s',
+        text="$(touch /tmp/never) `id` \"' ; & | > < * ? \\ \n newline — ünï 漢字 {{not a placeholder}} %s",
         count=-5,
         ratio=1e21,
         flag=False,
@@ -195,9 +205,11 @@ def embedded(name: str = "input", tricky: str = "{{$.inputs.parameters['pipeline
         show(text=f"<{item}> {n.output} {name}")
     with dsl.If(n.output == 7):
         show(text=f"seven {w.output}")
-    with dsl.ParallelFor(["outer"]):
+    with dsl.ParallelFor(["outer"]) as outer:
         with dsl.ParallelFor(["inner"]) as item:
             show(text=f"{item}!")
+            with dsl.If(item == "inner"):
+                show(text=f"{outer} {item} {name}")
     show(text="{} {{}} {0} {name} {{$.nonsense}} {{$ }}")
 
 

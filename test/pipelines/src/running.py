@@ -51,12 +51,18 @@ def no_image() -> str:
 
 @dsl.container_component
 def busybox(out: dsl.OutputPath(str)):
-    return dsl.ContainerSpec(image="busybox:1.36", command=["sh"], args=["-c", 'mkdir -p "$(dirname "$0")" && echo -n busy > "$0"', out])
+    return dsl.ContainerSpec(
+        image="busybox:1.36",
+        command=["sh"],
+        args=["-c", 'mkdir -p "$(dirname "$0")" && echo -n busy > "$0"', out],
+    )
 
 
 @dsl.container_component
 def no_shell(out: dsl.OutputPath(str)):
-    return dsl.ContainerSpec(image="example.com/tools/frobnicate:1", command=["frobnicate", "--out", out])
+    return dsl.ContainerSpec(
+        image="example.com/tools/frobnicate:1", command=["frobnicate", "--out", out]
+    )
 
 
 @dsl.container_component
@@ -91,11 +97,17 @@ def cache_key() -> List[str]:
 @dsl.pipeline(name="run-resources")
 def resources(memory: str = "128Mi", cpu: str = "500m"):
     """Requests and limits as numbers, quantities, inputs and outputs; variables; names."""
-    stamp_free = variables().set_env_variable("FIRST", "1").set_env_variable("SECOND", "two words, 'quoted'")
-    stamp_free.set_cpu_request("0.5").set_cpu_limit("1").set_memory_request("64Mi").set_memory_limit("1G")
+    stamp_free = (
+        variables().set_env_variable("FIRST", "1").set_env_variable("SECOND", "two words, 'quoted'")
+    )
+    stamp_free.set_cpu_request("0.5").set_cpu_limit("1").set_memory_request(
+        "64Mi"
+    ).set_memory_limit("1G")
     ubi().set_cpu_limit(cpu).set_memory_limit(memory)
     untagged().set_memory_limit(quantity().output).set_cpu_request(cores().output)
-    no_image().set_accelerator_type("nvidia.com/gpu").set_accelerator_limit(1).set_display_name("asks for a GPU")
+    no_image().set_accelerator_type("nvidia.com/gpu").set_accelerator_limit(1).set_display_name(
+        "asks for a GPU"
+    )
 
 
 @dsl.pipeline(name="run-images")

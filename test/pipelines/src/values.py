@@ -64,7 +64,10 @@ def defaults(
 
 
 @dsl.component(base_image="python:3.11")
-def several(n: int) -> NamedTuple("Many", [("a", int), ("b", str), ("c", List[int]), ("d", Dict[str, int]), ("e", bool), ("f", float)]):
+def several(n: int) -> NamedTuple(
+    "Many",
+    [("a", int), ("b", str), ("c", List[int]), ("d", Dict[str, int]), ("e", bool), ("f", float)],
+):
     from collections import namedtuple
 
     return namedtuple("Many", "a b c d e f")(n, str(n), [n], {"n": n}, n > 1, n / 2)
@@ -76,7 +79,9 @@ def together(a: int, b: str, c: List[int], d: Dict[str, int], e: bool, f: float)
 
 
 @dsl.component(base_image="python:3.11")
-def write_path(n: int, out: dsl.OutputPath(int), text: dsl.OutputPath(str), flags: dsl.OutputPath(list)):
+def write_path(
+    n: int, out: dsl.OutputPath(int), text: dsl.OutputPath(str), flags: dsl.OutputPath(list)
+):
     for path, value in ((out, n), (text, "line one\nline two\n"), (flags, "[true, null]")):
         with open(path, "w") as f:
             f.write(str(value))

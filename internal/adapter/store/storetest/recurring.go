@@ -24,6 +24,10 @@ func sampleRecurring(n int) catalog.RecurringRun {
 
 func recurringRuns(t *testing.T, s Store) {
 	ctx := t.Context()
+	_, unknown := s.GetRecurringRun(ctx, "nope")
+	wantKind(t, unknown, fault.NotFound, `"nope"`)
+	wantKind(t, s.UpdateRecurringRun(ctx, catalog.RecurringRun{ID: "nope"}), fault.NotFound, `"nope"`)
+	wantKind(t, s.DeleteRecurringRun(ctx, "nope"), fault.NotFound, `"nope"`)
 	for n := range 3 {
 		must(t, s.CreateRecurringRun(ctx, sampleRecurring(n)))
 	}

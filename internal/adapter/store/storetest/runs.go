@@ -229,9 +229,6 @@ func unknownIDs(t *testing.T, s Store) {
 		"GetSpec":               second(s.GetSpec(ctx, "nope")),
 		"UpdatePipeline":        s.UpdatePipeline(ctx, catalog.Pipeline{ID: "nope"}),
 		"UpdateVersion":         s.UpdateVersion(ctx, catalog.Version{ID: "nope"}),
-		"GetRecurringRun":       second(s.GetRecurringRun(ctx, "nope")),
-		"UpdateRecurringRun":    s.UpdateRecurringRun(ctx, catalog.RecurringRun{ID: "nope"}),
-		"DeleteRecurringRun":    s.DeleteRecurringRun(ctx, "nope"),
 	} {
 		t.Run(name, func(t *testing.T) { wantKind(t, err, fault.NotFound, `"nope"`) })
 	}

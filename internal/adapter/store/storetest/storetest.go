@@ -16,6 +16,7 @@ import (
 	"levada/internal/core/fault"
 	"levada/internal/core/listing"
 	"levada/internal/core/run"
+	"levada/internal/core/secret"
 )
 
 // Store is what is tested: the pipeline service's Store and what engines offer beyond it.
@@ -67,13 +68,30 @@ type Store interface {
 	EnabledRecurringRuns(ctx context.Context) ([]catalog.RecurringRun, error)
 	DeleteRecurringRun(ctx context.Context, id string) error
 
+	PutSecret(ctx context.Context, s secret.Sealed) error
+	GetSecret(ctx context.Context, k secret.Kind, name string) (secret.Sealed, error)
+	ListSecrets(ctx context.Context, k secret.Kind) ([]secret.Entry, error)
+	DeleteSecret(ctx context.Context, k secret.Kind, name string) error
+
 	Close() error
 }
 
 // Run checks that the stores that open returns keep the promises. Each call of open gives a store with
 // nothing in it.
 func Run(t *testing.T, open func(t testing.TB) Store) {
-	for name, test := range map[string]func(*testing.T, Store){
+	Core(t, open)
+	each(t, open, map[string]func(*testing.T, Store){
+		"cache entries are listed, counted and pruned":      cacheEntries,
+		"a pipeline and a version get other names and tags": updatePipeline,
+		"secrets are replaced whole and listed by kind":     secrets,
+		"recurring runs keep what changes":                  recurringRuns,
+		"the active runs of a recurring run are counted":    activeRuns,
+	})
+}
+
+// Core is Run for the part that runs pipelines: runs, their cache entries, and what they are filed under.
+func Core(t *testing.T, open func(t testing.TB) Store) {
+	each(t, open, map[string]func(*testing.T, Store){
 		"a run comes back as it was stored, with its log and tasks":        runRoundTrip,
 		"append replaces rows and extends the log":                         appendReplaces,
 		"append refuses a log that does not end just before":               appendConflicts,
@@ -84,16 +102,12 @@ func Run(t *testing.T, open func(t testing.TB) Store) {
 		"unfinished runs are listed oldest first":                          unfinishedRuns,
 		"deleting a run keeps the artifacts that other runs use":           deleteKeepsUsedArtifacts,
 		"the newest cache entry wins":                                      newestCacheEntry,
-		"cache entries are listed, counted and pruned":                     cacheEntries,
 		"a hit keeps artifacts whose run was deleted in the meantime":      hitKeepsArtifacts,
 		"archiving an experiment archives its runs":                        archiveExperiment,
 		"creating a run notes its time in the experiment":                  lastRunAt,
 		"runs can move to another experiment":                              moveRuns,
 		"deleting a pipeline deletes its versions":                         deletePipeline,
-		"a pipeline and a version get other names and tags":                updatePipeline,
 		"specifications are stored once":                                   specs,
-		"recurring runs keep what changes":                                 recurringRuns,
-		"the active runs of a recurring run are counted":                   activeRuns,
 		"a page holds what it was asked for and says what is left":         pages,
 		"filters select what they say":                                     filters,
 		"a bad query is refused":                                           badQueries,
@@ -101,7 +115,11 @@ func Run(t *testing.T, open func(t testing.TB) Store) {
 		"paging visits every row exactly once in order, whatever the sort": pagingProperty,
 		"concurrent writers do not lose a write":                           concurrentWriters,
 		"a cancelled context is honoured":                                  cancelled,
-	} {
+	})
+}
+
+func each(t *testing.T, open func(t testing.TB) Store, tests map[string]func(*testing.T, Store)) {
+	for name, test := range tests {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
 }
