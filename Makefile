@@ -84,7 +84,7 @@ clean: ## Remove what was built; the demo's data in .levada stays
 .PHONY: test
 test: ## Run every check and test, one after the other, and say what passed
 	@scripts/prereqs.sh go python node cc
-	@scripts/stages.sh test-ui check build test-go test-sim test-flights test-kfp conformance test-pipelines test-browser test-bench
+	@scripts/stages.sh test-ui check build test-go test-sim test-flights test-kfp test-mlflow conformance test-pipelines test-browser test-bench
 
 .PHONY: check
 check: $(TOOLS)/staticcheck ## Check the form of the Go code: gofmt, go vet, staticcheck
@@ -149,7 +149,7 @@ sim-mutants: ## Plant bugs one by one and show that the simulation finds each
 .PHONY: test-sim
 test-sim: ## Simulate a few thousand schedules; run pipelines of a few thousand tasks
 	go test -tags $(GO_TAGS) -count 1 -timeout 5m ./test/sim/memstore ./test/scale
-	go test -tags $(GO_TAGS) -count 1 -timeout 5m ./test/sim -seeds 8000
+	go test -tags $(GO_TAGS) -count 1 -timeout 5m ./test/sim -seeds 5000
 
 .PHONY: lint
 lint: check $(TOOLS)/golangci-lint ruff $(UI_STAMP) ## Look for everything the linters know; zero warnings
@@ -163,6 +163,18 @@ update-golden: ## Rewrite the expected outputs of the tests; read the difference
 	go test -tags $(GO_TAGS) $$(grep -rl 'flag.Bool("update"' --include='*_test.go' internal test | xargs -n1 dirname | sort -u | sed 's|^|./|') -update
 
 ## Measuring
+
+.PHONY: test-mlflow
+test-mlflow: $(TOOLS)/gotestsum build uv ## Drive the server with unmodified MLflow clients and compare it with MLflow's
+	LEVADA_BIN=$(CURDIR)/$(BIN) $(TOOLS)/gotestsum --format testname -- -tags $(GO_TAGS) -timeout 15m -count 1 ./test/clients/mlflow/...
+
+.PHONY: test-mlflow-all
+test-mlflow-all: build uv ## Compare the server with an MLflow server that is started for it
+	@scripts/mlflow-server.sh env LEVADA_BIN=$(CURDIR)/$(BIN) go test -tags $(GO_TAGS) -timeout 30m -count 1 -v ./test/clients/mlflow/...
+
+.PHONY: bench-tracking
+bench-tracking: build uv ## Measure tracking beside an MLflow server (docs/performance.md)
+	@scripts/mlflow-server.sh go run ./bench/tracking -levada $(CURDIR)/$(BIN) -out bench/out
 
 .PHONY: bench
 bench: build uv ## Measure what a step costs (docs/performance.md); PEERS=all also beside other orchestrators

@@ -108,6 +108,7 @@ func (c *comparison) markdown() string {
 	c.speed(&b)
 	c.footprint(&b)
 	c.ratios(&b)
+	c.fastest(&b)
 	c.notes(&b)
 	return b.String()
 }
@@ -151,11 +152,38 @@ func (c *comparison) ratios(b *strings.Builder) {
 	}
 }
 
+// fastest names, for each class, the peer that needs the least time a step, and how Levada compares with it.
+func (c *comparison) fastest(b *strings.Builder) {
+	b.WriteString("\n")
+	for _, class := range []struct {
+		inProcess bool
+		name      string
+	}{{false, "that isolate steps"}, {true, "that call functions"}} {
+		own := c.own(class.inProcess)
+		for _, workload := range []string{"chain", "chain10ms", "fanout"} {
+			best, least := (*session)(nil), math.Inf(1)
+			for _, s := range c.Sessions {
+				if s.peer.folder == levada || s.inProcess() != class.inProcess {
+					continue
+				}
+				if v := s.of(workload); len(v.sample) > 0 && v.perStep() < least {
+					best, least = s, v.perStep()
+				}
+			}
+			if best == nil || own == nil {
+				continue
+			}
+			fmt.Fprintf(b, "- Fastest of the peers %s in %s: %s, %s, %s ms a step; %s times as long as Levada %s.\n", class.name,
+				workload, best.name(), best.mode, short(least*1000), ratio(best.of(workload), own.of(workload)), own.mode)
+		}
+	}
+}
+
 // own is the session of Levada with which peers of that class are compared.
 func (c *comparison) own(inProcess bool) *session {
 	var found *session
 	for _, s := range c.Sessions {
-		if s.peer.folder == levada && (found == nil || (s.inProcess() == inProcess && !found.inProcess() == inProcess)) {
+		if s.peer.folder == levada && (found == nil || (s.inProcess() == inProcess && found.inProcess() != inProcess)) {
 			found = s
 		}
 	}
@@ -167,8 +195,11 @@ func ratio(v, own value) string {
 	if len(v.sample) == 0 || len(own.sample) == 0 {
 		return "–"
 	}
-	return short(v.sample.median() / float64(v.steps) / (own.sample.median() / float64(own.steps)))
+	return short(v.perStep() / own.perStep())
 }
+
+// perStep is the median time of one step.
+func (v value) perStep() float64 { return v.sample.median() / float64(v.steps) }
 
 // notes list what was not measured, and why.
 func (c *comparison) notes(b *strings.Builder) {

@@ -45,6 +45,19 @@ func TestAPeerIsComparedWithLevadaInTheSameClass(t *testing.T) {
 	}
 }
 
+func TestTheFastestPeerOfAClassIsNamed(t *testing.T) {
+	c := comparison{Steps: 40, Sessions: []*session{
+		measured(levada, "isolated", chainOf(0.2)),
+		measured("metaflow", "isolated", chainOf(20)),
+		measured("luigi", "isolated-central", chainOf(0.8)),
+		measured("luigi", "in-process", chainOf(0.04)),
+	}}
+	want := "Fastest of the peers that isolate steps in chain: LUIGI 1.0, isolated-central, 20.0 ms a step; 4.00 times as long as Levada isolated."
+	if got := c.markdown(); !strings.Contains(got, want) {
+		t.Errorf("the report is\n%s\nwant %s", got, want)
+	}
+}
+
 func TestFanOutsOfDifferentWidthAreComparedByTheStep(t *testing.T) {
 	own := value{sample: sample{2}, steps: 1000}
 	other := value{sample: sample{5, 1, 3}, steps: 50}

@@ -26,11 +26,11 @@ type options struct {
 	runs   int
 	out    string
 	modes  string
-	fanout int
 	// peers are what to measure Levada beside, rounds how often, and budget how long that may take.
 	peers  string
 	rounds int
 	budget time.Duration
+	fanout int
 }
 
 func main() {
@@ -40,10 +40,10 @@ func main() {
 	flag.IntVar(&o.runs, "runs", 5, "how often each measurement is made")
 	flag.StringVar(&o.out, "out", "bench/out", "folder for the results")
 	flag.StringVar(&o.modes, "modes", "warm,exec", "how steps are started: warm, exec or both")
-	flag.IntVar(&o.fanout, "fanout", 1000, "steps of the fan-out; 0 leaves it out")
 	flag.StringVar(&o.peers, "peers", "", "instead measure Levada beside these: all, or folders below bench/peers, with commas")
 	flag.IntVar(&o.rounds, "rounds", 3, "how often each peer is measured")
 	flag.DurationVar(&o.budget, "budget", 25*time.Minute, "how long all peers together may take, installation aside")
+	flag.IntVar(&o.fanout, "fanout", 1000, "steps of the fan-out; 0 leaves it out")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -295,7 +295,11 @@ class Host:
                 os.waitpid(pid, 0)
 
     def bury(self, fork: Fork, code: int, sig: int) -> None:
-        if fork.sock.fileno() >= 0 and fork.job is not None and warmstep.readable(fork.sock.fileno()):
+        if (
+            fork.sock.fileno() >= 0
+            and fork.job is not None
+            and warmstep.readable(fork.sock.fileno())
+        ):
             self.hear(fork)  # its report is better than its status
         if fork.sock.fileno() >= 0:
             self.selector.unregister(fork.sock)

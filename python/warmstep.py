@@ -112,7 +112,9 @@ def rehearse() -> None:
     record = logging.LogRecord("x", logging.INFO, "x", 1, "%s", ("x",), None)
     logging.Formatter("%(asctime)s %(message)s").format(record)
     json.loads(json.dumps({"x": [1, None, "x"]}, indent=4))
-    exec(compile("import kfp\ndef f(x: int) -> int:\n    return x\n", "x", "exec"), {"__name__": "x"})
+    exec(
+        compile("import kfp\ndef f(x: int) -> int:\n    return x\n", "x", "exec"), {"__name__": "x"}
+    )
 
 
 def take() -> "tuple | None":

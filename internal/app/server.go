@@ -20,18 +20,22 @@ import (
 	"levada/internal/adapter/pyenv"
 	"levada/internal/adapter/runner"
 	"levada/internal/adapter/seal"
+	"levada/internal/adapter/series"
 	"levada/internal/adapter/standin"
 	"levada/internal/adapter/steplog"
 	"levada/internal/adapter/store"
 	"levada/internal/adapter/telemetry"
 	"levada/internal/api/kfp"
+	"levada/internal/api/mlflow"
 	v1 "levada/internal/api/v1"
 	"levada/internal/cli"
 	"levada/internal/config"
 	"levada/internal/core/cachekey"
 	"levada/internal/core/run"
 	"levada/internal/pipeline"
+	"levada/internal/registry"
 	"levada/internal/secret"
+	"levada/internal/tracking"
 	"levada/internal/trigger"
 	"levada/internal/web"
 )
@@ -79,13 +83,18 @@ type server struct {
 	runner  *runner.Runner
 	stands  *standin.Steps // nil unless steps may be replaced
 	service *pipeline.Service
-	secrets *secret.Service
-	trigger *trigger.Service
-	metrics *telemetry.Metrics
-	handler http.Handler
-	started time.Time
-	url     atomic.Value // string, once it listens
-	ready   atomic.Bool
+	series  *series.Store
+	// stopDelivery ends the delivery of metrics and waits for it.
+	stopDelivery func()
+	tracking     *tracking.Service
+	registry     *registry.Service
+	secrets      *secret.Service
+	trigger      *trigger.Service
+	metrics      *telemetry.Metrics
+	handler      http.Handler
+	started      time.Time
+	url          atomic.Value // string, once it listens
+	ready        atomic.Bool
 }
 
 // open builds a server. What was opened before a failure is closed again.
@@ -107,6 +116,9 @@ func (b builder) open(ctx context.Context, cfg config.Config, o openOptions) (_ 
 	if s.blobs, err = blob.Open(in("blobs"), blob.Options{Logger: s.log, Ephemeral: o.ephemeral}); err != nil {
 		return nil, err
 	}
+	if err = s.openTracking(); err != nil {
+		return nil, err
+	}
 	logs := steplog.New(steplog.Options{Dir: in("logs"), Logger: s.log})
 	s.envs = b.environments(cfg, s.log)
 	s.secrets = secret.New(s.store, seal.New(in("secret.key")), time.Now)
@@ -116,7 +128,7 @@ func (b builder) open(ctx context.Context, cfg config.Config, o openOptions) (_ 
 	}
 	s.runner = runner.New(runner.Options{
 		DataDir: cfg.DataDir, Envs: s.envs, Blobs: s.blobs, Logs: logs, Logger: s.log, Mode: steps,
-		MaxParallel: cfg.MaxParallel, Environ: b.environ, NoIsolation: !cfg.Isolation,
+		MaxParallel: cfg.MaxParallel, Environ: b.environ, NoIsolation: !cfg.Isolation, TrackingURL: s.address,
 		Secrets: s.secrets, Task: s.store.GetTask,
 		Supervised: o.does == serving && runtime.GOOS == "linux",
 	})
@@ -155,6 +167,7 @@ func (s *server) openServices(ctx context.Context, o openOptions, logs *steplog.
 			default:
 			}
 		},
+		Needed: []func(context.Context, func(string) error) error{s.store.Tracking().Digests},
 		Archived: func(ctx context.Context, experimentID string) error {
 			return s.trigger.DisableExperiment(ctx, experimentID)
 		},
@@ -186,6 +199,12 @@ func (s *server) close(ctx context.Context) error {
 	if s.envs != nil {
 		s.envs.Close()
 	}
+	if s.stopDelivery != nil {
+		s.stopDelivery()
+	}
+	if s.series != nil {
+		errs = append(errs, s.series.Close())
+	}
 	if s.blobs != nil {
 		errs = append(errs, s.blobs.Close())
 	}
@@ -215,7 +234,14 @@ func (s *server) routes() http.Handler {
 		answer(w, http.StatusOK, "ready")
 	})
 	mount("/", "web", web.Handler())
-	return mux
+	tracked := s.metrics.Requests("mlflow", mlflow.New(mlflow.Options{Tracking: s.tracking, Registry: s.registry, Logger: s.log}))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if mlflow.Owns(r.URL.Path) {
+			tracked.ServeHTTP(w, r) // not through the mux, which cleans paths
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
 }
 
 func answer(w http.ResponseWriter, status int, text string) {
@@ -225,10 +251,15 @@ func answer(w http.ResponseWriter, status int, text string) {
 }
 
 func (s *server) info() v1.Info {
-	url, _ := s.url.Load().(string)
 	return v1.Info{
-		Version: Version, Commit: commit(), Go: runtime.Version(), DataDir: s.cfg.DataDir, StartedAt: s.started.UTC(), URL: url,
+		Version: Version, Commit: commit(), Go: runtime.Version(), DataDir: s.cfg.DataDir, StartedAt: s.started.UTC(), URL: s.address(),
 	}
+}
+
+// address is the URL that the server listens on; empty when it does not.
+func (s *server) address() string {
+	url, _ := s.url.Load().(string)
+	return url
 }
 
 // serve listens until ctx is done, then lets requests finish and closes everything.

@@ -15,14 +15,15 @@ const DefaultExperiment = "Default"
 
 // defaultExperiment returns the id of the default experiment, creating it when it is missing.
 func (s *Service) defaultExperiment(ctx context.Context) (string, error) {
-	e, err := s.deps.Store.ExperimentByName(ctx, DefaultExperiment)
+	_, err := s.deps.Store.GetExperiment(ctx, catalog.DefaultExperimentID)
 	if fault.KindOf(err) == fault.NotFound {
-		e, err = s.CreateExperiment(ctx, DefaultExperiment, "Runs that name no experiment.")
+		err = s.deps.Store.CreateExperiment(ctx, catalog.Experiment{ID: catalog.DefaultExperimentID, DisplayName: DefaultExperiment,
+			Description: "Runs that name no experiment.", CreatedAt: s.now()})
 		if fault.KindOf(err) == fault.Conflict { // someone else was faster
-			e, err = s.deps.Store.ExperimentByName(ctx, DefaultExperiment)
+			_, err = s.deps.Store.GetExperiment(ctx, catalog.DefaultExperimentID)
 		}
 	}
-	return e.ID, err
+	return catalog.DefaultExperimentID, err
 }
 
 // CreateExperiment creates an experiment; a name in use is a Conflict.
@@ -30,7 +31,7 @@ func (s *Service) CreateExperiment(ctx context.Context, name, description string
 	if err := catalog.CheckName("experiment", name); err != nil {
 		return catalog.Experiment{}, err
 	}
-	e := catalog.Experiment{ID: s.deps.NewID(), DisplayName: name, Description: description, CreatedAt: s.now()}
+	e := catalog.Experiment{ID: catalog.ExperimentID(s.deps.NewID()), DisplayName: name, Description: description, CreatedAt: s.now()}
 	return e, s.deps.Store.CreateExperiment(ctx, e)
 }
 
@@ -66,8 +67,8 @@ func (s *Service) DeleteExperiment(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	if e.DisplayName == DefaultExperiment {
-		return fault.Conflictf("experiment %q takes the runs that name none and cannot be deleted", DefaultExperiment)
+	if id == catalog.DefaultExperimentID {
+		return fault.Conflictf("experiment %q takes the runs that name none and cannot be deleted", e.DisplayName)
 	}
 	other, err := s.defaultExperiment(ctx)
 	if err != nil {

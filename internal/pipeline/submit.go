@@ -147,7 +147,7 @@ func (s *Service) start(ctx context.Context, r run.Run, p *ir.Pipeline, successW
 	workspace := s.workspace(r.ID, p)
 	events, err := a.state.Decide(engine.Start{Parameters: r.Parameters, Job: run.Job{
 		RunID: r.ID, Name: r.DisplayName, ResourceName: r.PipelineName + "-" + r.ID[:8], PipelineName: r.PipelineName,
-		PipelineRoot: r.PipelineRoot, CreatedAt: r.CreatedAt, ScheduledAt: r.ScheduledAt,
+		PipelineRoot: r.PipelineRoot, ExperimentID: r.ExperimentID, CreatedAt: r.CreatedAt, ScheduledAt: r.ScheduledAt,
 		WorkspacePath: workspace, WorkspaceMount: s.mountOf(workspace), SuccessWord: successWord,
 	}}, a.now())
 	if err != nil {

@@ -23,7 +23,7 @@ const firstPause, lastPause = time.Second, time.Minute
 type entry struct {
 	run  catalog.RecurringRun
 	plan *schedule.Schedule
-	// at is when to look at it again; place is its position in the queue, or -1 while it waits for one of its runs to end.
+	// at is when to look at it again; place is its position in the queue, or -1 while it is not in it.
 	at    time.Time
 	place int
 	pause time.Duration
@@ -79,6 +79,7 @@ func (s *Service) leave(id string) {
 		heap.Remove(&s.queue, e.place)
 	}
 	delete(s.entries, id)
+	delete(s.full, id)
 }
 
 // await queues an entry for its next time.
@@ -121,11 +122,10 @@ func (s *Service) loop(ctx context.Context) {
 func (s *Service) room() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, e := range s.entries {
-		if e.place < 0 {
-			s.awaitAt(e, s.now())
-		}
+	for _, e := range s.full {
+		s.awaitAt(e, s.now())
 	}
+	clear(s.full)
 }
 
 // startDue starts every run that is due and returns how long to sleep.
@@ -173,7 +173,8 @@ func (s *Service) start(ctx context.Context, e *entry, at time.Time) error {
 		return err
 	}
 	if active >= r.MaxConcurrency {
-		return nil // room puts it back
+		s.full[r.ID] = e // room puts it back
+		return nil
 	}
 	experiment, err := s.deps.Runs.GetExperiment(ctx, r.Run.ExperimentID)
 	switch {

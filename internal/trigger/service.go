@@ -43,9 +43,11 @@ type Service struct {
 
 	// mu is held while a run is started, so that nothing starts once a disabling has been acknowledged.
 	mu sync.Mutex
-	// entries are the enabled recurring runs that are not over, by id; queue orders those that wait for a time.
+	// entries are the enabled recurring runs that are not over, by id. queue orders those that wait for a time, full holds those that
+	// wait for one of their runs to end.
 	entries map[string]*entry
 	queue   queue
+	full    map[string]*entry
 }
 
 // The bounds of MaxConcurrency, as KFP has them.
@@ -53,7 +55,7 @@ const minConcurrency, maxConcurrency = 1, 10
 
 // Open returns a service that has taken up the recurring runs that are enabled.
 func Open(ctx context.Context, o Options) (*Service, error) {
-	s := &Service{deps: o, done: make(chan struct{}), changed: make(chan struct{}, 1), entries: map[string]*entry{}}
+	s := &Service{deps: o, done: make(chan struct{}), changed: make(chan struct{}, 1), entries: map[string]*entry{}, full: map[string]*entry{}}
 	if o.Paused {
 		close(s.done)
 		s.stop = func() {}

@@ -211,9 +211,7 @@ def test_the_old_names_of_the_calls_work(client, experiment, name, packages):
 
 def test_recurring_runs_are_listed_in_pages(client, experiment, name, packages):
     made = [
-        create(
-            client, experiment, f"{name} {i}", packages, cron_expression="@daily", enabled=False
-        )
+        create(client, experiment, f"{name} {i}", packages, cron_expression="@daily", enabled=False)
         for i in range(3)
     ]
     wanted = [r.recurring_run_id for r in made]

@@ -111,7 +111,10 @@ FILTERS = [
     (predicate(6, "created_at", intValue=1000000000), []),
     (predicate("LESS_THAN_EQUALS", "created_at", timestampValue="{middle}"), [0, 1]),
     (predicate(7, "created_at", long_value=4000000000), [0, 1, 2]),
-    (predicate("IN", "display_name", stringValues={"values": ["filtered 0", "filtered 2"]}), [0, 2]),
+    (
+        predicate("IN", "display_name", stringValues={"values": ["filtered 0", "filtered 2"]}),
+        [0, 2],
+    ),
     (predicate(8, "storage_state", string_values={"values": ["AVAILABLE"]}), [0, 1, 2]),
     (predicate(8, "created_at", longValues={"values": ["1", 2]}), []),
     (predicate("IN", "created_at", int_values={"values": [1, 2]}), []),
@@ -145,7 +148,14 @@ def test_every_operation_of_a_filter_works(client, listed, text, wanted):
 SORTED = {
     "experiments": ["experiment_id", "display_name", "description", "created_at"],
     "pipelines": ["pipeline_id", "name", "display_name", "description", "created_at"],
-    "runs": ["run_id", "display_name", "description", "created_at", "scheduled_at", "experiment_id"],
+    "runs": [
+        "run_id",
+        "display_name",
+        "description",
+        "created_at",
+        "scheduled_at",
+        "experiment_id",
+    ],
     "recurringruns": ["recurring_run_id", "display_name", "description", "created_at"],
 }
 

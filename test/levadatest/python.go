@@ -49,9 +49,18 @@ func UV() (string, error) {
 }
 
 // KFPPython returns an interpreter whose environment holds exactly what test/kfpclient/requirements-VERSION.txt lists: the kfp
-// SDK of that version, and pytest. It is made once and kept in the cache.
+// SDK of that version, and pytest.
 func KFPPython(version string) (string, error) {
-	requirements := filepath.Join(Root(), "test", "kfpclient", "requirements-"+version+".txt")
+	return python("kfp-"+version, filepath.Join(Root(), "test", "kfpclient", "requirements-"+version+".txt"))
+}
+
+// MLflowPython is KFPPython for MLflow's client.
+func MLflowPython(version string) (string, error) {
+	return python("mlflow-"+version, filepath.Join(Root(), "test", "clients", "mlflow", "requirements-"+version+".txt"))
+}
+
+// python returns an interpreter whose environment holds what a file of requirements lists. It is made once and kept in the cache.
+func python(name, requirements string) (string, error) {
 	content, err := os.ReadFile(requirements)
 	if err != nil {
 		return "", err
@@ -65,7 +74,7 @@ func KFPPython(version string) (string, error) {
 		return "", err
 	}
 	sum := sha256.Sum256(append(content, pythonVersion...))
-	dir := filepath.Join(cache, "kfp-"+version+"-"+hex.EncodeToString(sum[:6]))
+	dir := filepath.Join(cache, name+"-"+hex.EncodeToString(sum[:6]))
 	err = once(dir, func(dir string) error {
 		if err := command(uv, "venv", "--quiet", "--python", pythonVersion, dir); err != nil {
 			return err

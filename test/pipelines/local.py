@@ -18,6 +18,7 @@ import warnings
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
+
 def main() -> int:
     warnings.simplefilter("ignore")
     sys.path.insert(0, os.path.join(HERE, "src"))

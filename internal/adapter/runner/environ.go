@@ -42,13 +42,40 @@ func (r *Runner) environ(s *run.Step, c *ir.Container, l layout, bin string, giv
 	if err := fieldEnv(env, s); err != nil {
 		return nil, err
 	}
+	r.trackingEnv(env, s)
 	for _, e := range c.Env {
 		if e.Name == "" || strings.ContainsAny(e.Name, "=\x00") || strings.ContainsRune(e.Value, 0) {
 			return nil, inputError("environment variable %q: its name or value cannot be given to a process", e.Name)
 		}
 		env[e.Name] = e.Value
 	}
+	if env[trackingURI] != r.trackingURL() { // the component logs elsewhere, where this run is not known
+		delete(env, "MLFLOW_RUN_ID")
+		delete(env, "MLFLOW_EXPERIMENT_ID")
+	}
 	return env, nil
+}
+
+const trackingURI = "MLFLOW_TRACKING_URI"
+
+func (r *Runner) trackingURL() string {
+	if r.opt.TrackingURL == nil {
+		return ""
+	}
+	return r.opt.TrackingURL()
+}
+
+// trackingEnv makes MLflow in a step log to this server, on the run of the task.
+func (r *Runner) trackingEnv(env map[string]string, s *run.Step) {
+	url := r.trackingURL()
+	if url == "" {
+		return // a run inside the command line: nobody listens
+	}
+	env[trackingURI] = url
+	env["MLFLOW_RUN_ID"] = s.TaskID
+	if s.Job.ExperimentID != "" {
+		env["MLFLOW_EXPERIMENT_ID"] = s.Job.ExperimentID
+	}
 }
 
 // podName is the name that upstream would give the pod; it is unique for each attempt.

@@ -1,6 +1,7 @@
 package runner_test
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -156,4 +157,33 @@ func TestAServerThatIsStartedBelowTmpIsolatesItsStepsToo(t *testing.T) {
 	if got := newFixture(t, nil).Isolation(); (got == nil) != (want == nil) {
 		t.Errorf("started in %s: %v; elsewhere: %v", dir, got, want)
 	}
+}
+
+func TestAnImporterUnderstandsThePathsAndAddressesOfArtifacts(t *testing.T) {
+	var tasks map[string]run.Task
+	f := newFixture(t, func(o *runner.Options) {
+		o.Task = func(_ context.Context, _, taskID string) (run.Task, error) { return tasks[taskID], nil }
+	})
+	made := f.command("alpine", "sh", "-c", `echo content > "$0"; echo "$0"`, "{{$.outputs.artifacts['out'].path}}")
+	artifact(made, "out", "system.Dataset")
+	out := f.must(made).Artifacts["out"][0]
+	read := f.command("alpine", "echo", "{{$.inputs.artifacts['in'].path}}")
+	read.Inputs.Artifacts = map[string][]run.Artifact{"in": {out}}
+	f.must(read)
+	tasks = map[string]run.Task{
+		made.TaskID: {Path: "made", Outputs: run.Values{Artifacts: map[string][]run.Artifact{"out": {out}}}},
+		read.TaskID: {Path: "read", Inputs: read.Inputs},
+	}
+	printed := func(s *run.Step) string {
+		_, path, _ := strings.Cut(f.log(s), "stdout ")
+		path, _, _ = strings.Cut(path, "\n")
+		return path
+	}
+	for _, uri := range []string{out.URI, printed(made), printed(read)} {
+		if got := f.must(f.importer(ir.Importer{ArtifactURI: constant(uri)})).Artifacts["artifact"][0]; got.Digest != out.Digest || got.URI != uri {
+			t.Errorf("%s: got %+v, want the content %s", uri, got, out.Digest)
+		}
+	}
+	gone := strings.Replace(printed(read), "/in/0/", "/in/7/", 1)
+	contains(t, f.fails(t.Context(), f.importer(ir.Importer{ArtifactURI: constant(gone)}), run.ReasonInput).Message, "no artifact is known by it")
 }

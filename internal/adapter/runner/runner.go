@@ -60,6 +60,8 @@ type Options struct {
 	Secrets Secrets
 	// Environ is the environment of the server process, of which steps see a small part.
 	Environ []string
+	// TrackingURL returns where steps reach this server with MLflow's client; nil or an empty answer means nowhere.
+	TrackingURL func() string
 	// Mode is Warm by default.
 	Mode   Mode
 	Logger *slog.Logger

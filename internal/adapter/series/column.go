@@ -229,12 +229,13 @@ func (p plan) get(b *bitReader) uint64 {
 	case modeFixed:
 		return b.get(p.w1)
 	}
-	switch {
-	case b.get(1) == 0:
+	if b.get(1) == 0 {
 		return 0
-	case b.get(1) == 0:
+	}
+	if b.get(1) == 0 {
 		return b.get(p.w1)
-	case b.get(1) == 0:
+	}
+	if b.get(1) == 0 {
 		return b.get(p.w2)
 	}
 	return b.get(64)

@@ -15,13 +15,22 @@ const maxBatch = 512
 
 // request is one waiting caller.
 type request struct {
-	batch  Batch
+	batch  batch
 	result chan error
 }
 
-// commit hands a batch to the one goroutine that writes and waits for its answer.
-func (s *Store) commit(ctx context.Context, b Batch) error {
-	r := &request{batch: b, result: make(chan error, 1)}
+// settle returns when no segment is being written; what is in memory stays there.
+func (s *Store) settle() {
+	answer := make(chan struct{})
+	select {
+	case s.settling <- answer:
+		<-answer
+	case <-s.done:
+	}
+}
+
+// commit hands a request to the one goroutine that writes and waits for its answer.
+func (s *Store) commit(ctx context.Context, r *request) error {
 	select {
 	case s.queue <- r:
 	case <-ctx.Done():
@@ -59,9 +68,14 @@ func (s *Store) loop() {
 		case err := <-s.flushed:
 			s.flushed = nil
 			s.endFlush(err)
+		case answer := <-s.settling:
+			if s.flushed != nil {
+				s.endFlush(<-s.flushed)
+				s.flushed = nil
+			}
+			close(answer)
 		case first := <-s.queue:
-			batch := s.gather(first)
-			buffer = s.write(buffer[:0], batch)
+			buffer = s.write(buffer[:0], s.gather(first))
 			if cap(buffer) > 4<<20 {
 				buffer = nil
 			}
@@ -71,24 +85,24 @@ func (s *Store) loop() {
 }
 
 func (s *Store) gather(first *request) []*request {
-	batch := []*request{first}
-	for len(batch) < maxBatch {
+	group := []*request{first}
+	for len(group) < maxBatch {
 		select {
 		case r := <-s.queue:
-			batch = append(batch, r)
+			group = append(group, r)
 		default:
-			return batch
+			return group
 		}
 	}
-	return batch
+	return group
 }
 
-func (s *Store) write(buffer []byte, batch []*request) []byte {
-	for _, r := range batch {
+func (s *Store) write(buffer []byte, group []*request) []byte {
+	for _, r := range group {
 		buffer = appendRecord(buffer, r.batch)
 	}
 	err := s.log.write(buffer)
-	for _, r := range batch {
+	for _, r := range group {
 		if err == nil {
 			// What fails here is on disk and comes back with the next start; the caller may repeat it.
 			r.result <- diskError(s.o.Dir, s.apply(r.batch))

@@ -156,7 +156,7 @@ func (s *Store) evict() {
 }
 
 // apply takes a batch that is on disk into memory, without the points that are there already.
-func (s *Store) apply(b Batch) error {
+func (s *Store) apply(b batch) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st, err := s.statsOf(b.RunID)

@@ -133,14 +133,11 @@ func (s *Store) History(runID, key string, offset, limit int) ([]track.Point, bo
 	return out, false, nil
 }
 
-// Range bounds the steps of a query, both ends included.
-type Range struct{ From, To int64 }
-
-func (r *Range) overlaps(c []part) bool {
+func overlaps(r *track.Steps, c []part) bool {
 	return r == nil || slices.ContainsFunc(c, func(p part) bool { return p.ref.maxStep >= r.From && p.ref.minStep <= r.To })
 }
 
-func (r *Range) cut(pts []track.Point) []track.Point {
+func cut(r *track.Steps, pts []track.Point) []track.Point {
 	if r == nil {
 		return pts
 	}
@@ -155,12 +152,12 @@ type group struct {
 }
 
 // byStep returns the points within the range in the order of steps, in stretches that are read when they are asked for.
-func (v view) byStep(within *Range) ([]*group, error) {
+func (v view) byStep(within *track.Steps) ([]*group, error) {
 	var groups []*group
 	ordered := true
 	end := int64(0)
 	for _, c := range v.clusters {
-		if !within.overlaps(c) {
+		if !overlaps(within, c) {
 			continue
 		}
 		low, high := c[0].ref.minStep, c[0].ref.maxStep
@@ -190,7 +187,7 @@ func (v view) byStep(within *Range) ([]*group, error) {
 	return []*group{all}, all.read(within)
 }
 
-func (g *group) read(within *Range) error {
+func (g *group) read(within *track.Steps) error {
 	if g.points != nil {
 		return nil
 	}
@@ -198,7 +195,7 @@ func (g *group) read(within *Range) error {
 	if err != nil {
 		return err
 	}
-	g.points = within.cut(slices.Clone(pts))
+	g.points = cut(within, slices.Clone(pts))
 	slices.SortFunc(g.points, track.CompareSteps)
 	g.n = len(g.points)
 	return nil
@@ -207,7 +204,7 @@ func (g *group) read(within *Range) error {
 // Sample returns at most n points in the order of steps, spread evenly over them, the first and the last among them. It is
 // what MLflow's bulk-interval call returns: all points are dealt to n buckets of equal size (the first ones take what is
 // left over), each bucket gives its first point, and the very last point takes the place of the last one given.
-func (s *Store) Sample(runID, key string, within *Range, n int) ([]track.Point, error) {
+func (s *Store) Sample(runID, key string, within *track.Steps, n int) ([]track.Point, error) {
 	v, err := s.view(runID, key)
 	if err != nil {
 		return nil, err
@@ -251,7 +248,7 @@ func (s *Store) Sample(runID, key string, within *Range, n int) ([]track.Point, 
 
 // Extremes returns at most n points in the order of steps that keep what an eye would see: of each stretch of equally many
 // points its lowest and its highest value, and the first and the last point of all. A NaN is neither.
-func (s *Store) Extremes(runID, key string, within *Range, n int) ([]track.Point, error) {
+func (s *Store) Extremes(runID, key string, within *track.Steps, n int) ([]track.Point, error) {
 	v, err := s.view(runID, key)
 	if err != nil {
 		return nil, err

@@ -1,6 +1,6 @@
 // Package series keeps the points of metrics: an append-only store in which a point is a few bytes on disk.
 //
-// It knows runs by their ids and metrics by their keys, and nothing else of tracking. What Append has returned for is on
+// It knows runs by their ids and metrics by their keys, and nothing else of tracking. What Log has returned for is on
 // disk, synced; many callers share one sync. A point that is there already is not stored again, so a request may be
 // repeated. Start reading at commit.go, which is the way in; mem.go and segment.go say where points are, query.go how they
 // are read. The stored bytes are described in docs/format/metrics.md.
@@ -36,10 +36,12 @@ type Options struct {
 type Store struct {
 	o     Options
 	queue chan *request
-	quit  chan struct{}
-	done  chan struct{}
-	once  sync.Once
-	err   error
+	// settling gets those who wait for the end of a flush.
+	settling chan chan struct{}
+	quit     chan struct{}
+	done     chan struct{}
+	once     sync.Once
+	err      error
 
 	// mu guards what follows. Whoever writes files does not hold it while it waits for the disk.
 	mu       sync.RWMutex
@@ -71,7 +73,7 @@ func Open(o Options) (*Store, error) {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	s := &Store{
-		o: o, queue: make(chan *request, maxBatch), quit: make(chan struct{}), done: make(chan struct{}),
+		o: o, queue: make(chan *request, maxBatch), settling: make(chan chan struct{}), quit: make(chan struct{}), done: make(chan struct{}),
 		active: newMemtable(), stats: map[string]*runStats{},
 	}
 	if err := s.recover(); err != nil {
@@ -142,22 +144,22 @@ func (s *Store) closeFiles() error {
 	return errors.Join(errs...)
 }
 
-// Batch is the points of one run that belong together: all are stored or none.
-type Batch struct {
-	RunID string
-	// Metrics holds the points in any order; only their keys and points matter here.
-	Metrics []track.Metric
-}
-
-// Append stores points and returns when they are on disk.
-func (s *Store) Append(ctx context.Context, b Batch) error {
-	if len(b.Metrics) == 0 {
+// Log stores points of a run and returns when they are on disk: all of them, or none when it fails. Points that are there
+// already are not stored again.
+func (s *Store) Log(ctx context.Context, runID string, metrics []track.Metric) error {
+	if len(metrics) == 0 {
 		return nil
 	}
-	for i := range b.Metrics {
-		b.Metrics[i].Value = track.Clean(b.Metrics[i].Value)
+	for i := range metrics {
+		metrics[i].Value = track.Clean(metrics[i].Value)
 	}
-	return s.commit(ctx, b)
+	return s.commit(ctx, &request{batch: batch{runID, metrics}, result: make(chan error, 1)})
+}
+
+// batch is the points of one run that are stored together; only their keys and points matter here.
+type batch struct {
+	RunID   string
+	Metrics []track.Metric
 }
 
 // diskError makes the failures of a disk Unavailable.

@@ -21,7 +21,7 @@ import (
 // model is what a store should hold, kept in the simplest way.
 type model map[string]map[string][]track.Point
 
-func (m model) add(b Batch) {
+func (m model) add(b batch) {
 	if m[b.RunID] == nil {
 		m[b.RunID] = map[string][]track.Point{}
 	}
@@ -50,8 +50,8 @@ func (m model) stats(runID string) []track.Stat {
 }
 
 // sample is MLflow's rule, written as its documentation says it.
-func sample(pts []track.Point, within *Range, n int) []track.Point {
-	pts = within.cut(slices.Clone(pts))
+func sample(pts []track.Point, within *track.Steps, n int) []track.Point {
+	pts = cut(within, slices.Clone(pts))
 	slices.SortFunc(pts, track.CompareSteps)
 	if len(pts) <= n {
 		return pts
@@ -102,7 +102,7 @@ func TestAStoreHoldsWhatWasAppendedWhateverTheOrderThroughRestartsAndCrashes(t *
 		flush := rapid.SampledFrom([]int{1, 7, 60, 1 << 20}).Draw(rt, "flush")
 		s := open(t, dir, flush)
 		want := model{}
-		var before []Batch
+		var before []batch
 		for range rapid.IntRange(1, 25).Draw(rt, "actions") {
 			switch rapid.IntRange(0, 9).Draw(rt, "action") {
 			case 0:
@@ -113,7 +113,7 @@ func TestAStoreHoldsWhatWasAppendedWhateverTheOrderThroughRestartsAndCrashes(t *
 			case 1: // kill -9: what the next process finds is a copy of the files as they are now
 				round++
 				next := filepath.Join(base, fmt.Sprint(round))
-				quiesce(s)
+				s.settle()
 				if err := os.CopyFS(next, os.DirFS(dir)); err != nil {
 					rt.Fatal(err)
 				}
@@ -126,12 +126,12 @@ func TestAStoreHoldsWhatWasAppendedWhateverTheOrderThroughRestartsAndCrashes(t *
 			case 2: // a client that did not see the answer
 				if len(before) > 0 {
 					b := rapid.SampledFrom(before).Draw(rt, "repeated")
-					if err := s.Append(context.Background(), Batch{b.RunID, slices.Clone(b.Metrics)}); err != nil {
+					if err := s.Log(context.Background(), b.RunID, slices.Clone(b.Metrics)); err != nil {
 						rt.Fatal(err)
 					}
 				}
 			default:
-				b := Batch{RunID: rapid.SampledFrom([]string{"a", "b"}).Draw(rt, "run")}
+				b := batch{RunID: rapid.SampledFrom([]string{"a", "b"}).Draw(rt, "run")}
 				at := rapid.Int64Range(0, 1000).Draw(rt, "from")
 				for i := range rapid.IntRange(1, 40).Draw(rt, "points") {
 					p := drawPoint(rt)
@@ -140,9 +140,9 @@ func TestAStoreHoldsWhatWasAppendedWhateverTheOrderThroughRestartsAndCrashes(t *
 					}
 					b.Metrics = append(b.Metrics, track.Metric{Key: rapid.SampledFrom([]string{"loss", "acc", "é"}).Draw(rt, "key"), Point: p})
 				}
-				before = append(before, Batch{b.RunID, slices.Clone(b.Metrics)})
+				before = append(before, batch{b.RunID, slices.Clone(b.Metrics)})
 				want.add(b)
-				if err := s.Append(context.Background(), b); err != nil {
+				if err := s.Log(context.Background(), b.RunID, b.Metrics); err != nil {
 					rt.Fatal(err)
 				}
 			}
@@ -152,18 +152,6 @@ func TestAStoreHoldsWhatWasAppendedWhateverTheOrderThroughRestartsAndCrashes(t *
 			rt.Fatal(err)
 		}
 	})
-}
-
-// quiesce waits until no file is being written, because a copy of a directory is not a snapshot.
-func quiesce(s *Store) {
-	for {
-		s.mu.RLock()
-		busy := s.flushing != nil
-		s.mu.RUnlock()
-		if !busy {
-			return
-		}
-	}
 }
 
 // tear adds what a process that died in a write leaves behind.
@@ -176,7 +164,7 @@ func tear(t *rapid.T, dir string) {
 		return
 	}
 	path := filepath.Join(dir, logName(f.logs[len(f.logs)-1]))
-	rec := appendRecord(nil, Batch{"torn", []track.Metric{{Key: "k", Point: track.Point{Time: 1}}}})
+	rec := appendRecord(nil, batch{"torn", []track.Metric{{Key: "k", Point: track.Point{Time: 1}}}})
 	cut := rapid.IntRange(0, len(rec)-1).Draw(t, "torn at")
 	log, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
 	if err != nil {
@@ -218,9 +206,9 @@ func check(t *rapid.T, s *Store, want model) {
 			if diff := gocmp.Diff(pts, paged, equal); diff != "" {
 				t.Fatalf("pages of %s/%s:\n%s", runID, key, diff)
 			}
-			var within *Range
+			var within *track.Steps
 			if rapid.Bool().Draw(t, "bounded") {
-				within = &Range{From: rapid.Int64Range(-3, 500).Draw(t, "from"), To: rapid.Int64Range(-3, 1000).Draw(t, "to")}
+				within = &track.Steps{From: rapid.Int64Range(-3, 500).Draw(t, "from"), To: rapid.Int64Range(-3, 1000).Draw(t, "to")}
 			}
 			n := rapid.IntRange(1, 30).Draw(t, "sample")
 			got, err = s.Sample(runID, key, within, n)
@@ -238,7 +226,7 @@ func TestExtremesKeepTheHighestAndTheLowestValue(t *testing.T) {
 	s := open(t, t.TempDir(), 1000)
 	defer s.Close()
 	r := rand.New(rand.NewPCG(1, 2))
-	var b Batch
+	var b batch
 	b.RunID = "r"
 	for i := range 5000 {
 		v := r.NormFloat64()
@@ -252,7 +240,7 @@ func TestExtremesKeepTheHighestAndTheLowestValue(t *testing.T) {
 		}
 		b.Metrics = append(b.Metrics, track.Metric{Key: "k", Point: track.Point{Time: int64(i), Step: int64(i), Value: v}})
 	}
-	if err := s.Append(t.Context(), b); err != nil {
+	if err := s.Log(t.Context(), b.RunID, b.Metrics); err != nil {
 		t.Fatal(err)
 	}
 	pts, err := s.Extremes("r", "k", nil, 100)
@@ -288,12 +276,12 @@ func TestAPointOfARealCurveTakesAFewBytes(t *testing.T) {
 		s := open(t, dir, 1<<20)
 		const n = 20_000
 		now := int64(1_790_000_000_000)
-		b := Batch{RunID: "0123456789abcdef0123456789abcdef"}
+		b := batch{RunID: "0123456789abcdef0123456789abcdef"}
 		for i := range n {
 			now += 50 + r.Int64N(12)
 			b.Metrics = append(b.Metrics, track.Metric{Key: "train/loss", Point: track.Point{Time: now, Step: int64(i), Value: c.value(i)}})
 		}
-		if err := s.Append(t.Context(), b); err != nil {
+		if err := s.Log(t.Context(), b.RunID, b.Metrics); err != nil {
 			t.Fatal(err)
 		}
 		if err := s.Close(); err != nil {
@@ -323,8 +311,8 @@ func TestDamageIsFoundAndNamed(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir, 10)
 	for i := range 40 {
-		b := Batch{"r", []track.Metric{{Key: "k", Point: track.Point{Time: int64(i), Value: 0.1}}}}
-		if err := s.Append(t.Context(), b); err != nil {
+		b := batch{"r", []track.Metric{{Key: "k", Point: track.Point{Time: int64(i), Value: 0.1}}}}
+		if err := s.Log(t.Context(), b.RunID, b.Metrics); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -382,7 +370,7 @@ func FuzzADecodedBlockIsWhatWasEncoded(f *testing.F) {
 }
 
 func FuzzALogRecordIsReadOrRefused(f *testing.F) {
-	f.Add(appendRecord(nil, Batch{"run", []track.Metric{{Key: "k", Point: track.Point{Time: 1}}}})[recordHead:])
+	f.Add(appendRecord(nil, batch{"run", []track.Metric{{Key: "k", Point: track.Point{Time: 1}}}})[recordHead:])
 	f.Fuzz(func(t *testing.T, in []byte) {
 		b, err := decodeRecord(in)
 		if err != nil {
@@ -400,7 +388,7 @@ func BenchmarkAppendOnePoint(b *testing.B) {
 	b.SetParallelism(20)
 	b.RunParallel(func(pb *testing.PB) {
 		for i := int64(0); pb.Next(); i++ {
-			if err := s.Append(context.Background(), Batch{"run", []track.Metric{{Key: "k", Point: track.Point{Time: rand.Int64N(1 << 40), Step: i}}}}); err != nil {
+			if err := s.Log(context.Background(), "run", []track.Metric{{Key: "k", Point: track.Point{Time: rand.Int64N(1 << 40), Step: i}}}); err != nil {
 				b.Error(err)
 			}
 		}

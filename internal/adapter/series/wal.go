@@ -108,7 +108,7 @@ func syncDir(dir string) error {
 }
 
 // appendRecord appends a batch as a record.
-func appendRecord(out []byte, b Batch) []byte {
+func appendRecord(out []byte, b batch) []byte {
 	start := len(out)
 	out = append(out, make([]byte, recordHead)...)
 	out = appendText(out, b.RunID)
@@ -140,9 +140,9 @@ func appendText(out []byte, s string) []byte {
 }
 
 // decodeRecord reads the body of a record.
-func decodeRecord(body []byte) (Batch, error) {
+func decodeRecord(body []byte) (batch, error) {
 	r := byteReader{in: body}
-	b := Batch{RunID: r.text()}
+	b := batch{RunID: r.text()}
 	n := r.count(11) // an empty key, two differences and a value
 	b.Metrics = make([]track.Metric, 0, n)
 	var before track.Point
@@ -157,7 +157,7 @@ func decodeRecord(body []byte) (Batch, error) {
 		b.Metrics = append(b.Metrics, track.Metric{Key: key, Point: before})
 	}
 	if r.bad || len(r.in) > 0 || n == 0 {
-		return Batch{}, errDamaged
+		return batch{}, errDamaged
 	}
 	return b, nil
 }
@@ -165,7 +165,7 @@ func decodeRecord(body []byte) (Batch, error) {
 // replay applies the records of a log and returns how many there were. A bad record at the end of the newest log was being
 // written when the process died: it is cut off, so that it is not taken for damage when there is a newer log. Anywhere else
 // a bad record is damage.
-func replay(path string, newest bool, apply func(Batch) error) (int, error) {
+func replay(path string, newest bool, apply func(batch) error) (int, error) {
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		return 0, err

@@ -177,6 +177,10 @@ func (w *writer) transact(ctx context.Context, conn *tx, batch []*write, errs []
 	if err := conn.control(ctx, end); err != nil {
 		return w.release(conn, err), err
 	}
+	for _, fn := range conn.after {
+		fn()
+	}
+	conn.after = nil
 	w.commits.Add(1)
 	w.writes.Add(int64(len(batch)))
 	return conn, nil
@@ -206,6 +210,8 @@ func (w *writer) release(conn *tx, cause error) *tx {
 type tx struct {
 	conn     *sql.Conn
 	prepared map[string]*sql.Stmt
+	// after holds what is to be done once the transaction is on disk, before anybody is told.
+	after []func()
 }
 
 // secure makes sure that what the database shows is on disk, which a new connection must not take for granted. When the sync of a
@@ -220,13 +226,18 @@ func (t *tx) secure(ctx context.Context) error {
 	return err
 }
 
+// committed has fn called when the transaction is on disk, in the order of the writes, by the goroutine that writes.
+func (t *tx) committed(fn func()) { t.after = append(t.after, fn) }
+
 // savepoint runs one write. A failure of the write is undone and returned first; the second error means that
 // the whole transaction is lost, as when SQLite rolled it back because the disk is full.
 func (t *tx) savepoint(ctx context.Context, fn func(context.Context, *tx) error) (failed, broken error) {
 	if err := t.control(ctx, `SAVEPOINT one_write`); err != nil {
 		return nil, err
 	}
+	before := len(t.after)
 	if failed = fn(ctx, t); failed != nil {
+		t.after = t.after[:before]
 		if err := t.control(ctx, `ROLLBACK TO one_write`); err != nil {
 			return nil, fmt.Errorf("%w (and then: %w)", failed, err)
 		}

@@ -30,21 +30,29 @@ func runList() *list {
 			"recurring_run_id": {name: "recurring_run_id", optional: true},
 			"finished_at":      {name: "finished_at", kind: moment, optional: true},
 		},
-		selected:   "experiment_id, archived, body",
+		selected:   runColumns,
 		countTable: "run_counts",
 		countKeys:  map[string]bool{"experiment_id": true, "pipeline_id": true, "state": true, "archived": true},
 	}
 }
 
-// scanRun reads experiment_id, archived, body. The two columns change without the body.
+// runColumns are what scanRun reads. Uses the primary key of run_progress.
+const runColumns = "experiment_id, archived, body, COALESCE((SELECT p.body FROM run_progress p WHERE p.run_id = runs.id), '')"
+
+// scanRun reads runColumns. The first two change without the body, and the body is what the run was created with.
 func scanRun(scan scanner) (run.Run, error) {
 	var r run.Run
-	var experiment, body string
+	var experiment, body, moved string
 	var archived int64
-	if err := scan(&experiment, &archived, &body); err != nil {
+	if err := scan(&experiment, &archived, &body, &moved); err != nil {
 		return r, err
 	}
 	err := decode("run", body, &r)
+	if err == nil && moved != "" {
+		var p progress
+		err = decode("progress of a run", moved, &p)
+		p.onto(&r)
+	}
 	r.ExperimentID, r.Archived = experiment, archived != 0
 	return r, err
 }
@@ -76,7 +84,10 @@ func (s *Store) CreateRun(ctx context.Context, r run.Run, events []run.Event, ta
 			UPDATE experiments
 			SET last_run_at = $2
 			WHERE id = $1 AND last_run_at < $2`, r.ExperimentID, micros(r.CreatedAt))
-		return err
+		if err != nil {
+			return err
+		}
+		return s.projectRun(ctx, tx, r.ID, &r, tasks)
 	})
 }
 
@@ -94,8 +105,8 @@ func insertRun(ctx context.Context, tx *tx, r run.Run, body string) error {
 	return err
 }
 
-// Append adds events to a run's log and replaces the rows they changed. Whether a run is archived, and in
-// which experiment it is, is not for the log to say: those fields of changed.Run are ignored.
+// Append adds events to a run's log and replaces the rows they changed. Of changed.Run only what a log can change is stored: its
+// progress.
 func (s *Store) Append(ctx context.Context, runID string, events []run.Event, changed run.Changes) error {
 	if len(events) == 0 {
 		return fault.Invalidf("append to run %q: no events", runID)
@@ -109,7 +120,7 @@ func (s *Store) Append(ctx context.Context, runID string, events []run.Event, ch
 			return fault.Invalidf("append to run %q: the changed run is %q", runID, changed.Run.ID)
 		}
 		var err error
-		if body, err = encode("run", changed.Run); err != nil {
+		if body, err = encode("progress of a run", progressOf(changed.Run)); err != nil {
 			return err
 		}
 	}
@@ -134,6 +145,9 @@ func (s *Store) Append(ctx context.Context, runID string, events []run.Event, ch
 		if err := putArtifacts(ctx, tx, changed.Artifacts, events[len(events)-1].At); err != nil {
 			return err
 		}
+		if err := s.projectRun(ctx, tx, runID, changed.Run, changed.Tasks); err != nil {
+			return err
+		}
 		if err := putCacheEntries(ctx, tx, changed.Cache); err != nil {
 			return err
 		}
@@ -141,18 +155,26 @@ func (s *Store) Append(ctx context.Context, runID string, events []run.Event, ch
 	})
 }
 
-// replaceRun writes what the engine knows of a run and moves it to another count when its state changed.
+// replaceRun writes what the engine knows of a run. The row of the run is written, and counted elsewhere, only when its state has
+// changed.
 func replaceRun(ctx context.Context, tx *tx, r *run.Run, body string) error {
-	before, err := readKind(ctx, tx, r.ID)
+	// Uses the primary key.
+	_, err := tx.exec(ctx, `
+		INSERT INTO run_progress (run_id, body)
+		VALUES ($1, $2)
+		ON CONFLICT (run_id) DO UPDATE SET body = excluded.body`, r.ID, body)
 	if err != nil {
 		return err
 	}
-	// Uses the primary key. Pipeline, schedule and creation never change.
+	before, err := readKind(ctx, tx, r.ID)
+	if err != nil || before.state == string(r.State) {
+		return err
+	}
+	// Uses the primary key.
 	_, err = tx.exec(ctx, `
 		UPDATE runs
-		SET display_name = $2, display_name_folded = $3, state = $4, finished_at = $5, body = $6
-		WHERE id = $1`,
-		r.ID, r.DisplayName, fold(r.DisplayName), string(r.State), microsOrNone(r.FinishedAt), body)
+		SET state = $2, finished_at = $3
+		WHERE id = $1`, r.ID, string(r.State), microsOrNone(r.FinishedAt))
 	if err != nil {
 		return err
 	}
@@ -164,7 +186,7 @@ func replaceRun(ctx context.Context, tx *tx, r *run.Run, body string) error {
 // GetRun returns a run.
 func (s *Store) GetRun(ctx context.Context, id string) (run.Run, error) {
 	// Uses the primary key.
-	return readOne(ctx, s, "run", id, `SELECT experiment_id, archived, body FROM runs WHERE id = $1`, scanRun, id)
+	return readOne(ctx, s, "run", id, `SELECT `+runColumns+` FROM runs WHERE id = $1`, scanRun, id)
 }
 
 // ListRuns lists runs. Newest first, alone or by archived, experiment_id, pipeline_id or state, uses the
@@ -206,6 +228,9 @@ func (s *Store) SetArchived(ctx context.Context, runID string, archived bool) er
 		if _, err := tx.exec(ctx, `UPDATE runs SET archived = $2 WHERE id = $1`, runID, bit(archived)); err != nil {
 			return err
 		}
+		if err := s.hideTracked(ctx, tx, runID, bit(archived)); err != nil {
+			return err
+		}
 		after := before
 		after.archived = bit(archived)
 		return recount(ctx, tx, before, after)
@@ -226,6 +251,9 @@ func (s *Store) MoveRuns(ctx context.Context, fromExperiment, toExperiment strin
 		if err != nil {
 			return err
 		}
+		if err := s.moveTracked(ctx, tx, fromExperiment, toExperiment); err != nil {
+			return err
+		}
 		return moveCounts(ctx, tx, fromExperiment, toExperiment)
 	})
 }
@@ -239,6 +267,9 @@ func (s *Store) DeleteRun(ctx context.Context, id string) error {
 			return err
 		}
 		if err := countRun(ctx, tx, before, -1); err != nil {
+			return err
+		}
+		if err := s.hideTracked(ctx, tx, id, 1); err != nil {
 			return err
 		}
 		if err := deleteUnusedArtifacts(ctx, tx, id); err != nil {

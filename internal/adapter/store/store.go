@@ -39,6 +39,10 @@ type Store struct {
 	read   *sql.DB
 	write  *sql.DB
 	writer *writer
+	// index holds the tracked runs of experiments that were searched.
+	index runIndex
+	// outbox is sent to when metrics of pipeline tasks wait for the metric store.
+	outbox chan struct{}
 
 	closing  sync.Once
 	isClosed atomic.Bool
@@ -69,7 +73,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(openError(path, err), write.Close())
 	}
-	s := &Store{path: path, log: o.Logger, read: read, write: write}
+	s := &Store{path: path, log: o.Logger, read: read, write: write, outbox: make(chan struct{}, 1)}
 	s.writer = startWriter(write, path, o.Logger)
 	return s, nil
 }

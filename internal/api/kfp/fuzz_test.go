@@ -15,6 +15,7 @@ func FuzzAFilterIsUnderstoodOrRefused(f *testing.F) {
 		`%7B%22predicates%22%3A%5B%7B%22operation%22%3A%22EQUALS%22%2C%22key%22%3A%22storage_state%22%2C%22string_value%22%3A%22ARCHIVED%22%7D%5D%7D`,
 		`{"predicates":[{"operation":"GREATER_THAN","key":"created_at","timestamp_value":"2026-01-02T03:04:05Z"}]}`,
 		`{"predicates":[{"operation":6,"key":"created_at","long_value":"17"}]}`, `{"predicates":[{"op":"IS_SUBSTRING"}]}`, `[]`, `{}`, `null`,
+		`{"predicates":[{"operation":8,"key":"storage_state","string_values":{"values":[]}}]}`, `%7B%22predicates%22%3Anull%7D`,
 	} {
 		f.Add(s)
 	}

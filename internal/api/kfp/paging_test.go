@@ -157,15 +157,3 @@ func TestAnEmptyListIsAnEmptyObject(t *testing.T) {
 		}
 	}
 }
-
-func FuzzAFilterIsTranslatedOrRefused(f *testing.F) {
-	f.Add(`{"predicates":[{"operation":1,"key":"name","stringValue":"x"}]}`)
-	f.Add(`{"predicates":[{"operation":8,"key":"storage_state","string_values":{"values":[]}}]}`)
-	f.Add(`%7B%22predicates%22%3Anull%7D`)
-	f.Fuzz(func(t *testing.T, filter string) {
-		status, _ := ask(t, &fake{}, "GET", "/apis/v2beta1/runs?filter="+url.QueryEscape(filter), "")
-		if status != 200 && status != 400 {
-			t.Errorf("status %d", status)
-		}
-	})
-}

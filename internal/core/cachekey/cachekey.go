@@ -72,7 +72,7 @@ func (b *builder) key() (Key, error) {
 func Of(s *run.Step, component, environment, custom string) (Key, error) {
 	var b builder
 	if custom != "" {
-		b.add(run.PartComponent, "", component, []string{s.Job.PipelineName, component})
+		b.add(run.PartComponent, "", component+" of pipeline "+s.Job.PipelineName, []string{s.Job.PipelineName, component})
 		b.add(run.PartCustomKey, "", shorten(custom), custom)
 		return b.key()
 	}

@@ -3,7 +3,12 @@
 // It is vocabulary only; the pipeline service decides, the store keeps.
 package catalog
 
-import "time"
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"strconv"
+	"time"
+)
 
 // Experiment is a named group of runs.
 type Experiment struct {
@@ -39,4 +44,14 @@ type Version struct {
 	CodeSourceURL string            `json:"code_source_url,omitempty"`
 	Tags          map[string]string `json:"tags,omitempty"`
 	CreatedAt     time.Time         `json:"created_at"`
+}
+
+// DefaultExperimentID is the id of the experiment that takes the runs that name none. MLflow's clients expect this one.
+const DefaultExperimentID = "0"
+
+// ExperimentID turns a UUID into the id of an experiment: a decimal number of 18 digits. MLflow's clients and servers take
+// the ids of experiments for numbers, and to KFP's any text is good.
+func ExperimentID(uuid string) string {
+	sum := sha256.Sum256([]byte(uuid))
+	return strconv.FormatUint(1e17+binary.BigEndian.Uint64(sum[:])%9e17, 10)
 }

@@ -33,7 +33,7 @@ const (
 	PartArtifact         = "artifact"          // the bytes of an input artifact, or its address when they are elsewhere
 	PartArtifactType     = "artifact_type"     // its type
 	PartArtifactMetadata = "artifact_metadata" // the metadata that the step is handed
-	PartComponent        = "component"         // the component's name, beside a custom key only
+	PartComponent        = "component"         // the names of component and pipeline, beside a custom key only
 	PartCustomKey        = "custom_key"        // the key given by the author of the pipeline
 )
 

@@ -47,6 +47,8 @@ type Job struct {
 	ResourceName string
 	PipelineName string
 	PipelineRoot string
+	// ExperimentID is the experiment of the run; empty for runs of before it was noted.
+	ExperimentID string
 	CreatedAt    time.Time
 	ScheduledAt  time.Time
 	// WorkspacePath is the directory shared by the steps of the run, empty when the pipeline asked for none.

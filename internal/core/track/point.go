@@ -105,3 +105,6 @@ func (s *Stat) Merge(o Stat) {
 	s.Count += o.Count
 	s.MaxTime = max(s.MaxTime, o.MaxTime)
 }
+
+// Steps bounds the steps of a query, both ends included.
+type Steps struct{ From, To int64 }

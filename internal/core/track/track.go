@@ -178,3 +178,26 @@ type File struct {
 	Dir  bool
 	Size int64
 }
+
+// ParamConflict is a parameter that was logged with another value before.
+type ParamConflict struct{ Key, Old, New string }
+
+// ParamsError says that parameters have other values already: a parameter is written once.
+type ParamsError struct {
+	RunID     string
+	Conflicts []ParamConflict
+}
+
+// Error names the first of the parameters.
+func (e *ParamsError) Error() string {
+	c := e.Conflicts[0]
+	return "Changing param values is not allowed. Param with key='" + c.Key + "' was already logged with value='" + c.Old +
+		"' for run ID='" + e.RunID + "'. Attempted logging new value '" + c.New + "'."
+}
+
+// StoredFile is a file that a client put below an artifact location: its path and the digest of its content.
+type StoredFile struct {
+	Path   string
+	Digest string
+	Size   int64
+}

@@ -22,7 +22,9 @@ def check_extras(static: str) -> str:
     import os
 
     env = os.environ
-    password = "-".join(["sesame", "open", "123"])  # not as it is: tests look for it where it must not be
+    password = "-".join(
+        ["sesame", "open", "123"]
+    )  # not as it is: tests look for it where it must not be
     assert env["USER_STATIC"] == "ada", env["USER_STATIC"]
     assert env["PASSWORD_PARAMETER"] == password
     assert env["PASSWORD_OUTPUT"] == password
@@ -58,7 +60,10 @@ def read_claim(name: str) -> str:
 def extras(secret_name: str = "database") -> str:
     name = say(text="database")
     claim = kubernetes.CreatePVC(
-        pvc_name_suffix="-extras", access_modes=["ReadWriteMany"], size="1Gi", storage_class_name="standard"
+        pvc_name_suffix="-extras",
+        access_modes=["ReadWriteMany"],
+        size="1Gi",
+        storage_class_name="standard",
     )
     task = check_extras(static="file.txt")
     kubernetes.use_secret_as_env(task, "database", {"user": "USER_STATIC"})
@@ -206,12 +211,17 @@ def leave_files(fail: bool):
 @dsl.pipeline(
     name="time-to-live",
     pipeline_config=dsl.PipelineConfig(
-        workspace=dsl.WorkspaceConfig(size="1Gi"), ttl_seconds_after_finished=1000, ttl_seconds_after_failure=2
+        workspace=dsl.WorkspaceConfig(size="1Gi"),
+        ttl_seconds_after_finished=1000,
+        ttl_seconds_after_failure=2,
     ),
 )
 def time_to_live(fail: bool):
     claim = kubernetes.CreatePVC(
-        pvc_name_suffix="-kept", access_modes=["ReadWriteMany"], size="1Gi", storage_class_name="standard"
+        pvc_name_suffix="-kept",
+        access_modes=["ReadWriteMany"],
+        size="1Gi",
+        storage_class_name="standard",
     )
     task = leave_files(fail=fail)
     kubernetes.mount_pvc(task, claim.outputs["name"], "/mnt/volume")
@@ -246,7 +256,9 @@ def task_config(gpus: str = "2", claim: str = "shared-data") -> dict:
     kubernetes.mount_pvc(task, claim, "/mnt/data", sub_path="sub")
     kubernetes.add_toleration(task, "gpu", "Exists", effect="NoSchedule")
     kubernetes.add_node_selector(task, "disk", "ssd")
-    kubernetes.add_node_affinity(task, match_expressions=[{"key": "zone", "operator": "In", "values": ["a"]}])
+    kubernetes.add_node_affinity(
+        task, match_expressions=[{"key": "zone", "operator": "In", "values": ["a"]}]
+    )
     return task.output
 
 

@@ -144,6 +144,27 @@ def reports(seen: dsl.OutputPath(str), made: Output[Dataset]):
     )
 
 
+@dsl.container_component
+def reads_list(many: Input[List[Dataset]], seen: dsl.OutputPath(str)):
+    return dsl.ContainerSpec(
+        image="python:3.11",
+        command=[
+            "python3",
+            "-c",
+            """
+import json, os, sys
+many, seen = sys.argv[1:]
+os.makedirs(os.path.dirname(seen), exist_ok=True)
+with open(seen, "w") as f:
+    for a in json.loads(many):
+        f.write(a["name"] + "=" + open(a["uri"]).read() + str(a["metadata"]["rows"]) + a["type"]["schemaTitle"] + ";")
+""",
+            many,
+            seen,
+        ],
+    )
+
+
 @dsl.component(base_image="python:3.11")
 def check_run(name: str, resource: str, uuid: str, task: str, task_uuid: str, mixed: str) -> str:
     import re
@@ -181,6 +202,14 @@ def structures():
     reports()
 
 
+@dsl.pipeline(name="placeholder-lists")
+def lists():
+    """A container takes a list of artifacts as JSON."""
+    with dsl.ParallelFor(["a", "b"]) as text:
+        written = write(text=text)
+    reads_list(many=dsl.Collected(written.outputs["out"]))
+
+
 @dsl.pipeline(name="placeholder-run")
 def run_names():
     """The names and ids of run and task, alone and inside other text."""
@@ -213,4 +242,4 @@ def embedded(name: str = "input", tricky: str = "{{$.inputs.parameters['pipeline
     show(text="{} {{}} {0} {name} {{$.nonsense}} {{$ }}")
 
 
-ALL = [arguments_pipeline, structures, run_names, embedded]
+ALL = [arguments_pipeline, structures, lists, run_names, embedded]

@@ -1,0 +1,176 @@
+// Command tracking measures experiment tracking: it sends the same requests to Levada and to an MLflow server and prints what
+// each took, and how many times faster Levada was.
+//
+// It knows both only from outside: their HTTP API, their process, the bytes on their disks. scripts/mlflow-server.sh starts
+// the MLflow server; `make bench-tracking` runs everything. Start reading at main, then load.go.
+package main
+
+import (
+	"bufio"
+	"context"
+	"flag"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+type options struct {
+	levada, out string
+	runs        int
+	points      int
+	duration    time.Duration
+	artifact    int64
+}
+
+func main() {
+	var o options
+	flag.StringVar(&o.levada, "levada", "bin/levada", "the program to measure")
+	flag.StringVar(&o.out, "out", "bench/out", "where the table is written")
+	flag.IntVar(&o.runs, "runs", 20_000, "runs that searches look through")
+	flag.IntVar(&o.points, "points", 400, "points of metrics in each of them")
+	flag.DurationVar(&o.duration, "duration", 10*time.Second, "how long each load lasts")
+	flag.Int64Var(&o.artifact, "artifact", 1<<30, "bytes of the artifact that goes up and down")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, o); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, o options) error {
+	dir, err := os.MkdirTemp("", "levada-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	own, err := startLevada(ctx, o.levada, dir)
+	if err != nil {
+		return err
+	}
+	defer own.stop()
+	servers := []*server{own}
+	if url := os.Getenv("MLFLOW_SERVER"); url != "" {
+		pid, err := strconv.Atoi(os.Getenv("MLFLOW_SERVER_PID"))
+		if err != nil {
+			return fmt.Errorf("MLFLOW_SERVER_PID: %w", err)
+		}
+		servers = append(servers, &server{name: "mlflow", url: url, pid: pid, data: os.Getenv("MLFLOW_SERVER_DATA")})
+	}
+	var results [][]result
+	for _, s := range servers {
+		fmt.Fprintf(os.Stderr, "%s: filling with %d runs of %d points\n", s.name, o.runs, o.points)
+		r, err := s.measure(ctx, o)
+		if err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
+		}
+		results = append(results, r)
+	}
+	table := report(servers, results, o)
+	fmt.Print(table)
+	if err := os.MkdirAll(o.out, 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(o.out, "tracking.md"), []byte(table), 0o644)
+}
+
+// server is one of the two.
+type server struct {
+	name, url, data string
+	pid             int
+	stop            func()
+	peakKB          int64
+	perPoint        float64
+}
+
+func startLevada(ctx context.Context, bin, data string) (*server, error) {
+	cmd := exec.CommandContext(ctx, bin, "up", "--data", data, "--listen", "127.0.0.1:0")
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	stop := func() {
+		_ = cmd.Process.Signal(os.Interrupt) // it may have ended by itself
+		_ = cmd.Wait()                       // its status says nothing about the measurement
+	}
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		if url := regexp.MustCompile(`http://\S+`).FindString(lines.Text()); url != "" {
+			go func() {
+				for lines.Scan() { // so that the server never waits for a reader
+				}
+			}()
+			return &server{name: "levada", url: url, data: data, pid: cmd.Process.Pid, stop: stop}, nil
+		}
+	}
+	stop()
+	return nil, fmt.Errorf("%s up ended before it listened", bin)
+}
+
+// memory is the resident set of the process and all its descendants, in KiB.
+func (s *server) memory() int64 {
+	children := map[int][]int{}
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return 0
+	}
+	for _, e := range entries {
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil {
+			continue
+		}
+		stat, err := os.ReadFile(filepath.Join("/proc", e.Name(), "stat"))
+		if err != nil {
+			continue
+		}
+		fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
+		if parent, err := strconv.Atoi(fields[1]); err == nil {
+			children[parent] = append(children[parent], pid)
+		}
+	}
+	var total int64
+	todo := []int{s.pid}
+	for len(todo) > 0 {
+		pid := todo[0]
+		todo = append(todo[1:], children[pid]...)
+		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+		if err != nil {
+			continue
+		}
+		for line := range strings.Lines(string(status)) {
+			if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+				kb, err := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(rest), "kB")), 10, 64)
+				if err == nil {
+					total += kb
+				}
+			}
+		}
+	}
+	return total
+}
+
+// bytesBelow is the size of all files below a folder whose path contains part.
+func bytesBelow(dir, part string) (total int64) {
+	_ = filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error { // what vanishes meanwhile does not count
+		if err == nil && !e.IsDir() && strings.Contains(path, part) {
+			if info, err := e.Info(); err == nil {
+				total += info.Size()
+			}
+		}
+		return nil
+	})
+	return total
+}

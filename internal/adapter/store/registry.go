@@ -1,0 +1,242 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"levada/internal/core/fault"
+	"levada/internal/core/model"
+)
+
+// Registry is what the registry service sees of a Store: registered models and their versions.
+type Registry struct{ s *Store }
+
+// Registry returns the part of the store that is for the registry service.
+func (s *Store) Registry() Registry { return Registry{s} }
+
+func scanModel(scan scanner) (model.Registered, error) {
+	var m model.Registered
+	var body string
+	if err := scan(&body); err != nil {
+		return m, err
+	}
+	return m, decode("registered model", body, &m)
+}
+
+func scanModelVersion(scan scanner) (model.Version, error) {
+	var v model.Version
+	var body string
+	if err := scan(&body); err != nil {
+		return v, err
+	}
+	return v, decode("model version", body, &v)
+}
+
+// CreateModel stores a registered model; a name in use is a Conflict.
+func (r Registry) CreateModel(ctx context.Context, m model.Registered) error {
+	body, err := encode("registered model", m)
+	if err != nil {
+		return err
+	}
+	return r.s.update(ctx, func(ctx context.Context, tx *tx) error {
+		_, err := tx.exec(ctx, `INSERT INTO registry_models (name, body) VALUES ($1, $2)`, m.Name, body)
+		if duplicate(err) {
+			return fault.Conflictf("registered model %q already exists", m.Name)
+		}
+		return err
+	})
+}
+
+// Model returns a registered model.
+func (r Registry) Model(ctx context.Context, name string) (model.Registered, error) {
+	// Uses the primary key.
+	return readOne(ctx, r.s, "registered model", name, `SELECT body FROM registry_models WHERE name = $1`, scanModel, name)
+}
+
+// Models returns all registered models.
+func (r Registry) Models(ctx context.Context) ([]model.Registered, error) {
+	return readAll(ctx, r.s, scanModel, `SELECT body FROM registry_models`)
+}
+
+func readAll[T any](ctx context.Context, s *Store, scan func(scanner) (T, error), query string, args ...any) ([]T, error) {
+	rows, err := s.read.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, s.readError(err)
+	}
+	var out []T
+	err = drain(rows, func(rows *sql.Rows) error {
+		v, err := scan(rows.Scan)
+		out = append(out, v)
+		return err
+	})
+	return out, s.readError(err)
+}
+
+func getModel(ctx context.Context, tx *tx, name string) (model.Registered, error) {
+	// Uses the primary key.
+	m, err := scanModel(func(dest ...any) error {
+		return tx.get(ctx, `SELECT body FROM registry_models WHERE name = $1`, []any{name}, dest)
+	})
+	if errors.Is(err, sql.ErrNoRows) {
+		return m, notFound("registered model", name)
+	}
+	return m, err
+}
+
+func setModel(ctx context.Context, tx *tx, name string, m model.Registered) error {
+	body, err := encode("registered model", m)
+	if err != nil {
+		return err
+	}
+	_, err = tx.exec(ctx, `UPDATE registry_models SET name = $2, body = $3 WHERE name = $1`, name, m.Name, body)
+	if duplicate(err) {
+		return fault.Conflictf("registered model %q already exists", m.Name)
+	}
+	return err
+}
+
+func setVersion(ctx context.Context, tx *tx, v model.Version) error {
+	body, err := encode("model version", v)
+	if err != nil {
+		return err
+	}
+	// Uses the primary key.
+	_, err = tx.exec(ctx, `UPDATE registry_versions SET body = $3 WHERE name = $1 AND version = $2`, v.Name, v.Number, body)
+	return err
+}
+
+// ChangeModel reads, changes and stores a model in one transaction.
+func (r Registry) ChangeModel(ctx context.Context, name string, change func(*model.Registered) error) error {
+	return r.s.update(ctx, func(ctx context.Context, tx *tx) error {
+		m, err := getModel(ctx, tx, name)
+		if err != nil {
+			return err
+		}
+		if err := change(&m); err != nil {
+			return err
+		}
+		if err := setModel(ctx, tx, name, m); err != nil || m.Name == name {
+			return err
+		}
+		// The rows of the versions followed by their foreign key; their bodies hold the name too.
+		versions, err := versionsIn(ctx, tx, m.Name)
+		if err != nil {
+			return err
+		}
+		for _, v := range versions {
+			v.Name, v.UpdatedMS = m.Name, m.UpdatedMS
+			if err := setVersion(ctx, tx, v); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func versionsIn(ctx context.Context, tx *tx, name string) ([]model.Version, error) {
+	var out []model.Version
+	// Uses the primary key.
+	err := tx.each(ctx, `SELECT body FROM registry_versions WHERE name = $1 ORDER BY version`, []any{name}, func(rows *sql.Rows) error {
+		v, err := scanModelVersion(rows.Scan)
+		out = append(out, v)
+		return err
+	})
+	return out, err
+}
+
+// DeleteModel deletes a model with its versions.
+func (r Registry) DeleteModel(ctx context.Context, name string) error {
+	return r.s.update(ctx, func(ctx context.Context, tx *tx) error {
+		n, err := tx.exec(ctx, `DELETE FROM registry_models WHERE name = $1`, name)
+		if err == nil && n == 0 {
+			return notFound("registered model", name)
+		}
+		return err
+	})
+}
+
+// AddVersion stores the version that add makes from its model, and the model.
+func (r Registry) AddVersion(ctx context.Context, name string, add func(*model.Registered) (model.Version, error)) error {
+	return r.s.update(ctx, func(ctx context.Context, tx *tx) error {
+		m, err := getModel(ctx, tx, name)
+		if err != nil {
+			return err
+		}
+		v, err := add(&m)
+		if err != nil {
+			return err
+		}
+		body, err := encode("model version", v)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.exec(ctx, `INSERT INTO registry_versions (name, version, body) VALUES ($1, $2, $3)`, name, v.Number, body); err != nil {
+			return err
+		}
+		return setModel(ctx, tx, name, m)
+	})
+}
+
+// Version returns a version.
+func (r Registry) Version(ctx context.Context, name string, number int64) (model.Version, error) {
+	// Uses the primary key.
+	return readOne(ctx, r.s, "model version", name, `
+		SELECT body FROM registry_versions WHERE name = $1 AND version = $2`, scanModelVersion, name, number)
+}
+
+// VersionsOf returns the versions of a model, the oldest first.
+func (r Registry) VersionsOf(ctx context.Context, name string) ([]model.Version, error) {
+	// Uses the primary key.
+	return readAll(ctx, r.s, scanModelVersion, `SELECT body FROM registry_versions WHERE name = $1 ORDER BY version`, name)
+}
+
+// Versions returns the versions of all models.
+func (r Registry) Versions(ctx context.Context) ([]model.Version, error) {
+	return readAll(ctx, r.s, scanModelVersion, `SELECT body FROM registry_versions`)
+}
+
+// ChangeVersions reads, changes and stores a model and those of its versions for which pick holds, in one transaction.
+func (r Registry) ChangeVersions(ctx context.Context, name string, pick func(model.Version) bool, change func(*model.Registered, *model.Version) error) error {
+	return r.s.update(ctx, func(ctx context.Context, tx *tx) error {
+		m, err := getModel(ctx, tx, name)
+		if err != nil {
+			return err
+		}
+		versions, err := versionsIn(ctx, tx, name)
+		if err != nil {
+			return err
+		}
+		for _, v := range versions {
+			if !pick(v) {
+				continue
+			}
+			if err := change(&m, &v); err != nil {
+				return err
+			}
+			if err := setVersion(ctx, tx, v); err != nil {
+				return err
+			}
+		}
+		return setModel(ctx, tx, name, m)
+	})
+}
+
+// DeleteVersion deletes a version and changes its model, in one transaction.
+func (r Registry) DeleteVersion(ctx context.Context, name string, number int64, change func(*model.Registered)) error {
+	return r.s.update(ctx, func(ctx context.Context, tx *tx) error {
+		m, err := getModel(ctx, tx, name)
+		if err != nil {
+			return err
+		}
+		n, err := tx.exec(ctx, `DELETE FROM registry_versions WHERE name = $1 AND version = $2`, name, number)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return notFound("model version", name)
+		}
+		change(&m)
+		return setModel(ctx, tx, name, m)
+	})
+}

@@ -1,0 +1,123 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"levada/internal/adapter/series"
+	"levada/internal/core/model"
+	"levada/internal/core/track"
+	"levada/internal/registry"
+	"levada/internal/tracking"
+)
+
+// openTracking opens the metric store and builds the services of tracking and of the model registry.
+func (s *server) openTracking() (err error) {
+	if s.series, err = series.Open(series.Options{Dir: filepath.Join(s.cfg.DataDir, "metrics"), Logger: s.log}); err != nil {
+		return err
+	}
+	s.tracking = tracking.New(tracking.Options{
+		Store: s.store.Tracking(), Series: s.series, Blobs: s.blobs, Now: time.Now, NewID: uuid.NewString,
+	})
+	s.registry = registry.New(registry.Options{
+		Store: s.store.Registry(), Sources: modelSources{s.tracking}, CheckName: tracking.CheckName, Now: time.Now,
+	})
+	s.stopDelivery = s.deliverMetrics()
+	return nil
+}
+
+// deliverMetrics takes the metrics of pipeline tasks from the outbox to the metric store until the function that it returns
+// is called. An entry is removed when it is on disk there; one that comes twice is stored once.
+func (s *server) deliverMetrics() (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			if err := s.deliver(ctx); err != nil && ctx.Err() == nil {
+				s.log.Warn("metrics of pipeline tasks wait for the metric store", "error", err)
+			}
+			select {
+			case <-s.store.Tracking().OutboxSignal():
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
+}
+
+func (s *server) deliver(ctx context.Context) error {
+	for {
+		waiting, err := s.store.Tracking().Outbox(ctx)
+		if err != nil || len(waiting) == 0 {
+			return err
+		}
+		for _, p := range waiting {
+			if err := s.series.Log(ctx, p.RunID, p.Metrics); err != nil {
+				return err
+			}
+			if err := s.store.Tracking().Delivered(ctx, p.ID); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// modelSources tells the registry where the models are that tracking knows.
+type modelSources struct{ tracking *tracking.Service }
+
+func (m modelSources) LoggedModel(ctx context.Context, id string) (location, runID string, err error) {
+	logged, err := m.tracking.Model(ctx, id, false)
+	return logged.ArtifactLocation, logged.SourceRunID, err
+}
+
+func (m modelSources) RunLocation(ctx context.Context, runID string) (string, error) {
+	r, err := m.tracking.Info(ctx, runID)
+	return r.ArtifactURI, err
+}
+
+func (m modelSources) Files(ctx context.Context, location string) ([]model.File, error) {
+	if !strings.HasPrefix(location, "mlflow-artifacts:") {
+		return nil, nil
+	}
+	files, err := m.tracking.FilesAt(ctx, location)
+	out := make([]model.File, len(files))
+	for i, f := range files {
+		out[i] = model.File{Path: f.Path, Size: f.Size, Digest: f.Digest}
+	}
+	return out, err
+}
+
+// versionsTag lists the versions that a logged model has become, as MLflow's clients read it.
+const versionsTag = "mlflow.modelVersions"
+
+func (m modelSources) Registered(ctx context.Context, modelID, name string, number int64) error {
+	logged, err := m.tracking.Model(ctx, modelID, false)
+	if err != nil {
+		return err
+	}
+	type entry struct {
+		Name    string `json:"name"`
+		Version int64  `json:"version"`
+	}
+	var list []entry
+	if before, there := track.Find(logged.Tags, versionsTag); there {
+		if err := json.Unmarshal([]byte(before), &list); err != nil {
+			list = nil // written by a client; it is replaced
+		}
+	}
+	text, err := json.Marshal(append(list, entry{name, number}))
+	if err != nil {
+		return err
+	}
+	return m.tracking.SetModelTags(ctx, modelID, []track.KV{{Key: versionsTag, Value: string(text)}})
+}

@@ -1,0 +1,98 @@
+// Package model holds the vocabulary of the model registry: registered models, their versions, stages and aliases.
+//
+// The words are MLflow's. The package is pure and knows neither wire format nor storage; its JSON is how the store keeps
+// records.
+package model
+
+import (
+	"cmp"
+	"slices"
+
+	"levada/internal/core/track"
+)
+
+// Stage is how far a version has come, in the scheme that aliases have replaced.
+type Stage string
+
+// The stages.
+const (
+	None       Stage = "None"
+	Staging    Stage = "Staging"
+	Production Stage = "Production"
+	Archived   Stage = "Archived"
+)
+
+// Stages are all stages.
+var Stages = []Stage{None, Staging, Production, Archived}
+
+// TagIsPrompt marks registered models that are prompts.
+const TagIsPrompt = "mlflow.prompt.is_prompt"
+
+// Registered is a registered model: a name that versions are filed under.
+type Registered struct {
+	Name        string     `json:"name"`
+	Description *string    `json:"description,omitempty"`
+	CreatedMS   int64      `json:"created_ms"`
+	UpdatedMS   int64      `json:"updated_ms"`
+	Tags        []track.KV `json:"tags,omitempty"`
+	Aliases     []Alias    `json:"aliases,omitempty"`
+	// Last is the number that was given last; numbers of deleted versions are not used again.
+	Last int64 `json:"last"`
+}
+
+// Prompt reports whether the model is a prompt.
+func (r Registered) Prompt() bool {
+	v, _ := track.Find(r.Tags, TagIsPrompt)
+	return v == "true"
+}
+
+// AliasesOf returns the names that point to a version.
+func (r Registered) AliasesOf(version int64) []string {
+	var out []string
+	for _, a := range r.Aliases {
+		if a.Version == version {
+			out = append(out, a.Name)
+		}
+	}
+	return out
+}
+
+// Alias is a name that points to a version.
+type Alias struct {
+	Name    string `json:"name"`
+	Version int64  `json:"version"`
+}
+
+// SetAlias returns a copy of the aliases, in the order of their names, in which name points to version.
+func SetAlias(list []Alias, name string, version int64) []Alias {
+	list = append(slices.DeleteFunc(slices.Clone(list), func(a Alias) bool { return a.Name == name }), Alias{name, version})
+	slices.SortFunc(list, func(a, b Alias) int { return cmp.Compare(a.Name, b.Name) })
+	return list
+}
+
+// Version is one version of a registered model.
+type Version struct {
+	Name        string  `json:"name"`
+	Number      int64   `json:"version"`
+	Description *string `json:"description,omitempty"`
+	CreatedMS   int64   `json:"created_ms"`
+	UpdatedMS   int64   `json:"updated_ms"`
+	Stage       Stage   `json:"stage"`
+	// Source is the URI that the client gave, Location where the files are.
+	Source   string `json:"source"`
+	Location string `json:"location"`
+	// RunID is the run that made the model. For a step of a pipeline it is the id of the task.
+	RunID   string     `json:"run_id,omitempty"`
+	RunLink string     `json:"run_link,omitempty"`
+	ModelID string     `json:"model_id,omitempty"`
+	Tags    []track.KV `json:"tags,omitempty"`
+	// Files are the files of the model at the time of its registration, with their digests.
+	Files []File `json:"files,omitempty"`
+}
+
+// File is a file of a version.
+type File struct {
+	Path   string `json:"path"`
+	Size   int64  `json:"size"`
+	Digest string `json:"digest"`
+}

@@ -1,0 +1,85 @@
+package tracking
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"levada/internal/core/run"
+	"levada/internal/core/track"
+)
+
+// Store keeps what the service must not lose, but for the points of metrics. A method that returns nil has its writes on
+// disk. What does not exist is a NotFound error.
+type Store interface {
+	ExperimentStore
+	RunStore
+	ModelStore
+	FileStore
+}
+
+// ExperimentStore keeps experiments.
+type ExperimentStore interface {
+	Experiments(ctx context.Context) ([]track.Experiment, error)
+	Experiment(ctx context.Context, id string) (track.Experiment, error)
+	ExperimentNamed(ctx context.Context, name string) (track.Experiment, error)
+	// CreateExperiment returns a Conflict error for a name in use, deleted experiments included.
+	CreateExperiment(ctx context.Context, e track.Experiment) error
+	// ChangeExperiment reads, changes and stores an experiment in one transaction; deleting or restoring takes its runs along.
+	ChangeExperiment(ctx context.Context, id string, change func(*track.Experiment) error) error
+}
+
+// RunStore keeps runs. Methods that change a run refuse one that is deleted with an Invalid error, SetRunDeleted excepted.
+type RunStore interface {
+	CreateRun(ctx context.Context, r track.Run) error
+	// Run returns a run; Info leaves parameters, tags and links out.
+	Run(ctx context.Context, id string) (*track.Run, error)
+	Info(ctx context.Context, id string) (track.Run, error)
+	// RunsOf returns all runs of an experiment, newest first.
+	RunsOf(ctx context.Context, experiment string) ([]*track.Run, error)
+	UpdateRun(ctx context.Context, id string, status *track.Status, end *int64, name *string) (track.Run, error)
+	SetRunDeleted(ctx context.Context, id string, deleted bool, at time.Time) error
+	// LogData returns a *track.ParamsError when a parameter has another value already.
+	LogData(ctx context.Context, id string, params, tags []track.KV) error
+	DeleteTag(ctx context.Context, id, key string) error
+	Link(ctx context.Context, id string, datasets []track.DatasetInput, inputs []string, outputs []track.ModelOutput) error
+}
+
+// ModelStore keeps logged models and their metrics.
+type ModelStore interface {
+	CreateModel(ctx context.Context, m track.LoggedModel) error
+	Model(ctx context.Context, id string) (track.LoggedModel, error)
+	Models(ctx context.Context, experiments []string) ([]track.LoggedModel, error)
+	ChangeModel(ctx context.Context, id string, change func(*track.LoggedModel) error) error
+	LogModelMetrics(ctx context.Context, runID string, metrics []track.Metric) error
+}
+
+// FileStore knows which content the files of clients have. Paths are relative, with single slashes.
+type FileStore interface {
+	// PutFile returns a Conflict error where a directory or a part of the path is a file already.
+	PutFile(ctx context.Context, path, digest string, size int64, at time.Time) error
+	File(ctx context.Context, path string) (track.StoredFile, error)
+	Files(ctx context.Context, dir string) ([]track.StoredFile, error)
+	Children(ctx context.Context, dir string) ([]track.File, error)
+	RemoveFiles(ctx context.Context, path string) (int64, error)
+}
+
+// Series keeps the points of metrics.
+type Series interface {
+	// Log stores points of a run; those that are there already are not stored again.
+	Log(ctx context.Context, runID string, metrics []track.Metric) error
+	Stats(runID string) ([]track.Stat, error)
+	Stat(runID, key string) (track.Stat, bool, error)
+	// History returns points in the order of time, step and value, and whether there are more.
+	History(runID, key string, offset, limit int) ([]track.Point, bool, error)
+	// Sample returns at most n points in the order of steps, evenly spread; within may be nil.
+	Sample(runID, key string, within *track.Steps, n int) ([]track.Point, error)
+	// Extremes is like Sample and keeps the lowest and the highest values.
+	Extremes(runID, key string, within *track.Steps, n int) ([]track.Point, error)
+}
+
+// Blobs holds content by digest.
+type Blobs interface {
+	PutReader(ctx context.Context, r io.Reader) (run.BlobInfo, error)
+	Open(ctx context.Context, digest, path string) (io.ReadSeekCloser, error)
+}

@@ -1,0 +1,313 @@
+package tracking
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strconv"
+
+	"levada/internal/core/fault"
+	"levada/internal/core/search"
+	"levada/internal/core/track"
+)
+
+// Query asks for a page of a search.
+type Query struct {
+	Experiments []string
+	Filter      string
+	OrderBy     []string
+	View        View
+	// Offset and Limit choose the page.
+	Offset, Limit int
+}
+
+// maxResults is the largest page of runs and experiments.
+const maxResults = 50_000
+
+func checkLimit(n int) error {
+	if n < 1 {
+		return fault.Invalidf("Invalid value %d for parameter 'max_results' supplied. It must be a positive integer", n)
+	}
+	if n > maxResults {
+		return fault.Invalidf("Invalid value %d for parameter 'max_results' supplied. It must be at most %d", n, maxResults)
+	}
+	return nil
+}
+
+// page cuts a page out of rows and says whether there are more.
+func page[T any](rows []T, offset, limit int) ([]T, bool) {
+	rows = rows[min(offset, len(rows)):]
+	if len(rows) > limit {
+		return rows[:limit], true
+	}
+	return rows, false
+}
+
+// SearchRuns returns a page of the runs that match, and whether there are more.
+func (s *Service) SearchRuns(ctx context.Context, q Query) ([]Tracked, bool, error) {
+	if err := checkLimit(q.Limit); err != nil {
+		return nil, false, err
+	}
+	filter, err := search.Runs.Parse(q.Filter)
+	if err != nil {
+		return nil, false, err
+	}
+	orders, err := search.Runs.ParseOrders(q.OrderBy)
+	if err != nil {
+		return nil, false, err
+	}
+	var matched []*track.Run
+	row := runRow{series: s.deps.Series}
+	slices.Sort(q.Experiments)
+	experiments := slices.Compact(q.Experiments)
+	for _, id := range experiments {
+		runs, err := s.deps.Store.RunsOf(ctx, id)
+		if err != nil {
+			return nil, false, err
+		}
+		for _, r := range runs {
+			if row.Run = r; q.View.Includes(r.Deleted) && filter.Match(&row) {
+				matched = append(matched, r)
+			}
+		}
+	}
+	if len(orders) > 0 || len(experiments) > 1 {
+		sortRuns(matched, orders, &row, q.Offset+q.Limit+1)
+	}
+	if row.err != nil {
+		return nil, false, row.err
+	}
+	matched, more := page(matched, q.Offset, q.Limit)
+	out := make([]Tracked, len(matched))
+	for i, r := range matched {
+		stats, err := s.deps.Series.Stats(r.ID)
+		if err != nil {
+			return nil, false, err
+		}
+		out[i] = Tracked{Run: r, Metrics: stats}
+	}
+	return out, more, nil
+}
+
+// sortRuns sorts runs by the orders, then the newest first, then by id.
+func sortRuns(runs []*track.Run, orders []search.Order, row *runRow, _ int) {
+	type keyed struct {
+		run  *track.Run
+		keys []search.Key
+	}
+	rows := make([]keyed, len(runs))
+	all := make([]search.Key, len(runs)*len(orders))
+	for i, r := range runs {
+		row.Run = r
+		keys := all[i*len(orders) : (i+1)*len(orders)]
+		for j, o := range orders {
+			keys[j] = o.KeyOf(row)
+		}
+		rows[i] = keyed{r, keys}
+	}
+	byStart := !search.Has(orders, "start_time")
+	slices.SortFunc(rows, func(a, b keyed) int {
+		for j, o := range orders {
+			if c := o.Compare(a.keys[j], b.keys[j]); c != 0 {
+				return c
+			}
+		}
+		if byStart {
+			if c := cmp.Compare(b.run.StartMS, a.run.StartMS); c != 0 {
+				return c
+			}
+		}
+		return cmp.Compare(a.run.ID, b.run.ID)
+	})
+	for i := range rows {
+		runs[i] = rows[i].run
+	}
+}
+
+// runRow shows a run to a filter. It is used for one run after the other.
+type runRow struct {
+	*track.Run
+	series Series
+	err    error
+}
+
+func (r *runRow) Text(e search.Entity, key string) (string, bool) {
+	switch e {
+	case search.Param:
+		return track.Find(r.Params, key)
+	case search.Tag:
+		return track.Find(r.Tags, key)
+	}
+	switch key {
+	case "run_id":
+		return r.ID, true
+	case "run_name": // the tag, which can be deleted, as in MLflow
+		return track.Find(r.Tags, track.TagRunName)
+	case "user_id":
+		return r.UserID, true
+	case "status":
+		return string(r.Status), true
+	case "artifact_uri":
+		return r.ArtifactURI, true
+	}
+	return "", false
+}
+
+func (r *runRow) Number(e search.Entity, key string, p search.Part) (float64, bool) {
+	if e == search.Attribute {
+		switch {
+		case key == "start_time":
+			return float64(r.StartMS), true
+		case key == "end_time" && r.EndMS != nil:
+			return float64(*r.EndMS), true
+		}
+		return 0, false
+	}
+	stat, there, err := r.series.Stat(r.ID, key)
+	if err != nil {
+		r.err = err
+	}
+	if !there {
+		return 0, false
+	}
+	switch p {
+	case search.Min:
+		return stat.Min, true
+	case search.Max:
+		return stat.Max, true
+	case search.Count:
+		return float64(stat.Count), true
+	}
+	return stat.Latest.Value, true
+}
+
+func (r *runRow) Each(key string) []string {
+	var out []string
+	for _, d := range r.Datasets {
+		switch key {
+		case "name":
+			out = append(out, d.Dataset.Name)
+		case "digest":
+			out = append(out, d.Dataset.Digest)
+		case "context":
+			if c, there := d.Context(); there {
+				out = append(out, c)
+			}
+		}
+	}
+	return out
+}
+
+// SearchExperiments returns a page of the experiments that match, and whether there are more.
+func (s *Service) SearchExperiments(ctx context.Context, q Query) ([]track.Experiment, bool, error) {
+	if err := checkLimit(q.Limit); err != nil {
+		return nil, false, err
+	}
+	filter, err := search.Experiments.Parse(q.Filter)
+	if err != nil {
+		return nil, false, err
+	}
+	if len(q.OrderBy) == 0 {
+		q.OrderBy = []string{"creation_time DESC", "experiment_id ASC"}
+	}
+	orders, err := search.Experiments.ParseOrders(q.OrderBy)
+	if err != nil {
+		return nil, false, err
+	}
+	for _, o := range orders {
+		if o.Entity != search.Attribute {
+			return nil, false, fault.Invalidf("Invalid order_by entity: %s", o.Entity)
+		}
+	}
+	all, err := s.deps.Store.Experiments(ctx)
+	if err != nil {
+		return nil, false, err
+	}
+	all = slices.DeleteFunc(all, func(e track.Experiment) bool {
+		return !q.View.Includes(e.Deleted) || !filter.Match(experimentRow{e})
+	})
+	slices.SortFunc(all, func(a, b track.Experiment) int {
+		for _, o := range orders {
+			if o.Key == "experiment_id" {
+				if c := compareIDs(a.ID, b.ID); c != 0 {
+					if o.Desc {
+						return -c
+					}
+					return c
+				}
+				continue
+			}
+			if c := o.Compare(o.KeyOf(experimentRow{a}), o.KeyOf(experimentRow{b})); c != 0 {
+				return c
+			}
+		}
+		return compareIDs(b.ID, a.ID)
+	})
+	found, more := page(all, q.Offset, q.Limit)
+	return found, more, nil
+}
+
+// compareIDs compares ids as numbers where they are numbers.
+func compareIDs(a, b string) int {
+	x, err1 := strconv.ParseInt(a, 10, 64)
+	y, err2 := strconv.ParseInt(b, 10, 64)
+	if err1 == nil && err2 == nil {
+		return cmp.Compare(x, y)
+	}
+	return cmp.Compare(a, b)
+}
+
+type experimentRow struct{ track.Experiment }
+
+func (r experimentRow) Text(e search.Entity, key string) (string, bool) {
+	switch {
+	case e == search.Tag:
+		return track.Find(r.Tags, key)
+	case key == "name":
+		return r.Name, true
+	}
+	return r.ID, key == "experiment_id"
+}
+
+func (r experimentRow) Number(_ search.Entity, key string, _ search.Part) (float64, bool) {
+	if key == "creation_time" {
+		return float64(r.CreatedAt.UnixMilli()), true
+	}
+	return float64(r.UpdatedAt.UnixMilli()), true
+}
+
+func (experimentRow) Each(string) []string { return nil }
+
+// DatasetSummary is a dataset that runs of an experiment read. Context is nil where none was said.
+type DatasetSummary struct {
+	ExperimentID, Name, Digest string
+	Context                    *string
+}
+
+// Datasets returns the datasets that the runs of experiments read, each with each of its contexts once.
+func (s *Service) Datasets(ctx context.Context, experiments []string) ([]DatasetSummary, error) {
+	const most = 1000
+	var out []DatasetSummary
+	type key struct{ experiment, name, digest, context string }
+	seen := map[key]bool{}
+	for _, id := range experiments {
+		runs, err := s.deps.Store.RunsOf(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range runs {
+			for _, d := range r.Datasets {
+				summary := DatasetSummary{ExperimentID: id, Name: d.Dataset.Name, Digest: d.Dataset.Digest}
+				k := key{id, d.Dataset.Name, d.Dataset.Digest, "\x00"}
+				if c, there := d.Context(); there {
+					summary.Context, k.context = &c, c
+				}
+				if !seen[k] && len(out) < most {
+					seen[k] = true
+					out = append(out, summary)
+				}
+			}
+		}
+	}
+	return out, nil
+}

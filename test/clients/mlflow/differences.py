@@ -1,0 +1,166 @@
+"""Where Levada answers otherwise than MLflow on purpose, each with the reason."""
+
+import re
+
+# Parts of messages that are not compared: lists that Python prints in any order, and words of the database.
+REWRITES = [
+    (re.compile(r"Valid keys are .*"), "Valid keys are <list>"),
+    (re.compile(r"Invalid comparator.*"), "Invalid comparator"),
+    (re.compile(r"different type in list: .*"), "different type in list: <list>"),
+    (re.compile(r"Expected one of \(.*"), "Expected one of <list>"),
+    (
+        re.compile(r"Invalid clause\(s\) in filter string: .*"),
+        "Invalid clause(s) in filter string: <clauses>",
+    ),
+    (re.compile(r"already exists\. Error: .*", re.DOTALL), "already exists."),
+    (re.compile(r"mandatory fields: \{.*\}"), "mandatory fields: {<fields>}"),
+    (re.compile(r"already exists\.$"), "already exists."),
+    (
+        re.compile(r"Registered Model \(name=([^)]*)\) already exists\.?.*", re.DOTALL),
+        r"Registered Model (name=\1) already exists.",
+    ),
+]
+
+
+def message(text):
+    """Returns the part of a message that must be equal."""
+    for pattern, replacement in REWRITES:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+# name: (which steps, reason)
+ON_PURPOSE = {}
+_used = set()
+
+
+def on_purpose(name, why):
+    """Declares a difference; the function says whether a step is meant."""
+
+    def declare(matches):
+        ON_PURPOSE[name] = (matches, why)
+        return matches
+
+    return declare
+
+
+def reason(script, step, want, got):
+    """Returns why a step may differ, or nothing."""
+    for name, (matches, why) in ON_PURPOSE.items():
+        if matches(script, step, want, got):
+            _used.add(name)
+            return why
+    return None
+
+
+def unused():
+    """Returns the differences that no step showed."""
+    return sorted(set(ON_PURPOSE) - _used)
+
+
+def same_kind(want, got):
+    """Reports whether both refuse with the same status and code, in other words."""
+    return (
+        want[0] == got[0] >= 400
+        and want[1]
+        and got[1]
+        and want[1].get("error_code") == got[1].get("error_code")
+    )
+
+
+@on_purpose(
+    "database errors",
+    "MLflow answers with the text of an SQL error (code BAD_REQUEST, or a bare status 500); here it is an error with a reason",
+)
+def _(script, step, want, got):
+    return (want[1] is None and want[0] == 500 or "sqlite3." in str(want[1])) and got[0] == 400
+
+
+@on_purpose(
+    "no experiment",
+    "a run without an experiment goes to the default one, as MLflow's file store had it; its SQL store fails on a foreign key",
+)
+def _(script, step, want, got):
+    return step["path"].endswith("/runs/create") and "FOREIGN KEY" in str(want[1]) and got[0] == 200
+
+
+@on_purpose("page tokens", "what Python's base64 makes of a token that is none is not repeated")
+def _(script, step, want, got):
+    return (
+        same_kind(want, got)
+        and "page token" in want[1]["message"]
+        and "page token" in got[1]["message"]
+    )
+
+
+@on_purpose(
+    "malformed filters",
+    "what cannot be read is refused with the same code; which word of it is blamed differs",
+)
+def _(script, step, want, got):
+    return (
+        same_kind(want, got)
+        and "search" in step["path"]
+        and "filter" in str(step.get("body") or step.get("query"))
+    )
+
+
+@on_purpose(
+    "empty names", "a filter on a tag without a name matches nothing in MLflow; here it is refused"
+)
+def _(script, step, want, got):
+    return "tags. =" in str(step.get("body")) and got[0] == 400
+
+
+@on_purpose("blanks in order_by", "a blank at the end of an order_by clause is harmless")
+def _(script, step, want, got):
+    return (
+        want[0] == 400
+        and got[0] == 200
+        and (step.get("body") or {}).get("order_by") == ["metrics.acc DESC "]
+    )
+
+
+@on_purpose(
+    "random ids", "what is sorted by the ids of runs comes in another order: the ids are random"
+)
+def _(script, step, want, got):
+    body = step.get("body") or {}
+    by_id = body.get("order_by") in (["run_id"], ["run_id DESC"]) or step["path"].endswith(
+        "get-history-bulk"
+    )
+    return (
+        by_id
+        and want[0] == got[0] == 200
+        and sorted(map(len, want[1].values())) == sorted(map(len, got[1].values()))
+    )
+
+
+@on_purpose(
+    "backslashes",
+    "a path with a backslash is refused everywhere, not on Windows alone: files may be downloaded there",
+)
+def _(script, step, want, got):
+    return "%5c" in step["path"] and want[0] == 404 and got[0] == 400
+
+
+@on_purpose(
+    "datasets without digest",
+    "a dataset filter without a digest means any digest; in MLflow it matches nothing",
+)
+def _(script, step, want, got):
+    return (step.get("body") or {}).get("datasets") == [{"dataset_name": "dn"}] and want[1] == {}
+
+
+@on_purpose(
+    "foreign hosts", "the same sources are refused; MLflow's message names a setting of its own"
+)
+def _(script, step, want, got):
+    return same_kind(want, got) and "addresses a host other" in want[1]["message"]
+
+
+@on_purpose(
+    "version", "clients are told 3.3.2: from 3.4 on they would send spans, which are not kept yet"
+)
+def _(script, step, want, got):
+    return step["path"] == "/version"

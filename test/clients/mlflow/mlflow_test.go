@@ -1,0 +1,85 @@
+// Package mlflow drives a running server with unmodified MLflow clients, and compares what it answers with what an MLflow
+// server answered to the same requests. The requests and workflows are in Python; this driver starts the server and makes the
+// Python environments.
+package mlflow
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"levada/test/levadatest"
+)
+
+// clients are the newest version of each line that is promised to work; each has its requirements file.
+var clients = []string{"3.17.2", "2.22.5"}
+
+// recorded is the version of the MLflow server whose answers are in testdata.
+const recorded = "3.17.2"
+
+func TestAnswersAreThoseOfAnMLflowServer(t *testing.T) {
+	python, err := exec.LookPath("python3")
+	if err != nil {
+		t.Skip("python3 is not on the PATH: it sends the requests")
+	}
+	url := levadatest.Start(t).URL
+	out, err := script(t, python, "differential.py", "check", filepath.Join("testdata", "answers-"+recorded+".json.gz"), url).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	t.Logf("%s", lastLine(out))
+}
+
+// TestAnswersAreThoseOfALiveMLflowServer records again before it compares. MLFLOW_SERVER is the URL of a server without data.
+func TestAnswersAreThoseOfALiveMLflowServer(t *testing.T) {
+	reference := os.Getenv("MLFLOW_SERVER")
+	if reference == "" {
+		t.Skip("MLFLOW_SERVER names no MLflow server to compare with; make test-mlflow-all starts one")
+	}
+	recording := filepath.Join(t.TempDir(), "answers.json.gz")
+	if out, err := script(t, "python3", "differential.py", "record", reference, recording).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	out, err := script(t, "python3", "differential.py", "check", recording, levadatest.Start(t).URL).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	t.Logf("%s", lastLine(out))
+}
+
+func TestMLflowClientsWorkUnchanged(t *testing.T) {
+	if _, err := exec.LookPath("python3"); err != nil {
+		t.Skip("python3 is not on the PATH: the real client cannot be run without it")
+	}
+	for _, version := range clients {
+		t.Run("mlflow "+version, func(t *testing.T) {
+			interpreter, err := levadatest.MLflowPython(version)
+			if err != nil {
+				t.Fatal(err)
+			}
+			server := levadatest.Start(t)
+			cmd := script(t, interpreter, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "--color=no", ".")
+			cmd.Env = append(cmd.Env, "MLFLOW_TRACKING_URI="+server.URL, "PYTHONWARNINGS=ignore", "MLFLOW_HTTP_REQUEST_MAX_RETRIES=2")
+			out, err := cmd.CombinedOutput()
+			if err != nil {
+				t.Fatalf("pytest: %v\n%s\nserver:\n%s", err, out, server.Log())
+			}
+			t.Logf("%s", lastLine(out))
+		})
+	}
+}
+
+// script runs Python in a home of its own, because the client keeps settings there.
+func script(t *testing.T, interpreter string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(t.Context(), interpreter, args...)
+	cmd.Env = append(os.Environ(), "HOME="+t.TempDir(), "PYTHONDONTWRITEBYTECODE=1", "MLFLOW_TRACKING_URI=", "GIT_PYTHON_REFRESH=quiet",
+		"MLFLOW_DISABLE_TELEMETRY=true", "DO_NOT_TRACK=true")
+	return cmd
+}
+
+func lastLine(out []byte) string {
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	return lines[len(lines)-1]
+}
