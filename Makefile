@@ -149,7 +149,7 @@ sim-mutants: ## Plant bugs one by one and show that the simulation finds each
 .PHONY: test-sim
 test-sim: ## Simulate a few thousand schedules; run pipelines of a few thousand tasks
 	go test -tags $(GO_TAGS) -count 1 -timeout 5m ./test/sim/memstore ./test/scale
-	go test -tags $(GO_TAGS) -count 1 -timeout 5m ./test/sim -seeds 8000
+	go test -tags $(GO_TAGS) -count 1 -timeout 5m ./test/sim -seeds 5000
 
 .PHONY: lint
 lint: check $(TOOLS)/golangci-lint ruff $(UI_STAMP) ## Look for everything the linters know; zero warnings

@@ -21,7 +21,8 @@ type Store interface {
 type RunStore interface {
 	// CreateRun stores a new run with its first events and rows in one transaction.
 	CreateRun(ctx context.Context, r run.Run, events []run.Event, tasks []run.Task) error
-	// Append adds events to a run's log and replaces the rows they changed, all or nothing. It returns a Conflict
+	// Append adds events to a run's log and replaces the rows they changed, all or nothing. Of changed.Run only what a log can
+	// change counts: state, failure, outputs, history, end, counts of tasks. It returns a Conflict
 	// error when the log does not end just before events[0].Seq.
 	Append(ctx context.Context, runID string, events []run.Event, changed run.Changes) error
 	// Events returns a run's log from the given sequence number on.

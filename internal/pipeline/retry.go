@@ -31,17 +31,14 @@ func (s *Service) RetryRun(ctx context.Context, id string) (run.Run, error) {
 	if err := s.gone(ctx, id); err != nil {
 		return run.Run{}, err
 	}
-	a := newActor(s, r, nil, nil)
 	log, err := s.readLog(ctx, id)
-	if err == nil {
-		err = a.restore(log)
-	}
-	if err != nil && fault.KindOf(err) != fault.Unavailable {
-		s.deps.Logger.Error("a run cannot be retried", "run", id, "error", err)
-		return run.Run{}, fault.Conflictf("run %s cannot be retried, because its log cannot be followed any more; start it again", id)
-	}
 	if err != nil {
 		return run.Run{}, err
+	}
+	a := newActor(s, r, nil, nil)
+	if err := a.restore(log); err != nil {
+		s.deps.Logger.Error("a run cannot be retried", "run", id, "error", err)
+		return run.Run{}, fault.Conflictf("run %s cannot be retried, because its log cannot be followed any more; start it again", id)
 	}
 	if a.pending, err = a.state.Decide(engine.Retry{}, a.now()); err != nil {
 		return run.Run{}, err

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -162,7 +163,7 @@ func TestScale(t *testing.T) {
 				if n > s.most {
 					continue
 				}
-				costs = append(costs, measure(t, s, n))
+				t.Run(text, func(t *testing.T) { costs = append(costs, measure(t, s, n)) })
 			}
 			t.Log("\n" + table(costs))
 		})
@@ -175,7 +176,7 @@ func measure(t *testing.T, s shape, n int) cost {
 	c := cost{n: n}
 	spec, parameters := s.spec(n)
 	h := open(t, &idle{})
-	runtime.GC()
+	debug.FreeOSMemory() // what the size before has left
 	stop := watchHeap()
 	var r run.Run
 	began := time.Now()
@@ -228,7 +229,7 @@ func watchHeap() func() float64 {
 		for {
 			var m runtime.MemStats
 			runtime.ReadMemStats(&m)
-			most = max(most, m.HeapInuse)
+			most = max(most, m.HeapAlloc)
 			select {
 			case <-tick.C:
 			case <-done:
@@ -273,9 +274,9 @@ func table(costs []cost) string {
 func TestManyRunsAreActiveAtOnce(t *testing.T) {
 	r := &idle{barrier: make(chan struct{})}
 	h := open(t, r)
-	runtime.GC()
+	debug.FreeOSMemory()
 	stop := watchHeap()
-	spec, _ := shapes()[2].spec(3)
+	spec, _ := shapes()[3].spec(3)
 	ids := make([]string, *active)
 	submit := seconds(func() {
 		var group sync.WaitGroup

@@ -24,7 +24,9 @@ type shape struct {
 
 func shapes() []shape {
 	return []shape{
-		{"loop", 100_000, loopOf},
+		{"loop", 100_000, func(n int) ([]byte, map[string]any) { return loopOf(n, 0) }},
+		// Each step is a commit of its own beside a parameter as long as the loop: neither may cost the other.
+		{"loop, one at a time", 10_000, func(n int) ([]byte, map[string]any) { return loopOf(n, 1) }},
 		{"fan-out", 100_000, func(n int) ([]byte, map[string]any) {
 			return graphOf(n, func(i int) []int {
 				if i == n-1 { // the fan-in
@@ -88,8 +90,8 @@ func graphOf(n int, before func(int) []int) []byte {
 
 func taskName(i int) string { return fmt.Sprintf("t%d", i) }
 
-// loopOf is a step for each of n items of a parameter.
-func loopOf(n int) ([]byte, map[string]any) {
+// loopOf is a step for each of n items of a parameter, so many at a time (0 means all).
+func loopOf(n, limit int) ([]byte, map[string]any) {
 	spec := base()
 	item := map[string]*ir.InputParameter{"item": {ParameterType: ir.String}, "items": {ParameterType: ir.List}}
 	spec.Components["body"] = &ir.Component{
@@ -105,6 +107,7 @@ func loopOf(n int) ([]byte, map[string]any) {
 			TaskInfo: ir.TaskInfo{Name: "loop"}, ComponentRef: ir.ComponentRef{Name: "body"},
 			Inputs:            &ir.TaskInputs{Parameters: map[string]*ir.TaskParameter{"items": {ComponentInputParameter: "items"}}},
 			ParameterIterator: &ir.ParameterIterator{Items: ir.ParameterItems{InputParameter: "items"}, ItemInput: "item"},
+			IteratorPolicy:    &ir.IteratorPolicy{ParallelismLimit: limit},
 		}}},
 	}
 	items := make([]any, n)

@@ -278,7 +278,10 @@ func (g *generator) leaf(have []source) *ir.Task {
 		if s, ok := g.pick(have, ir.String, ir.NumberInteger); ok && g.rng.IntN(2) == 0 {
 			params["extra"] = parameterFrom(s)
 		}
-		if g.rng.IntN(4) == 0 {
+		switch s, ok := g.pick(have, ir.String); {
+		case ok && g.rng.IntN(4) == 0:
+			params["dflt"] = parameterFrom(s)
+		case g.rng.IntN(4) == 0:
 			params["dflt"] = constant("<{{$.inputs.parameters['text']}}>")
 		}
 	case "count":

@@ -1,8 +1,10 @@
-"""Levada, measured as its peers are. `isolated` is the default: a step is a process of its own, forked from a
-host that has its imports done; `isolated-exec` starts a Python for each step instead
-(LEVADA_WARM_PYTHON=false); `reuse` lets steps of a component share a process, one after the other
-(LEVADA_PYTHON_MODE=reuse). The pipelines are those of kfp_local/pipelines.py, compiled by the kfp SDK. A run
-is submitted and watched over HTTP. LEVADA_BIN names the program.
+"""Levada, measured as its peers are.
+
+`isolated` is the default: a step is a process of its own, forked from a host that has its imports done;
+`isolated-exec` starts a Python for each step instead (LEVADA_WARM_PYTHON=false); `reuse` lets steps of a
+component share a process, one after the other (LEVADA_PYTHON_MODE=reuse). The pipelines are those of
+kfp_local/pipelines.py, compiled by the kfp SDK. A run is submitted and watched over HTTP. LEVADA_BIN names the
+program.
 """
 
 from __future__ import annotations

@@ -30,21 +30,29 @@ func runList() *list {
 			"recurring_run_id": {name: "recurring_run_id", optional: true},
 			"finished_at":      {name: "finished_at", kind: moment, optional: true},
 		},
-		selected:   "experiment_id, archived, body",
+		selected:   runColumns,
 		countTable: "run_counts",
 		countKeys:  map[string]bool{"experiment_id": true, "pipeline_id": true, "state": true, "archived": true},
 	}
 }
 
-// scanRun reads experiment_id, archived, body. The two columns change without the body.
+// runColumns are what scanRun reads. Uses the primary key of run_progress.
+const runColumns = "experiment_id, archived, body, COALESCE((SELECT p.body FROM run_progress p WHERE p.run_id = runs.id), '')"
+
+// scanRun reads runColumns. The first two change without the body, and the body is what the run was created with.
 func scanRun(scan scanner) (run.Run, error) {
 	var r run.Run
-	var experiment, body string
+	var experiment, body, moved string
 	var archived int64
-	if err := scan(&experiment, &archived, &body); err != nil {
+	if err := scan(&experiment, &archived, &body, &moved); err != nil {
 		return r, err
 	}
 	err := decode("run", body, &r)
+	if err == nil && moved != "" {
+		var p progress
+		err = decode("progress of a run", moved, &p)
+		p.onto(&r)
+	}
 	r.ExperimentID, r.Archived = experiment, archived != 0
 	return r, err
 }
@@ -97,8 +105,8 @@ func insertRun(ctx context.Context, tx *tx, r run.Run, body string) error {
 	return err
 }
 
-// Append adds events to a run's log and replaces the rows they changed. Whether a run is archived, and in
-// which experiment it is, is not for the log to say: those fields of changed.Run are ignored.
+// Append adds events to a run's log and replaces the rows they changed. Of changed.Run only what a log can change is stored: its
+// progress.
 func (s *Store) Append(ctx context.Context, runID string, events []run.Event, changed run.Changes) error {
 	if len(events) == 0 {
 		return fault.Invalidf("append to run %q: no events", runID)
@@ -112,7 +120,7 @@ func (s *Store) Append(ctx context.Context, runID string, events []run.Event, ch
 			return fault.Invalidf("append to run %q: the changed run is %q", runID, changed.Run.ID)
 		}
 		var err error
-		if body, err = encode("run", changed.Run); err != nil {
+		if body, err = encode("progress of a run", progressOf(changed.Run)); err != nil {
 			return err
 		}
 	}
@@ -147,18 +155,26 @@ func (s *Store) Append(ctx context.Context, runID string, events []run.Event, ch
 	})
 }
 
-// replaceRun writes what the engine knows of a run and moves it to another count when its state changed.
+// replaceRun writes what the engine knows of a run. The row of the run is written, and counted elsewhere, only when its state has
+// changed.
 func replaceRun(ctx context.Context, tx *tx, r *run.Run, body string) error {
-	before, err := readKind(ctx, tx, r.ID)
+	// Uses the primary key.
+	_, err := tx.exec(ctx, `
+		INSERT INTO run_progress (run_id, body)
+		VALUES ($1, $2)
+		ON CONFLICT (run_id) DO UPDATE SET body = excluded.body`, r.ID, body)
 	if err != nil {
 		return err
 	}
-	// Uses the primary key. Pipeline, schedule and creation never change.
+	before, err := readKind(ctx, tx, r.ID)
+	if err != nil || before.state == string(r.State) {
+		return err
+	}
+	// Uses the primary key.
 	_, err = tx.exec(ctx, `
 		UPDATE runs
-		SET display_name = $2, display_name_folded = $3, state = $4, finished_at = $5, body = $6
-		WHERE id = $1`,
-		r.ID, r.DisplayName, fold(r.DisplayName), string(r.State), microsOrNone(r.FinishedAt), body)
+		SET state = $2, finished_at = $3
+		WHERE id = $1`, r.ID, string(r.State), microsOrNone(r.FinishedAt))
 	if err != nil {
 		return err
 	}
@@ -170,7 +186,7 @@ func replaceRun(ctx context.Context, tx *tx, r *run.Run, body string) error {
 // GetRun returns a run.
 func (s *Store) GetRun(ctx context.Context, id string) (run.Run, error) {
 	// Uses the primary key.
-	return readOne(ctx, s, "run", id, `SELECT experiment_id, archived, body FROM runs WHERE id = $1`, scanRun, id)
+	return readOne(ctx, s, "run", id, `SELECT `+runColumns+` FROM runs WHERE id = $1`, scanRun, id)
 }
 
 // ListRuns lists runs. Newest first, alone or by archived, experiment_id, pipeline_id or state, uses the

@@ -232,7 +232,7 @@ func (s *Store) readRuns(ctx context.Context, condition, arg string) ([]*track.R
 	var runs []*track.Run
 	byID := map[string]*track.Run{}
 	// Uses the primary key, or tracking_runs_by_experiment.
-	err = each(ctx, snapshot, `SELECT `+runColumns+` FROM tracking_runs WHERE `+condition, arg, func(rows *sql.Rows) error {
+	err = each(ctx, snapshot, `SELECT `+trackedRunColumns+` FROM tracking_runs WHERE `+condition, arg, func(rows *sql.Rows) error {
 		r, err := scanTrackedRun(rows.Scan)
 		runs = append(runs, &r)
 		byID[r.ID] = &r

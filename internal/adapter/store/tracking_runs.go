@@ -17,9 +17,9 @@ const (
 	linkOutput  = "output"
 )
 
-const runColumns = "id, experiment_id, name, user_id, status, start_ms, end_ms, deleted_at, artifact_uri"
+const trackedRunColumns = "id, experiment_id, name, user_id, status, start_ms, end_ms, deleted_at, artifact_uri"
 
-// scanTrackedRun reads runColumns.
+// scanTrackedRun reads trackedRunColumns.
 func scanTrackedRun(scan scanner) (track.Run, error) {
 	var r track.Run
 	var end sql.NullInt64
@@ -52,7 +52,7 @@ func (t Tracking) CreateRun(ctx context.Context, r track.Run) error {
 func putTrackedRun(ctx context.Context, tx *tx, r track.Run) error {
 	// Uses the primary key.
 	_, err := tx.exec(ctx, `
-		INSERT INTO tracking_runs (`+runColumns+`)
+		INSERT INTO tracking_runs (`+trackedRunColumns+`)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8)
 		ON CONFLICT (id) DO UPDATE
 		SET name = excluded.name, status = excluded.status, start_ms = excluded.start_ms, end_ms = excluded.end_ms`,
@@ -78,7 +78,7 @@ func putTags(ctx context.Context, tx *tx, runID string, tags []track.KV) error {
 func runRow(ctx context.Context, tx *tx, id string) (track.Run, error) {
 	// Uses the primary key.
 	r, err := scanTrackedRun(func(dest ...any) error {
-		return tx.get(ctx, `SELECT `+runColumns+` FROM tracking_runs WHERE id = $1`, []any{id}, dest)
+		return tx.get(ctx, `SELECT `+trackedRunColumns+` FROM tracking_runs WHERE id = $1`, []any{id}, dest)
 	})
 	if errors.Is(err, sql.ErrNoRows) {
 		return r, noRun(id)
@@ -98,7 +98,7 @@ func activeRow(ctx context.Context, tx *tx, id string) (track.Run, error) {
 // Info returns the row of a run without parameters, tags and links.
 func (t Tracking) Info(ctx context.Context, id string) (track.Run, error) {
 	// Uses the primary key.
-	r, err := readOne(ctx, t.s, "run", id, `SELECT `+runColumns+` FROM tracking_runs WHERE id = $1`, scanTrackedRun, id)
+	r, err := readOne(ctx, t.s, "run", id, `SELECT `+trackedRunColumns+` FROM tracking_runs WHERE id = $1`, scanTrackedRun, id)
 	if fault.KindOf(err) == fault.NotFound {
 		err = noRun(id)
 	}
