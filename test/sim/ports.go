@@ -33,6 +33,7 @@ type backend interface {
 	Tasks(ctx context.Context, runID string) ([]run.Task, error)
 	CacheEntry(ctx context.Context, key string) (run.CacheEntry, error)
 	CreateExperiment(ctx context.Context, e catalog.Experiment) error
+	GetExperiment(ctx context.Context, id string) (catalog.Experiment, error)
 	ExperimentByName(ctx context.Context, name string) (catalog.Experiment, error)
 	PutSpec(ctx context.Context, digest string, spec []byte) error
 	GetSpec(ctx context.Context, digest string) ([]byte, error)
@@ -152,6 +153,10 @@ func (f *faultyStore) PutSpec(ctx context.Context, digest string, spec []byte) e
 
 func (f *faultyStore) ExperimentByName(ctx context.Context, name string) (catalog.Experiment, error) {
 	return read(ctx, f, "get experiment", func(ctx context.Context) (catalog.Experiment, error) { return f.inner.ExperimentByName(ctx, name) })
+}
+
+func (f *faultyStore) GetExperiment(ctx context.Context, id string) (catalog.Experiment, error) {
+	return read(ctx, f, "get experiment by id", func(ctx context.Context) (catalog.Experiment, error) { return f.inner.GetExperiment(ctx, id) })
 }
 
 func (f *faultyStore) CreateExperiment(ctx context.Context, e catalog.Experiment) error {
