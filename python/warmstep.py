@@ -46,7 +46,7 @@ class Main:
         )
         sys.modules["__main__"] = module
         sys.argv[0] = self.spec.origin
-        exec(self.code, module.__dict__)  # noqa: S102: the step
+        exec(self.code, module.__dict__)  # noqa: S102
 
 
 def readable(fd: int) -> bool:
@@ -116,7 +116,7 @@ def rehearse() -> None:
     logging.Formatter("%(asctime)s %(message)s").format(record)
     json.loads(json.dumps({"x": [1, None, "x"]}, indent=4))
     code = compile("import kfp\ndef f(x: int) -> int:\n    return x\n", "x", "exec")
-    exec(code, {"__name__": "x"})  # noqa: S102: the text stands above
+    exec(code, {"__name__": "x"})  # noqa: S102
 
 
 def take() -> "tuple | None":
