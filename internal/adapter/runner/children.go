@@ -29,6 +29,14 @@ func (c *children) start(path string, argv []string, attr *os.ProcAttr) (*os.Pro
 	return p, err
 }
 
+// claim says that somebody may have to wait for a process that is not a child yet: should its parent die, nobody else may
+// collect it.
+func (c *children) claim(pid int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.own[pid] = true
+}
+
 // forget says that somebody has waited for a process.
 func (c *children) forget(pid int) {
 	c.mu.Lock()
@@ -68,15 +76,11 @@ func (c *children) orphans() (sessions map[int]bool, ok bool) {
 	return sessions, ok
 }
 
-// wait waits for a process whose parent has ended, if it has become a child of this process; ok is false when it has not.
+// wait waits for a claimed process whose parent has ended, if it has become a child of this process; ok is false when it has not.
 func (c *children) wait(pid int) (end ending, ok bool) {
 	if !c.adopting {
 		return end, false
 	}
-	c.mu.Lock()
-	c.own[pid] = true
-	c.mu.Unlock()
-	defer c.forget(pid)
 	for {
 		var st syscall.WaitStatus
 		_, err := syscall.Wait4(pid, &st, 0, nil)

@@ -178,6 +178,7 @@ func (h *host) orphan(j *hostJob) {
 		j.started <- startedJob{err: h.dead}
 		return
 	}
+	defer h.cmd.children.forget(j.pid)
 	if end, ok := h.cmd.children.wait(j.pid); ok {
 		if end.code == neverRan {
 			end = ending{err: errors.New("its warm host ended before it could hand the step over")}
@@ -232,8 +233,12 @@ func (h *host) handle(m hostMessage) {
 	j := h.jobs[m.ID]
 	if j != nil && m.Op == "started" {
 		j.pid = m.PID
+		h.cmd.children.claim(m.PID)
 	}
 	if m.Op == "exit" || m.Op == "failed" || m.Op == "lost" {
+		if j != nil {
+			h.cmd.children.forget(j.pid)
+		}
 		delete(h.jobs, m.ID)
 		h.used = time.Now()
 	}
