@@ -29,7 +29,7 @@ class Kernel:
             self.calls[name] = getattr(libc, name)
             self.calls[name].argtypes = types
 
-    def __call__(self, name: str, *args) -> None:
+    def __call__(self, name: str, *args: object) -> None:
         args = [os.fsencode(a) if isinstance(a, str) else a for a in args]
         if self.calls[name](*args) != 0:
             e = self.errno()

@@ -46,7 +46,7 @@ class Main:
         )
         sys.modules["__main__"] = module
         sys.argv[0] = self.spec.origin
-        exec(self.code, module.__dict__)
+        exec(self.code, module.__dict__)  # noqa: S102 - it is what `python -m` does
 
 
 def readable(fd: int) -> bool:
@@ -55,7 +55,7 @@ def readable(fd: int) -> bool:
 
 
 def live(sock: socket.socket, main: Main) -> None:
-    """Be a fork: wait for a step, run it, tell the host. Every path ends the process: nothing of the host may run on."""
+    """Be a fork: wait for a step, run it, tell the host. Every path ends the process: nothing of the host runs on."""
     code = NEVER_RAN
     try:
         stand_by(sock)
