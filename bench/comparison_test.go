@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -25,15 +26,15 @@ func chainOf(seconds float64) line { return line{Workload: "chain", Steps: 40, S
 func TestAPeerIsComparedWithLevadaInTheSameClass(t *testing.T) {
 	isolated := measured(levada, "isolated", chainOf(0.2))
 	execed := measured(levada, "isolated-exec", chainOf(2))
-	reuse := measured(levada, "in-process", chainOf(0.1))
+	shared := measured(levada, "reuse", chainOf(0.1))
 	for _, tt := range []struct {
 		name string
 		own  []*session
 		peer *session
 		want string
 	}{
-		{"isolated", []*session{isolated, execed, reuse}, measured("luigi", "isolated", chainOf(1)), "| Levada isolated | 5.00 |"},
-		{"in-process", []*session{isolated, execed, reuse}, measured("luigi", "in-process", chainOf(1)), "| Levada in-process | 10.0 |"},
+		{"isolated", []*session{isolated, execed, shared}, measured("luigi", "isolated", chainOf(1)), "| Levada isolated | 5.00 |"},
+		{"in-process", []*session{isolated, execed, shared}, measured("luigi", "in-process", chainOf(1)), "| Levada reuse | 10.0 |"},
 		{"no such mode", []*session{isolated, execed}, measured("luigi", "in-process", chainOf(1)), "| Levada isolated | 5.00 |"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -102,8 +103,8 @@ func TestAnUnknownPeerIsRefused(t *testing.T) {
 		t.Errorf("the error is %v, want it to name the peer", err)
 	}
 	sessions, err := chooseSessions("metaflow")
-	if err != nil || len(sessions) != 3 || sessions[0].peer.folder != levada {
-		t.Errorf("metaflow alone gives %d sessions (%v), want Levada's two and its one", len(sessions), err)
+	if err != nil || len(sessions) != 4 || sessions[0].peer.folder != levada {
+		t.Errorf("metaflow alone gives %d sessions (%v), want Levada's three and its one", len(sessions), err)
 	}
 }
 
@@ -153,4 +154,35 @@ func TestTheHarnessRefusesATimeInWhichAStepIsMissing(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("the measurements differ (-want +got):\n%s\nrun.py said:\n%s", diff, said.String())
 	}
+}
+
+func TestWhatASessionLeavesBehindIsEnded(t *testing.T) {
+	if _, err := os.Stat("/proc/self/environ"); err != nil {
+		t.Skip("there is no /proc")
+	}
+	sleep, err := exec.LookPath("sleep")
+	if err != nil {
+		t.Skip("there is no sleep")
+	}
+	setting := "TMPDIR=" + t.TempDir()
+	start := func(environment ...string) *exec.Cmd {
+		command := exec.CommandContext(t.Context(), sleep, "600")
+		command.Env = environment
+		if err := command.Start(); err != nil {
+			t.Fatal(err)
+		}
+		return command
+	}
+	left, other := start(setting), start(setting+"-of-another")
+	sweep(setting)
+	if err := left.Wait(); err == nil || !strings.Contains(err.Error(), "killed") {
+		t.Errorf("the process of the session ended with %v, want it killed", err)
+	}
+	if err := other.Process.Signal(syscall.Signal(0)); err != nil {
+		t.Errorf("the process of another session is gone: %v", err)
+	}
+	if err := other.Process.Kill(); err != nil {
+		t.Error(err)
+	}
+	_ = other.Wait() // it was killed
 }

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -25,13 +26,16 @@ type peer struct {
 	fanout int
 }
 
-// levada is measured like the others, with the same clock.
-const levada = "levada"
+// levada is measured like the others, with the same clock; reuse is its mode in which a process serves several steps.
+const (
+	levada = "levada"
+	reuse  = "reuse"
+)
 
 // peers are in the order of the report. Airflow takes longest and comes last, so that a budget that is too small costs its
 // rows and not those of the others.
 var peers = []peer{
-	{folder: levada, modes: []string{"isolated", "isolated-exec"}, fanout: 1000},
+	{folder: levada, modes: []string{"isolated", "isolated-exec", reuse}, fanout: 1000},
 	{folder: "luigi", modes: []string{"in-process", "isolated", "isolated-central"}, fanout: 1000},
 	{folder: "dagster", modes: []string{"in-process", "isolated"}, fanout: 50},
 	{folder: "prefect", modes: []string{"in-process", "isolated"}, fanout: 500},
@@ -203,7 +207,7 @@ func (s *session) workloads(steps int) []string {
 }
 
 // inProcess tells modes that call functions from those that give a step a process.
-func (s *session) inProcess() bool { return strings.HasPrefix(s.mode, "in-process") }
+func (s *session) inProcess() bool { return s.mode == reuse || strings.HasPrefix(s.mode, "in-process") }
 
 // measure runs run.py once and returns the lines that it printed, also when it failed after them.
 func (s *session) measure(ctx context.Context, o options, within time.Duration) ([]line, error) {
@@ -217,9 +221,24 @@ func (s *session) measure(ctx context.Context, o options, within time.Duration) 
 	}
 	timed, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
+	// The folder is of this session alone: it is removed, and its name finds the processes that a session leaves behind.
+	scratch, err := os.MkdirTemp("", "levada-bench-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		sweep("TMPDIR=" + scratch)
+		if err := os.RemoveAll(scratch); err != nil {
+			fmt.Fprintln(os.Stderr, "bench: remove what a session wrote:", err)
+		}
+	}()
+	// PostgreSQL may run as another user.
+	if err := os.Chmod(scratch, 0o755); err != nil {
+		return nil, err
+	}
 	script := filepath.Join(filepath.Dir(harness), s.peer.folder, "run.py")
 	command := exec.CommandContext(timed, s.python, append([]string{script, "--mode", s.mode}, s.workloads(o.steps)...)...)
-	command.Env = append(os.Environ(), "PYTHONPATH="+harness, "LEVADA_BIN="+program)
+	command.Env = append(os.Environ(), "PYTHONPATH="+harness, "LEVADA_BIN="+program, "TMPDIR="+scratch)
 	// run.py stops its servers when it is told to end.
 	command.Cancel = func() error { return command.Process.Signal(syscall.SIGTERM) }
 	command.WaitDelay = stopPeerWithin
@@ -236,6 +255,28 @@ func (s *session) measure(ctx context.Context, o options, within time.Duration) 
 		return lines, fmt.Errorf("run.py: %w: %s", err, lastLine(said.Bytes()))
 	}
 	return lines, bad
+}
+
+// sweep ends the processes that have this setting in the environment they were started with. A run.py that had to be killed leaves
+// its servers behind, and they would slow the sessions after it.
+func sweep(setting string) {
+	names, err := filepath.Glob("/proc/[0-9]*/environ")
+	if err != nil {
+		return
+	}
+	for _, name := range names {
+		environment, err := os.ReadFile(name)
+		if err != nil || !slices.Contains(strings.Split(string(environment), "\x00"), setting) {
+			continue // it has ended, is another user's, or not ours
+		}
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(name)))
+		if err != nil || pid == os.Getpid() {
+			continue
+		}
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
+			fmt.Fprintf(os.Stderr, "bench: end process %d: %v\n", pid, err)
+		}
+	}
 }
 
 // readLines reads one JSON object a line.

@@ -30,8 +30,8 @@ class Kernel:
             self.calls[name].argtypes = types
 
     def __call__(self, name: str, *args: object) -> None:
-        args = [os.fsencode(a) if isinstance(a, str) else a for a in args]
-        if self.calls[name](*args) != 0:
+        plain = [os.fsencode(a) if isinstance(a, str) else a for a in args]
+        if self.calls[name](*plain) != 0:
             e = self.errno()
             raise OSError(e, f"{name} {args}: {os.strerror(e)}")
 

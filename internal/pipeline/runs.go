@@ -82,6 +82,15 @@ func (s *Service) ArchiveRun(ctx context.Context, id string, archived bool) erro
 
 // DeleteRun removes a finished run with its tasks, events and logs. Content that no other run needs is collected later.
 func (s *Service) DeleteRun(ctx context.Context, id string) error {
+	if err := s.deleteRun(ctx, id); err != nil {
+		return err
+	}
+	s.deleted.Store(true)
+	return s.deps.Runner.Forget(ctx, id)
+}
+
+// deleteRun removes what the store has of a finished run, while nobody can let it go on.
+func (s *Service) deleteRun(ctx context.Context, id string) error {
 	done, err := s.alone(ctx)
 	if err != nil {
 		return err
@@ -94,11 +103,7 @@ func (s *Service) DeleteRun(ctx context.Context, id string) error {
 	if !r.State.Final() {
 		return fault.Conflictf("run %s is %s; cancel it before deleting it", id, r.State)
 	}
-	if err := s.deps.Store.DeleteRun(ctx, id); err != nil {
-		return err
-	}
-	s.deleted.Store(true)
-	return s.deps.Runner.Forget(ctx, id)
+	return s.deps.Store.DeleteRun(ctx, id)
 }
 
 // Tasks returns all tasks of a run that exist so far, in the order in which they were created.

@@ -228,16 +228,11 @@ func (s *Service) SearchExperiments(ctx context.Context, q Query) ([]track.Exper
 	})
 	slices.SortFunc(all, func(a, b track.Experiment) int {
 		for _, o := range orders {
-			if o.Key == "experiment_id" {
-				if c := compareIDs(a.ID, b.ID); c != 0 {
-					if o.Desc {
-						return -c
-					}
-					return c
-				}
-				continue
+			c := compareExperiments(a, b, o.Key)
+			if o.Desc {
+				c = -c
 			}
-			if c := o.Compare(o.KeyOf(experimentRow{a}), o.KeyOf(experimentRow{b})); c != 0 {
+			if c != 0 {
 				return c
 			}
 		}
@@ -245,6 +240,19 @@ func (s *Service) SearchExperiments(ctx context.Context, q Query) ([]track.Exper
 	})
 	found, more := page(all, q.Offset, q.Limit)
 	return found, more, nil
+}
+
+// compareExperiments compares by one attribute; times are compared whole, not in milliseconds, in which many could be equal.
+func compareExperiments(a, b track.Experiment, attribute string) int {
+	switch attribute {
+	case "creation_time":
+		return a.CreatedAt.Compare(b.CreatedAt)
+	case "last_update_time":
+		return a.UpdatedAt.Compare(b.UpdatedAt)
+	case "name":
+		return cmp.Compare(a.Name, b.Name)
+	}
+	return compareIDs(a.ID, b.ID)
 }
 
 // compareIDs compares ids as numbers where they are numbers.

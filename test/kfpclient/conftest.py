@@ -65,7 +65,7 @@ def finished(client: kfp.Client, packages: dict[str, str]) -> Any:
 
 def ask(client: kfp.Client, method: str, path: str, query: Any = None, body: Any = None) -> Any:
     """Sends a request that the SDK has no method for, or not in each version, and returns the decoded answer."""
-    answer = client._experiment_api.api_client.call_api(
+    return client._experiment_api.api_client.call_api(
         f"/apis/v2beta1/{path}",
         method,
         query_params=list((query or {}).items()),
@@ -75,7 +75,6 @@ def ask(client: kfp.Client, method: str, path: str, query: Any = None, body: Any
         auth_settings=[],
         _return_http_data_only=True,
     )
-    return answer
 
 
 def until(condition: Callable[[], Any]) -> Any:

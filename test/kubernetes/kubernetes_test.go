@@ -191,6 +191,11 @@ func TestEveryExtraWithAMeaningHasItAndTheOthersAreNamed(t *testing.T) {
 	if diff := cmp.Diff(want, notices); diff != "" {
 		t.Errorf("notices (-want +got):\n%s", diff)
 	}
+	var task struct{ Labels, Annotations map[string]string }
+	call(t, http.MethodGet, srv.URL+"/api/v1/runs/"+r.ID+"/tasks/check-extras", nil, &task)
+	if task.Labels["colour"] != "blue" || task.Annotations["note"] != "a note" {
+		t.Errorf("the task's labels and annotations: %+v", task)
+	}
 	logs := levada(t, srv, "", "logs", r.ID, "check-extras")
 	if !strings.Contains(logs, "the password is ***") {
 		t.Errorf("the password is not masked in the log:\n%s", logs)
@@ -213,8 +218,11 @@ func notShown(t *testing.T, srv *levadatest.Server, runID string) {
 		}
 	}
 	err := filepath.WalkDir(srv.Data, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || !d.Type().IsRegular() {
-			return nil // steps come and go
+		if err != nil {
+			return err
+		}
+		if !d.Type().IsRegular() {
+			return nil
 		}
 		if b, err := os.ReadFile(path); err == nil && bytes.Contains(b, []byte(password)) {
 			t.Errorf("the password is in the file %s", path)

@@ -33,6 +33,7 @@ type backend interface {
 	Tasks(ctx context.Context, runID string) ([]run.Task, error)
 	CacheEntry(ctx context.Context, key string) (run.CacheEntry, error)
 	CreateExperiment(ctx context.Context, e catalog.Experiment) error
+	GetExperiment(ctx context.Context, id string) (catalog.Experiment, error)
 	ExperimentByName(ctx context.Context, name string) (catalog.Experiment, error)
 	PutSpec(ctx context.Context, digest string, spec []byte) error
 	GetSpec(ctx context.Context, digest string) ([]byte, error)
@@ -154,6 +155,10 @@ func (f *faultyStore) ExperimentByName(ctx context.Context, name string) (catalo
 	return read(ctx, f, "get experiment", func(ctx context.Context) (catalog.Experiment, error) { return f.inner.ExperimentByName(ctx, name) })
 }
 
+func (f *faultyStore) GetExperiment(ctx context.Context, id string) (catalog.Experiment, error) {
+	return read(ctx, f, "get experiment by id", func(ctx context.Context) (catalog.Experiment, error) { return f.inner.GetExperiment(ctx, id) })
+}
+
 func (f *faultyStore) CreateExperiment(ctx context.Context, e catalog.Experiment) error {
 	return f.write(ctx, "create experiment", func(ctx context.Context) error { return f.inner.CreateExperiment(ctx, e) })
 }
@@ -174,7 +179,7 @@ func (r *scriptedRunner) Forget(context.Context, string) error { return nil }
 
 func (r *scriptedRunner) Recover(_ context.Context, open []run.AttemptID) error {
 	if !r.p.isDead {
-		r.p.world.machine.recover(open)
+		r.p.world.machine.recover(r.p, open)
 	}
 	return nil
 }

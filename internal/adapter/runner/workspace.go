@@ -81,9 +81,9 @@ func (r *Runner) held(ctx context.Context, uri string) (digest string, ok bool, 
 	if digest, ok := strings.CutPrefix(uri, "levada://"); ok {
 		return digest, true, nil
 	}
-	rel, err := filepath.Rel(r.workDir(), filepath.Clean(uri))
+	rel, inside := strings.CutPrefix(filepath.Clean(uri), r.workDir()+string(filepath.Separator))
 	parts := strings.Split(rel, string(filepath.Separator))
-	if err != nil || len(parts) < 6 || parts[0] == ".." || r.opt.Task == nil {
+	if !inside || len(parts) < 6 || r.opt.Task == nil {
 		return "", false, nil
 	}
 	t, err := r.opt.Task(ctx, parts[0], parts[1])
@@ -96,7 +96,7 @@ func (r *Runner) held(ctx context.Context, uri string) (digest string, ok bool, 
 	case parts[3] == "inputs" && len(parts) == 7:
 		list = t.Inputs.Artifacts[parts[4]]
 		if i, err = strconv.Atoi(parts[5]); err != nil {
-			return "", false, nil
+			i = -1
 		}
 	case parts[3] == "outputs" && len(parts) == 6:
 		list = t.Outputs.Artifacts[parts[5]]

@@ -77,6 +77,9 @@ func Open(o Options) (*Store, error) {
 		active: newMemtable(), stats: map[string]*runStats{},
 	}
 	if err := s.recover(); err != nil {
+		if errors.Is(err, errDamaged) {
+			err = fmt.Errorf("%w; restore %s from a backup, or move it away to start without metrics", err, o.Dir)
+		}
 		return nil, errors.Join(diskError(o.Dir, fmt.Errorf("open metric store %s: %w", o.Dir, err)), s.closeFiles())
 	}
 	go s.loop()

@@ -103,7 +103,7 @@ func TestAStoreHoldsWhatWasAppendedWhateverTheOrderThroughRestartsAndCrashes(t *
 		s := open(t, dir, flush)
 		want := model{}
 		var before []batch
-		for range rapid.IntRange(1, 25).Draw(rt, "actions") {
+		for range rapid.IntRange(1, 15).Draw(rt, "actions") {
 			switch rapid.IntRange(0, 9).Draw(rt, "action") {
 			case 0:
 				if err := s.Close(); err != nil {

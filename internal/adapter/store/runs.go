@@ -30,16 +30,16 @@ func runList() *list {
 			"recurring_run_id": {name: "recurring_run_id", optional: true},
 			"finished_at":      {name: "finished_at", kind: moment, optional: true},
 		},
-		selected:   runColumns,
+		selected:   wholeRun,
 		countTable: "run_counts",
 		countKeys:  map[string]bool{"experiment_id": true, "pipeline_id": true, "state": true, "archived": true},
 	}
 }
 
-// runColumns are what scanRun reads. Uses the primary key of run_progress.
-const runColumns = "experiment_id, archived, body, COALESCE((SELECT p.body FROM run_progress p WHERE p.run_id = runs.id), '')"
+// wholeRun are what scanRun reads. Uses the primary key of run_progress.
+const wholeRun = "experiment_id, archived, body, COALESCE((SELECT p.body FROM run_progress p WHERE p.run_id = runs.id), '')"
 
-// scanRun reads runColumns. The first two change without the body, and the body is what the run was created with.
+// scanRun reads wholeRun. The first two change without the body, and the body is what the run was created with.
 func scanRun(scan scanner) (run.Run, error) {
 	var r run.Run
 	var experiment, body, moved string
@@ -131,9 +131,14 @@ func (s *Store) Append(ctx context.Context, runID string, events []run.Event, ch
 		if err := insertEvents(ctx, tx, runID, events); err != nil {
 			return err
 		}
+		var moved *run.Run // set when the run has another state, which is what others are told of
 		if changed.Run != nil {
-			if err := replaceRun(ctx, tx, changed.Run, body); err != nil {
+			changes, err := replaceRun(ctx, tx, changed.Run, body)
+			if err != nil {
 				return err
+			}
+			if changes {
+				moved = changed.Run
 			}
 		}
 		if err := removeTasks(ctx, tx, runID, changed.Removed); err != nil {
@@ -145,7 +150,7 @@ func (s *Store) Append(ctx context.Context, runID string, events []run.Event, ch
 		if err := putArtifacts(ctx, tx, changed.Artifacts, events[len(events)-1].At); err != nil {
 			return err
 		}
-		if err := s.projectRun(ctx, tx, runID, changed.Run, changed.Tasks); err != nil {
+		if err := s.projectRun(ctx, tx, runID, moved, changed.Tasks); err != nil {
 			return err
 		}
 		if err := putCacheEntries(ctx, tx, changed.Cache); err != nil {
@@ -156,19 +161,19 @@ func (s *Store) Append(ctx context.Context, runID string, events []run.Event, ch
 }
 
 // replaceRun writes what the engine knows of a run. The row of the run is written, and counted elsewhere, only when its state has
-// changed.
-func replaceRun(ctx context.Context, tx *tx, r *run.Run, body string) error {
+// changed, which it reports.
+func replaceRun(ctx context.Context, tx *tx, r *run.Run, body string) (bool, error) {
 	// Uses the primary key.
 	_, err := tx.exec(ctx, `
 		INSERT INTO run_progress (run_id, body)
 		VALUES ($1, $2)
 		ON CONFLICT (run_id) DO UPDATE SET body = excluded.body`, r.ID, body)
 	if err != nil {
-		return err
+		return false, err
 	}
 	before, err := readKind(ctx, tx, r.ID)
 	if err != nil || before.state == string(r.State) {
-		return err
+		return false, err
 	}
 	// Uses the primary key.
 	_, err = tx.exec(ctx, `
@@ -176,17 +181,17 @@ func replaceRun(ctx context.Context, tx *tx, r *run.Run, body string) error {
 		SET state = $2, finished_at = $3
 		WHERE id = $1`, r.ID, string(r.State), microsOrNone(r.FinishedAt))
 	if err != nil {
-		return err
+		return false, err
 	}
 	after := before
 	after.state = string(r.State)
-	return recount(ctx, tx, before, after)
+	return true, recount(ctx, tx, before, after)
 }
 
 // GetRun returns a run.
 func (s *Store) GetRun(ctx context.Context, id string) (run.Run, error) {
 	// Uses the primary key.
-	return readOne(ctx, s, "run", id, `SELECT `+runColumns+` FROM runs WHERE id = $1`, scanRun, id)
+	return readOne(ctx, s, "run", id, `SELECT `+wholeRun+` FROM runs WHERE id = $1`, scanRun, id)
 }
 
 // ListRuns lists runs. Newest first, alone or by archived, experiment_id, pipeline_id or state, uses the

@@ -1,7 +1,6 @@
 package kfp
 
 import (
-	"strings"
 	"testing"
 
 	"levada/internal/core/fault"
@@ -34,25 +33,6 @@ func FuzzAFilterIsUnderstoodOrRefused(f *testing.F) {
 			if p.Key == "" || p.Op == "" || len(p.Values) == 0 && p.Op != listing.In {
 				t.Fatalf("%s became %+v", text, p)
 			}
-		}
-	})
-}
-
-func FuzzAPackageIsUnpackedWithinItsLimitOrRefused(f *testing.F) {
-	f.Add("a.zip", []byte("PK\x03\x04"))
-	f.Add("a.tar.gz", []byte{0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255, 1, 0, 0, 255, 255, 0, 0, 0, 0, 0, 0, 0, 0})
-	f.Add("a.yaml", []byte("x"))
-	f.Fuzz(func(t *testing.T, name string, data []byte) {
-		const limit = 10_000
-		spec, err := unpack(name, data, limit)
-		if err != nil {
-			if k := fault.KindOf(err); k != fault.Invalid && k != fault.TooLarge {
-				t.Fatalf("an error of kind %v: %v", k, err)
-			}
-			return
-		}
-		if plain := strings.HasSuffix(strings.ToLower(name), ".json") || isYAML(strings.ToLower(name)); !plain && len(spec) > limit {
-			t.Fatalf("%d bytes came out of a package", len(spec))
 		}
 	})
 }

@@ -34,6 +34,7 @@ type listRunsInput struct {
 	Archived     string   `query:"archived" enum:"true,false,any" default:"false"`
 	Pipeline     string   `query:"pipeline" doc:"name of the pipeline inside its specification"`
 	PipelineID   string   `query:"pipeline_id" doc:"id of an uploaded pipeline"`
+	RecurringRun string   `query:"recurring_run_id" doc:"id of the recurring run that started them"`
 	IDPrefix     string   `query:"id_prefix" pattern:"^[0-9a-f-]*$" maxLength:"36" doc:"first characters of the run's id"`
 }
 
@@ -91,6 +92,7 @@ func (h *handler) listRuns(ctx context.Context, in *listRunsInput) (*listRunsOut
 	where := equals(nil, "experiment_id", in.ExperimentID)
 	where = equals(where, "pipeline_name", in.Pipeline)
 	where = equals(where, "pipeline_id", in.PipelineID)
+	where = equals(where, "recurring_run_id", in.RecurringRun)
 	where = contains(where, "display_name", in.Q)
 	where = startsWith(where, "id", in.IDPrefix)
 	where = archivedIs(where, in.Archived)

@@ -148,6 +148,9 @@ func (s *State) view(n *node) run.Task {
 	if e := s.pipeline.Spec.Executor(n.comp); e != nil && e.Container != nil {
 		t.Image = e.Container.Image
 	}
+	if k := s.pipeline.Kubernetes(n.comp.ExecutorLabel); k != nil && k.PodMetadata != nil {
+		t.Labels, t.Annotations = k.PodMetadata.Labels, k.PodMetadata.Annotations
+	}
 	if s.canceling && n.phase == phaseRunning {
 		t.State = run.Canceling
 	}

@@ -256,6 +256,19 @@ func (p *plain) mapping(n *yaml.Node, at *place, depth int) (any, error) {
 var pyNumber = regexp.MustCompile(`^(?:[-+]?0b[01_]+|[-+]?0[0-7_]+|[-+]?(?:0|[1-9][0-9_]*)|[-+]?0x[0-9a-fA-F_]+` +
 	`|[-+]?[0-9][0-9_]*\.[0-9_]*(?:[eE][-+][0-9]+)?|\.[0-9][0-9_]*(?:[eE][-+][0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$`)
 
+func pyReadsNumber(s string) bool {
+	// Nearly all numbers are plain: they need no search.
+	whole, fraction, point := strings.Cut(strings.TrimPrefix(s, "-"), ".")
+	if whole != "" && digits(whole) && (point && digits(fraction) || !point && (whole == "0" || whole[0] != '0')) {
+		return true
+	}
+	return pyNumber.MatchString(s)
+}
+
+func digits(s string) bool {
+	return strings.IndexFunc(s, func(r rune) bool { return r < '0' || r > '9' }) < 0
+}
+
 func scalar(n *yaml.Node, at *place) (any, error) {
 	switch n.ShortTag() {
 	case "!!null":
@@ -267,7 +280,7 @@ func scalar(n *yaml.Node, at *place) (any, error) {
 		}
 		return b, nil
 	case "!!int", "!!float":
-		if n.Style&yaml.TaggedStyle == 0 && !pyNumber.MatchString(n.Value) {
+		if n.Style&yaml.TaggedStyle == 0 && !pyReadsNumber(n.Value) {
 			return n.Value, nil
 		}
 		var f float64

@@ -42,6 +42,9 @@ func refused(t *testing.T, what string, err error) {
 func FuzzASpecificationIsReadTheSameAgainOrRefused(f *testing.F) {
 	addFiles(f)
 	f.Add([]byte(`{"schemaVersion": "2.1.0", "pipelineInfo": {"name": "p"}, "root": {"dag": {"tasks": {}}}}`))
+	f.Add([]byte(valid))
+	f.Add([]byte(strings.Replace(valid, "name: pipe\n", "name: pipe\n"+bomb(), 1)))
+	f.Add([]byte(`{"pipeline_spec": {"schemaVersion": "2.1.0", "root": {"dag": {"tasks": {"a": {}}}}}}`))
 	f.Add([]byte("a: &a [*a]\n---\n? {b: c}\n: !!binary x\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		p, err := ir.Parse(data)

@@ -2,8 +2,6 @@ package ir_test
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -163,33 +161,4 @@ func TestParametersAreCheckedAgainstThePipelinesInputs(t *testing.T) {
 	if err != nil || got["word"] != "hello" || got["size"] != "S" || got["n"] != 3.0 {
 		t.Errorf("got %v, %v; want the defaults filled in", got, err)
 	}
-}
-
-func FuzzParse(f *testing.F) {
-	f.Add([]byte(valid))
-	f.Add([]byte(strings.Replace(valid, "name: pipe\n", "name: pipe\n"+bomb(), 1)))
-	f.Add([]byte(`{"pipeline_spec": {"schemaVersion": "2.1.0", "root": {"dag": {"tasks": {"a": {}}}}}}`))
-	if found, err := filepath.Glob(filepath.Join(corpus, "*/*/*")); err == nil {
-		for _, file := range found {
-			if b, err := os.ReadFile(file); err == nil && len(b) < 20_000 {
-				f.Add(b)
-			}
-		}
-	}
-	f.Fuzz(func(t *testing.T, data []byte) {
-		p, err := ir.Parse(data)
-		if err != nil {
-			if k := fault.KindOf(err); k != fault.Invalid && k != fault.TooLarge {
-				t.Fatalf("want an Invalid error, got %v", err)
-			}
-			return
-		}
-		again, err := ir.Parse(p.Canonical)
-		if err != nil {
-			t.Fatalf("the canonical form is refused: %v", err)
-		}
-		if again.Digest != p.Digest {
-			t.Fatal("the canonical form has another digest")
-		}
-	})
 }

@@ -101,6 +101,9 @@ type Task struct {
 	DependsOn []string `json:"depends_on,omitempty" doc:"paths of the tasks in the same group that come first"`
 	Component string   `json:"component"`
 	Image     string   `json:"image,omitempty"`
+	// Labels and Annotations are those that the pipeline gives the task's pod.
+	Labels      map[string]string `json:"labels,omitempty"`
+	Annotations map[string]string `json:"annotations,omitempty"`
 	// Attempts is how often the step was started; 0 for a cached or skipped task.
 	Attempts int `json:"attempts"`
 	// Cached is true when the outputs were taken from an earlier task, named by CachedFrom.

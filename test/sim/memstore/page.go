@@ -205,7 +205,7 @@ func compare(a, b any) int {
 func compareText(a any, b string) int {
 	switch a.(type) {
 	case int64:
-		n, _ := strconv.ParseInt(b, 10, 64) //nolint:errcheck // a token that we made
+		n, _ := strconv.ParseInt(b, 10, 64) // a token that we made
 		return compare(a, n)
 	case bool:
 		return compare(a, b == "true")
