@@ -17,7 +17,8 @@ func (a *app) upCommand() *cobra.Command {
 		Use:   "up",
 		Short: "Start the server",
 		Long: "Start the server: the API that kfp.Client talks to, the web page, and the engine that runs pipelines.\n" +
-			"It stops on Ctrl-C; runs that are going on are taken up again by the next start.",
+			"Ctrl-C stops it, and the steps that run; SIGTERM stops it and lets them go on. The next start takes up both the runs\n" +
+			"and the steps.",
 		Example: "  levada up\n  levada up --data ./levada-data --listen 127.0.0.1:9000",
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.up(cmd) },
