@@ -42,7 +42,6 @@ type history struct {
 	cancelAt   int  // sequence number of the request to cancel
 	cancelSure bool // somebody was told that the cancel is on disk
 	retries    int
-	orphans    int  // attempts that were ended although their run goes on, because its log could not be read in time
 	gone       bool // deleted
 	last       time.Time
 }
