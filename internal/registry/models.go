@@ -22,7 +22,7 @@ func (s *Service) CreateModel(ctx context.Context, name string, description *str
 		return Model{}, err
 	}
 	now := s.now()
-	m := model.Registered{Name: name, Description: description, CreatedMS: now, UpdatedMS: now, Tags: set}
+	m := model.Registered{Name: name, Description: description, CreatedUS: now, UpdatedUS: now, Tags: set}
 	err = s.deps.Store.CreateModel(ctx, m)
 	if fault.KindOf(err) == fault.Conflict {
 		err = s.nameTaken(ctx, m)
@@ -86,7 +86,7 @@ func (s *Service) change(ctx context.Context, name string, change func(*model.Re
 // DescribeModel sets the description of a model.
 func (s *Service) DescribeModel(ctx context.Context, name string, description *string) (Model, error) {
 	return s.change(ctx, name, func(m *model.Registered) error {
-		m.Description, m.UpdatedMS = description, s.now()
+		m.Description, m.UpdatedUS = description, s.now()
 		return nil
 	})
 }
@@ -97,7 +97,7 @@ func (s *Service) RenameModel(ctx context.Context, name, to string) (Model, erro
 		return Model{}, err
 	}
 	m, err := s.change(ctx, name, func(m *model.Registered) error {
-		m.Name, m.UpdatedMS = to, s.now()
+		m.Name, m.UpdatedUS = to, s.now()
 		return nil
 	})
 	if fault.KindOf(err) == fault.Conflict {
@@ -229,7 +229,7 @@ func (s *Service) SearchModels(ctx context.Context, q Query) ([]Model, bool, err
 		for _, o := range orders {
 			c := cmp.Compare(a.Name, b.Name)
 			if o.time {
-				c = cmp.Compare(a.UpdatedMS, b.UpdatedMS)
+				c = cmp.Compare(a.UpdatedUS, b.UpdatedUS)
 			}
 			if o.desc {
 				c = -c

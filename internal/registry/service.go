@@ -33,7 +33,7 @@ type Service struct{ deps Options }
 // New returns a service.
 func New(o Options) *Service { return &Service{deps: o} }
 
-func (s *Service) now() int64 { return s.deps.Now().UnixMilli() }
+func (s *Service) now() int64 { return s.deps.Now().UnixMicro() }
 
 func missing(what string) error {
 	return fault.Invalidf("Missing value for required parameter '%s'.", what)

@@ -58,11 +58,11 @@ func (s *Service) CreateVersion(ctx context.Context, n NewVersion) (Version, err
 		return Version{}, err
 	}
 	now := s.now()
-	v := model.Version{Name: n.Name, CreatedMS: now, UpdatedMS: now, Stage: model.None, Source: src.uri, Location: src.location,
+	v := model.Version{Name: n.Name, CreatedUS: now, UpdatedUS: now, Stage: model.None, Source: src.uri, Location: src.location,
 		RunID: src.runID, RunLink: n.RunLink, ModelID: src.modelID, Description: &n.Description, Tags: tags, Files: files}
 	err = s.deps.Store.AddVersion(ctx, n.Name, func(m *model.Registered) (model.Version, error) {
 		m.Last++
-		m.UpdatedMS = now
+		m.UpdatedUS = now
 		v.Number = m.Last
 		return v, nil
 	})
@@ -147,7 +147,7 @@ func (s *Service) changeVersion(ctx context.Context, name string, number int64, 
 // DescribeVersion sets the description of a version.
 func (s *Service) DescribeVersion(ctx context.Context, name, version string, description *string) (Version, error) {
 	return s.edit(ctx, name, version, func(_ *model.Registered, v *model.Version) error {
-		v.Description, v.UpdatedMS = description, s.now()
+		v.Description, v.UpdatedUS = description, s.now()
 		return nil
 	})
 }
@@ -186,7 +186,7 @@ func (s *Service) MoveVersion(ctx context.Context, name, version, stage string, 
 	pick := func(v model.Version) bool { return v.Number == number || archive && v.Stage == to }
 	absent := errors.New("absent")
 	err = s.deps.Store.ChangeVersions(ctx, name, pick, func(m *model.Registered, v *model.Version) error {
-		v.UpdatedMS, m.UpdatedMS = now, now
+		v.UpdatedUS, m.UpdatedUS = now, now
 		if v.Number == number {
 			v.Stage, found = to, true
 		} else {
@@ -222,7 +222,7 @@ func (s *Service) DeleteVersion(ctx context.Context, name, version string) error
 		return err
 	}
 	err = s.deps.Store.DeleteVersion(ctx, name, number, func(m *model.Registered) {
-		m.UpdatedMS = s.now()
+		m.UpdatedUS = s.now()
 		m.Aliases = slices.DeleteFunc(slices.Clone(m.Aliases), func(a model.Alias) bool { return a.Version == number })
 	})
 	if fault.KindOf(err) == fault.NotFound {
@@ -361,9 +361,9 @@ func (r versionRow) Number(_ search.Entity, key string, _ search.Part) (float64,
 	case "version_number":
 		return float64(r.Version.Number), true
 	case "creation_timestamp":
-		return float64(r.CreatedMS), true
+		return float64(r.CreatedUS), true
 	}
-	return float64(r.UpdatedMS), true
+	return float64(r.UpdatedUS), true
 }
 
 func (versionRow) Each(string) []string { return nil }

@@ -34,9 +34,9 @@ func (s *Service) CreateModel(ctx context.Context, n NewModel) (track.LoggedMode
 	if n.Name == "" {
 		n.Name = randomName()
 	}
-	now := s.now().UnixMilli()
+	now := s.now().UnixMicro()
 	m := track.LoggedModel{ID: "m-" + s.newHexID(), ExperimentID: e.ID, Name: n.Name, Type: n.Type, SourceRunID: n.SourceRunID,
-		Status: track.ModelPending, CreatedMS: now, UpdatedMS: now}
+		Status: track.ModelPending, CreatedUS: now, UpdatedUS: now}
 	m.ArtifactLocation = e.ArtifactLocation + "/models/" + m.ID + "/artifacts"
 	for _, p := range n.Params {
 		m.Params = track.Set(m.Params, p.Key, p.Value)
@@ -82,7 +82,7 @@ func (s *Service) changeModel(ctx context.Context, id string, change func(*track
 // FinalizeModel says whether the files of a model are complete.
 func (s *Service) FinalizeModel(ctx context.Context, id string, status track.ModelStatus) (track.LoggedModel, error) {
 	return s.changeModel(ctx, id, func(m *track.LoggedModel) error {
-		m.Status, m.UpdatedMS = status, s.now().UnixMilli()
+		m.Status, m.UpdatedUS = status, s.now().UnixMicro()
 		return nil
 	})
 }
@@ -90,7 +90,7 @@ func (s *Service) FinalizeModel(ctx context.Context, id string, status track.Mod
 // DeleteModel deletes a logged model.
 func (s *Service) DeleteModel(ctx context.Context, id string) error {
 	_, err := s.changeModel(ctx, id, func(m *track.LoggedModel) error {
-		m.Deleted, m.UpdatedMS = true, s.now().UnixMilli()
+		m.Deleted, m.UpdatedUS = true, s.now().UnixMicro()
 		return nil
 	})
 	return err
@@ -197,11 +197,17 @@ func (s *Service) SearchModels(ctx context.Context, q ModelQuery) ([]track.Logge
 			if q.OrderBy[i].Dataset.Name != "" {
 				only = []DatasetFilter{q.OrderBy[i].Dataset}
 			}
-			if c := o.Compare(o.KeyOf(modelRow{a, only}), o.KeyOf(modelRow{b, only})); c != 0 {
+			c := o.Compare(o.KeyOf(modelRow{a, only}), o.KeyOf(modelRow{b, only}))
+			if c == 0 && o.Entity == search.Attribute && o.Key == "creation_timestamp" {
+				if c = cmp.Compare(a.CreatedUS, b.CreatedUS); o.Desc { // many are made in a millisecond
+					c = -c
+				}
+			}
+			if c != 0 {
 				return c
 			}
 		}
-		if c := cmp.Compare(b.CreatedMS, a.CreatedMS); c != 0 && !search.Has(orders, "creation_timestamp") {
+		if c := cmp.Compare(b.CreatedUS, a.CreatedUS); c != 0 && !search.Has(orders, "creation_timestamp") {
 			return c
 		}
 		return cmp.Compare(a.ID, b.ID)
@@ -278,9 +284,9 @@ func (r modelRow) counts(m track.ModelMetric) bool {
 func (r modelRow) Number(e search.Entity, key string, _ search.Part) (float64, bool) {
 	if e == search.Attribute {
 		if key == "creation_timestamp" {
-			return float64(r.CreatedMS), true
+			return float64(r.CreatedUS / 1000), true // filters are in milliseconds
 		}
-		return float64(r.UpdatedMS), true
+		return float64(r.UpdatedUS / 1000), true
 	}
 	var latest *track.ModelMetric
 	for i, m := range r.Metrics {

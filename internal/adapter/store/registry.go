@@ -125,7 +125,7 @@ func (r Registry) ChangeModel(ctx context.Context, name string, change func(*mod
 			return err
 		}
 		for _, v := range versions {
-			v.Name, v.UpdatedMS = m.Name, m.UpdatedMS
+			v.Name, v.UpdatedUS = m.Name, m.UpdatedUS
 			if err := setVersion(ctx, tx, v); err != nil {
 				return err
 			}

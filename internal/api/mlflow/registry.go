@@ -24,7 +24,7 @@ type versionWire struct {
 }
 
 func wireVersion(v registry.Version) versionWire {
-	w := versionWire{Name: v.Name, Version: strconv.FormatInt(v.Number, 10), CreatedMS: v.CreatedMS, UpdatedMS: v.UpdatedMS,
+	w := versionWire{Name: v.Name, Version: strconv.FormatInt(v.Number, 10), CreatedMS: v.CreatedUS / 1000, UpdatedMS: v.UpdatedUS / 1000,
 		Stage: string(v.Stage), Description: v.Description, Source: v.Source, RunID: v.RunID, Status: "READY", Tags: kvs(v.Tags), RunLink: v.RunLink, Aliases: v.Aliases}
 	return w
 }
@@ -45,7 +45,7 @@ type modelWire struct {
 }
 
 func wireModel(m registry.Model) modelWire {
-	w := modelWire{Name: m.Name, CreatedMS: m.CreatedMS, UpdatedMS: m.UpdatedMS, Tags: kvs(m.Tags)}
+	w := modelWire{Name: m.Name, CreatedMS: m.CreatedUS / 1000, UpdatedMS: m.UpdatedUS / 1000, Tags: kvs(m.Tags)}
 	if m.Description != nil {
 		w.Description = *m.Description
 	}

@@ -321,7 +321,7 @@ var modelStatus = map[track.ModelStatus]string{
 
 func wireLogged(m track.LoggedModel) loggedWire {
 	var w loggedWire
-	w.Info = modelInfo{ID: m.ID, ExperimentID: m.ExperimentID, Name: m.Name, CreatedMS: m.CreatedMS, UpdatedMS: m.UpdatedMS,
+	w.Info = modelInfo{ID: m.ID, ExperimentID: m.ExperimentID, Name: m.Name, CreatedMS: m.CreatedUS / 1000, UpdatedMS: m.UpdatedUS / 1000,
 		ArtifactLocation: m.ArtifactLocation, Status: modelStatus[m.Status], Type: m.Type, SourceRunID: m.SourceRunID, Tags: kvs(m.Tags)}
 	w.Data.Params = kvs(m.Params)
 	for _, x := range m.Metrics {

@@ -28,12 +28,13 @@ var Stages = []Stage{None, Staging, Production, Archived}
 // TagIsPrompt marks registered models that are prompts.
 const TagIsPrompt = "mlflow.prompt.is_prompt"
 
-// Registered is a registered model: a name that versions are filed under.
+// Registered is a registered model: a name that versions are filed under. Its times, and those of versions, are microseconds
+// since 1970: clients see milliseconds, in which too much happens to sort by them.
 type Registered struct {
 	Name        string     `json:"name"`
 	Description *string    `json:"description,omitempty"`
-	CreatedMS   int64      `json:"created_ms"`
-	UpdatedMS   int64      `json:"updated_ms"`
+	CreatedUS   int64      `json:"created_us"`
+	UpdatedUS   int64      `json:"updated_us"`
 	Tags        []track.KV `json:"tags,omitempty"`
 	Aliases     []Alias    `json:"aliases,omitempty"`
 	// Last is the number that was given last; numbers of deleted versions are not used again.
@@ -75,8 +76,8 @@ type Version struct {
 	Name        string  `json:"name"`
 	Number      int64   `json:"version"`
 	Description *string `json:"description,omitempty"`
-	CreatedMS   int64   `json:"created_ms"`
-	UpdatedMS   int64   `json:"updated_ms"`
+	CreatedUS   int64   `json:"created_us"`
+	UpdatedUS   int64   `json:"updated_us"`
 	Stage       Stage   `json:"stage"`
 	// Source is the URI that the client gave, Location where the files are.
 	Source   string `json:"source"`

@@ -149,7 +149,7 @@ const (
 	ModelUploadFailed ModelStatus = 3
 )
 
-// LoggedModel is a model as MLflow 3 knows it: a thing of its own, made by a run.
+// LoggedModel is a model as MLflow 3 knows it: a thing of its own, made by a run. Its times are microseconds since 1970.
 type LoggedModel struct {
 	ID               string        `json:"model_id"`
 	ExperimentID     string        `json:"experiment_id"`
@@ -159,8 +159,8 @@ type LoggedModel struct {
 	ArtifactLocation string        `json:"artifact_location"`
 	Status           ModelStatus   `json:"status"`
 	Deleted          bool          `json:"deleted,omitempty"`
-	CreatedMS        int64         `json:"created_ms"`
-	UpdatedMS        int64         `json:"updated_ms"`
+	CreatedUS        int64         `json:"created_us"`
+	UpdatedUS        int64         `json:"updated_us"`
 	Params           []KV          `json:"params,omitempty"`
 	Tags             []KV          `json:"tags,omitempty"`
 	Metrics          []ModelMetric `json:"-"`
