@@ -151,6 +151,14 @@ test-sim: ## Simulate a few thousand schedules; run pipelines of a few thousand 
 	go test -tags $(GO_TAGS) -count 1 -timeout 5m ./test/sim/memstore ./test/scale
 	go test -tags $(GO_TAGS) -count 1 -timeout 5m ./test/sim -seeds 5000
 
+.PHONY: fuzz
+fuzz: ## Look for input that breaks what reads it, with each fuzz test for a while (FOR=10m)
+	@go test -tags $(GO_TAGS) -list '^Fuzz' ./internal/... | awk '/^Fuzz/ {names = names " " $$1} /^ok/ {if (names != "") print $$2 names; names = ""}' | \
+		while read -r package names; do for name in $$names; do \
+			echo "$$package $$name"; \
+			go test -tags $(GO_TAGS) -run '^$$' -fuzz "^$$name\$$" -fuzztime $(or $(FOR),1m) -fuzzminimizetime 20x "$$package" || exit 1; \
+		done; done
+
 .PHONY: lint
 lint: check $(TOOLS)/golangci-lint ruff $(UI_STAMP) ## Look for everything the linters know; zero warnings
 	$(TOOLS)/golangci-lint run ./...

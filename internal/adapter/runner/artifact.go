@@ -53,7 +53,7 @@ func (c *collector) describe(output string, index int, def *ir.OutputArtifact, g
 	return run.Artifact{
 		ID: run.ArtifactID(c.step.TaskID, output, index), Name: name, Metadata: metadata,
 		SchemaTitle: def.ArtifactType.SchemaTitle, SchemaVersion: def.ArtifactType.SchemaVersion, InstanceSchema: def.ArtifactType.InstanceSchema,
-		RunID: c.step.Job.RunID, TaskID: c.step.TaskID,
+		RunID: c.step.Job.RunID, TaskID: c.step.TaskID, TaskName: c.step.TaskName,
 	}
 }
 

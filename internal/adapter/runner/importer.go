@@ -23,7 +23,7 @@ func (r *Runner) importArtifact(ctx context.Context, s *run.Step, log *attemptLo
 	}
 	output := importerOutput(s.Component)
 	a := run.Artifact{
-		ID: run.ArtifactID(s.TaskID, output, 0), Name: output, URI: uri, RunID: s.Job.RunID, TaskID: s.TaskID,
+		ID: run.ArtifactID(s.TaskID, output, 0), Name: output, URI: uri, RunID: s.Job.RunID, TaskID: s.TaskID, TaskName: s.TaskName,
 		SchemaTitle: imp.TypeSchema.SchemaTitle, SchemaVersion: imp.TypeSchema.SchemaVersion, InstanceSchema: imp.TypeSchema.InstanceSchema,
 	}
 	if a.Metadata, err = importMetadata(s, imp); err != nil {

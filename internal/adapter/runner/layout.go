@@ -21,14 +21,14 @@ import (
 
 // layout is the directory of one attempt:
 //
-//	inputs/<input>/<n>/<name>      input artifacts, read-only
-//	outputs/<task>/<output>        output artifacts
-//	outputs/params/<name>          output parameters
-//	outputs/executor_output.json   what the kfp executor reports
-//	tmp/                           HOME and TMPDIR
-//	cwd/                           the working directory
-//	component/                     the source of a lightweight component
-//	record                         who runs it and how it ended; see record
+//	inputs/<input>/<n>/<task>/<name>  input artifacts, read-only, below the name of the task that made them
+//	outputs/<task>/<output>           output artifacts
+//	outputs/params/<name>             output parameters
+//	outputs/executor_output.json      what the kfp executor reports
+//	tmp/                              HOME and TMPDIR
+//	cwd/                              the working directory
+//	component/                        the source of a lightweight component
+//	record                            who runs it and how it ended; see record
 type layout struct {
 	root string
 	task string
@@ -189,11 +189,15 @@ func (l layout) inputPath(input string, i int, a run.Artifact) string {
 	if a.Digest == "" {
 		return a.URI
 	}
+	dir := filepath.Join(l.inputs(), input, strconv.Itoa(i))
+	if element.MatchString(a.TaskName) {
+		dir = filepath.Join(dir, a.TaskName) // KFP's URIs name the task, and steps look for it there
+	}
 	base := filepath.Base(strings.TrimRight(a.Name, "/"))
 	if element.MatchString(base) && base != "." {
-		return filepath.Join(l.inputs(), input, strconv.Itoa(i), base)
+		return filepath.Join(dir, base)
 	}
-	return filepath.Join(l.inputs(), input, strconv.Itoa(i), input)
+	return filepath.Join(dir, input)
 }
 
 // materialise makes the content of the input artifacts appear.

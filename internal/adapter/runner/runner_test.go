@@ -262,6 +262,7 @@ def f(text: str, n: int, out: Output[Dataset], m: Output[Metrics]) -> NamedTuple
 def f(data: Input[Dataset]) -> str:
     import os
     assert data.metadata['rows'] == 3
+    assert '/a-task/' in data.uri, data.uri
     return ' '.join(sorted(os.listdir(data.path)))
 `)
 		r.TaskName = "read"

@@ -93,7 +93,7 @@ func (r *Runner) held(ctx context.Context, uri string) (digest string, ok bool, 
 	var list []run.Artifact
 	i := 0
 	switch {
-	case parts[3] == "inputs" && len(parts) == 7:
+	case parts[3] == "inputs" && (len(parts) == 7 || len(parts) == 8):
 		list = t.Inputs.Artifacts[parts[4]]
 		if i, err = strconv.Atoi(parts[5]); err != nil {
 			i = -1

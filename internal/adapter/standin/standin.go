@@ -185,7 +185,7 @@ func (s *Steps) values(ctx context.Context, step *run.Step, outputs map[string]r
 			a := run.Artifact{
 				ID: run.ArtifactID(step.TaskID, name, i), Name: name, Metadata: fixture.Metadata, URI: fixture.URI,
 				SchemaTitle: def.ArtifactType.SchemaTitle, SchemaVersion: def.ArtifactType.SchemaVersion, InstanceSchema: def.ArtifactType.InstanceSchema,
-				RunID: step.Job.RunID, TaskID: step.TaskID,
+				RunID: step.Job.RunID, TaskID: step.TaskID, TaskName: step.TaskName,
 			}
 			if err := s.store(ctx, fixture, &a); err != nil {
 				return values, fmt.Errorf("output %q: %w", name, err)

@@ -146,9 +146,10 @@ type Artifact struct {
 	Size     int64          `json:"size" doc:"bytes of all files"`
 	Files    int            `json:"files,omitempty" doc:"number of files, for a directory"`
 	Metadata map[string]any `json:"metadata,omitempty"`
-	// RunID and TaskID name the producer.
-	RunID  string `json:"run_id,omitempty"`
-	TaskID string `json:"task_id,omitempty"`
+	// RunID and TaskID name the producer, TaskName its name within its DAG.
+	RunID    string `json:"run_id,omitempty"`
+	TaskID   string `json:"task_id,omitempty"`
+	TaskName string `json:"task_name,omitempty"`
 	// Custom is the local path that the step chose instead of the proposed one, kept for the
 	// record.
 	CustomPath string `json:"custom_path,omitempty"`
