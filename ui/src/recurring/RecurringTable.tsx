@@ -43,7 +43,16 @@ export function RecurringTable({ list, ...actions }: { list: RecurringRun[] } & 
   )
 }
 
+const icons = { Enabled: 'loop', Paused: 'pause', Ended: 'check' } as const
+
+/** One that is enabled but has no time left has ended. */
+function stateOf(r: RecurringRun): keyof typeof icons {
+  if (!r.enabled) return 'Paused'
+  return r.next_at ? 'Enabled' : 'Ended'
+}
+
 function Row({ recurring: r, busy, onSwitch, onDelete }: { recurring: RecurringRun } & Actions) {
+  const state = stateOf(r)
   return (
     <tr data-recurring={r.id}>
       <th scope="row" className={css.name}>
@@ -59,12 +68,12 @@ function Row({ recurring: r, busy, onSwitch, onDelete }: { recurring: RecurringR
         <Schedule recurring={r} />
       </td>
       <td data-column="State">
-        <span className={r.enabled ? css.enabled : css.paused}>
-          <Icon name={r.enabled ? 'loop' : 'pause'} size={14} />
-          {r.enabled ? 'Enabled' : 'Paused'}
+        <span className={`${css.state} ${css[state]}`}>
+          <Icon name={icons[state]} size={14} />
+          {state}
         </span>
       </td>
-      <td data-column="Next run">{r.enabled && r.next_at ? <Ahead time={r.next_at} /> : <span className={css.soft}>{r.enabled ? 'none left' : 'none'}</span>}</td>
+      <td data-column="Next run">{r.next_at ? <Ahead time={r.next_at} /> : <span className={css.soft}>none</span>}</td>
       <td data-column="Last run">
         <LastRun recurring={r} />
       </td>
@@ -78,18 +87,22 @@ function Row({ recurring: r, busy, onSwitch, onDelete }: { recurring: RecurringR
           <span className={css.soft}>none yet</span>
         )}
       </td>
-      <td className={css.actions}>
-        <Button
-          icon={r.enabled ? 'pause' : 'play'}
-          disabled={busy === r.id}
-          aria-label={`${r.enabled ? 'Pause' : 'Resume'} ${r.display_name}`}
-          onClick={() => onSwitch(r)}
-        >
-          {r.enabled ? 'Pause' : 'Resume'}
-        </Button>
-        <Button look="danger" disabled={busy === r.id} aria-label={`Delete ${r.display_name}`} onClick={() => onDelete(r)}>
-          Delete
-        </Button>
+      <td>
+        <div className={css.actions}>
+          {state !== 'Ended' && (
+            <Button
+              icon={r.enabled ? 'pause' : 'play'}
+              disabled={busy === r.id}
+              aria-label={`${r.enabled ? 'Pause' : 'Resume'} ${r.display_name}`}
+              onClick={() => onSwitch(r)}
+            >
+              {r.enabled ? 'Pause' : 'Resume'}
+            </Button>
+          )}
+          <Button look="danger" disabled={busy === r.id} aria-label={`Delete ${r.display_name}`} onClick={() => onDelete(r)}>
+            Delete
+          </Button>
+        </div>
       </td>
     </tr>
   )

@@ -23,7 +23,7 @@ export function RunNotices({ run, tree }: { run: Run; tree: Tree }) {
         </Notice>
       )}
       {run.notices && run.notices.length > 0 && (
-        <Notice tone="warning" title="Not all that this run asks for has an effect here">
+        <Notice tone="warning" title="Some of what this run asks for has no effect here">
           <ul>
             {run.notices.map((text) => (
               <li key={text}>{text}</li>

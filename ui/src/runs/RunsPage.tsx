@@ -89,7 +89,7 @@ function RecurringScope({ id, onLeave }: { id: string; onLeave: () => void }) {
         {!gone && <Link href="/recurring-runs">{recurring.data?.display_name ?? id.slice(0, 8)}</Link>}
       </p>
       <Button look="quiet" icon="close" onClick={onLeave}>
-        Runs of all
+        Show all runs
       </Button>
     </div>
   )
