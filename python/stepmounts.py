@@ -29,9 +29,9 @@ class Kernel:
             self.calls[name] = getattr(libc, name)
             self.calls[name].argtypes = types
 
-    def __call__(self, name: str, *args) -> None:
-        args = [os.fsencode(a) if isinstance(a, str) else a for a in args]
-        if self.calls[name](*args) != 0:
+    def __call__(self, name: str, *args: object) -> None:
+        plain = [os.fsencode(a) if isinstance(a, str) else a for a in args]
+        if self.calls[name](*plain) != 0:
             e = self.errno()
             raise OSError(e, f"{name} {args}: {os.strerror(e)}")
 

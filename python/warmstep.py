@@ -46,7 +46,7 @@ class Main:
         )
         sys.modules["__main__"] = module
         sys.argv[0] = self.spec.origin
-        exec(self.code, module.__dict__)
+        exec(self.code, module.__dict__)  # noqa: S102
 
 
 def readable(fd: int) -> bool:
@@ -55,7 +55,10 @@ def readable(fd: int) -> bool:
 
 
 def live(sock: socket.socket, main: Main) -> None:
-    """Be a fork: wait for a step, run it, tell the host. Every path ends the process: nothing of the host may run on."""
+    """Be a fork: wait for a step, run it, tell the host.
+
+    Every path ends the process: nothing of the host may run on.
+    """
     code = NEVER_RAN
     try:
         stand_by(sock)
@@ -112,9 +115,8 @@ def rehearse() -> None:
     record = logging.LogRecord("x", logging.INFO, "x", 1, "%s", ("x",), None)
     logging.Formatter("%(asctime)s %(message)s").format(record)
     json.loads(json.dumps({"x": [1, None, "x"]}, indent=4))
-    exec(
-        compile("import kfp\ndef f(x: int) -> int:\n    return x\n", "x", "exec"), {"__name__": "x"}
-    )
+    code = compile("import kfp\ndef f(x: int) -> int:\n    return x\n", "x", "exec")
+    exec(code, {"__name__": "x"})  # noqa: S102
 
 
 def take() -> "tuple | None":

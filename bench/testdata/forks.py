@@ -1,7 +1,7 @@
 """Measures what forking the warm host costs: python forks.py TOOLS SECONDS
 
-TOOLS is the folder with the server's Python files. As the host does, it imports what steps need and freezes the heap; then it
-forks processes that end at once, one after the other, and prints how many it made in a second.
+TOOLS is the folder with the server's Python files. As the host does, it imports what steps need and freezes the
+heap; then it forks processes that end at once, one after the other, and prints how many it made in a second.
 """
 
 import gc
@@ -10,7 +10,7 @@ import sys
 import time
 
 sys.path.insert(0, sys.argv[1])
-import warmhost  # noqa: E402
+import warmhost
 
 warmhost.preimport([])
 gc.collect()

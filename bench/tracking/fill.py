@@ -11,14 +11,15 @@ import sys
 
 def main(database, experiment, runs, points):
     """Writes the runs of bench/tracking/load.go: five metrics, ten parameters and three tags each."""
-    rng = random.Random(1)
+    rng = random.Random(1)  # noqa: S311 (measurements, no secrets)
     db = sqlite3.connect(database, timeout=60)
     for i in range(runs):
         run = f"{i:032x}"
         start = 1_700_000_000_000 + i
         db.execute(
-            "INSERT INTO runs (run_uuid, name, source_type, source_name, entry_point_name, user_id, status, start_time, end_time, source_version,"
-            " lifecycle_stage, artifact_uri, experiment_id) VALUES (?, ?, 'UNKNOWN', '', '', 'bench', 'FINISHED', ?, ?, '', 'active', ?, ?)",
+            "INSERT INTO runs (run_uuid, name, source_type, source_name, entry_point_name, user_id, status,"
+            " start_time, end_time, source_version, lifecycle_stage, artifact_uri, experiment_id)"
+            " VALUES (?, ?, 'UNKNOWN', '', '', 'bench', 'FINISHED', ?, ?, '', 'active', ?, ?)",
             (
                 run,
                 f"run-{i}",

@@ -20,8 +20,8 @@ func report(servers []*server, results [][]result, o options) string {
 		fmt.Fprintln(&b, "| load | levada /s | p50 ms | p95 ms | p99 ms | mlflow /s | p50 ms | p95 ms | p99 ms | throughput | p95 |\n|---|---|---|---|---|---|---|---|---|---|---|")
 		for i, own := range results[0] {
 			other := results[1][i]
-			fmt.Fprintf(&b, "| %s | %.1f | %s | %s | %s | %.1f | %s | %s | %s | %.1f × | %.1f × |\n", own.name, own.perSecond, ms(own.p50), ms(own.p95), ms(own.p99),
-				other.perSecond, ms(other.p50), ms(other.p95), ms(other.p99), own.perSecond/other.perSecond, float64(other.p95)/float64(own.p95))
+			fmt.Fprintf(&b, "| %s | %.1f | %s | %s | %s | %.1f | %s | %s | %s | %s | %s |\n", own.name, own.perSecond, ms(own.p50), ms(own.p95), ms(own.p99),
+				other.perSecond, ms(other.p50), ms(other.p95), ms(other.p99), times(own.perSecond, other.perSecond), times(float64(other.p95), float64(own.p95)))
 		}
 	}
 	fmt.Fprintln(&b)
@@ -29,6 +29,14 @@ func report(servers []*server, results [][]result, o options) string {
 		fmt.Fprintf(&b, "- %s: peak memory %d MiB, %.1f bytes on disk per point\n", s.name, s.peakKB>>10, s.perPoint)
 	}
 	return b.String()
+}
+
+// times is how many times b goes into a; a load in which a server answered nothing has no ratio.
+func times(a, b float64) string {
+	if a == 0 || b == 0 {
+		return "none"
+	}
+	return fmt.Sprintf("%.1f ×", a/b)
 }
 
 func ms(d time.Duration) string { return fmt.Sprintf("%.2f", float64(d)/float64(time.Millisecond)) }

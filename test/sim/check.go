@@ -42,7 +42,6 @@ type history struct {
 	cancelAt   int  // sequence number of the request to cancel
 	cancelSure bool // somebody was told that the cancel is on disk
 	retries    int
-	orphans    int  // attempts that were ended although their run goes on, because its log could not be read in time
 	gone       bool // deleted
 	last       time.Time
 }
@@ -79,7 +78,7 @@ func (c *checker) appended(id string, events []run.Event, changed run.Changes) {
 func (c *checker) commit(h *history, records []run.Event, changed run.Changes) {
 	c.world.trace.commit(c.world, h.id, records)
 	h.log = append(h.log, records...)
-	reopened := false
+	reopened, made := false, 0
 	for _, r := range records {
 		e, err := engine.DecodeEvent(r)
 		if err == nil {
@@ -90,7 +89,15 @@ func (c *checker) commit(h *history, records []run.Event, changed run.Changes) {
 			c.violation(h, "event %d cannot be replayed: %v", r.Seq, err)
 			return
 		}
+		if e.Type == engine.TaskSucceeded {
+			for _, list := range e.Outputs.Artifacts {
+				made += len(list)
+			}
+		}
 		reopened = reopened || e.Type == engine.GroupOpened || e.Type == engine.GroupResumed || e.Type == engine.RunRetried
+	}
+	if made != len(changed.Artifacts) {
+		c.violation(h, "%d artifacts were made, %d are stored", made, len(changed.Artifacts))
 	}
 	c.projections(h, changed, reopened)
 	c.limits(h)
@@ -419,11 +426,12 @@ func (c *checker) settled(id run.AttemptID) {
 	}
 }
 
-// orphaned is told that what runs of an attempt is ended because no log calls it open.
-func (c *checker) orphaned(id run.AttemptID) {
+// orphaned is told that what runs of an attempt is ended because no log calls it open. That may happen only when the log could not be
+// read in time.
+func (c *checker) orphaned(id run.AttemptID, p *process) {
 	h := c.runs[id.RunID]
-	if path, ok := h.pathOf(id); ok && h.live[path] && h.launched[path] == id.Attempt && !h.gone {
-		h.orphans++
+	if path, ok := h.pathOf(id); ok && h.live[path] && h.launched[path] == id.Attempt && !h.gone && !p.unreadable {
+		c.violation(h, "attempt %d of %s runs, and is ended by a server that starts", id.Attempt, path)
 	}
 }
 

@@ -68,14 +68,16 @@ func (m *machine) end(ctx context.Context, p *process, s *run.Step, despite bool
 }
 
 // recover ends what runs of attempts that no log calls open.
-func (m *machine) recover(open []run.AttemptID) {
+func (m *machine) recover(p *process, open []run.AttemptID) {
 	listed := make(map[run.AttemptID]bool, len(open))
 	for _, id := range open {
 		listed[id] = true
 	}
-	for id := range m.attempts {
+	for id, a := range m.attempts {
 		if !listed[id] {
-			m.world.check.orphaned(id)
+			if !a.ended {
+				m.world.check.orphaned(id, p)
+			}
 			delete(m.attempts, id)
 		}
 	}

@@ -179,7 +179,7 @@ func (r *scriptedRunner) Forget(context.Context, string) error { return nil }
 
 func (r *scriptedRunner) Recover(_ context.Context, open []run.AttemptID) error {
 	if !r.p.isDead {
-		r.p.world.machine.recover(open)
+		r.p.world.machine.recover(r.p, open)
 	}
 	return nil
 }

@@ -85,6 +85,8 @@ type process struct {
 	stopping bool
 	isDead   bool
 	held     int // places that its steps have or will have
+	// unreadable says that a log could not be read when it started, so that it may not know of all steps.
+	unreadable bool
 
 	// set by the goroutine that opens the service
 	opened bool
@@ -329,7 +331,9 @@ func (s *schedule) judge(c *call) verdict {
 		if s.chance(s.trouble.fail) {
 			s.spec = failUnavailable + verdict(s.rng.IntN(2))
 		}
-		return s.judgeStore(c)
+		v := s.judgeStore(c)
+		c.proc.unreadable = c.proc.unreadable || v == failInternal || s.spec == failInternal
+		return v
 	case environment:
 		s.lookup = proceed
 		if s.chance(s.trouble.lost) {

@@ -2,6 +2,8 @@ package pyenv
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,8 +21,11 @@ func (p *Provider) Packages(ctx context.Context, digest string) ([]string, error
 			continue
 		}
 		lock, err := os.ReadFile(filepath.Join(e.Path, lockFile))
-		if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
 			return nil, nil // removed in this moment
+		}
+		if err != nil {
+			return nil, err
 		}
 		out := []string{"python==" + e.Python}
 		for line := range strings.Lines(string(lock)) {

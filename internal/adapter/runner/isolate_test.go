@@ -53,13 +53,15 @@ def f() -> str:
 `, name, i, meet))
 			parameter(s, "Output", ir.String)
 			wg.Go(func() {
-				v, err := f.Run(t.Context(), s)
+				v, err := f.Runner.Run(t.Context(), s)
+				f.Settle(s.ID())
 				if err != nil || v.Parameters["Output"] != fmt.Sprint(i) {
 					t.Errorf("step %d: %v %v\n%s", i, v, err, f.log(s))
 				}
 			})
 		}
 		wg.Wait()
+		f.Settled()
 		if b, err := os.ReadFile(name); err != nil || string(b) != "the machine's own" {
 			t.Errorf("the machine's file holds %q, %v", b, err)
 		}

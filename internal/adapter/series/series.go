@@ -24,7 +24,7 @@ import (
 type Options struct {
 	// Dir holds the files; it is made when it is missing.
 	Dir string
-	// FlushPoints is how many points are held in memory before they become a segment; 0 means 400,000, about 10 MB.
+	// FlushPoints is how many points are held in memory before they become a segment; 0 means 200,000, about 5 MB.
 	FlushPoints int
 	// CachedStats is how many metrics of how many runs may have their sums in memory; 0 means 400,000, about 50 MB.
 	CachedStats int
@@ -64,7 +64,7 @@ type Store struct {
 // Open opens the store in o.Dir and brings back what was acknowledged.
 func Open(o Options) (*Store, error) {
 	if o.FlushPoints <= 0 {
-		o.FlushPoints = 400_000
+		o.FlushPoints = 200_000
 	}
 	if o.CachedStats <= 0 {
 		o.CachedStats = 400_000
@@ -77,6 +77,9 @@ func Open(o Options) (*Store, error) {
 		active: newMemtable(), stats: map[string]*runStats{},
 	}
 	if err := s.recover(); err != nil {
+		if errors.Is(err, errDamaged) {
+			err = fmt.Errorf("%w; restore %s from a backup, or move it away to start without metrics", err, o.Dir)
+		}
 		return nil, errors.Join(diskError(o.Dir, fmt.Errorf("open metric store %s: %w", o.Dir, err)), s.closeFiles())
 	}
 	go s.loop()

@@ -3,9 +3,8 @@
 import os
 import uuid
 
-import pytest
-
 import mlflow
+import pytest
 
 
 @pytest.fixture(autouse=True)

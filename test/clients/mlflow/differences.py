@@ -70,15 +70,15 @@ def same_kind(want, got):
 
 @on_purpose(
     "database errors",
-    "MLflow answers with the text of an SQL error (code BAD_REQUEST, or a bare status 500); here it is an error with a reason",
+    "MLflow answers with the text of an SQL error, or a bare status 500; here it is an error with a reason",
 )
 def _(script, step, want, got):
-    return (want[1] is None and want[0] == 500 or "sqlite3." in str(want[1])) and got[0] == 400
+    return ((want[1] is None and want[0] == 500) or "sqlite3." in str(want[1])) and got[0] == 400
 
 
 @on_purpose(
     "no experiment",
-    "a run without an experiment goes to the default one, as MLflow's file store had it; its SQL store fails on a foreign key",
+    "a run without an experiment goes to the default one; MLflow fails on a foreign key of its database",
 )
 def _(script, step, want, got):
     return step["path"].endswith("/runs/create") and "FOREIGN KEY" in str(want[1]) and got[0] == 200

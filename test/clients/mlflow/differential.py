@@ -1,8 +1,9 @@
 """Sends the same requests to an MLflow server and to Levada and compares the answers.
 
-A script is a list of steps; a step is a method, a path and a body. "{name}" in it stands for a value that an earlier step
-captured from the answer of the same server. Statuses and JSON must be equal after what differs between any two servers was
-replaced: ids, times, random names. Differences on purpose are listed in differences.py, each with its reason.
+A script is a list of steps; a step is a method, a path and a body. "{name}" in it stands for a value that an
+earlier step captured from the answer of the same server. Statuses and JSON must be equal after what differs
+between any two servers was replaced: ids, times, random names. Differences on purpose are listed in
+differences.py, each with its reason.
 """
 
 import gzip
@@ -111,13 +112,11 @@ class Normaliser:
         s = re.sub(r"\bm-[0-9a-f]{32}\b", "<model>", s)
         s = re.sub(r"\b[0-9a-f]{32}\b", "<id>", s)
         s = re.sub(r"\b[1-9]\d{17}\b", "<experiment>", s)
-        s = re.sub(r"\b[a-z]+-[a-z]+-\d{1,4}\b", "<name>", s)
-        return s
+        return re.sub(r"\b[a-z]+-[a-z]+-\d{1,4}\b", "<name>", s)
 
     def value(self, v, key=""):
         if isinstance(v, dict):
-            out = {k: self.value(x, k) for k, x in v.items() if k not in SECRETS}
-            return out
+            return {k: self.value(x, k) for k, x in v.items() if k not in SECRETS}
         if isinstance(v, list):
             items = [self.value(x) for x in v]
             if key in SORTED and all(isinstance(i, dict) for i in items):
@@ -217,9 +216,8 @@ def check(file, url, only=""):
         steps += len(script["steps"])
         found += compare(script, want["answers"], answers(url, script))
     for name, sent, want, got in found:
-        print(
-            f"DIFFERS {name}\n  sent   {str(sent)[:300]}\n  mlflow {json.dumps(want)[:600]}\n  levada {json.dumps(got)[:600]}"
-        )
+        print(f"DIFFERS {name}\n  sent   {str(sent)[:300]}")
+        print(f"  mlflow {json.dumps(want)[:600]}\n  levada {json.dumps(got)[:600]}")
     unused = [] if only else differences.unused()
     for name in unused:
         print(f"UNUSED difference {name!r}: remove it from differences.py")

@@ -2,11 +2,13 @@ package mlflow
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"net/http"
 	"os/exec"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"levada/test/levadatest"
 )
@@ -47,20 +49,39 @@ func TestMLflowInAComponentLogsOnItsTask(t *testing.T) {
 	if err != nil {
 		t.Fatalf("levada run: %v\n%s", err, out)
 	}
-	task := search(t, server, "tags.`mlflow.parentRunId` IS NOT NULL AND metrics.inner = 0.25")
-	if len(task) != 1 {
-		t.Fatalf("%d runs hold the metric that the component logged, want 1", len(task))
+	// What a step logs is there when the step ends; what its artifacts say reaches the metric store a moment later.
+	task := await(t, server, "tags.`mlflow.parentRunId` IS NOT NULL AND metrics.inner = 0.25 AND metrics.accuracy = 0.9")
+	got := flat(task)
+	if got["param opt"] != "adam" || got["param lr"] != "0.1" || task.Info.Status != "FINISHED" {
+		t.Errorf("the task's run holds %v, status %s", got, task.Info.Status)
 	}
-	if got := flat(task[0]); got["metric accuracy"] != 0.9 || got["param opt"] != "adam" || got["param lr"] != "0.1" || task[0].Info.Status != "FINISHED" {
-		t.Errorf("the task's run holds %v, status %s", got, task[0].Info.Status)
+	parent, _ := got["tag mlflow.parentRunId"].(string)
+	run := await(t, server, "run_id = '"+parent+"' AND metrics.accuracy = 0.9")
+	if got := flat(run); got["param lr"] != "0.1" || run.Info.Status != "FINISHED" {
+		t.Errorf("the pipeline's run holds %v, status %s", got, run.Info.Status)
 	}
-	parent, _ := flat(task[0])["tag mlflow.parentRunId"].(string)
-	run := search(t, server, "run_id = '"+parent+"'")
-	if len(run) != 1 {
-		t.Fatalf("the pipeline's run %s is not tracked", parent)
-	}
-	if got := flat(run[0]); got["metric accuracy"] != 0.9 || got["param lr"] != "0.1" || run[0].Info.Status != "FINISHED" {
-		t.Errorf("the pipeline's run holds %v, status %s", got, run[0].Info.Status)
+}
+
+// await returns the one run that a filter finds, as soon as it finds one.
+func await(t *testing.T, server *levadatest.Server, filter string) tracked {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
+	for {
+		switch runs := search(t, server, filter); len(runs) {
+		case 1:
+			return runs[0]
+		case 0:
+		default:
+			t.Fatalf("%s: %d runs, want 1", filter, len(runs))
+		}
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			t.Fatalf("%s: no run, want 1", filter)
+		}
 	}
 }
 

@@ -1,4 +1,4 @@
-"""The requests of the differential tests, as data: what is sent, in which order, and what is remembered of the answers."""
+"""The requests of the differential tests, as data: what is sent, in which order, what is remembered."""
 
 API = "/api/2.0/mlflow"
 FILES = "/api/2.0/mlflow-artifacts/artifacts"
@@ -51,13 +51,13 @@ def experiment(name="exp"):
 def run(name, exp="exp", start=1000, **more):
     return post(
         "/runs/create",
-        {"experiment_id": "{%s}" % exp, "start_time": start, "run_name": name, **more},
+        {"experiment_id": "{" + exp + "}", "start_time": start, "run_name": name, **more},
         **{name: "run.info.run_id"},
     )
 
 
-def search(filter="", **more):
-    return post("/runs/search", {"experiment_ids": ["{exp}"], "filter": filter, **more})
+def search(where="", **more):
+    return post("/runs/search", {"experiment_ids": ["{exp}"], "filter": where, **more})
 
 
 LONG = "k" * 251
@@ -890,7 +890,7 @@ def searches():
         1,
     ):
         setup.append(run(f"r{i}", start=1000 + i, user_id="me" if i == 2 else ""))
-        batch = {"run_id": "{r%d}" % i}
+        batch = {"run_id": "{r" + str(i) + "}"}
         if acc is not None:
             batch["metrics"] = [
                 {"key": "acc", "value": 2, "timestamp": 1, "step": 0},
@@ -1277,7 +1277,6 @@ def logged_models():
 
 def registry():
     r, v = "/registered-models", "/model-versions"
-    src = "s3://bucket/{name}"
     yield script(
         "registered models",
         post(

@@ -1,15 +1,15 @@
 """Whole workflows with the unmodified client. They run with the newest MLflow 3 and the last MLflow 2."""
 
 import math
+import pathlib
 
+import mlflow
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.linear_model import LinearRegression
-
-import mlflow
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
+from sklearn.linear_model import LinearRegression
 
 MLFLOW3 = int(mlflow.__version__.split(".")[0]) >= 3
 X = pd.DataFrame({"x": np.arange(10.0)})
@@ -183,4 +183,4 @@ def test_equal_files_are_stored_once(experiment, tmp_path):
     path = mlflow.artifacts.download_artifacts(
         run_id=run.info.run_id, artifact_path="big.bin", dst_path=str(tmp_path / "back")
     )
-    assert open(path, "rb").read() == big.read_bytes()
+    assert pathlib.Path(path).read_bytes() == big.read_bytes()
