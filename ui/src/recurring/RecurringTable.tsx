@@ -125,8 +125,10 @@ function Schedule({ recurring: { trigger } }: { recurring: RecurringRun }) {
 }
 
 function LastRun({ recurring: r }: { recurring: RecurringRun }) {
-  const { data: run } = useLastRun(r.id, r.index)
-  if (!run) return <span className={css.soft}>{r.index > 0 ? '' : 'none yet'}</span>
+  const { data: run, isSuccess } = useLastRun(r.id, r.index)
+  if (!run && r.index === 0) return <span className={css.soft}>none yet</span>
+  // Runs can be deleted and archived.
+  if (!run) return isSuccess && <span className={css.soft}>none kept</span>
   return (
     <Link href={`/runs/${run.id}`} title={run.display_name} className={css.last}>
       <State state={run.state} />
