@@ -70,7 +70,7 @@ test('a failed run is retried, and a page that was open shows its new end', asyn
   await retry().click()
   // However short the second try is, the button comes back only for the new end.
   const run = await until(() => call(base, `/runs/${id}`), (r) => r.finished_at && r.finished_at !== first.finished_at)
-  await retry().and(page.locator(':enabled')).waitFor()
+  await retry().waitFor()
   await shows('Failed')
   assert.equal(run.state, 'FAILED')
   assert.ok((await attempts()) > earlier)
@@ -101,9 +101,11 @@ test('a recurring run is paused, resumed and deleted, and leads to the runs it s
   await row.getByText('every second').waitFor()
   await row.getByRole('link', { name: `of ${name}` }).waitFor()
 
-  await row.getByRole('button', { name: `Pause ${name}` }).click()
+  await row.getByRole('button', { name: `Pause ${name}` }).focus()
+  await page.keyboard.press('Space')
   await row.getByText('Paused', { exact: true }).waitFor()
   assert.equal((await recurringRun()).enabled, false)
+  assert.equal(await page.evaluate(() => document.activeElement?.ariaLabel), `Resume ${name}`)
   const last = (await call(base, `/runs?recurring_run_id=${id}&page_size=1`)).runs[0]
   await row.locator(`a[href="/runs/${last.id}"]`).waitFor()
 

@@ -92,14 +92,14 @@ function Row({ recurring: r, busy, onSwitch, onDelete }: { recurring: RecurringR
           {state !== 'Ended' && (
             <Button
               icon={r.enabled ? 'pause' : 'play'}
-              disabled={busy === r.id}
+              busy={busy === r.id}
               aria-label={`${r.enabled ? 'Pause' : 'Resume'} ${r.display_name}`}
               onClick={() => onSwitch(r)}
             >
               {r.enabled ? 'Pause' : 'Resume'}
             </Button>
           )}
-          <Button look="danger" disabled={busy === r.id} aria-label={`Delete ${r.display_name}`} onClick={() => onDelete(r)}>
+          <Button look="danger" busy={busy === r.id} aria-label={`Delete ${r.display_name}`} onClick={() => onDelete(r)}>
             Delete
           </Button>
         </div>

@@ -103,11 +103,11 @@ function Cancel({ run }: { run: Run }) {
 /** The button stays off from the answer until the page follows the run again; then another one takes its place. */
 function Retry({ run }: { run: Run }) {
   const retry = useRetryRun(run.id)
-  const off = retry.isPending || retry.isSuccess
+  const busy = retry.isPending || retry.isSuccess
   return (
     <>
-      <Button icon="loop" disabled={off} title="Tasks that succeeded are kept; the others are done again." onClick={() => retry.mutate()}>
-        {off ? 'Retrying…' : 'Retry'}
+      <Button icon="loop" busy={busy} title="Tasks that succeeded are kept; the others are done again." onClick={() => retry.mutate()}>
+        {busy ? 'Retrying…' : 'Retry'}
       </Button>
       {retry.error && (
         <Notice tone="danger" title="The run was not retried">
