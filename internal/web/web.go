@@ -109,7 +109,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // isRoute knows the addresses of ui/src/app.tsx.
 func isRoute(p string) bool {
-	return p == "/" || p == "/runs" || strings.HasPrefix(p, "/runs/")
+	return p == "/" || p == "/runs" || p == "/recurring-runs" || strings.HasPrefix(p, "/runs/")
 }
 
 func (f file) serve(w http.ResponseWriter, r *http.Request, status int) {

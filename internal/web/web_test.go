@@ -42,6 +42,7 @@ func TestEachAddressGetsItsFileOrThePage(t *testing.T) {
 	}{
 		{"GET", "/", nil, 200, "the application", revalidate},
 		{"GET", "/runs", nil, 200, "the application", revalidate},
+		{"GET", "/recurring-runs", nil, 200, "the application", revalidate},
 		{"GET", "/runs/1/tasks/2", nil, 200, "the application", revalidate},
 		{"HEAD", "/runs", nil, 200, "", revalidate},
 		{"GET", "/assets/main-a1.js", nil, 200, "// main", immutable},

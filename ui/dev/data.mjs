@@ -190,6 +190,22 @@ export const experiments = [
   { id: uuid('experiment-flights'), display_name: 'flights', created_at: at(8e6) },
 ]
 
+function recurring(name, trigger, more = {}) {
+  return {
+    id: uuid(`recurring-${name}`), display_name: name, run: {}, trigger, max_concurrency: 1, enabled: true, index: 0,
+    created_at: at(9e6), updated_at: at(9e6), ...more,
+  }
+}
+
+export const recurringRuns = [
+  recurring('hourly-features', { interval_seconds: 3600 }, { index: 412, last_at: at(1200), next_at: at(-2400) }),
+  recurring('nightly-features', { cron: '0 30 2 * * *' }, { index: 120, next_at: at(-50_000), description: 'Features of the last day' }),
+  recurring('weekday-report', { cron: '0 0 6 * * MON-FRI' }, { next_at: at(-90_000), failure: 'the pipeline has no version any more' }),
+  recurring('backfill', { interval_seconds: 86_400, start: at(9e6), end: at(1e6) }, { index: 90 }),
+  recurring('paused', { cron: '@hourly' }, { enabled: false, index: 3 }),
+]
+for (const [i, { run }] of runs.slice(-70).entries()) run.recurring_run_id = recurringRuns[i % 2].id
+
 export function logOf(task) {
   const start = Date.parse(task.started_at ?? task.created_at)
   const lines = [{ stream: 'system', text: `attempt 1: python:3.11 in environment 5f3c (ready), working directory prepared` }]

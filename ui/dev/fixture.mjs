@@ -3,7 +3,7 @@
 // What is built in internal/web/dist is served as well, with the policy of internal/web.
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
-import { artifacts, contents, experiments, logOf, runs } from './data.mjs'
+import { artifacts, contents, experiments, logOf, recurringRuns, runs } from './data.mjs'
 
 const port = Number(process.env.PORT ?? 8181)
 const dist = new URL('../../internal/web/dist/', import.meta.url)
@@ -21,7 +21,8 @@ const find = (id) => runs.find((r) => r.run.id === id)
 function list(res, query) {
   const wanted = runs.map((r) => r.run).filter(
     (r) => (!query.get('q') || r.display_name.includes(query.get('q'))) && (!query.get('state') || query.get('state').split(',').includes(r.state)) &&
-      (!query.get('experiment_id') || r.experiment_id === query.get('experiment_id')))
+      (!query.get('experiment_id') || r.experiment_id === query.get('experiment_id')) &&
+      (!query.get('recurring_run_id') || r.recurring_run_id === query.get('recurring_run_id')))
   const from = Number(query.get('page_token') ?? 0)
   const size = Number(query.get('page_size') || 20)
   json(res, { runs: wanted.slice(from, from + size), total: wanted.length, ...(from + size < wanted.length ? { next_page_token: String(from + size) } : {}) })
@@ -96,11 +97,27 @@ function runApi(req, res, path, query) {
     r.run.state = 'CANCELING'
     return json(res, r.run)
   }
+  if (path[2] === 'retry') {
+    Object.assign(r.run, { state: 'RUNNING', finished_at: undefined, failure: undefined })
+    return json(res, r.run)
+  }
   if (path[2] === 'tasks' && path[4] === 'logs') {
     const task = r.tasks.find((t) => t.id === path[3])
     return task ? logs(req, res, task, query.get('follow') === 'true') : missing(res, `task ${path[3]}`)
   }
   return missing(res, query.toString())
+}
+
+function recurringApi(req, res, [, id, action]) {
+  if (!id) return json(res, { recurring_runs: recurringRuns, total: recurringRuns.length })
+  const r = recurringRuns.find((it) => it.id === id)
+  if (!r) return missing(res, `recurring run ${id}`)
+  if (req.method === 'DELETE') {
+    recurringRuns.splice(recurringRuns.indexOf(r), 1)
+    return res.writeHead(204).end()
+  }
+  if (action) r.enabled = action === 'enable'
+  return json(res, r)
 }
 
 function api(req, res, url) {
@@ -109,6 +126,7 @@ function api(req, res, url) {
   if (path[0] === 'experiments') return json(res, { experiments, total: experiments.length })
   if (path[0] === 'runs' && path.length === 1) return list(res, url.searchParams)
   if (path[0] === 'runs') return runApi(req, res, path, url.searchParams)
+  if (path[0] === 'recurring-runs') return recurringApi(req, res, path)
   const artifact = artifacts.get(path[1])
   if (path[0] !== 'artifacts' || !artifact) return missing(res, url.pathname)
   if (path[2] === 'content') return content(req, res, artifact, url.searchParams)

@@ -1,20 +1,22 @@
 // The browser test as a whole: starts a server on a data directory of its own, submits the pipelines of pipelines/ and
-// drives the pages of each run with run.mjs, while the run is going on. With LEVADA_URL it only runs run.mjs there.
+// drives the pages of each run with run.mjs, while the run is going on; then actions.mjs changes things. With LEVADA_URL
+// it only runs run.mjs there.
 //   LEVADA_BIN         the program, by default ../bin/levada
 //   LEVADA_TEST_CACHE  a folder whose Python environments are used and kept
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, readFile, rm, symlink } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { submit } from './api.mjs'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
 const bin = process.env.LEVADA_BIN ?? join(here, '../../bin/levada')
 
-async function drive(env) {
-  const child = spawn(process.execPath, [join(here, 'run.mjs')], { stdio: 'inherit', env: { ...process.env, ...env } })
+async function drive(env, script = 'run.mjs') {
+  const child = spawn(process.execPath, [join(here, script)], { stdio: 'inherit', env: { ...process.env, ...env } })
   const [code] = await once(child, 'exit')
   return code === 0
 }
@@ -30,17 +32,6 @@ async function start(data) {
   throw new Error(`${bin} up did not say where it listens:\n${Buffer.concat(log)}`)
 }
 
-async function submit(url, name) {
-  const spec = await readFile(join(here, 'pipelines', `${name}.yaml`), 'utf8')
-  const response = await fetch(`${url}/api/v1/runs`, {
-    method: 'POST',
-    headers: { 'Content-Type': 'application/json' },
-    body: JSON.stringify({ spec, display_name: `${name} in the browser` }),
-  })
-  if (!response.ok) throw new Error(`submit ${name}: ${response.status} ${await response.text()}`)
-  return (await response.json()).id
-}
-
 async function testLocally() {
   const data = await mkdtemp(join(tmpdir(), 'levada-browser-'))
   const cache = process.env.LEVADA_TEST_CACHE
@@ -52,10 +43,10 @@ async function testLocally() {
   try {
     let passed = true
     for (const name of ['succeeding', 'failing']) {
-      const id = await submit(url, name)
+      const id = await submit(url, name, `${name} in the browser`)
       passed = (await drive({ LEVADA_URL: url, LEVADA_RUN_ID: id })) && passed
     }
-    return passed
+    return (await drive({ LEVADA_URL: url }, 'actions.mjs')) && passed
   } finally {
     server.kill('SIGTERM')
     if (server.exitCode === null) await once(server, 'exit')

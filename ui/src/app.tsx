@@ -1,4 +1,5 @@
 import { Route, Switch } from 'wouter'
+import { RecurringPage } from './recurring/RecurringPage'
 import { RunPage } from './run/RunPage'
 import { RunsPage } from './runs/RunsPage'
 import { NotFound } from './shell/NotFound'
@@ -14,6 +15,9 @@ export function App() {
         </Route>
         <Route path="/runs">
           <RunsPage />
+        </Route>
+        <Route path="/recurring-runs">
+          <RecurringPage />
         </Route>
         <Route path="/runs/:id">{({ id }) => <RunPage key={id} id={id} />}</Route>
         <Route path="/runs/:id/tasks/:task">{({ id, task }) => <RunPage key={id} id={id} taskId={task} />}</Route>

@@ -72,6 +72,10 @@ func (f fakeSchedules) SetEnabled(_ context.Context, id string, enabled bool) er
 	return f.called(fmt.Sprint("enable ", id, " ", enabled))
 }
 
+func (f fakeSchedules) Delete(_ context.Context, id string) error {
+	return f.called("delete recurring run " + id)
+}
+
 func (f *fake) RetryRun(_ context.Context, id string) (run.Run, error) {
 	return run.Run{ID: id, State: run.Running}, f.called("retry " + id)
 }

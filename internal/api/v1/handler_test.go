@@ -150,6 +150,7 @@ func TestEachPathReachesItsCall(t *testing.T) {
 		{"GET", "/recurring-runs/x", 200, []string{"get recurring run x"}},
 		{"POST", "/recurring-runs/x/enable", 200, []string{"enable x true", "get recurring run x"}},
 		{"POST", "/recurring-runs/x/disable", 200, []string{"enable x false", "get recurring run x"}},
+		{"DELETE", "/recurring-runs/x", 204, []string{"delete recurring run x"}},
 		{"GET", "/environments", 200, nil},
 		{"GET", "/info", 200, nil},
 		{"GET", "/nowhere", 404, nil},

@@ -15,6 +15,7 @@ type Schedules interface {
 	Get(ctx context.Context, id string) (catalog.RecurringRun, error)
 	List(ctx context.Context, q listing.Query) (listing.Page[catalog.RecurringRun], error)
 	SetEnabled(ctx context.Context, id string, enabled bool) error
+	Delete(ctx context.Context, id string) error
 }
 
 type recurringInput struct {
@@ -46,6 +47,8 @@ func (h *handler) registerRecurring(api huma.API) {
 		Summary: "Let a recurring run start runs", Tags: tags, Errors: []int{404}}, h.enableRecurring(true))
 	huma.Register(api, huma.Operation{OperationID: "disable-recurring-run", Method: http.MethodPost, Path: Prefix + "/recurring-runs/{id}/disable",
 		Summary: "Stop a recurring run from starting runs", Tags: tags, Errors: []int{404}}, h.enableRecurring(false))
+	huma.Register(api, huma.Operation{OperationID: "delete-recurring-run", Method: http.MethodDelete, Path: Prefix + "/recurring-runs/{id}",
+		Summary: "Delete a recurring run; the runs it started stay", Tags: tags, Errors: []int{404}}, h.deleteRecurring)
 }
 
 func (h *handler) listRecurring(ctx context.Context, in *listRecurringInput) (*listRecurringOutput, error) {
@@ -73,4 +76,11 @@ func (h *handler) enableRecurring(enabled bool) func(context.Context, *recurring
 		}
 		return h.getRecurring(ctx, in)
 	}
+}
+
+func (h *handler) deleteRecurring(ctx context.Context, in *recurringInput) (*struct{}, error) {
+	if err := h.schedules.Delete(ctx, in.ID); err != nil {
+		return nil, h.problem(ctx, "delete a recurring run", err)
+	}
+	return nil, nil
 }

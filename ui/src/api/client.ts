@@ -31,8 +31,9 @@ export async function getJson<T>(url: string, signal?: AbortSignal): Promise<T> 
   return (await response.json()) as T
 }
 
-export async function post(url: string): Promise<void> {
-  await request(url, { method: 'POST' })
+/** Sends a request without a body whose answer is not looked at. */
+export async function send(method: 'POST' | 'DELETE', url: string): Promise<void> {
+  await request(url, { method })
 }
 
 export interface Head {

@@ -1,15 +1,16 @@
 // Everything the screens ask the server, as hooks.
-import { keepPreviousData, useInfiniteQuery, useMutation, useQuery } from '@tanstack/react-query'
+import { keepPreviousData, useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useEffect, useMemo, useRef, useState } from 'react'
-import { apiUrl, type ApiError, getHead, getJson, type Head, post } from './client'
+import { apiUrl, type ApiError, getHead, getJson, type Head, send } from './client'
 import { applyEvents, emptyView, type RunView } from './runView'
 import { follow, type ServerEvent } from './sse'
-import { type CacheExplanation, type ExperimentList, type FileList, type Info, isFinal, type LogLine, type RunList, type Task } from './types'
+import { type CacheExplanation, type ExperimentList, type FileList, type Info, isFinal, type LogLine, type Run, type RunList, type Task } from './types'
 
 export interface RunFilter {
   q: string
   state: string
   experiment: string
+  recurring: string
 }
 
 /** Pages of runs, newest first. Asks again every 2 s while a listed run is going on, else every 15 s. */
@@ -25,6 +26,7 @@ export function useRuns(filter: RunFilter) {
           q: filter.q,
           state: filter.state,
           experiment_id: filter.experiment,
+          recurring_run_id: filter.recurring,
         }),
         signal,
       ),
@@ -59,22 +61,34 @@ export interface LiveRun extends RunView {
   error: ApiError | undefined
 }
 
-/** Follows a run; a caller shows one run for as long as it lives. What arrives is applied at most every 100 ms, however many events that is. */
+/**
+ * Follows a run; a caller shows one run for as long as it lives. What arrives is applied at most every 100 ms, however many events that is.
+ * A run that was retried, here or elsewhere, is followed again.
+ */
 export function useLiveRun(id: string): LiveRun {
   const [view, setView] = useState<RunView>(emptyView)
   const [error, setError] = useState<ApiError>()
+  const [round, setRound] = useState(0)
   useEffect(() => {
     const abort = new AbortController()
     let queue: ServerEvent[] = []
+    let restarted = false
     let timer: ReturnType<typeof setTimeout> | undefined
     const flush = () => {
       timer = undefined
       const batch = queue
+      // A retry may have taken tasks away: what the server tells from the beginning replaces what is known.
+      const known = restarted ? emptyView : undefined
       queue = []
-      setView((old) => applyEvents(old, batch))
+      restarted = false
+      setView((old) => applyEvents(known ?? old, batch))
     }
     void follow(apiUrl(['runs', id, 'events']), abort.signal, {
       onError: setError,
+      onConnect: () => {
+        queue = []
+        restarted = true
+      },
       onEvents: (events) => {
         queue.push(...events)
         timer ??= setTimeout(flush, 100)
@@ -84,8 +98,25 @@ export function useLiveRun(id: string): LiveRun {
       abort.abort()
       clearTimeout(timer)
     }
-  }, [id])
+  }, [id, round])
+  const goesOn = useGoesOn(view, id, round)
+  useEffect(() => {
+    if (!goesOn) return
+    setView((old) => ({ ...old, ended: false }))
+    setRound((old) => old + 1)
+  }, [goesOn])
   return useMemo(() => ({ ...view, error }), [view, error])
+}
+
+/** Says whether a run whose stream has ended is no longer what the stream told. Retrying it here asks at once. */
+function useGoesOn(view: RunView, id: string, round: number): boolean {
+  const now = useQuery({
+    queryKey: ['run', id, round],
+    enabled: view.ended,
+    queryFn: ({ signal }) => getJson<Run>(apiUrl(['runs', id]), signal),
+    refetchInterval: 15_000,
+  })
+  return view.ended && now.data !== undefined && now.data.finished_at !== view.run?.finished_at
 }
 
 /** Why a step's result was reused, or why not. It is asked for once the step has its key or has ended. */
@@ -99,7 +130,15 @@ export function useCacheExplanation(task: Task) {
 }
 
 export function useCancelRun(id: string) {
-  return useMutation({ mutationFn: () => post(apiUrl(['runs', id, 'cancel'])) })
+  return useMutation({ mutationFn: () => send('POST', apiUrl(['runs', id, 'cancel'])) })
+}
+
+export function useRetryRun(id: string) {
+  const client = useQueryClient()
+  return useMutation({
+    mutationFn: () => send('POST', apiUrl(['runs', id, 'retry'])),
+    onSuccess: () => client.invalidateQueries({ queryKey: ['run', id] }),
+  })
 }
 
 export interface LogSource {

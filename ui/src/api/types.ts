@@ -5,6 +5,9 @@ type Schemas = components['schemas']
 
 export type Run = Schemas['Run']
 export type RunList = Schemas['RunList']
+export type RecurringRun = Schemas['RecurringRun']
+export type RecurringList = Schemas['RecurringList']
+export type Trigger = Schemas['Trigger']
 export type Task = Schemas['Task']
 export type Values = Schemas['Values']
 export type Artifact = Schemas['Artifact']
@@ -25,6 +28,11 @@ export const states: readonly State[] = ['PENDING', 'RUNNING', 'CANCELING', 'SUC
 /** Says whether a state can no longer change. */
 export function isFinal(state: State): boolean {
   return state === 'SUCCEEDED' || state === 'SKIPPED' || state === 'FAILED' || state === 'CANCELED'
+}
+
+/** Says whether a run can be asked to go on where it ended. */
+export function canRetry(state: State): boolean {
+  return state === 'FAILED' || state === 'CANCELED'
 }
 
 /** Says whether a task runs something itself; the other kinds hold tasks. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { ago, between, duration } from './time'
+import { ago, ahead, between, duration } from './time'
 import { bytes, count, number, shortDigest, typeOf } from './value'
 
 describe('duration', () => {
@@ -40,6 +40,19 @@ describe('ago', () => {
     ['2026-03-02T12:00:00Z', '2 Mar'],
     ['2024-03-02T12:00:00Z', '2 Mar 2024'],
   ])('writes %s as %s', (time, want) => expect(ago(time, now)).toBe(want))
+})
+
+describe('ahead', () => {
+  const now = Date.parse('2026-06-15T12:00:00Z')
+  it.each([
+    ['2026-06-15T11:00:00Z', 'now'],
+    ['2026-06-15T12:00:40Z', 'in 40 s'],
+    ['2026-06-15T12:45:59Z', 'in 45 min'],
+    ['2026-06-15T22:00:00Z', 'in 10 h'],
+    ['2026-06-19T12:00:00Z', 'in 4 d'],
+    ['2026-08-02T12:00:00Z', 'on 2 Aug'],
+    ['2027-03-02T12:00:00Z', 'on 2 Mar 2027'],
+  ])('writes %s as %s', (time, want) => expect(ahead(time, now)).toBe(want))
 })
 
 describe('values', () => {

@@ -28,6 +28,18 @@ export function between(start: string | undefined, end: string | undefined, now:
   return Math.max(0, (end ? Date.parse(end) : now) - Date.parse(start))
 }
 
+/** "now", "in 40 s", "in 5 min", "in 3 h", "in 4 d", "on 12 Mar", "on 12 Mar 2027". */
+export function ahead(time: string, now: number): string {
+  const then = Date.parse(time)
+  const left = then - now
+  if (left < second) return 'now'
+  if (left < minute) return `in ${Math.floor(left / second)} s`
+  if (left < hour) return `in ${Math.floor(left / minute)} min`
+  if (left < day) return `in ${Math.floor(left / hour)} h`
+  if (left < 7 * day) return `in ${Math.floor(left / day)} d`
+  return `on ${date(then, now)}`
+}
+
 /** "just now", "5 min ago", "3 h ago", "yesterday", "12 Mar", "12 Mar 2025". */
 export function ago(time: string, now: number): string {
   const then = Date.parse(time)
@@ -38,6 +50,10 @@ export function ago(time: string, now: number): string {
   if (age < day) return `${Math.floor(age / hour)} h ago`
   if (age < 2 * day) return 'yesterday'
   if (age < 7 * day) return `${Math.floor(age / day)} d ago`
+  return date(then, now)
+}
+
+function date(then: number, now: number): string {
   const sameYear = new Date(then).getFullYear() === new Date(now).getFullYear()
   return new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', ...(sameYear ? {} : { year: 'numeric' }) }).format(then)
 }

@@ -9,6 +9,8 @@ const paths = {
   canceled: 'M5 5h6v6H5z',
   skipped: 'M3.5 4.5L7 8l-3.5 3.5m5-7L12 8l-3.5 3.5',
   cached: 'M9 1.8L4 9h3.6L7 14.2 12 7H8.4z',
+  pause: 'M5.5 3.5v9m5-9v9',
+  play: 'M5 3.2l7.5 4.8L5 12.8z',
   chevron: 'M6 4l4 4-4 4',
   close: 'M4 4l8 8m0-8l-8 8',
   copy: 'M6 6V3h7v7h-3M3 6h7v7H3z',

@@ -1,5 +1,5 @@
 import { createContext, useContext, useEffect, useState, type ReactNode } from 'react'
-import { ago, exact } from '../format/time'
+import { ago, ahead, exact } from '../format/time'
 
 const Now = createContext(0)
 
@@ -23,6 +23,16 @@ export function Ago({ time }: { time: string }) {
   return (
     <time dateTime={time} title={exact(time)}>
       {ago(time, now)}
+    </time>
+  )
+}
+
+/** A time to come as its distance from now, with the exact time on hover. */
+export function Ahead({ time }: { time: string }) {
+  const now = useNow()
+  return (
+    <time dateTime={time} title={exact(time)}>
+      {ahead(time, now)}
     </time>
   )
 }

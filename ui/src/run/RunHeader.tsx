@@ -1,7 +1,8 @@
 import { useState } from 'react'
 import { Link } from 'wouter'
-import { useCancelRun } from '../api/queries'
-import { isFinal, type Run, type State as StateName } from '../api/types'
+import { useCancelRun, useRetryRun } from '../api/queries'
+import { useRecurringRun } from '../api/recurring'
+import { canRetry, isFinal, type Run, type State as StateName } from '../api/types'
 import { between, duration } from '../format/time'
 import { count } from '../format/value'
 import type { Tree } from '../graph/tree'
@@ -26,6 +27,7 @@ export function RunHeader({ run, tree, experiment }: { run: Run; tree: Tree; exp
         <State state={run.state} large />
         <span className={css.space} />
         {!isFinal(run.state) && <Cancel run={run} />}
+        {canRetry(run.state) && <Retry key={run.finished_at} run={run} />}
       </div>
       {run.description && <p>{run.description}</p>}
       <Facts run={run} tree={tree} experiment={experiment} />
@@ -35,6 +37,7 @@ export function RunHeader({ run, tree, experiment }: { run: Run; tree: Tree; exp
 
 function Facts({ run, tree, experiment }: { run: Run; tree: Tree; experiment: string | undefined }) {
   const now = useNow()
+  const recurring = useRecurringRun(run.recurring_run_id ?? '')
   const leaves = tree.leaves.get('')
   const finished = [...(leaves?.byState ?? [])].reduce((sum, [state, n]) => sum + (isFinal(state as StateName) ? n : 0), 0)
   return (
@@ -52,6 +55,11 @@ function Facts({ run, tree, experiment }: { run: Run; tree: Tree; experiment: st
         </Fact>
       )}
       {experiment && <Fact name="Experiment">{experiment}</Fact>}
+      {run.recurring_run_id && (
+        <Fact name="Recurring run">
+          <Link href={`/runs?recurring=${run.recurring_run_id}`}>{recurring.data?.display_name ?? run.recurring_run_id.slice(0, 8)}</Link>
+        </Fact>
+      )}
       {run.cache_off && <Fact name="Cache">off</Fact>}
       <Fact name="Run id">
         <code>{run.id.slice(0, 8)}</code>
@@ -87,6 +95,24 @@ function Cancel({ run }: { run: Run }) {
           onConfirm={() => cancel.mutate()}
           onClose={() => setAsking(false)}
         />
+      )}
+    </>
+  )
+}
+
+/** The button stays off from the answer until the page follows the run again; then another one takes its place. */
+function Retry({ run }: { run: Run }) {
+  const retry = useRetryRun(run.id)
+  const busy = retry.isPending || retry.isSuccess
+  return (
+    <>
+      <Button icon="loop" busy={busy} title="Tasks that succeeded are kept; the others are done again." onClick={() => retry.mutate()}>
+        {busy ? 'Retrying…' : 'Retry'}
+      </Button>
+      {retry.error && (
+        <Notice tone="danger" title="The run was not retried">
+          {retry.error.message}
+        </Notice>
       )}
     </>
   )

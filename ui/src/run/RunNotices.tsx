@@ -22,11 +22,15 @@ export function RunNotices({ run, tree }: { run: Run; tree: Tree }) {
           )}
         </Notice>
       )}
-      {run.notices?.map((text) => (
-        <Notice key={text} tone="warning">
-          {text}
+      {run.notices && run.notices.length > 0 && (
+        <Notice tone="warning" title="Some of what this run asks for has no effect here">
+          <ul>
+            {run.notices.map((text) => (
+              <li key={text}>{text}</li>
+            ))}
+          </ul>
         </Notice>
-      ))}
+      )}
     </>
   )
 }

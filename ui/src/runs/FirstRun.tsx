@@ -1,4 +1,4 @@
-import { Copy } from '../parts/Copy'
+import { Command } from '../parts/Command'
 import css from './RunsPage.module.css'
 
 const cli = 'levada run pipeline.yaml'
@@ -18,15 +18,6 @@ export function FirstRun() {
       <p>or with the kfp SDK, where you compile it:</p>
       <Command text={sdk} />
       <p>It shows up here by itself.</p>
-    </div>
-  )
-}
-
-function Command({ text }: { text: string }) {
-  return (
-    <div className={css.command}>
-      <pre>{text}</pre>
-      <Copy text={text} label="Copy the command" />
     </div>
   )
 }

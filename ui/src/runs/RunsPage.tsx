@@ -1,9 +1,11 @@
 import { useEffect, useState } from 'react'
-import { useSearchParams } from 'wouter'
+import { Link, useSearchParams } from 'wouter'
+import { ApiError } from '../api/client'
 import { type RunFilter, useExperiments, useRuns } from '../api/queries'
+import { useRecurringRun } from '../api/recurring'
 import { isFinal, type State, states } from '../api/types'
-import { count } from '../format/value'
 import { Button } from '../parts/Button'
+import { More } from '../parts/More'
 import { Loading, Notice } from '../parts/Notice'
 import { Clock } from '../parts/now'
 import { stateWord } from '../parts/State'
@@ -17,6 +19,7 @@ export function RunsPage() {
     q: search.get('q') ?? '',
     state: search.get('state') ?? '',
     experiment: search.get('experiment') ?? '',
+    recurring: search.get('recurring') ?? '',
   }
   const set = (key: keyof RunFilter, value: string) =>
     setSearch(
@@ -37,6 +40,7 @@ export function RunsPage() {
         <h1>Runs</h1>
         <Filters filter={filter} set={set} />
       </div>
+      {filter.recurring && <RecurringScope id={filter.recurring} onLeave={() => set('recurring', '')} />}
       <Runs filter={filter} reset={() => setSearch({}, { replace: true })} />
     </section>
   )
@@ -74,12 +78,29 @@ function Filters({ filter, set }: { filter: RunFilter; set: (key: keyof RunFilte
   )
 }
 
+/** Says that the list holds the runs of one recurring run only. */
+function RecurringScope({ id, onLeave }: { id: string; onLeave: () => void }) {
+  const recurring = useRecurringRun(id)
+  const gone = recurring.error instanceof ApiError && recurring.error.status === 404
+  return (
+    <div className={css.scope}>
+      <p>
+        {gone ? 'Runs of a recurring run that was deleted' : 'Runs of the recurring run '}
+        {!gone && <Link href="/recurring-runs">{recurring.data?.display_name ?? id.slice(0, 8)}</Link>}
+      </p>
+      <Button look="quiet" icon="close" onClick={onLeave}>
+        Show all runs
+      </Button>
+    </div>
+  )
+}
+
 function Runs({ filter, reset }: { filter: RunFilter; reset: () => void }) {
   const runs = useRuns(filter)
   const experiments = useExperiments()
   const items = runs.data?.pages.flatMap((page) => page.runs) ?? []
   const total = runs.data?.pages[0]?.total ?? 0
-  const filtered = Boolean(filter.q || filter.state || filter.experiment)
+  const filtered = Boolean(filter.q || filter.state || filter.experiment || filter.recurring)
   if (runs.isPending) return <Loading what="runs" />
   return (
     <Clock ticking={items.some((r) => !isFinal(r.state))}>
@@ -90,16 +111,7 @@ function Runs({ filter, reset }: { filter: RunFilter; reset: () => void }) {
       )}
       {items.length > 0 && <RunTable runs={items} experiments={experiments.data} />}
       {items.length === 0 && !runs.error && (filtered ? <NoMatch reset={reset} /> : <FirstRun />)}
-      {items.length > 0 && (
-        <p className={css.foot}>
-          {items.length} of {count(total, 'run')}
-          {runs.hasNextPage && (
-            <Button disabled={runs.isFetchingNextPage} onClick={() => void runs.fetchNextPage()}>
-              {runs.isFetchingNextPage ? 'Loading…' : 'Load more'}
-            </Button>
-          )}
-        </p>
-      )}
+      {items.length > 0 && <More shown={items.length} total={total} noun="run" pages={runs} />}
     </Clock>
   )
 }

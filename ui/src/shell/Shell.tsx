@@ -1,5 +1,5 @@
 import type { ReactNode } from 'react'
-import { Link } from 'wouter'
+import { Link, useLocation } from 'wouter'
 import { useInfo } from '../api/queries'
 import { Button } from '../parts/Button'
 import type { IconName } from '../parts/icons'
@@ -19,10 +19,9 @@ export function Shell({ children }: { children: ReactNode }) {
           <img src="/favicon.svg" alt="" width={22} height={22} />
           Levada
         </Link>
-        <nav aria-label="Main">
-          <Link href="/runs" className={css.nav}>
-            Runs
-          </Link>
+        <nav aria-label="Main" className={css.pages}>
+          <Page href="/runs" name="Runs" />
+          <Page href="/recurring-runs" name="Recurring runs" />
         </nav>
         <span className={css.space} />
         {info.data?.version && (
@@ -36,6 +35,17 @@ export function Shell({ children }: { children: ReactNode }) {
         {children}
       </main>
     </>
+  )
+}
+
+/** A link of the navigation; it is marked on its own page and those below it. */
+function Page({ href, name }: { href: string; name: string }) {
+  const [location] = useLocation()
+  const here = location === href || location.startsWith(`${href}/`) || (location === '/' && href === '/runs')
+  return (
+    <Link href={href} className={css.nav} aria-current={here ? 'page' : undefined}>
+      {name}
+    </Link>
   )
 }
 

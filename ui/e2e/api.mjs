@@ -1,0 +1,32 @@
+// What the browser tests ask a server besides the pages.
+import { readFile } from 'node:fs/promises'
+import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+
+const pipelines = fileURLToPath(new URL('pipelines/', import.meta.url))
+
+/** Calls the API, and throws on an answer that is not a success. A body makes it a POST. */
+export async function call(base, path, { prefix = '/api/v1', method, body } = {}) {
+  const response = await fetch(base + prefix + path, {
+    method: method ?? (body ? 'POST' : 'GET'),
+    ...(body ? { headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) } : {}),
+  })
+  const text = await response.text()
+  if (!response.ok) throw new Error(`${path}: ${response.status} ${text}`)
+  return text ? JSON.parse(text) : undefined
+}
+
+/** Starts a run of a pipeline of pipelines/ and returns its id; more is what else its request says. */
+export async function submit(base, pipeline, display_name, more = {}) {
+  const spec = await readFile(`${pipelines}${pipeline}.yaml`, 'utf8')
+  return (await call(base, '/runs', { body: { spec, display_name, ...more } })).id
+}
+
+/** Asks until the answer is right, and returns it. */
+export async function until(ask, right) {
+  for (;;) {
+    const answer = await ask()
+    if (right(answer)) return answer
+    await delay(50)
+  }
+}

@@ -1,0 +1,140 @@
+import { Link } from 'wouter'
+import { useLastRun } from '../api/recurring'
+import type { RecurringRun } from '../api/types'
+import { exact } from '../format/time'
+import { when } from '../format/schedule'
+import { count } from '../format/value'
+import { Button } from '../parts/Button'
+import { Icon } from '../parts/icons'
+import { Ago, Ahead } from '../parts/now'
+import { State } from '../parts/State'
+import css from './RecurringTable.module.css'
+
+interface Actions {
+  /** The id of the one that is being changed. */
+  busy: string | undefined
+  onSwitch: (r: RecurringRun) => void
+  onDelete: (r: RecurringRun) => void
+}
+
+export function RecurringTable({ list, ...actions }: { list: RecurringRun[] } & Actions) {
+  return (
+    <table className={css.table}>
+      <caption className="visually-hidden">Recurring runs, newest first</caption>
+      <thead>
+        <tr>
+          <th scope="col">Recurring run</th>
+          <th scope="col">Schedule</th>
+          <th scope="col">State</th>
+          <th scope="col">Next run</th>
+          <th scope="col">Last run</th>
+          <th scope="col">Runs</th>
+          <th scope="col">
+            <span className="visually-hidden">Actions</span>
+          </th>
+        </tr>
+      </thead>
+      <tbody>
+        {list.map((r) => (
+          <Row key={r.id} recurring={r} {...actions} />
+        ))}
+      </tbody>
+    </table>
+  )
+}
+
+const icons = { Enabled: 'loop', Paused: 'pause', Ended: 'check' } as const
+
+/** One that is enabled but has no time left has ended. */
+function stateOf(r: RecurringRun): keyof typeof icons {
+  if (!r.enabled) return 'Paused'
+  return r.next_at ? 'Enabled' : 'Ended'
+}
+
+function Row({ recurring: r, busy, onSwitch, onDelete }: { recurring: RecurringRun } & Actions) {
+  const state = stateOf(r)
+  return (
+    <tr data-recurring={r.id}>
+      <th scope="row" className={css.name}>
+        {r.display_name}
+        {r.description && <span className={css.second}>{r.description}</span>}
+        {r.failure && (
+          <span className={css.trouble}>
+            <Icon name="warning" size={13} /> {r.failure}
+          </span>
+        )}
+      </th>
+      <td data-column="Schedule">
+        <Schedule recurring={r} />
+      </td>
+      <td data-column="State">
+        <span className={`${css.state} ${css[state]}`}>
+          <Icon name={icons[state]} size={14} />
+          {state}
+        </span>
+      </td>
+      <td data-column="Next run">{r.next_at ? <Ahead time={r.next_at} /> : <span className={css.soft}>none</span>}</td>
+      <td data-column="Last run">
+        <LastRun recurring={r} />
+      </td>
+      <td data-column="Runs">
+        {r.index > 0 ? (
+          <Link href={`/runs?recurring=${r.id}`}>
+            {count(r.index, 'run')}
+            <span className="visually-hidden"> of {r.display_name}</span>
+          </Link>
+        ) : (
+          <span className={css.soft}>none yet</span>
+        )}
+      </td>
+      <td>
+        <div className={css.actions}>
+          {state !== 'Ended' && (
+            <Button
+              icon={r.enabled ? 'pause' : 'play'}
+              busy={busy === r.id}
+              aria-label={`${r.enabled ? 'Pause' : 'Resume'} ${r.display_name}`}
+              onClick={() => onSwitch(r)}
+            >
+              {r.enabled ? 'Pause' : 'Resume'}
+            </Button>
+          )}
+          <Button look="danger" busy={busy === r.id} aria-label={`Delete ${r.display_name}`} onClick={() => onDelete(r)}>
+            Delete
+          </Button>
+        </div>
+      </td>
+    </tr>
+  )
+}
+
+/** The schedule in words; the expression itself stands below where the words hide it. */
+function Schedule({ recurring: { trigger } }: { recurring: RecurringRun }) {
+  const words = when(trigger)
+  const bounds = [
+    ...(trigger.start ? [`from ${exact(trigger.start)}`] : []),
+    ...(trigger.end ? [`until ${exact(trigger.end)}`] : []),
+  ]
+  return (
+    <>
+      {words}
+      {trigger.cron && !words.startsWith(trigger.cron) && <code className={css.second}>{trigger.cron}</code>}
+      {bounds.length > 0 && <span className={css.second}>{bounds.join(', ')}</span>}
+    </>
+  )
+}
+
+function LastRun({ recurring: r }: { recurring: RecurringRun }) {
+  const { data: run, isSuccess } = useLastRun(r.id, r.index)
+  if (!run && r.index === 0) return <span className={css.soft}>none yet</span>
+  // Runs can be deleted and archived.
+  if (!run) return isSuccess && <span className={css.soft}>none kept</span>
+  return (
+    <Link href={`/runs/${run.id}`} title={run.display_name} className={css.last}>
+      <State state={run.state} />
+      <span className={css.soft}>
+        <Ago time={run.created_at} />
+      </span>
+    </Link>
+  )
+}
