@@ -211,7 +211,10 @@ func (w *segmentWriter) finish(covers uint64, replaces []uint64) (*segment, erro
 		w.err = os.Rename(w.file.Name(), path)
 	}
 	if w.err == nil {
-		w.err = syncDir(w.dir)
+		if w.err = syncDir(w.dir); w.err != nil {
+			// Its points will be written again, to another segment: they must not be found twice.
+			w.err = errors.Join(w.err, os.Remove(path))
+		}
 	}
 	if w.err != nil {
 		return nil, errors.Join(w.err, w.discard())

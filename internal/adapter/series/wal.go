@@ -74,11 +74,13 @@ func createLog(dir string, seq uint64) (*wal, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := f.WriteString(logMagic); err != nil {
-		return nil, errors.Join(err, f.Close())
+	_, err = f.WriteString(logMagic)
+	if err == nil {
+		err = errors.Join(f.Sync(), syncDir(dir))
 	}
-	if err := errors.Join(f.Sync(), syncDir(dir)); err != nil {
-		return nil, errors.Join(err, f.Close())
+	if err != nil {
+		// The log before it stays the newest: a bad record at its end must not be taken for damage.
+		return nil, errors.Join(err, f.Close(), os.Remove(f.Name()))
 	}
 	return &wal{seq: seq, file: f, size: int64(len(logMagic))}, nil
 }
@@ -177,12 +179,14 @@ func replay(path string, newest bool, apply func(batch) error) (int, error) {
 		switch {
 		case errors.Is(err, io.EOF):
 			return n, nil
-		case err != nil && newest && in.good == 0:
+		case errors.Is(err, errCutOff) && newest && in.good == 0:
 			return n, os.Remove(path)
-		case err != nil && newest:
+		case errors.Is(err, errCutOff) && newest:
 			return n, errors.Join(f.Truncate(in.good), f.Sync())
-		case err != nil:
+		case errors.Is(err, errCutOff), errors.Is(err, errDamaged):
 			return n, fmt.Errorf("%w: log %s, record %d: %w", errDamaged, path, n+1, err)
+		case err != nil:
+			return n, fmt.Errorf("read metric log %s, record %d: %w", path, n+1, err)
 		}
 		b, err := decodeRecord(body)
 		if err != nil {
@@ -194,6 +198,10 @@ func replay(path string, newest bool, apply func(batch) error) (int, error) {
 	}
 }
 
+// errCutOff is wrapped by what a crash can do to a record that was being written. A disk that cannot be read is something else:
+// what is there must not be cut off for it.
+var errCutOff = errors.New("it is not whole")
+
 // recordReader reads the bodies of records. good is where the last whole record ended.
 type recordReader struct {
 	in   *bufio.Reader
@@ -202,27 +210,58 @@ type recordReader struct {
 
 func (r *recordReader) next() ([]byte, error) {
 	if r.good == 0 {
-		head := make([]byte, len(logMagic))
-		if _, err := io.ReadFull(r.in, head); err != nil || string(head) != logMagic {
-			return nil, errors.New("the file does not begin as a log does")
+		if err := r.head(); err != nil {
+			return nil, err
 		}
-		r.good = int64(len(logMagic))
 	}
 	var h [recordHead]byte
 	if _, err := io.ReadFull(r.in, h[:]); err != nil {
-		return nil, err // io.EOF only when there is no further byte
+		return nil, cutOff(err) // io.EOF only when there is no further byte
 	}
 	size := binary.LittleEndian.Uint32(h[:])
-	if size > maxRecord {
-		return nil, errors.New("its length is absurd")
+	if size == 0 || size > maxRecord {
+		// Zeros are what a file system may show where a write did not reach the disk, and they would match their checksum.
+		return nil, fmt.Errorf("%w: its length is absurd", errCutOff)
 	}
 	body := make([]byte, size)
 	if _, err := io.ReadFull(r.in, body); err != nil {
-		return nil, errors.New("it is cut off")
+		if errors.Is(err, io.EOF) {
+			err = io.ErrUnexpectedEOF
+		}
+		return nil, cutOff(err)
 	}
 	if crc32.Checksum(body, castagnoli) != binary.LittleEndian.Uint32(h[4:]) {
-		return nil, errors.New("it does not match its checksum")
+		return nil, fmt.Errorf("%w: it does not match its checksum", errCutOff)
 	}
 	r.good += int64(recordHead) + int64(size)
 	return body, nil
+}
+
+// head reads the beginning of the file. It is on disk before any record is written, so a log that is longer is damaged when it has
+// another.
+func (r *recordReader) head() error {
+	head := make([]byte, len(logMagic))
+	_, err := io.ReadFull(r.in, head)
+	if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
+	if err != nil {
+		return cutOff(err)
+	}
+	if string(head) != logMagic {
+		if _, err := r.in.Peek(1); errors.Is(err, io.EOF) {
+			return fmt.Errorf("%w: the file does not begin as a log does", errCutOff)
+		}
+		return fmt.Errorf("%w: the file does not begin as a log does", errDamaged)
+	}
+	r.good = int64(len(logMagic))
+	return nil
+}
+
+// cutOff marks the end of the file in the middle of something.
+func cutOff(err error) error {
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return fmt.Errorf("%w: the file ends in it", errCutOff)
+	}
+	return err
 }
