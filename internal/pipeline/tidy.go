@@ -2,6 +2,8 @@ package pipeline
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -94,6 +96,7 @@ func (s *Service) tidyOnce(ctx context.Context) (next time.Time, err error) {
 	if err != nil {
 		return next, err
 	}
+	var errs error
 	for _, id := range ids {
 		s.tidier.mu.Lock()
 		stays := s.tidier.stay[id]
@@ -103,17 +106,28 @@ func (s *Service) tidyOnce(ctx context.Context) (next time.Time, err error) {
 		}
 		at, err := s.tidyRun(ctx, id)
 		if err != nil {
-			return next, err
+			// What is left of one run, and cannot be removed, keeps nothing of others.
+			errs = errors.Join(errs, fmt.Errorf("run %s: %w", id, err))
+			continue
 		}
 		if !at.IsZero() && (next.IsZero() || at.Before(next)) {
 			next = at
 		}
 	}
-	return next, nil
+	return next, errs
 }
 
 // tidyRun cleans up after one run if that is due, and returns when it will be otherwise.
 func (s *Service) tidyRun(ctx context.Context, id string) (time.Time, error) {
+	// A run that somebody lets go on needs its workspace again.
+	done, err := s.alone(ctx)
+	if err != nil {
+		return time.Time{}, err
+	}
+	defer done()
+	if s.actor(id) != nil {
+		return time.Time{}, nil
+	}
 	r, err := s.deps.Store.GetRun(ctx, id)
 	if fault.KindOf(err) == fault.NotFound {
 		return time.Time{}, s.deps.Cleaner.Clean(ctx, id, true)

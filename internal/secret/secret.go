@@ -173,6 +173,8 @@ func (s *Service) Values(ctx context.Context, k secret.Kind, name string) (secre
 
 // Delete removes a secret or config map.
 func (s *Service) Delete(ctx context.Context, k secret.Kind, name string) error {
+	s.mu.Lock() // a change that was reading it would bring it back
+	defer s.mu.Unlock()
 	err := s.store.DeleteSecret(ctx, k, name)
 	if fault.KindOf(err) == fault.NotFound {
 		return fault.NotFoundf("%s %q does not exist", k, name)
