@@ -31,6 +31,9 @@ func (s *server) openTracking() (err error) {
 	return nil
 }
 
+// deliveryPause is how long metrics wait in the outbox that could not be stored, unless others come before.
+const deliveryPause = 10 * time.Second
+
 // deliverMetrics takes the metrics of pipeline tasks from the outbox to the metric store until the function that it returns
 // is called. An entry is removed when it is on disk there; one that comes twice is stored once.
 func (s *server) deliverMetrics() (stop func()) {
@@ -39,10 +42,13 @@ func (s *server) deliverMetrics() (stop func()) {
 	go func() {
 		defer close(done)
 		for {
+			var again <-chan time.Time
 			if err := s.deliver(ctx); err != nil && ctx.Err() == nil {
-				s.log.Warn("metrics of pipeline tasks wait for the metric store", "error", err)
+				s.log.Warn("metrics of pipeline tasks wait for the metric store; trying again", "in", deliveryPause, "error", err)
+				again = time.After(deliveryPause)
 			}
 			select {
+			case <-again:
 			case <-s.store.Tracking().OutboxSignal():
 			case <-ctx.Done():
 				return
