@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -159,6 +160,12 @@ func (r *Runner) secretPrefix() string {
 // place writes the files of secrets and config maps and returns where they are to be mounted.
 func (a *attempt) place(g given) ([]placed, error) {
 	var out []placed
+	if dir := a.secretDir(a.layout, a.step); slices.ContainsFunc(g.files, func(f fileSet) bool { return f.kind == secret.Secret }) {
+		// Everybody may write to shared memory: what is there already may be somebody else's, who would see what is put into it.
+		if err := errors.Join(removeAll(dir), os.Mkdir(dir, 0o700)); err != nil {
+			return nil, fmt.Errorf("make a directory for secrets: %w", err)
+		}
+	}
 	for i, f := range g.files {
 		dir := filepath.Join(a.layout.root, "configmaps", strconv.Itoa(i))
 		if f.kind == secret.Secret {

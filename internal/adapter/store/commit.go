@@ -28,6 +28,9 @@ type writer struct {
 	once  sync.Once
 	done  chan struct{}
 
+	// renewed is called when the writer has a new connection: what failed on the one before may be in the database all the same.
+	renewed func()
+
 	commits, writes atomic.Int64
 }
 
@@ -42,9 +45,9 @@ type write struct {
 // take reports whether the caller is the first to take the write.
 func (w *write) take() bool { return w.taken.CompareAndSwap(false, true) }
 
-func startWriter(db *sql.DB, path string, log *slog.Logger) *writer {
+func startWriter(db *sql.DB, path string, log *slog.Logger, renewed func()) *writer {
 	w := &writer{
-		db: db, path: path, log: log,
+		db: db, path: path, log: log, renewed: renewed,
 		queue: make(chan *write, maxBatch),
 		quit:  make(chan struct{}),
 		done:  make(chan struct{}),
@@ -156,6 +159,7 @@ func (w *writer) transact(ctx context.Context, conn *tx, batch []*write, errs []
 		if err := conn.secure(ctx); err != nil {
 			return w.release(conn, err), err
 		}
+		w.renewed()
 	}
 	if err := conn.control(ctx, `BEGIN IMMEDIATE`); err != nil {
 		return w.release(conn, err), err

@@ -74,7 +74,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, errors.Join(openError(path, err), write.Close())
 	}
 	s := &Store{path: path, log: o.Logger, read: read, write: write, outbox: make(chan struct{}, 1)}
-	s.writer = startWriter(write, path, o.Logger)
+	s.writer = startWriter(write, path, o.Logger, s.index.clear)
 	return s, nil
 }
 

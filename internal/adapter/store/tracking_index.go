@@ -81,6 +81,13 @@ func (x *runIndex) drop(experiment string) {
 	delete(x.sets, experiment)
 }
 
+// clear forgets all experiments.
+func (x *runIndex) clear() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	clear(x.sets)
+}
+
 func (set *runSet) put(r *track.Run) {
 	if old := set.byID[r.ID]; old != nil {
 		i, _ := slices.BinarySearchFunc(set.runs, old, newest)

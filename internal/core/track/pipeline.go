@@ -71,7 +71,7 @@ func TaskMetrics(t run.Task) []Metric {
 				continue
 			}
 			for _, key := range slices.Sorted(maps.Keys(a.Metadata)) {
-				if v, ok := a.Metadata[key].(float64); ok && !math.IsNaN(v) && !math.IsInf(v, 0) {
+				if v, ok := a.Metadata[key].(float64); ok && key != "" && !math.IsNaN(v) && !math.IsInf(v, 0) {
 					out = append(out, Metric{Key: key, Point: Point{Time: t.FinishedAt.UnixMilli(), Value: v}})
 				}
 			}
