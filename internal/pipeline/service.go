@@ -227,14 +227,11 @@ func (s *Service) workspace(runID string, p *ir.Pipeline) string {
 	return filepath.Join(s.deps.WorkspaceDir, runID)
 }
 
-// workspaceMount is the path at which KFP's steps find their workspace.
-const workspaceMount = "/kfp-workspace"
-
 // mountOf says where the steps of a run find their workspace: the same path in every run, where each step has mounts of its
 // own, and the directory itself elsewhere.
 func (s *Service) mountOf(workspace string) string {
 	if workspace == "" || s.deps.Isolation == nil || s.deps.Isolation() != nil {
 		return workspace
 	}
-	return workspaceMount
+	return ir.WorkspaceMount
 }

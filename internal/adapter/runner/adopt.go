@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -79,7 +80,7 @@ func (r *Runner) bury(l layout, podUID string) (record, error) {
 // Recover clears what earlier processes left on the data directory: it ends the steps and removes the directories of all attempts
 // but those that are open, that is, running according to the logs of their runs. It is called once, before any Run.
 func (r *Runner) Recover(ctx context.Context, open []run.AttemptID) error {
-	dirs, err := filepath.Glob(filepath.Join(r.workDir(), "*", "*", "*"))
+	dirs, err := matches(r.workDir(), "*/*/*")
 	if err != nil {
 		return err
 	}
@@ -119,6 +120,15 @@ func (r *Runner) Recover(ctx context.Context, open []run.AttemptID) error {
 	}
 	r.sweepSecrets()
 	return r.failed.adopt(failed)
+}
+
+// matches lists the paths below dir that match a pattern. What dir is called has no meaning for the pattern.
+func matches(dir, pattern string) ([]string, error) {
+	found, err := fs.Glob(os.DirFS(dir), pattern)
+	for i, name := range found {
+		found[i] = filepath.Join(dir, filepath.FromSlash(name))
+	}
+	return found, err
 }
 
 // Forget removes what is kept of a run: its logs and everything that Clean removes.

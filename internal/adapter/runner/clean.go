@@ -41,7 +41,7 @@ func (r *Runner) Clean(_ context.Context, runID string, all bool) error {
 	if !all {
 		return err
 	}
-	volumes, globErr := filepath.Glob(r.volumeDir(runID) + "*")
+	volumes, globErr := matches(filepath.Dir(r.volumeDir(runID)), filepath.Base(r.volumeDir(runID))+"*")
 	err = errors.Join(err, globErr, removeAll(filepath.Join(r.workDir(), runID)))
 	for _, v := range volumes {
 		err = errors.Join(err, removeAll(v))

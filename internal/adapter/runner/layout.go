@@ -121,7 +121,7 @@ func (l layout) executorInput(s *run.Step) (*ir.ExecutorInput, error) {
 				path = filepath.Join(seenWorkspace(s.Job), rel)
 			}
 			out.Artifacts[i] = runtimeArtifact(a, path)
-			if _, marked := a.Metadata[inWorkspaceKey]; marked && s.Job.WorkspaceMount != workspaceMount {
+			if _, marked := a.Metadata[inWorkspaceKey]; marked && s.Job.WorkspaceMount != ir.WorkspaceMount {
 				// The SDK would look for it at the usual path, which cannot be had here.
 				out.Artifacts[i].Metadata = maps.Clone(a.Metadata)
 				delete(out.Artifacts[i].Metadata, inWorkspaceKey)

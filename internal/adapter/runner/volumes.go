@@ -9,9 +9,6 @@ import (
 	"levada/internal/core/ir"
 )
 
-// workspaceMount is where the steps of a run find its workspace.
-const workspaceMount = "/kfp-workspace"
-
 // defaultSharedMemory is the size of /dev/shm where a step asks for one and gives no size: what container runtimes give.
 const defaultSharedMemory = 64 << 20
 
@@ -21,7 +18,7 @@ func (r *Runner) volumeDir(name string) string { return filepath.Join(r.opt.Data
 func (a *attempt) mounts() ([]placed, error) {
 	var out []placed
 	if ws := a.step.Job.WorkspacePath; ws != "" {
-		out = append(out, placed{Target: workspaceMount, Source: ws})
+		out = append(out, placed{Target: ir.WorkspaceMount, Source: ws})
 	}
 	files, err := a.place(a.given)
 	if err != nil {

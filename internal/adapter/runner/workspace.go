@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"levada/internal/core/ir"
 	"levada/internal/core/run"
 )
 
@@ -52,7 +53,7 @@ func (r *Runner) copyToWorkspace(j run.Job, from, rel string) error {
 		return err
 	}
 	// The SDK puts the path that it is told below .artifacts; seen from there, it leads back to the workspace.
-	back := filepath.Join(j.WorkspacePath, ".artifacts", filepath.Base(workspaceMount))
+	back := filepath.Join(j.WorkspacePath, ".artifacts", filepath.Base(ir.WorkspaceMount))
 	if err := os.Symlink("..", back); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}

@@ -31,7 +31,7 @@ type request struct {
 	err    error
 }
 
-// maxDepth bounds how deep a JSON value may nest; encoding/json has a bound of its own that is higher.
+// maxElements bounds the elements of a list in a request. How deep values may nest is bounded by encoding/json.
 const maxElements = 100_000
 
 // parse reads the body, or the query of a GET.

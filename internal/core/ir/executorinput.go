@@ -68,3 +68,6 @@ type Limits struct {
 	Accelerators    int
 	AcceleratorType string
 }
+
+// WorkspaceMount is the path at which KFP's steps find the workspace of their run.
+const WorkspaceMount = "/kfp-workspace"

@@ -208,7 +208,7 @@ func (o *PassedOn) volumes(k *KubernetesExecutor, workspace string) {
 		return map[string]any{"persistentVolumeClaim": map[string]any{"claimName": name}}
 	}
 	if workspace != "" {
-		add("kfp-workspace", "/kfp-workspace", claim(workspace))
+		add("kfp-workspace", WorkspaceMount, claim(workspace))
 	}
 	for _, m := range k.PVCMount {
 		add(m.Constant, m.MountPath, claim(m.Constant))
