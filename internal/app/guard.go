@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strconv"
 
 	"levada/internal/config"
 )
@@ -24,7 +25,10 @@ func guard(cfg config.Config, next http.Handler) http.Handler {
 
 func localHost(hostport string) bool {
 	host := hostport
-	if h, _, err := net.SplitHostPort(hostport); err == nil {
+	if h, port, err := net.SplitHostPort(hostport); err == nil {
+		if _, err := strconv.ParseUint(port, 10, 16); err != nil && port != "" {
+			return false // "127.0.0.1:80.example.com" is no port of this machine
+		}
 		host = h
 	}
 	if host == "localhost" {

@@ -22,6 +22,7 @@ func TestOtherSitesAndForeignNamesReachNoDoor(t *testing.T) {
 		{what: "a page of another site that changes something", method: "POST", host: "localhost:8080", headers: map[string]string{"Sec-Fetch-Site": "cross-site"}, want: 403},
 		{what: "the same in an old browser", method: "DELETE", host: "localhost:8080", headers: map[string]string{"Origin": "http://evil.example"}, want: 403},
 		{what: "a name that was made to resolve to this machine", method: "GET", host: "evil.example:8080", want: 403},
+		{what: "a name behind the address of this machine", method: "GET", host: "127.0.0.1:8080.evil.example", want: 403},
 		{what: "an address of this machine that others reach", method: "GET", host: "192.0.2.1:8080", want: 403},
 		{what: "a name, where that was allowed", method: "GET", host: "ml.example:8080", insecure: true, want: 200},
 		{what: "another site, where names are allowed", method: "POST", host: "ml.example:8080", insecure: true, headers: map[string]string{"Sec-Fetch-Site": "cross-site"}, want: 403},

@@ -342,6 +342,9 @@ func (a *app) runsDeleteCommand() *cobra.Command {
 				if runs[i], err = findRun(ctx, s, name); err != nil {
 					return err
 				}
+				if runs[i].State == run.Canceling {
+					return fault.Conflictf("run %s is %s; delete it when it is CANCELED", runs[i].ID, runs[i].State)
+				}
 				if !runs[i].State.Final() {
 					return fault.Conflictf("run %s is %s; cancel it before deleting it", runs[i].ID, runs[i].State)
 				}

@@ -100,6 +100,9 @@ func (s *Service) deleteRun(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
+	if r.State == run.Canceling {
+		return fault.Conflictf("run %s is %s; delete it when it is CANCELED", id, r.State)
+	}
 	if !r.State.Final() {
 		return fault.Conflictf("run %s is %s; cancel it before deleting it", id, r.State)
 	}
