@@ -119,6 +119,12 @@ func (b builder) open(ctx context.Context, cfg config.Config, o openOptions) (_ 
 	if err = s.openTracking(); err != nil {
 		return nil, err
 	}
+	// What steps print and make is nobody else's business, also where the data directory itself is open to others.
+	for _, dir := range []string{in("logs"), in("work")} {
+		if err := errors.Join(os.MkdirAll(dir, 0o700), os.Chmod(dir, 0o700)); err != nil {
+			return nil, err
+		}
+	}
 	logs := steplog.New(steplog.Options{Dir: in("logs"), Logger: s.log})
 	s.envs = b.environments(cfg, s.log)
 	s.secrets = secret.New(s.store, seal.New(in("secret.key")), time.Now)

@@ -58,9 +58,9 @@ type maker struct {
 }
 
 // Environment is "env" unless the test says otherwise.
-func (m *maker) Environment(ctx context.Context, s *run.Step) (string, error) {
+func (m *maker) Environment(ctx context.Context, s *run.Step) (run.Environment, error) {
 	if env := m.env.Load(); env != nil {
-		return *env, nil
+		return run.Environment{Digest: *env}, nil
 	}
 	return m.runner.Environment(ctx, s)
 }
@@ -174,6 +174,21 @@ func TestAResultWhoseContentIsLostIsMadeAgain(t *testing.T) {
 	}
 	if got := wait(t, svc, start(t, svc, makesFile, "a").ID); got.Cached != 1 {
 		t.Error("the result that was made again was not reused")
+	}
+}
+
+func TestAResultWhoseContentIsCutOffIsMadeAgain(t *testing.T) {
+	svc, m := openMaker(t, func(*pipeline.Options) {})
+	first := wait(t, svc, start(t, svc, makesFile, "four").ID)
+	file := m.file(digestOf(t, svc, first.ID))
+	if err := errors.Join(os.Chmod(file, 0o600), os.Truncate(file, 2)); err != nil {
+		t.Fatal(err)
+	}
+	if second := wait(t, svc, start(t, svc, makesFile, "four").ID); second.Cached != 0 {
+		t.Error("a result was reused of which half is missing")
+	}
+	if b, err := os.ReadFile(file); err != nil || string(b) != "four" {
+		t.Errorf("the content is %q, %v", b, err)
 	}
 }
 

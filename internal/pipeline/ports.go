@@ -96,9 +96,9 @@ type Runner interface {
 	// Recover is called once, before any Run: open are the attempts that are running according to the logs of their runs.
 	// Whatever else earlier processes left is ended and removed.
 	Recover(ctx context.Context, open []run.AttemptID) error
-	// Environment returns the digest of everything outside the step that may change what it computes (interpreter,
-	// installed packages, image), building it first if need be. It is part of the cache key.
-	Environment(ctx context.Context, s *run.Step) (string, error)
+	// Environment returns digests of everything outside the step that may change what it computes, building the Python
+	// environment first if need be. They are part of the cache key.
+	Environment(ctx context.Context, s *run.Step) (run.Environment, error)
 	// Reserve waits until the machine has room for what the step asks for. The caller releases the room when the step has
 	// ended, or was not started after all.
 	Reserve(ctx context.Context, s *run.Step) (release func(), err error)

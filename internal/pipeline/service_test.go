@@ -37,9 +37,11 @@ type runner struct {
 	do      func(ctx context.Context, s *run.Step) (run.Values, error)
 }
 
-func (r *runner) Environment(context.Context, *run.Step) (string, error) { return "env", nil }
-func (r *runner) Forget(context.Context, string) error                   { return nil }
-func (r *runner) Recover(context.Context, []run.AttemptID) error         { return nil }
+func (r *runner) Environment(context.Context, *run.Step) (run.Environment, error) {
+	return run.Environment{Digest: "env"}, nil
+}
+func (r *runner) Forget(context.Context, string) error           { return nil }
+func (r *runner) Recover(context.Context, []run.AttemptID) error { return nil }
 
 func (r *runner) Settle(id run.AttemptID) {
 	r.mu.Lock()

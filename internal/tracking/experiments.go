@@ -82,6 +82,9 @@ func (s *Service) ExperimentNamed(ctx context.Context, name string) (track.Exper
 // be found.
 func (s *Service) SetExperimentDeleted(ctx context.Context, id string, deleted bool) error {
 	return s.changeExperiment(ctx, id, func(e *track.Experiment) error {
+		if deleted && e.ID == catalog.DefaultExperimentID {
+			return fault.Invalidf("Cannot delete the default experiment '%s': it takes the runs that name none.", e.ID)
+		}
 		if e.Deleted == deleted {
 			return fault.NotFoundf("No Experiment with id=%s exists", id)
 		}

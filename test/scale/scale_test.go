@@ -43,11 +43,13 @@ type idle struct {
 	barrier chan struct{}
 }
 
-func (*idle) Environment(context.Context, *run.Step) (string, error) { return "", nil }
-func (*idle) Reserve(context.Context, *run.Step) (func(), error)     { return func() {}, nil }
-func (*idle) Forget(context.Context, string) error                   { return nil }
-func (*idle) Recover(context.Context, []run.AttemptID) error         { return nil }
-func (*idle) Settle(run.AttemptID)                                   {}
+func (*idle) Environment(context.Context, *run.Step) (run.Environment, error) {
+	return run.Environment{}, nil
+}
+func (*idle) Reserve(context.Context, *run.Step) (func(), error) { return func() {}, nil }
+func (*idle) Forget(context.Context, string) error               { return nil }
+func (*idle) Recover(context.Context, []run.AttemptID) error     { return nil }
+func (*idle) Settle(run.AttemptID)                               {}
 func (r *idle) Run(ctx context.Context, s *run.Step) (run.Values, error) {
 	r.mu.Lock()
 	r.started++

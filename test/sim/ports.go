@@ -195,11 +195,11 @@ func stepName(s *run.Step) string {
 	return short(s.Job.RunID) + " " + s.TaskPath + "#" + strconv.Itoa(s.Attempt)
 }
 
-func (r *scriptedRunner) Environment(ctx context.Context, s *run.Step) (string, error) {
+func (r *scriptedRunner) Environment(ctx context.Context, s *run.Step) (run.Environment, error) {
 	if v := r.p.park(ctx, environment, "environment of "+stepName(s)); v != proceed {
-		return "", v.failure(ctx)
+		return run.Environment{}, v.failure(ctx)
 	}
-	return "environment", ctx.Err()
+	return run.Environment{Digest: "environment"}, ctx.Err()
 }
 
 func (r *scriptedRunner) Reserve(ctx context.Context, s *run.Step) (func(), error) {

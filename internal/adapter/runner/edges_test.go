@@ -163,7 +163,7 @@ func TestTheEnvironmentDigestFollowsWhatTheStepRunsIn(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return d
+		return d.Digest
 	}
 	one, two := digest(f.python("def f(): pass")), digest(f.python("def f(): return 1"))
 	if one != two || !strings.HasPrefix(one, "sha256:") {

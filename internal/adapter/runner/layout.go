@@ -223,6 +223,10 @@ func (r *Runner) materialise(ctx context.Context, s *run.Step, l layout) error {
 				}
 				return inputError("input artifact %q: its content %s could not be brought here: %v", name, a.Digest, err)
 			}
+			if st, err := os.Stat(dest); err == nil && !st.IsDir() && a.Size > 0 && st.Size() != a.Size {
+				return inputError("input artifact %q: its stored content %s is damaged: it has %d bytes and had %d; run the task that made it again, "+
+					"without the cache", name, a.Digest, st.Size(), a.Size)
+			}
 		}
 	}
 	return nil

@@ -2,8 +2,13 @@ package runner
 
 import (
 	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/url"
 	"slices"
 	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
 )
 
 // The shortest secrets that are masked: a shorter value would make a log unreadable and would be given away by its mask. A line
@@ -27,6 +32,7 @@ func newMask(values [][]byte) *mask {
 		v = bytes.TrimRight(v, "\r\n")
 		if len(v) >= leastMasked {
 			words = append(words, string(v))
+			words = append(words, quoted(string(v))...)
 		}
 		if !bytes.ContainsRune(v, '\n') {
 			continue
@@ -48,6 +54,42 @@ func newMask(values [][]byte) *mask {
 		pairs = append(pairs, w, masked)
 	}
 	return &mask{strings.NewReplacer(pairs...), len(words[0])}
+}
+
+// quoted returns the forms that a value takes inside JSON, with and without characters beyond ASCII, in Python's repr and in URLs,
+// as far as they differ from the value.
+func quoted(v string) []string {
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if enc.Encode(v) != nil {
+		return nil
+	}
+	plain := strings.TrimSuffix(strings.TrimPrefix(strings.TrimSpace(b.String()), `"`), `"`)
+	var forms []string
+	for _, form := range []string{
+		plain, ascii(plain), strings.ReplaceAll(v, `\`, `\\`), strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(v), url.QueryEscape(v), url.PathEscape(v),
+	} {
+		if form != v {
+			forms = append(forms, form)
+		}
+	}
+	return forms
+}
+
+// ascii writes characters beyond ASCII as JSON's \u escapes.
+func ascii(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		if r < utf8.RuneSelf {
+			b.WriteRune(r)
+			continue
+		}
+		for _, unit := range utf16.Encode([]rune{r}) {
+			fmt.Fprintf(&b, `\u%04x`, unit)
+		}
+	}
+	return b.String()
 }
 
 // text hides the values in a text; a nil mask hides nothing.

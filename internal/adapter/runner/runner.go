@@ -10,8 +10,6 @@ package runner
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -217,44 +215,40 @@ func (r *Runner) Stats() Stats {
 
 // Environment returns the digest of what the step will run in, building it if need be. What the build prints is in
 // the log of the step's attempt.
-func (r *Runner) Environment(ctx context.Context, s *run.Step) (string, error) {
+func (r *Runner) Environment(ctx context.Context, s *run.Step) (run.Environment, error) {
 	if s.Executor == nil || s.Executor.Container == nil || isVolumeStub(s.Executor.Container.Image) {
-		return "", nil
+		return run.Environment{}, nil
 	}
 	if err := r.begin(); err != nil {
-		return "", err
+		return run.Environment{}, err
 	}
 	defer r.steps.Done()
 	l, err := r.layout(s)
 	if err != nil {
-		return "", err
+		return run.Environment{}, err
 	}
 	in, err := l.executorInput(s)
 	if err != nil {
-		return "", err
+		return run.Environment{}, err
 	}
 	c, err := ir.ResolveContainer(s.Executor.Container, in, placeholders(s))
 	if err != nil {
-		return "", &run.Failure{Reason: run.ReasonInput, Message: err.Error()}
+		return run.Environment{}, &run.Failure{Reason: run.ReasonInput, Message: err.Error()}
 	}
 	plan, err := r.opt.Envs.Plan(ctx, c.Image, c.Command, c.Args)
 	if err != nil {
-		return "", environmentFailure(err)
+		return run.Environment{}, environmentFailure(err)
 	}
 	env, err := r.prepare(ctx, s, plan)
 	if err != nil {
-		return "", err
+		return run.Environment{}, err
 	}
 	given, err := r.gather(ctx, s.Kubernetes)
 	if err != nil {
-		return "", err
+		return run.Environment{}, err
 	}
 	secrets, err := r.fingerprint(given)
-	if err != nil || secrets == "" {
-		return env.Digest, err // the image is a part of the key by itself
-	}
-	sum := sha256.Sum256([]byte(env.Digest + "\n" + secrets))
-	return "sha256:" + hex.EncodeToString(sum[:]), nil
+	return run.Environment{Digest: env.Digest, Secrets: secrets}, err // the image is a part of the key by itself
 }
 
 // prepare makes the environment of a plan before the attempt runs; what the build says is in the log.

@@ -152,7 +152,7 @@ func TestTheCacheKeyFollowsTheContentOfSecrets(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return d
+		return d.Secrets
 	}
 	without := digest()
 	s.Kubernetes = &ir.KubernetesExecutor{SecretAsEnv: []ir.KeySource{{SecretName: "db", KeyToEnv: []ir.KeyToEnv{{SecretKey: "password", EnvVar: "P"}}}}}

@@ -62,18 +62,18 @@ func moveCounts(ctx context.Context, tx *tx, from, to string) error {
 	return err
 }
 
-// archiveCounts counts all runs of an experiment as archived.
-func archiveCounts(ctx context.Context, tx *tx, experiment string) error {
+// archiveCounts counts all runs of an experiment as archived, or as not archived.
+func archiveCounts(ctx context.Context, tx *tx, experiment string, archived bool) error {
 	// Uses the primary key.
 	_, err := tx.exec(ctx, `
 		INSERT INTO run_counts (experiment_id, pipeline_id, state, archived, n)
-		SELECT experiment_id, pipeline_id, state, 1, n FROM run_counts WHERE experiment_id = $1 AND archived = 0
-		ON CONFLICT (experiment_id, pipeline_id, state, archived) DO UPDATE SET n = run_counts.n + excluded.n`, experiment)
+		SELECT experiment_id, pipeline_id, state, $2, n FROM run_counts WHERE experiment_id = $1 AND archived <> $2
+		ON CONFLICT (experiment_id, pipeline_id, state, archived) DO UPDATE SET n = run_counts.n + excluded.n`, experiment, bit(archived))
 	if err != nil {
 		return err
 	}
 	// Uses the primary key.
-	_, err = tx.exec(ctx, `DELETE FROM run_counts WHERE experiment_id = $1 AND archived = 0`, experiment)
+	_, err = tx.exec(ctx, `DELETE FROM run_counts WHERE experiment_id = $1 AND archived <> $2`, experiment, bit(archived))
 	return err
 }
 

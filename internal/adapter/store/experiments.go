@@ -93,7 +93,7 @@ func (s *Store) SetExperimentArchived(ctx context.Context, id string, archived b
 		if _, err := tx.exec(ctx, `UPDATE runs SET archived = 1 WHERE experiment_id = $1 AND archived = 0`, id); err != nil {
 			return err
 		}
-		return archiveCounts(ctx, tx, id)
+		return archiveCounts(ctx, tx, id, true)
 	})
 }
 

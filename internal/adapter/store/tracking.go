@@ -141,13 +141,10 @@ func (t Tracking) deleteRunsOf(ctx context.Context, tx *tx, id string, deleted b
 		return err
 	}
 	tx.committed(func() { t.s.index.drop(id) })
-	if !deleted {
-		return nil
-	}
-	if _, err := tx.exec(ctx, `UPDATE runs SET archived = 1 WHERE experiment_id = $1 AND archived = 0`, id); err != nil {
+	if _, err := tx.exec(ctx, `UPDATE runs SET archived = $2 WHERE experiment_id = $1 AND archived <> $2`, id, bit(deleted)); err != nil {
 		return err
 	}
-	return archiveCounts(ctx, tx, id)
+	return archiveCounts(ctx, tx, id, deleted)
 }
 
 // Model returns a logged model with its metrics; NotFound when there is none.

@@ -95,6 +95,14 @@ func TestASearchedRunIsWhatIsStoredAfterEveryWrite(t *testing.T) {
 	if err != nil || slices.ContainsFunc(runs, func(r *track.Run) bool { return !r.Deleted }) {
 		t.Errorf("an experiment was deleted and some of its runs are not, %v", err)
 	}
+	must("restore the experiment", s.ChangeExperiment(ctx, "7", func(e *track.Experiment) error {
+		e.Deleted, e.UpdatedAt = false, time.UnixMilli(9)
+		return nil
+	}))
+	runs, err = s.RunsOf(ctx, "7")
+	if err != nil || slices.ContainsFunc(runs, func(r *track.Run) bool { return r.Deleted }) {
+		t.Errorf("an experiment was restored and some of its runs are not, %v", err)
+	}
 }
 
 func TestAFailedBatchLeavesNothingInMemoryOrOnDisk(t *testing.T) {

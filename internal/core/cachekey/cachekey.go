@@ -66,10 +66,10 @@ func (b *builder) key() (Key, error) {
 	return Key{Digest: "sha256:" + hex.EncodeToString(sum[:]), Parts: b.parts}, nil
 }
 
-// Of returns the key of a container step. environment is the digest of what the step runs in. With a custom key, only that,
+// Of returns the key of a container step that runs in an environment. With a custom key, only that,
 // the component and the pipeline's name count, as in KFP's set_caching_options(cache_key=…): names of components and such keys
 // are short, and another pipeline may have the same.
-func Of(s *run.Step, component, environment, custom string) (Key, error) {
+func Of(s *run.Step, component string, environment run.Environment, custom string) (Key, error) {
 	var b builder
 	if custom != "" {
 		b.add(run.PartComponent, "", component+" of pipeline "+s.Job.PipelineName, []string{s.Job.PipelineName, component})
@@ -79,7 +79,10 @@ func Of(s *run.Step, component, environment, custom string) (Key, error) {
 	c := s.Executor.Container
 	b.add(run.PartCode, "", "", [][]string{c.Command, c.Args})
 	b.add(run.PartImage, "", c.Image, c.Image)
-	b.add(run.PartEnvironment, "", environment, environment)
+	b.add(run.PartEnvironment, "", environment.Digest, environment.Digest)
+	if environment.Secrets != "" {
+		b.add(run.PartSecrets, "", "", environment.Secrets)
+	}
 	variables := make(map[string]string, len(c.Env))
 	for _, e := range c.Env {
 		variables[e.Name] = e.Value // of two with one name a step sees the last

@@ -22,7 +22,7 @@ func step() *run.Step {
 
 func key(t *testing.T, s *run.Step, component, environment, custom string) string {
 	t.Helper()
-	k, err := cachekey.Of(s, component, environment, custom)
+	k, err := cachekey.Of(s, component, run.Environment{Digest: environment}, custom)
 	if err != nil {
 		t.Fatal(err)
 	}

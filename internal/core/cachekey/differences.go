@@ -49,6 +49,8 @@ func difference(kind, name string, before, after run.KeyPart) run.KeyDifference 
 		d.Text = "image: " + arrow(before, after)
 	case run.PartEnvironment:
 		d.Text = "environment: other packages or another Python"
+	case run.PartSecrets:
+		d.Text = "a secret or config map that the step is given changed"
 	case run.PartVariable:
 		d.Text = "environment variable " + name + " has another value" // which may be secret
 	case run.PartInterface:

@@ -15,7 +15,7 @@ import (
 
 func full(t testing.TB, s *run.Step, component, environment, custom string) cachekey.Key {
 	t.Helper()
-	k, err := cachekey.Of(s, component, environment, custom)
+	k, err := cachekey.Of(s, component, run.Environment{Digest: environment}, custom)
 	if err != nil {
 		t.Fatal(err)
 	}

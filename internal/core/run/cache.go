@@ -26,6 +26,7 @@ const (
 	PartCode             = "code"              // command and arguments, with the source of a Python component
 	PartImage            = "image"             // the image as the component names it, digest included
 	PartEnvironment      = "environment"       // digest of the interpreter and every installed package
+	PartSecrets          = "secrets"           // the secrets and config maps that the step is given
 	PartVariable         = "variable"          // a declared environment variable; Name is its name
 	PartInterface        = "interface"         // declared inputs and outputs
 	PartKubernetes       = "kubernetes"        // Kubernetes extras
@@ -39,7 +40,7 @@ const (
 
 // KeyPart is one thing that a cache key is made of. Two keys are equal when their parts are.
 type KeyPart struct {
-	Kind string `json:"kind" enum:"code,image,environment,variable,interface,kubernetes,parameter,artifact,artifact_type,artifact_metadata,component,custom_key"`
+	Kind string `json:"kind" enum:"code,image,environment,secrets,variable,interface,kubernetes,parameter,artifact,artifact_type,artifact_metadata,component,custom_key"`
 	// Name tells parts of a kind apart: the name of the input or variable.
 	Name string `json:"name,omitempty"`
 	// Digest is the beginning of the SHA-256 of the part.

@@ -39,6 +39,14 @@ type AttemptID struct {
 // ID names the attempt.
 func (s *Step) ID() AttemptID { return AttemptID{s.Job.RunID, s.TaskID, s.Attempt} }
 
+// Environment is what outside a step may change what it computes.
+type Environment struct {
+	// Digest is that of the interpreter and every installed package.
+	Digest string
+	// Secrets is a keyed digest of the secrets and config maps that the step is given; empty when there are none.
+	Secrets string
+}
+
 // Job is what the steps of one run have in common.
 type Job struct {
 	RunID string
