@@ -98,12 +98,15 @@ func (r *Runner) Recover(ctx context.Context, open []run.AttemptID) error {
 	}
 	var failed []string
 	for _, dir := range dirs {
-		if keep[dir] {
-			continue
-		}
 		rec, found, err := readRecord(dir)
 		if err != nil {
 			return err
+		}
+		if keep[dir] {
+			if found && !rec.Ended {
+				r.hold(dir)
+			}
+			continue
 		}
 		if found && !rec.Ended {
 			r.opt.Logger.Warn("ending a step that no run waits for", "pid", rec.Step.PID, "directory", dir)
@@ -120,6 +123,25 @@ func (r *Runner) Recover(ctx context.Context, open []run.AttemptID) error {
 	}
 	r.sweepSecrets()
 	return r.failed.adopt(failed)
+}
+
+// hold keeps a place for an attempt that runs already, before new steps are let in.
+func (r *Runner) hold(root string) {
+	r.gate.occupy(share{places: 1})
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.awaited[root] = true
+}
+
+// unhold gives the place of hold back, if there is one.
+func (r *Runner) unhold(root string) {
+	r.mu.Lock()
+	held := r.awaited[root]
+	delete(r.awaited, root)
+	r.mu.Unlock()
+	if held {
+		r.gate.leave(share{places: 1})
+	}
 }
 
 // matches lists the paths below dir that match a pattern. What dir is called has no meaning for the pattern.

@@ -82,6 +82,7 @@ func (a *attempt) adopt(ctx context.Context, rec record) (record, error) {
 	need, _ := a.gate.clamp(needs(a.limits))
 	a.gate.occupy(need)
 	defer a.gate.leave(need)
+	a.unhold(a.layout.root)
 	a.giveBack = a.devices.occupy(rec.Devices)
 	a.opt.Logger.Info("step adopted", "run", a.step.Job.RunID, "task", a.step.TaskPath, "pid", rec.Step.PID, "ended", rec.Ended)
 	return a.attach(ctx, a.layout, rec, podUID(a.step))

@@ -94,6 +94,9 @@ type Runner struct {
 	detached atomic.Bool
 	mu       sync.Mutex
 	closed   bool
+	// awaited are the attempts of an earlier server that run and have a place on the machine, until Run takes them up and knows what
+	// they need.
+	awaited map[string]bool
 	// unsettled are the attempts that have ended and whose directories are still there; true for those to be kept.
 	unsettled map[string]bool
 	steps     sync.WaitGroup
@@ -126,7 +129,7 @@ func New(opt Options) *Runner {
 		opt.DataDir = abs // steps get these paths and have another working directory
 	}
 	r := &Runner{
-		opt: opt, devices: findDevices("/dev"), unsettled: make(map[string]bool),
+		opt: opt, devices: findDevices("/dev"), unsettled: make(map[string]bool), awaited: make(map[string]bool),
 		scripts: scripts{dir: filepath.Join(opt.DataDir, "tools")},
 	}
 	r.gate = newGate(share{float64(opt.MaxParallel), opt.Cores, opt.Memory, float64(r.devices.count())})
@@ -303,6 +306,7 @@ func (r *Runner) Run(ctx context.Context, s *run.Step) (run.Values, error) {
 	if err != nil {
 		return run.Values{}, asFailure(ctx, err)
 	}
+	defer r.unhold(l.root)
 	log := r.newLog(s)
 	out, err := r.execute(ctx, s, l, log)
 	if errors.Is(err, errDetached) {

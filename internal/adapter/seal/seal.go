@@ -111,20 +111,24 @@ func (b *Box) load(create bool) (*keys, error) {
 	return b.keys, err
 }
 
-// create writes a new key. It is on disk before anything is sealed with it.
+// create writes a new key. It is on disk, whole, before it has its name, and so before anything is sealed with it.
 func (b *Box) create() ([]byte, error) {
 	raw := make([]byte, keySize)
 	if _, err := rand.Read(raw); err != nil {
 		return nil, err
 	}
 	text := []byte(base64.StdEncoding.EncodeToString(raw) + "\n")
-	f, err := os.OpenFile(b.path, os.O_CREATE|os.O_WRONLY|os.O_EXCL, 0o600)
+	f, err := os.CreateTemp(filepath.Dir(b.path), filepath.Base(b.path)+".*") // readable by its owner alone
 	if err != nil {
 		return nil, err
 	}
 	_, err = f.Write(text)
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return nil, errors.Join(err, os.Remove(b.path))
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = os.Link(f.Name(), b.path) // a key that is there already stays
+	}
+	if err := errors.Join(err, os.Remove(f.Name())); err != nil {
+		return nil, err
 	}
 	return text, syncDirectory(filepath.Dir(b.path))
 }
