@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -49,6 +50,7 @@ func cacheDir(t testing.TB) string {
 
 // fixture is a runner with real environments, a real blob store and real logs.
 type fixture struct {
+	settling sync.Mutex
 	*runner.Runner
 	t     testing.TB
 	data  string
@@ -167,6 +169,8 @@ func (f *fixture) must(s *run.Step) run.Values {
 // Run runs a step and says that its result is safe.
 func (f *fixture) Run(ctx context.Context, s *run.Step) (run.Values, error) {
 	v, err := f.Runner.Run(ctx, s)
+	f.settling.Lock() // what is waited for must not grow meanwhile
+	defer f.settling.Unlock()
 	f.Settle(s.ID())
 	f.Settled()
 	return v, err
