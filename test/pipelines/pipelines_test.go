@@ -151,6 +151,10 @@ func goldenFile(name, version string) string {
 
 func runOne(ctx context.Context, srv *levadatest.Server, file, version, dir string) (string, error) {
 	name := strings.TrimSuffix(filepath.Base(file), ".yaml")
+	file, err := withIndex(file, dir)
+	if err != nil {
+		return "", err
+	}
 	uploaded, err := srv.Upload(ctx, strings.TrimSpace(name+" "+version), file)
 	if err != nil {
 		return "", err

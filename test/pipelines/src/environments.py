@@ -14,8 +14,8 @@ def packages() -> str:
 @dsl.component(
     base_image="python:3.11",
     packages_to_install=["six>=1.16,<2 ; python_version > '3'"],
-    pip_index_urls=["https://pypi.org/simple"],
-    pip_trusted_hosts=["pypi.org"],
+    pip_index_urls=["http://index.test/simple"],
+    pip_trusted_hosts=["index.test"],
 )
 def index() -> bool:
     import six
