@@ -15,8 +15,8 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
+import calls
 import differences
-import requests_data
 
 
 class Server:
@@ -185,7 +185,7 @@ def compare(script, want, got):
 def record(url, file):
     """Writes down what a server answers, so that others can be compared with it later."""
     recorded = {}
-    for script in requests_data.scripts():
+    for script in calls.scripts():
         recorded[script["name"]] = {
             "requests": fingerprint(script),
             "answers": answers(url, script),
@@ -206,7 +206,7 @@ def check(file, url, only=""):
     with gzip.open(file, "rt", encoding="utf-8") as recording:
         recorded = json.load(recording)
     steps, found = 0, []
-    for script in requests_data.scripts():
+    for script in calls.scripts():
         if only and only not in script["name"]:
             continue
         want = recorded.get(script["name"], {})

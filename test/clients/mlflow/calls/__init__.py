@@ -1,0 +1,26 @@
+"""The requests of the differential tests, as data: what is sent, in which order, what is remembered."""
+
+from calls.artifacts import artifacts
+from calls.experiments import experiments
+from calls.metrics import metrics
+from calls.models import logged_models
+from calls.others import others
+from calls.registry import registry
+from calls.runs import inputs, runs
+from calls.searches import searches
+
+
+def scripts():
+    """All scripts, in the order in which they run."""
+    for group in (
+        experiments,
+        runs,
+        metrics,
+        searches,
+        inputs,
+        artifacts,
+        logged_models,
+        registry,
+        others,
+    ):
+        yield from group()
