@@ -142,10 +142,10 @@ func (s *server) memory() int64 {
 		}
 	}
 	var total int64
-	todo := []int{s.pid}
-	for len(todo) > 0 {
-		pid := todo[0]
-		todo = append(todo[1:], children[pid]...)
+	queue := []int{s.pid}
+	for len(queue) > 0 {
+		pid := queue[0]
+		queue = append(queue[1:], children[pid]...)
 		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 		if err != nil {
 			continue

@@ -116,9 +116,9 @@ type Runner interface {
 
 // Blobs holds artifact content by digest.
 type Blobs interface {
-	// Keep reports whether the whole content of a digest is here and so may be reused. Content that is counts as new from
-	// then on, for Sweep.
-	Keep(ctx context.Context, digest string) (bool, error)
+	// Keep reports whether the whole content of a digest is here and so may be reused. size is what a file had when it was
+	// stored. Content that is here counts as new from then on, for Sweep.
+	Keep(ctx context.Context, digest string, size int64) (bool, error)
 	// Sweep removes the content that was stored, or kept, before a time and that none of the roots is or holds. roots calls
 	// yield for each digest that is needed. With dryRun nothing is removed.
 	Sweep(ctx context.Context, before time.Time, dryRun bool, roots func(yield func(digest string) error) error) (run.Swept, error)

@@ -97,31 +97,15 @@ func (a *actor) missing(ctx context.Context, entry run.CacheEntry) string {
 			if artifact.Digest == "" {
 				continue
 			}
-			if ok, err := a.svc.deps.Blobs.Keep(ctx, artifact.Digest); err != nil || !ok {
+			if ok, err := a.svc.deps.Blobs.Keep(ctx, artifact.Digest, artifact.Size); err != nil || !ok {
 				if err != nil {
 					a.svc.deps.Logger.Warn("content of the cache cannot be read; the step runs", "digest", artifact.Digest, "error", err)
 				}
 				return name
 			}
-			if a.damaged(ctx, artifact) {
-				return name
-			}
 		}
 	}
 	return ""
-}
-
-// damaged reports whether the stored content has not the size that it had when it was stored.
-func (a *actor) damaged(ctx context.Context, artifact run.Artifact) bool {
-	files, err := a.svc.deps.Blobs.Files(ctx, artifact.Digest)
-	if err != nil || len(files) != 1 || artifact.Size == 0 {
-		return false // the files of a directory were compared already
-	}
-	if files[0].Size == artifact.Size {
-		return false
-	}
-	a.svc.deps.Logger.Error("stored content is damaged; the step runs again", "digest", artifact.Digest, "bytes", files[0].Size, "were", artifact.Size)
-	return true
 }
 
 // inWords rounds an age to what a person reads.

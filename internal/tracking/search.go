@@ -72,7 +72,7 @@ func (s *Service) SearchRuns(ctx context.Context, q Query) ([]Tracked, bool, err
 		}
 	}
 	if len(orders) > 0 || len(experiments) > 1 {
-		sortRuns(matched, orders, &row, q.Offset+q.Limit+1)
+		sortRuns(matched, orders, &row)
 	}
 	if row.err != nil {
 		return nil, false, row.err
@@ -90,7 +90,7 @@ func (s *Service) SearchRuns(ctx context.Context, q Query) ([]Tracked, bool, err
 }
 
 // sortRuns sorts runs by the orders, then the newest first, then by id.
-func sortRuns(runs []*track.Run, orders []search.Order, row *runRow, _ int) {
+func sortRuns(runs []*track.Run, orders []search.Order, row *runRow) {
 	type keyed struct {
 		run  *track.Run
 		keys []search.Key

@@ -243,7 +243,9 @@ func (r *scriptedRunner) Run(ctx context.Context, s *run.Step) (run.Values, erro
 // blobs holds all content, except where the schedule has lost some.
 type blobs struct{ p *process }
 
-func (b *blobs) Keep(context.Context, string) (bool, error) { return b.p.world.lookup != miss, nil }
+func (b *blobs) Keep(context.Context, string, int64) (bool, error) {
+	return b.p.world.lookup != miss, nil
+}
 
 func (b *blobs) Sweep(context.Context, time.Time, bool, func(func(string) error) error) (run.Swept, error) {
 	return run.Swept{}, fault.Unimplementedf("not in a simulation")

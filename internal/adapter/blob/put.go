@@ -150,7 +150,7 @@ func (s *Store) ingest(ctx context.Context, path string) (content, error) {
 	}
 	c := content{sum: sum, size: size}
 	if size, err := s.stat(sum); err == nil && size == c.size {
-		if ok, err := s.keep(sum); err != nil || ok {
+		if ok, err := s.keep(sum, c.size); err != nil || ok {
 			// Whoever stored it may not have made its name durable yet.
 			return c, errors.Join(err, diskError(s.dir, s.syncDir(filepath.Dir(s.file(sum)))))
 		}
@@ -221,7 +221,7 @@ func (s *Store) settle(ctx context.Context, temp string, c content) error {
 	}
 	final := s.file(c.sum)
 	if size, err := s.stat(c.sum); err == nil && size == c.size {
-		if ok, err := s.keep(c.sum); err != nil || ok {
+		if ok, err := s.keep(c.sum, c.size); err != nil || ok {
 			return errors.Join(err, removeIfThere(temp), s.syncDir(filepath.Dir(final)))
 		}
 	}

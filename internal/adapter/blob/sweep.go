@@ -13,19 +13,19 @@ import (
 	"levada/internal/core/run"
 )
 
-// Keep reports whether the whole content of a digest is here, as Has does. Content that is counts as new from then on: a Sweep
-// up to an earlier time leaves it alone.
-func (s *Store) Keep(ctx context.Context, digest string) (bool, error) {
+// Keep reports whether the whole content of a digest is here, as Has does, and with the size that it had when it was stored; the
+// files of a directory have theirs in its manifest. Content that is here counts as new from then on: a Sweep up to an earlier
+// time leaves it alone.
+func (s *Store) Keep(ctx context.Context, digest string, size int64) (bool, error) {
 	d, err := parseDigest(digest)
 	if err != nil {
 		return false, err
 	}
-	ok, err := s.keep(d.sum)
-	if err != nil || !ok {
-		return false, err
-	}
 	if !d.dir {
-		return true, nil
+		return s.keep(d.sum, size)
+	}
+	if ok, err := s.keep(d.sum, anySize); err != nil || !ok {
+		return false, err
 	}
 	files, err := s.Files(ctx, digest)
 	if err != nil {
@@ -35,23 +35,27 @@ func (s *Store) Keep(ctx context.Context, digest string) (bool, error) {
 		if err := ctx.Err(); err != nil {
 			return false, err
 		}
-		sum := f.Digest[len(filePrefix):]
-		if ok, err := s.keep(sum); err != nil || !ok {
+		if ok, err := s.keep(f.Digest[len(filePrefix):], f.Size); err != nil || !ok {
 			return false, err
-		}
-		if size, err := s.stat(sum); err != nil || size != f.Size {
-			return absent(err)
 		}
 	}
 	return true, nil
 }
 
-// keep makes stored bytes new. The lock parts it from a Sweep that has decided about the file, but has not removed it yet.
-func (s *Store) keep(sum string) (bool, error) {
+// anySize is the size of a manifest, which nobody has written down.
+const anySize = -1
+
+// keep makes stored bytes of a size new. The lock parts it from a Sweep that has decided about the file, but has not removed it yet.
+func (s *Store) keep(sum string, size int64) (bool, error) {
 	s.sweeping.RLock()
 	defer s.sweeping.RUnlock()
-	if _, err := s.stat(sum); err != nil {
+	is, err := s.stat(sum)
+	if err != nil {
 		return absent(err)
+	}
+	if size != anySize && is != size {
+		s.log.Error("stored content is damaged", "digest", filePrefix+sum, "bytes", is, "were", size)
+		return false, nil
 	}
 	if err := touch(s.file(sum)); err != nil {
 		if errors.Is(err, fs.ErrNotExist) {

@@ -113,9 +113,9 @@ func TestASweepSparesWhatIsNewStoredAgainOrKept(t *testing.T) {
 	put(t, s, text("again"))
 	_, err := s.PutReader(context.Background(), bytes.NewReader([]byte("streamed")))
 	must(t, err)
-	for _, d := range []string{kept.Digest, folder.Digest} {
-		if ok, err := s.Keep(context.Background(), d); err != nil || !ok {
-			t.Fatalf("keep %s: %t, %v", d, ok, err)
+	for _, d := range []run.BlobInfo{kept, folder} {
+		if ok, err := s.Keep(context.Background(), d.Digest, d.Size); err != nil || !ok {
+			t.Fatalf("keep %s: %t, %v", d.Digest, ok, err)
 		}
 	}
 	recent := put(t, s, text("new"))
@@ -127,7 +127,7 @@ func TestASweepSparesWhatIsNewStoredAgainOrKept(t *testing.T) {
 			t.Errorf("%s is here: %t, want %t", digest, !want, want)
 		}
 	}
-	if ok, err := s.Keep(context.Background(), old.Digest); err != nil || ok {
+	if ok, err := s.Keep(context.Background(), old.Digest, old.Size); err != nil || ok {
 		t.Errorf("keep what is gone: %t, %v", ok, err)
 	}
 }

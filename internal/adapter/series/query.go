@@ -205,19 +205,28 @@ func (g *group) read(within *track.Steps) error {
 // what MLflow's bulk-interval call returns: all points are dealt to n buckets of equal size (the first ones take what is
 // left over), each bucket gives its first point, and the very last point takes the place of the last one given.
 func (s *Store) Sample(runID, key string, within *track.Steps, n int) ([]track.Point, error) {
-	v, err := s.view(runID, key)
-	if err != nil {
-		return nil, err
-	}
-	defer v.release()
-	groups, err := v.byStep(within)
-	if err != nil {
-		return nil, diskError(s.o.Dir, err)
-	}
-	total := 0
-	for _, g := range groups {
-		total += g.n
-	}
+	out := []track.Point{}
+	err := s.bySteps(runID, key, within, func(groups []*group, total int) error {
+		start := 0
+		ranks := sampled(total, n)
+		for _, g := range groups {
+			for len(ranks) > 0 && ranks[0] < start+g.n {
+				if err := g.read(within); err != nil {
+					return err
+				}
+				out = append(out, g.points[ranks[0]-start])
+				ranks = ranks[1:]
+			}
+			start += g.n
+			g.points = nil
+		}
+		return nil
+	})
+	return out, err
+}
+
+// sampled returns which of total points are among at most n, in order.
+func sampled(total, n int) []int {
 	var ranks []int
 	for i := range min(n, total) {
 		ranks = append(ranks, i*(total/n)+min(i, total%n))
@@ -230,49 +239,49 @@ func (s *Store) Sample(runID, key string, within *track.Steps, n int) ([]track.P
 	if len(ranks) > 0 && ranks[len(ranks)-1] != total-1 {
 		ranks[len(ranks)-1] = total - 1
 	}
-	out := make([]track.Point, 0, len(ranks))
-	start := 0
-	for _, g := range groups {
-		for len(ranks) > 0 && ranks[0] < start+g.n {
-			if err := g.read(within); err != nil {
-				return nil, diskError(s.o.Dir, err)
-			}
-			out = append(out, g.points[ranks[0]-start])
-			ranks = ranks[1:]
-		}
-		start += g.n
-		g.points = nil
-	}
-	return out, nil
+	return ranks
 }
 
-// Extremes returns at most n points in the order of steps that keep what an eye would see: of each stretch of equally many
-// points its lowest and its highest value, and the first and the last point of all. A NaN is neither.
-func (s *Store) Extremes(runID, key string, within *track.Steps, n int) ([]track.Point, error) {
+// bySteps gives fn the points of a metric in groups, in the order of steps, and how many there are.
+func (s *Store) bySteps(runID, key string, within *track.Steps, fn func(groups []*group, total int) error) error {
 	v, err := s.view(runID, key)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer v.release()
 	groups, err := v.byStep(within)
 	if err != nil {
-		return nil, diskError(s.o.Dir, err)
+		return diskError(s.o.Dir, err)
 	}
 	total := 0
 	for _, g := range groups {
 		total += g.n
 	}
-	e := extremes{buckets: max(1, (n-2)/2), total: total, all: total <= n}
-	for _, g := range groups {
-		if err := g.read(within); err != nil {
-			return nil, diskError(s.o.Dir, err)
-		}
-		for _, p := range g.points {
-			e.add(p)
-		}
-		g.points = nil
+	if err := fn(groups, total); err != nil {
+		return diskError(s.o.Dir, err)
 	}
-	return e.finish(), nil
+	return nil
+}
+
+// Extremes returns at most n points in the order of steps that keep what an eye would see: of each stretch of equally many
+// points its lowest and its highest value, and the first and the last point of all. A NaN is neither.
+func (s *Store) Extremes(runID, key string, within *track.Steps, n int) ([]track.Point, error) {
+	var out []track.Point
+	err := s.bySteps(runID, key, within, func(groups []*group, total int) error {
+		e := extremes{buckets: max(1, (n-2)/2), total: total, all: total <= n}
+		for _, g := range groups {
+			if err := g.read(within); err != nil {
+				return err
+			}
+			for _, p := range g.points {
+				e.add(p)
+			}
+			g.points = nil
+		}
+		out = e.finish()
+		return nil
+	})
+	return out, err
 }
 
 // extremes takes points in order and keeps the lowest and the highest of each bucket.

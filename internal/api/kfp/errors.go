@@ -61,13 +61,7 @@ func notAllowed(r *http.Request, allowed ...string) error {
 }
 
 // shorten keeps a path that someone else chose from filling an error message.
-func shorten(path string) string {
-	const most = 200
-	if len(path) <= most {
-		return path
-	}
-	return strings.ToValidUTF8(path[:most], "") + "…"
-}
+func shorten(path string) string { return fault.Shorten(path, 200) }
 
 func tooLarge(what string, limit int64) error {
 	return fault.TooLargef("%s is larger than the limit of %d bytes; move large notebooks, code or data into an image or an artifact", what, limit)

@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 
+	"levada/internal/core/fault"
 	"levada/internal/core/ir"
 	"levada/internal/core/run"
 )
@@ -136,12 +137,7 @@ func readable(v any) string {
 	return shorten(string(body))
 }
 
-func shorten(s string) string {
-	if len(s) <= shownValue {
-		return s
-	}
-	return strings.ToValidUTF8(s[:shownValue], "") + "…"
-}
+func shorten(s string) string { return fault.Shorten(s, shownValue) }
 
 // withoutStaleness leaves out the annotation that says how old a result may be: it does not change what a step computes.
 func withoutStaleness(k *ir.KubernetesExecutor) *ir.KubernetesExecutor {

@@ -8,6 +8,7 @@ package fault
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Kind says what sort of failure an error is, so that a door can choose a status.
@@ -72,6 +73,14 @@ func Unimplementedf(format string, args ...any) error { return newf(Unimplemente
 
 // TooLargef returns a TooLarge error.
 func TooLargef(format string, args ...any) error { return newf(TooLarge, format, args) }
+
+// Shorten keeps a text that someone else chose from filling a message: it is cut to at most most bytes, and dots say so.
+func Shorten(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + "…"
+}
 
 func newf(k Kind, format string, args []any) error {
 	err := fmt.Errorf(format, args...)

@@ -137,10 +137,4 @@ func whole(t time.Time) time.Time { return t.UTC().Truncate(time.Second) }
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 // shorten keeps a text that someone else chose from filling an error message.
-func shorten(text string) string {
-	const most = 100
-	if len(text) <= most {
-		return text
-	}
-	return strings.ToValidUTF8(text[:most], "") + "…"
-}
+func shorten(text string) string { return fault.Shorten(text, 100) }
