@@ -25,21 +25,34 @@ type Cleaner interface {
 type tidier struct {
 	signal chan struct{}
 	mu     sync.Mutex
-	// stay are runs whose leftovers have no end of their own.
-	stay map[string]bool
+	// due says when runs that have ended will be cleaned up, so that each is looked at once; the zero time is never.
+	due map[string]time.Time
 }
 
-func newTidier() *tidier { return &tidier{signal: make(chan struct{}, 1), stay: map[string]bool{}} }
+func newTidier() *tidier { return &tidier{signal: make(chan struct{}, 1), due: map[string]time.Time{}} }
 
 // ended says that a run has come to its end, perhaps not for the first time.
 func (t *tidier) ended(runID string) {
 	t.mu.Lock()
-	delete(t.stay, runID)
+	delete(t.due, runID)
 	t.mu.Unlock()
 	select {
 	case t.signal <- struct{}{}:
 	default:
 	}
+}
+
+func (t *tidier) planned(runID string) (at time.Time, known bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	at, known = t.due[runID]
+	return at, known
+}
+
+func (t *tidier) plan(runID string, at time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.due[runID] = at
 }
 
 // cleanAt says when a run that has ended is cleaned up, and whether all of it. KFP's resource TTLs count from the end of the run;
@@ -98,17 +111,13 @@ func (s *Service) tidyOnce(ctx context.Context) (next time.Time, err error) {
 	}
 	var errs error
 	for _, id := range ids {
-		s.tidier.mu.Lock()
-		stays := s.tidier.stay[id]
-		s.tidier.mu.Unlock()
-		if stays || s.actor(id) != nil {
-			continue
-		}
-		at, err := s.tidyRun(ctx, id)
-		if err != nil {
-			// What is left of one run, and cannot be removed, keeps nothing of others.
-			errs = errors.Join(errs, fmt.Errorf("run %s: %w", id, err))
-			continue
+		at, known := s.tidier.planned(id)
+		if !known || !at.IsZero() && !at.After(s.now()) {
+			if at, err = s.tidyRun(ctx, id); err != nil {
+				// What is left of one run, and cannot be removed, keeps nothing of others.
+				errs = errors.Join(errs, fmt.Errorf("run %s: %w", id, err))
+				continue
+			}
 		}
 		if !at.IsZero() && (next.IsZero() || at.Before(next)) {
 			next = at
@@ -141,6 +150,7 @@ func (s *Service) tidyRun(ctx context.Context, id string) (time.Time, error) {
 	}
 	at, all, ever := cleanAt(&r, p.Config())
 	if ever && at.After(s.now()) {
+		s.tidier.plan(id, at)
 		return at, nil
 	}
 	if ever {
@@ -149,8 +159,9 @@ func (s *Service) tidyRun(ctx context.Context, id string) (time.Time, error) {
 		}
 		s.deps.Logger.Info("cleaned up after a run", "run", id, "all", all)
 	}
-	s.tidier.mu.Lock()
-	s.tidier.stay[id] = true
-	s.tidier.mu.Unlock()
+	if ever && all {
+		return time.Time{}, nil // nothing is left that could be listed again
+	}
+	s.tidier.plan(id, time.Time{})
 	return time.Time{}, nil
 }
