@@ -7,6 +7,7 @@ package telemetry
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -51,17 +52,12 @@ func New(version, goVersion string) *Metrics {
 // Read registers readings. Two of the same name differ in their labels.
 func (m *Metrics) Read(readings ...Reading) {
 	for _, r := range readings {
-		if total(r.Name) {
+		if strings.HasSuffix(r.Name, "_total") {
 			m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: r.Name, Help: r.Help, ConstLabels: r.Labels}, r.Value))
 			continue
 		}
 		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: r.Name, Help: r.Help, ConstLabels: r.Labels}, r.Value))
 	}
-}
-
-func total(name string) bool {
-	const suffix = "_total"
-	return len(name) > len(suffix) && name[len(name)-len(suffix):] == suffix
 }
 
 // Handler serves the metrics in Prometheus' text formats.
