@@ -42,6 +42,8 @@ import warmstep
 MAX_MESSAGE = 256 << 20
 # How many forks stand by.
 STANDBY = 2
+# How many forks that share their process may wait for its next step: as many as steps run at once on a small machine.
+IDLE = max(8, 2 * (os.cpu_count() or 1))
 
 
 def preimport(modules: list) -> None:
@@ -66,6 +68,7 @@ def preimport(modules: list) -> None:
     import kfp_paths
 
     kfp_paths.patch()
+    warmstep.keep_no_bytecode()
     # The first parser of a process compiles patterns and looks for translations; every step would do so again.
     argparse.ArgumentParser(description="x").parse_known_args([])
     import importlib
@@ -271,7 +274,7 @@ class Host:
 
     def retire(self) -> None:
         """End the forks that have been idle longest when there are many."""
-        while sum(map(len, self.idle.values())) > 2 * (os.cpu_count() or 1):
+        while sum(map(len, self.idle.values())) > IDLE:
             reuse = next(iter(self.idle))
             fork = self.idle[reuse].pop(0)
             if not self.idle[reuse]:

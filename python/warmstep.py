@@ -17,6 +17,8 @@ import types
 
 import stepmounts
 
+# What the file of a lightweight component is called; kfp names it so, and internal/adapter/runner/container.go writes it.
+COMPONENT = "ephemeral_component.py"
 HEADER = struct.Struct(">I")
 # A fork's end of its socket; high, so that steps do not meet it by chance.
 SOCKET_FD = 200
@@ -47,6 +49,24 @@ class Main:
         sys.modules["__main__"] = module
         sys.argv[0] = self.spec.origin
         exec(self.code, module.__dict__)  # noqa: S102
+
+
+def keep_no_bytecode() -> None:
+    """Write no compiled copy of a component, which nobody would read: its file is made for one step.
+
+    Making and removing that copy costs more than compiling a few functions.
+    """
+    from importlib.machinery import SourceFileLoader
+
+    original = getattr(SourceFileLoader, "_cache_bytecode", None)
+    if original is None:
+        return
+
+    def cache(self: SourceFileLoader, source: str, target: str, data: bytes) -> None:
+        if os.path.basename(source) != COMPONENT:
+            original(self, source, target, data)
+
+    SourceFileLoader._cache_bytecode = cache
 
 
 def readable(fd: int) -> bool:
@@ -287,7 +307,7 @@ def flush() -> bool:
 def news(before: set) -> list:
     """List the top-level modules of the environment that the step imported, if the host may import them too."""
     new = {name.partition(".")[0] for name in sys.modules if name not in before}
-    new -= {"__main__", "ephemeral_component"}
+    new -= {"__main__", COMPONENT.removesuffix(".py")}
     if not new or not fork_is_safe():
         return []
     new -= {name.partition(".")[0] for name in before}

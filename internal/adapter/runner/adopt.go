@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"syscall"
 	"time"
 
@@ -80,7 +79,7 @@ func (r *Runner) bury(l layout, podUID string) (record, error) {
 // Recover clears what earlier processes left on the data directory: it ends the steps and removes the directories of all attempts
 // but those that are open, that is, running according to the logs of their runs. It is called once, before any Run.
 func (r *Runner) Recover(ctx context.Context, open []run.AttemptID) error {
-	dirs, err := matches(r.workDir(), "*/*/*")
+	dirs, err := matches(r.workDir(), "*/*")
 	if err != nil {
 		return err
 	}
@@ -94,7 +93,7 @@ func (r *Runner) Recover(ctx context.Context, open []run.AttemptID) error {
 	}
 	keep := make(map[string]bool, len(open))
 	for _, id := range open {
-		keep[filepath.Join(r.workDir(), id.RunID, id.TaskID, strconv.Itoa(id.Attempt))] = true
+		keep[r.attemptDir(id)] = true
 	}
 	var failed []string
 	for _, dir := range dirs {
@@ -110,7 +109,8 @@ func (r *Runner) Recover(ctx context.Context, open []run.AttemptID) error {
 		}
 		if found && !rec.Ended {
 			r.opt.Logger.Warn("ending a step that no run waits for", "pid", rec.Step.PID, "directory", dir)
-			endLeftovers(dir, &rec, filepath.Base(filepath.Dir(dir))+"-"+filepath.Base(dir))
+			taskID, attempt := attemptOf(dir)
+			endLeftovers(dir, &rec, taskID+"-"+attempt)
 		}
 		if found && rec.Ended && rec.Failure != nil && r.keeps(rec.Failure) {
 			failed = append(failed, dir)
@@ -119,7 +119,7 @@ func (r *Runner) Recover(ctx context.Context, open []run.AttemptID) error {
 		if err := removeAll(dir); err != nil {
 			r.opt.Logger.Warn("a working directory could not be removed", "path", dir, "error", err)
 		}
-		removeEmptyParents(dir)
+		removeEmptyParent(dir)
 	}
 	r.sweepSecrets()
 	return r.failed.adopt(failed)

@@ -274,7 +274,7 @@ func TestARecordFromBeforeTheMachineWasRestartedMeansNothing(t *testing.T) {
 	if err := f.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(f.data, "work", s.Job.RunID, s.TaskID, "1", "record")
+	path := filepath.Join(f.data, "work", s.Job.RunID, s.TaskID+".1", "record")
 	b, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)

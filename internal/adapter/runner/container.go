@@ -96,7 +96,7 @@ func (a *attempt) begin(ctx context.Context) (record, error) {
 	if given, asked := a.gate.share(a.limits); given.cores < asked.cores || given.memory < asked.memory {
 		a.log.System("the step asks for more than this machine has (%g cores, %.0f MiB): it is given all of it", a.opt.Cores, a.opt.Memory/(1<<20))
 	}
-	if err := a.layout.create(a.step.Component); err != nil {
+	if err := a.layout.create(a.step.Component, a.plan.Lightweight != nil); err != nil {
 		return record{}, fmt.Errorf("make the step's directories: %w", err)
 	}
 	if ws := a.step.Job.WorkspacePath; ws != "" {

@@ -306,7 +306,7 @@ func TestOnlyTheNewestFailedDirectoriesAreKept(t *testing.T) {
 	}
 	var kept []string
 	for _, id := range ids {
-		if _, err := os.Stat(filepath.Join(f.data, "work", "run-1", id)); err == nil {
+		if _, err := os.Stat(filepath.Join(f.data, "work", "run-1", id+".1")); err == nil {
 			kept = append(kept, id)
 		}
 	}

@@ -43,8 +43,23 @@ func (r *Runner) layout(s *run.Step) (layout, error) {
 	if s.Attempt < 1 {
 		return layout{}, inputError("attempt %d of task %s: attempts count from 1", s.Attempt, s.TaskPath)
 	}
-	root := filepath.Join(r.workDir(), s.Job.RunID, s.TaskID, strconv.Itoa(s.Attempt))
+	root := r.attemptDir(run.AttemptID{RunID: s.Job.RunID, TaskID: s.TaskID, Attempt: s.Attempt})
 	return layout{root: root, task: s.TaskName}, nil
+}
+
+// attemptDir is the directory of an attempt: RUN/TASK.ATTEMPT.
+func (r *Runner) attemptDir(id run.AttemptID) string {
+	return filepath.Join(r.workDir(), id.RunID, id.TaskID+"."+strconv.Itoa(id.Attempt))
+}
+
+// attemptOf reads the name that attemptDir gave.
+func attemptOf(dir string) (taskID, attempt string) {
+	name := filepath.Base(dir)
+	i := strings.LastIndexByte(name, '.')
+	if i < 0 {
+		return name, ""
+	}
+	return name[:i], name[i+1:]
 }
 
 var element = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_. -]{0,199}$`)
@@ -71,13 +86,13 @@ func (l layout) parameter(n string) string   { return filepath.Join(l.outputs(),
 func (l layout) artifact(name string) string { return filepath.Join(l.outputs(), l.task, name) }
 
 // create makes the directories anew: what an earlier life of the same attempt left behind is not this step's output. Each costs time,
-// so those are left out that would stay empty.
-func (l layout) create(c *ir.Component) error {
+// so those are left out that would stay empty. The kfp executor, which runs lightweight components, makes that of the parameters itself.
+func (l layout) create(c *ir.Component, lightweight bool) error {
 	dirs := []string{l.root, l.outputs(), l.tmp(), l.cwd()}
 	if defs := outputs(c); len(defs.Artifacts) > 0 {
 		dirs = append(dirs, filepath.Join(l.outputs(), l.task))
 	}
-	if len(outputs(c).Parameters) > 0 {
+	if len(outputs(c).Parameters) > 0 && !lightweight {
 		dirs = append(dirs, filepath.Join(l.outputs(), "params"))
 	}
 	if _, err := os.Lstat(l.root); err == nil {
@@ -86,7 +101,7 @@ func (l layout) create(c *ir.Component) error {
 		}
 	}
 	var err error
-	for range 5 { // the parents may be removed because they have just become empty
+	for range 5 { // the parent may be removed because it has just become empty
 		if err = os.MkdirAll(filepath.Dir(l.root), 0o755); err == nil {
 			err = makeDirs(dirs)
 		}
@@ -277,7 +292,7 @@ func (r *Runner) keeps(f *run.Failure) bool {
 // Settle says that the result of an attempt is safe with the caller. Its directory is removed, or kept for a while when the step
 // failed.
 func (r *Runner) Settle(id run.AttemptID) {
-	root := filepath.Join(r.workDir(), id.RunID, id.TaskID, strconv.Itoa(id.Attempt))
+	root := r.attemptDir(id)
 	r.mu.Lock()
 	keep, ended := r.unsettled[root]
 	delete(r.unsettled, root)
@@ -298,7 +313,7 @@ func (r *Runner) dispose(root string, keep bool) {
 	if err := removeAll(root); err != nil {
 		r.opt.Logger.Warn("a working directory could not be removed", "path", root, "error", err)
 	}
-	removeEmptyParents(root)
+	removeEmptyParent(root)
 }
 
 // nearlyFull reports whether a disk has so little room left that keeping a failed step's files could stop the server.
@@ -308,12 +323,8 @@ func nearlyFull(path string) bool {
 	return total > 0 && (free < least || free < total/100)
 }
 
-// removeEmptyParents removes the directories of the task and the run when nothing else is in them.
-func removeEmptyParents(root string) {
-	if os.Remove(filepath.Dir(root)) == nil {
-		_ = os.Remove(filepath.Dir(filepath.Dir(root)))
-	}
-}
+// removeEmptyParent removes the directory of the run when nothing else is in it.
+func removeEmptyParent(root string) { _ = os.Remove(filepath.Dir(root)) }
 
 // removeAll removes a tree even when the step took the write permission from its directories.
 func removeAll(root string) error {
@@ -346,7 +357,7 @@ func (k *keptDirs) add(dir string) error {
 	var err error
 	for len(k.dirs) > k.limit {
 		err = errors.Join(err, removeAll(k.dirs[0]))
-		removeEmptyParents(k.dirs[0])
+		removeEmptyParent(k.dirs[0])
 		k.dirs = k.dirs[1:]
 	}
 	return err

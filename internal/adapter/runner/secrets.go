@@ -206,7 +206,7 @@ func (r *Runner) sweepSecrets() {
 	for _, d := range dirs {
 		parts := strings.Split(strings.TrimPrefix(filepath.Base(d), r.secretPrefix()), "_")
 		if len(parts) == 3 {
-			rec, found, err := readRecord(filepath.Join(r.workDir(), parts[0], parts[1], parts[2]))
+			rec, found, err := readRecord(filepath.Join(r.workDir(), parts[0], parts[1]+"."+parts[2]))
 			if err == nil && found && !rec.Ended && rec.current() && rec.Supervisor.alive() {
 				continue
 			}

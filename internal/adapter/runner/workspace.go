@@ -84,23 +84,24 @@ func (r *Runner) held(ctx context.Context, uri string) (digest string, ok bool, 
 	}
 	rel, inside := strings.CutPrefix(filepath.Clean(uri), r.workDir()+string(filepath.Separator))
 	parts := strings.Split(rel, string(filepath.Separator))
-	if !inside || len(parts) < 6 || r.opt.Task == nil {
+	if !inside || len(parts) < 5 || r.opt.Task == nil {
 		return "", false, nil
 	}
-	t, err := r.opt.Task(ctx, parts[0], parts[1])
+	taskID, _ := attemptOf(parts[1])
+	t, err := r.opt.Task(ctx, parts[0], taskID)
 	if err != nil {
 		return "", false, err
 	}
 	var list []run.Artifact
 	i := 0
 	switch {
-	case parts[3] == "inputs" && (len(parts) == 7 || len(parts) == 8):
-		list = t.Inputs.Artifacts[parts[4]]
-		if i, err = strconv.Atoi(parts[5]); err != nil {
+	case parts[2] == "inputs" && (len(parts) == 6 || len(parts) == 7):
+		list = t.Inputs.Artifacts[parts[3]]
+		if i, err = strconv.Atoi(parts[4]); err != nil {
 			i = -1
 		}
-	case parts[3] == "outputs" && len(parts) == 6:
-		list = t.Outputs.Artifacts[parts[5]]
+	case parts[2] == "outputs" && len(parts) == 5:
+		list = t.Outputs.Artifacts[parts[4]]
 	}
 	if i < 0 || i >= len(list) || list[i].Digest == "" {
 		return "", false, inputError("importer: %s was a path of task %s, and no artifact is known by it", uri, t.Path)
