@@ -48,8 +48,6 @@ const (
 	useVenv = `export PIP_DISABLE_PIP_VERSION_CHECK=1 tmp=$(mktemp -d) python3 -m venv "$tmp/venv" --system-site-packages . "$tmp/venv/bin/activate" `
 )
 
-var whiteSpace = regexp.MustCompile(`\s+`)
-
 // Recognise finds the lightweight component behind a container's command and arguments, placeholders resolved. ok is false
 // when the command is anything else, even slightly: then only a shell knows what it does.
 func Recognise(command, args []string) (l Lightweight, ok bool) {
@@ -74,8 +72,9 @@ func Recognise(command, args []string) (l Lightweight, ok bool) {
 	return l, true
 }
 
+// squeeze makes one space of what a shell takes for white space.
 func squeeze(s string) string {
-	return strings.TrimSpace(whiteSpace.ReplaceAllString(s, " "))
+	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return strings.ContainsRune(" \t\n\f\r", r) }), " ")
 }
 
 // parseInstallScript reads the script that installs a component's packages. White space inside a requirement has no meaning,

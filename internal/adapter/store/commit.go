@@ -167,7 +167,9 @@ func (w *writer) transact(ctx context.Context, conn *tx, batch []*write, errs []
 	failed := 0
 	for i, item := range batch {
 		var broken error
-		if errs[i], broken = conn.savepoint(ctx, item.fn); broken != nil {
+		if len(batch) == 1 {
+			errs[i] = item.fn(ctx, conn) // undone with the whole transaction
+		} else if errs[i], broken = conn.savepoint(ctx, item.fn); broken != nil {
 			return w.release(conn, broken), broken
 		}
 		if errs[i] != nil {
@@ -181,10 +183,13 @@ func (w *writer) transact(ctx context.Context, conn *tx, batch []*write, errs []
 	if err := conn.control(ctx, end); err != nil {
 		return w.release(conn, err), err
 	}
-	for _, fn := range conn.after {
-		fn()
-	}
+	after := conn.after
 	conn.after = nil
+	if failed < len(batch) {
+		for _, fn := range after {
+			fn()
+		}
+	}
 	w.commits.Add(1)
 	w.writes.Add(int64(len(batch)))
 	return conn, nil

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"strings"
 
 	"levada/internal/core/run"
 	"levada/internal/core/track"
@@ -44,8 +45,8 @@ func (s *Store) projectRun(ctx context.Context, tx *tx, runID string, changed *r
 	}
 	for _, t := range tasks {
 		r, ok := track.FromTask(experiment, t)
-		if !ok {
-			continue
+		if !ok || r.Status == track.Scheduled {
+			continue // a task becomes a tracked run when it starts or its result is found, not while it waits
 		}
 		if err := put(r); err != nil {
 			return err
@@ -65,14 +66,18 @@ func (s *Store) projectRun(ctx context.Context, tx *tx, runID string, changed *r
 // projectOne writes one tracked run. What steps and people have logged on it stays.
 func (s *Store) projectOne(ctx context.Context, tx *tx, r track.Run) error {
 	before, err := runRow(ctx, tx, r.ID)
+	known := err == nil
 	switch {
-	case err == nil && before.Status == r.Status && before.StartMS == r.StartMS && sameEnd(before.EndMS, r.EndMS):
+	case known && before.Status == r.Status && before.StartMS == r.StartMS && sameEnd(before.EndMS, r.EndMS):
 		return nil
-	case err == nil:
+	case known:
 		r.Name = before.Name
 	}
 	if err := putTrackedRun(ctx, tx, r); err != nil {
 		return err
+	}
+	if known {
+		return nil // its parameters and tags are there; some may have been changed or deleted since
 	}
 	if _, err := addParams(ctx, tx, r.ID, r.Params); err != nil {
 		var other *track.ParamsError
@@ -80,16 +85,18 @@ func (s *Store) projectOne(ctx context.Context, tx *tx, r track.Run) error {
 			return err
 		}
 	}
-	for _, kv := range r.Tags {
-		_, err := tx.exec(ctx, `
-			INSERT INTO tracking_tags (run_id, key, value)
-			VALUES ($1, $2, $3)
-			ON CONFLICT (run_id, key) DO NOTHING`, r.ID, kv.Key, kv.Value)
-		if err != nil {
-			return err
-		}
+	if len(r.Tags) == 0 {
+		return nil
 	}
-	return nil
+	args := make([]any, 0, 3*len(r.Tags))
+	for _, kv := range r.Tags {
+		args = append(args, r.ID, kv.Key, kv.Value)
+	}
+	_, err = tx.exec(ctx, `
+		INSERT INTO tracking_tags (run_id, key, value)
+		VALUES (?, ?, ?)`+strings.Repeat(`, (?, ?, ?)`, len(r.Tags)-1)+`
+		ON CONFLICT (run_id, key) DO NOTHING`, args...)
+	return err
 }
 
 func sameEnd(a, b *int64) bool {
