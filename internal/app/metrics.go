@@ -25,6 +25,8 @@ func (s *server) readings() []telemetry.Reading {
 		reading("steps_waiting", "Steps that wait for room on this machine.", nil, func() float64 { return float64(s.runner.Stats().Waiting) }),
 		reading("steps_started_total", started, map[string]string{"mode": "warm"}, func() float64 { return float64(s.runner.Stats().Warm) }),
 		reading("steps_started_total", started, map[string]string{"mode": "exec"}, func() float64 { return float64(s.runner.Stats().Executed) }),
+		reading("warm_hosts", "Warm Python hosts: processes that have the imports of steps done and fork for each.", nil,
+			func() float64 { return float64(s.runner.Stats().Hosts) }),
 		reading("warm_fallbacks_total", "Steps that were started as programs because their warm host could not be used.", nil,
 			func() float64 { return float64(s.runner.Stats().Fallbacks) }),
 		reading("steps_adopted_total", "Steps that an earlier server had started and this one took over.", nil,

@@ -254,9 +254,21 @@ def f() -> str:
 		t.Errorf("got %v", got)
 	}
 	contains(t, f.log(s), "alone")
+	hostsBecome(t, f, 0)
 	f.must(f.python("def f(): pass"))
 	if st := f.Stats(); st.Warm != 3 || st.Fallbacks != 0 || st.Lost != 0 {
 		t.Errorf("%+v", st)
+	}
+	hostsBecome(t, f, 1)
+}
+
+// hostsBecome waits until there are so many warm hosts.
+func hostsBecome(t *testing.T, f *fixture, n int) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); f.Stats().Hosts != n; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d warm hosts, want %d", f.Stats().Hosts, n)
+		}
 	}
 }
 

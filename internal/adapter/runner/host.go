@@ -81,6 +81,7 @@ type hostCommand struct {
 	// learned hears of the modules that steps imported, refused of one that must not be imported by a host.
 	learned  func([]string)
 	refused  func(string)
+	count    func(change int) // hears of its start and its end
 	children *children
 }
 
@@ -121,6 +122,7 @@ func (h *host) launch(socket *os.File) error {
 		return errors.Join(fmt.Errorf("start the warm host: %w", err), r.Close())
 	}
 	h.pid = proc.Pid
+	h.cmd.count(1)
 	h.waiting.Go(func() { h.readStderr(r) })
 	h.waiting.Go(func() { h.read(proc) })
 	return nil
@@ -153,6 +155,7 @@ func (h *host) read(proc *os.Process) {
 	st, err := proc.Wait()
 	t.Stop()
 	h.cmd.children.forget(proc.Pid)
+	h.cmd.count(-1)
 	h.mu.Lock()
 	if h.dead == nil {
 		h.dead = h.obituary(st, err)

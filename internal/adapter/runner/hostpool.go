@@ -33,6 +33,17 @@ type hostPool struct {
 	ending sync.WaitGroup
 
 	learning sync.Mutex // guards every imports.json
+
+	counting sync.Mutex
+	running  int // how many hosts have a process
+}
+
+// count keeps the number of hosts, and tells it.
+func (p *hostPool) count(change int) {
+	p.counting.Lock()
+	defer p.counting.Unlock()
+	p.running += change
+	p.opt.Hosts(p.running)
 }
 
 // hostKey names a host. A step that sets variables of its own gets a plain host, which has only kfp imported: other modules
@@ -173,6 +184,7 @@ func (p *hostPool) launch(env *interpreter, plain bool) (*host, error) {
 		python: env.Executable, script: script, dir: home, env: p.environ(env, home), modules: modules, children: p.children,
 		learned: func(names []string) { p.remember(memory, func(i *imports) { i.learn(names) }) },
 		refused: func(name string) { p.remember(memory, func(i *imports) { i.refuse(name) }) },
+		count:   p.count,
 	})
 }
 

@@ -58,6 +58,8 @@ type overseerOptions struct {
 	Environ  []string       `json:"-"`
 	Logs     *steplog.Store `json:"-"`
 	Logger   *slog.Logger   `json:"-"`
+	// Hosts hears how many warm hosts there are, whenever that changes.
+	Hosts func(int) `json:"-"`
 }
 
 func newInProcess(opt overseerOptions) *inProcess {

@@ -159,6 +159,8 @@ func (l *link) read(opt overseerOptions) {
 			}
 			started = true
 			close(l.ready)
+		case "hosts":
+			opt.Hosts(m.Hosts)
 		case "log":
 			opt.Logger.Warn("from the supervisor of steps: " + strings.TrimSpace(m.Error))
 		case "done":
@@ -172,6 +174,7 @@ func (l *link) read(opt overseerOptions) {
 		}
 	}
 	l.conn.Close()
+	opt.Hosts(0)
 	// Without its server it ends when its steps do; what has lost the connection while we are here is broken.
 	if !started {
 		l.failed = errors.New("the supervisor of steps ended before it was ready; see supervisor.log in the data directory")

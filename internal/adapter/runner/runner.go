@@ -118,9 +118,11 @@ type Stats struct {
 	Adopted, Lost int64
 	// Running and Waiting count the steps of this moment.
 	Running, Waiting int
+	// Hosts counts the warm hosts of this moment.
+	Hosts int
 }
 
-type counters struct{ warm, executed, fallbacks, adopted, lost atomic.Int64 }
+type counters struct{ warm, executed, fallbacks, adopted, lost, hosts atomic.Int64 }
 
 // New returns a runner.
 func New(opt Options) *Runner {
@@ -137,6 +139,7 @@ func New(opt Options) *Runner {
 	r.failed = keptDirs{limit: opt.KeepFailed}
 	to := overseerOptions{
 		DataDir: opt.DataDir, LogDir: opt.Logs.Dir(), MaxHosts: opt.MaxHosts, Environ: opt.Environ, Logs: opt.Logs, Logger: opt.Logger,
+		Hosts: func(n int) { r.stats.hosts.Store(int64(n)) },
 	}
 	if opt.Supervised {
 		r.overseer = newRemote(to)
@@ -212,7 +215,7 @@ func (r *Runner) Stats() Stats {
 	return Stats{
 		Warm: r.stats.warm.Load(), Executed: r.stats.executed.Load(), Fallbacks: r.stats.fallbacks.Load(),
 		Adopted: r.stats.adopted.Load(), Lost: r.stats.lost.Load(),
-		Running: running, Waiting: waiting,
+		Running: running, Waiting: waiting, Hosts: int(r.stats.hosts.Load()),
 	}
 }
 

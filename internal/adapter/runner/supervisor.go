@@ -31,6 +31,7 @@ const SuperviseCommand = "supervise-steps"
 //	                       {"op": "end"}                              end all of them
 //	supervisor -> server   {"op": "ready"}                            no other overseer starts anything any more
 //	                       {"op": "done", "id": 1, "record": {...}}   or with "error", when nothing was started
+//	                       {"op": "hosts", "hosts": 2}                how many warm hosts there are now
 //	                       {"op": "log", "error": "..."}              for the server's log
 type message struct {
 	Op      string           `json:"op"`
@@ -38,6 +39,7 @@ type message struct {
 	Options *overseerOptions `json:"options,omitempty"`
 	Order   *order           `json:"order,omitempty"`
 	Record  *record          `json:"record,omitempty"`
+	Hosts   int              `json:"hosts,omitempty"`
 	Error   string           `json:"error,omitempty"`
 }
 
@@ -82,6 +84,7 @@ func supervise(environ []string) error {
 	opt := *hello.Options
 	opt.Environ = environ
 	opt.Logger = slog.New(slog.NewTextHandler(logLines{s}, nil))
+	opt.Hosts = func(n int) { s.send(message{Op: "hosts", Hosts: n}) }
 	opt.Logs = steplog.New(steplog.Options{Dir: opt.LogDir, Logger: opt.Logger})
 	s.overseer = newInProcess(opt)
 	s.overseer.children.adopt()
