@@ -55,6 +55,9 @@ func (a *app) logsCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
+				if attempt > max(t.Attempts, 1) {
+					return fault.NotFoundf("task %s has been started %d times: it has no attempt %d", t.Path, t.Attempts, attempt)
+				}
 				return s.Logs(ctx, r.ID, t.ID, attempt, follow, p.printer(t, false))
 			}
 			if follow {

@@ -18,8 +18,8 @@ import (
 func (a *app) schedulesCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "schedules",
-		Short: "List, pause and resume recurring runs",
-		Long: "List, pause and resume recurring runs. They are made with kfp.Client.create_recurring_run, and followed by \"levada up\".\n" +
+		Short: "List, pause, resume and delete recurring runs",
+		Long: "List, pause, resume and delete recurring runs. They are made with kfp.Client.create_recurring_run, and followed by \"levada up\".\n" +
 			"SCHEDULE is its id, the unique beginning of one, or its name.",
 		Example: "  levada schedules list\n  levada schedules pause nightly",
 		Args:    cobra.NoArgs,
@@ -27,7 +27,7 @@ func (a *app) schedulesCommand() *cobra.Command {
 	}
 	a.addServer(cmd)
 	cmd.AddCommand(a.schedulesListCommand(), a.scheduleSwitch("pause", "Stop a recurring run from starting runs", false),
-		a.scheduleSwitch("resume", "Let a recurring run start runs again", true))
+		a.scheduleSwitch("resume", "Let a recurring run start runs again", true), a.scheduleDeleteCommand())
 	return cmd
 }
 
@@ -122,6 +122,28 @@ func (a *app) scheduleSwitch(verb, short string, enabled bool) *cobra.Command {
 		})
 	}
 	return cmd
+}
+
+func (a *app) scheduleDeleteCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "delete SCHEDULE",
+		Short:   "Delete a recurring run; the runs that it started stay",
+		Example: "  levada schedules delete nightly",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.look(cmd, func(ctx context.Context, s *session) error {
+				r, err := findSchedule(ctx, s, args[0])
+				if err != nil {
+					return err
+				}
+				if err := s.DeleteSchedule(ctx, r.ID); err != nil {
+					return err
+				}
+				_, err = fmt.Fprintf(a.deps.Stdout, "Deleted %s (%s)\n", console.Clean(r.DisplayName), r.ID)
+				return err
+			})
+		},
+	}
 }
 
 // findSchedule takes an id, the unique beginning of one, or a name.

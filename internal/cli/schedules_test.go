@@ -70,10 +70,11 @@ func TestSchedulesAreListedWithWhatComesNext(t *testing.T) {
 	}
 }
 
-func TestAScheduleIsPausedAndResumedByNameOrID(t *testing.T) {
+func TestAScheduleIsPausedResumedAndDeletedByNameOrID(t *testing.T) {
 	for _, tt := range []struct{ verb, name, call, says string }{
 		{"pause", "nightly", "POST /recurring-runs/aaaa0000-0000-0000-0000-000000000000/disable", "nightly is paused"},
 		{"resume", "aaaa", "POST /recurring-runs/aaaa0000-0000-0000-0000-000000000000/enable", "nightly is enabled"},
+		{"delete", "often", "DELETE /recurring-runs/bbbb0000-0000-0000-0000-000000000000", "Deleted often"},
 	} {
 		s := twoSchedules()
 		got := levada(t, s, "schedules", tt.verb, tt.name)

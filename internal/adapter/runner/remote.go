@@ -228,7 +228,12 @@ func (r *remote) run(ctx context.Context, o *order) (record, error) {
 	l.answers[id] = answer
 	l.mu.Unlock()
 	if err := l.send(message{Op: "run", ID: id, Order: o}); err != nil {
-		return r.bury(l, o)
+		select {
+		case <-l.gone: // it may have started the step all the same, if the message was whole
+		case <-ctx.Done():
+			return record{}, ctx.Err()
+		}
+		return r.bury(o)
 	}
 	done := ctx.Done()
 	for {
@@ -241,7 +246,7 @@ func (r *remote) run(ctx context.Context, o *order) (record, error) {
 				return m.outcome()
 			default:
 			}
-			return r.bury(l, o)
+			return r.bury(o)
 		case <-done:
 			if r.detached.Load() {
 				return record{}, errDetached
@@ -259,12 +264,11 @@ func (m *message) outcome() (record, error) {
 	return *m.Record, nil
 }
 
-// bury finds out what has become of an order whose supervisor was killed, and ends what is left of it.
-func (r *remote) bury(l *link, o *order) (record, error) {
+// bury finds out what has become of an order whose supervisor has gone, and ends what is left of it.
+func (r *remote) bury(o *order) (record, error) {
 	if r.detached.Load() {
 		return record{}, errDetached
 	}
-	<-l.gone
 	rec, _, err := readRecord(o.Root)
 	if err != nil || rec.Ended {
 		return rec, err

@@ -140,6 +140,11 @@ func (c *Client) SwitchSchedule(ctx context.Context, id string, enabled bool) (c
 	return out, c.call(ctx, http.MethodPost, "/recurring-runs/"+url.PathEscape(id)+"/"+verb, nil, nil, &out)
 }
 
+// DeleteSchedule deletes a recurring run.
+func (c *Client) DeleteSchedule(ctx context.Context, id string) error {
+	return c.call(ctx, http.MethodDelete, "/recurring-runs/"+url.PathEscape(id), nil, nil, nil)
+}
+
 // Tasks lists the tasks of a run in the order in which they were made.
 func (c *Client) Tasks(ctx context.Context, runID string) ([]run.Task, error) {
 	var out struct {

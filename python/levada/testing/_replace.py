@@ -105,7 +105,9 @@ class fails:  # noqa: N801
     def __init__(
         self, message: str = "the step failed, as the test asked", exit_code: int = 1
     ) -> None:
-        self.message, self.exit_code = message, exit_code
+        if isinstance(exit_code, bool) or not isinstance(exit_code, int) or not 1 <= exit_code <= 255:
+            raise ValueError(f"exit_code is {exit_code!r}: want a number from 1 to 255")
+        self.message, self.exit_code = str(message), exit_code
 
     def __repr__(self) -> str:
         return f"fails({self.message!r}, exit_code={self.exit_code})"
