@@ -35,7 +35,8 @@ type RunStore interface {
 	// Run returns a run; Info leaves parameters, tags and links out.
 	Run(ctx context.Context, id string) (*track.Run, error)
 	Info(ctx context.Context, id string) (track.Run, error)
-	// RunsOf returns all runs of an experiment, newest first.
+	// RunsOf returns all runs of an experiment in the order of track.Newest. The list never changes and is not to be changed;
+	// it is the same one as long as nothing has changed.
 	RunsOf(ctx context.Context, experiment string) ([]*track.Run, error)
 	UpdateRun(ctx context.Context, id string, status *track.Status, end *int64, name *string) (track.Run, error)
 	SetRunDeleted(ctx context.Context, id string, deleted bool, at time.Time) error
@@ -69,7 +70,10 @@ type Series interface {
 	// Log stores points of a run; those that are there already are not stored again.
 	Log(ctx context.Context, runID string, metrics []track.Metric) error
 	Stats(runID string) ([]track.Stat, error)
-	Stat(runID, key string) (track.Stat, bool, error)
+	// Sums calls fn with the sum of a metric of each of the runs that has it; i is the run's place in the list.
+	Sums(runIDs []string, key string, fn func(i int, s track.Stat)) error
+	// Changed returns the runs that got points since a moment, and the present moment; false when that is too long ago to say.
+	Changed(since uint64) (runIDs []string, now uint64, known bool)
 	// History returns points in the order of time, step and value, and whether there are more.
 	History(runID, key string, offset, limit int) ([]track.Point, bool, error)
 	// Sample returns at most n points in the order of steps, evenly spread; within may be nil.

@@ -22,7 +22,10 @@ type Options struct {
 }
 
 // Service answers everything about experiments. Its methods may be called from any goroutine.
-type Service struct{ deps Options }
+type Service struct {
+	deps    Options
+	columns columns
+}
 
 // New returns a service.
 func New(o Options) *Service { return &Service{deps: o} }

@@ -163,6 +163,7 @@ func (s *Store) apply(b batch) error {
 	if err != nil {
 		return err
 	}
+	s.noteChange(b.RunID)
 	for _, m := range b.Metrics {
 		stat := st.byKey[m.Key]
 		switch {

@@ -20,16 +20,55 @@ func (s *Store) Stats(runID string) ([]track.Stat, error) {
 	return out, err
 }
 
-// Stat returns the sum of one metric of a run, and false when it has no points.
-func (s *Store) Stat(runID, key string) (track.Stat, bool, error) {
-	var out track.Stat
-	var found bool
-	err := s.withStats(runID, func(st *runStats) {
-		if stat := st.byKey[key]; stat != nil {
-			out, found = *stat, true
+// Sums calls fn with the sum of a metric of each of the runs that has points of it; i is the run's place in runIDs. Nothing
+// may be logged until fn returns, so it must not wait for anything.
+func (s *Store) Sums(runIDs []string, key string, fn func(i int, stat track.Stat)) error {
+	var absent []int // from memory
+	s.mu.RLock()
+	for i, id := range runIDs {
+		if st := s.stats[id]; st == nil {
+			absent = append(absent, i)
+		} else if stat := st.byKey[key]; stat != nil {
+			fn(i, *stat)
 		}
-	})
-	return out, found, err
+	}
+	s.mu.RUnlock()
+	for _, i := range absent {
+		err := s.withStats(runIDs[i], func(st *runStats) {
+			if stat := st.byKey[key]; stat != nil {
+				fn(i, *stat)
+			}
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// changesKept is how many writes Changed can look back.
+const changesKept = 8192
+
+// Changed returns the runs that got points since a moment that it returned earlier, some of them maybe twice, and the present
+// moment. It is false when the moment is too long ago.
+func (s *Store) Changed(since uint64) (runIDs []string, now uint64, known bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	now = s.forgotten + uint64(len(s.changes))
+	if since < s.forgotten || since > now {
+		return nil, now, false
+	}
+	return slices.Clone(s.changes[since-s.forgotten:]), now, true
+}
+
+// noteChange remembers for Changed that a run got points. The caller holds the lock for writing.
+func (s *Store) noteChange(runID string) {
+	if len(s.changes) == changesKept {
+		const half = changesKept / 2
+		s.changes = s.changes[:copy(s.changes, s.changes[half:])]
+		s.forgotten += half
+	}
+	s.changes = append(s.changes, runID)
 }
 
 // withStats calls fn with the sums of a run while nobody changes them.

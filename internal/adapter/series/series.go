@@ -50,6 +50,9 @@ type Store struct {
 	segments []*segment
 	stats    map[string]*runStats
 	nStats   int
+	// changes are the runs of the newest writes, after as many that were forgotten.
+	changes   []string
+	forgotten uint64
 	// last is the block that was decoded last to look for a point.
 	last lastBlock
 

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -25,6 +24,8 @@ type runIndex struct {
 // runSet are the runs of one experiment.
 type runSet struct {
 	runs []*track.Run
+	// lent says that somebody reads runs: it is copied before the next change.
+	lent bool
 	byID map[string]*track.Run
 	used int64
 	// ready is closed when the set was read. Runs that were written meanwhile are in stale and are read again.
@@ -32,14 +33,6 @@ type runSet struct {
 	done  bool
 	stale map[string]bool
 	err   error
-}
-
-// newest is the order of searches that ask for none.
-func newest(a, b *track.Run) int {
-	if c := cmp.Compare(b.StartMS, a.StartMS); c != 0 {
-		return c
-	}
-	return cmp.Compare(a.ID, b.ID)
 }
 
 // change replaces a run by a copy that fn has changed.
@@ -89,16 +82,25 @@ func (x *runIndex) clear() {
 }
 
 func (set *runSet) put(r *track.Run) {
+	if set.lent {
+		set.runs, set.lent = slices.Clone(set.runs), false
+	}
 	if old := set.byID[r.ID]; old != nil {
-		i, _ := slices.BinarySearchFunc(set.runs, old, newest)
+		i, _ := slices.BinarySearchFunc(set.runs, old, track.Newest)
+		if track.Newest(old, r) == 0 {
+			set.runs[i] = r
+			set.byID[r.ID] = r
+			return
+		}
 		set.runs = slices.Delete(set.runs, i, i+1)
 	}
-	i, _ := slices.BinarySearchFunc(set.runs, r, newest)
+	i, _ := slices.BinarySearchFunc(set.runs, r, track.Newest)
 	set.runs = slices.Insert(set.runs, i, r)
 	set.byID[r.ID] = r
 }
 
-// RunsOf returns all runs of an experiment, deleted ones too, newest first. The result is not to be changed.
+// RunsOf returns all runs of an experiment, deleted ones too, newest first. The result is not to be changed, and does
+// not change.
 func (t Tracking) RunsOf(ctx context.Context, experiment string) ([]*track.Run, error) {
 	x := &t.s.index
 	for {
@@ -110,7 +112,8 @@ func (t Tracking) RunsOf(ctx context.Context, experiment string) ([]*track.Run, 
 		}
 		set.used = x.clock
 		if set.done {
-			runs := slices.Clone(set.runs)
+			set.lent = true
+			runs := set.runs
 			x.mu.Unlock()
 			return runs, nil
 		}
@@ -150,7 +153,7 @@ func (t Tracking) load(ctx context.Context, experiment string, set *runSet) ([]*
 	if err != nil {
 		return nil, err
 	}
-	slices.SortFunc(runs, newest)
+	slices.SortFunc(runs, track.Newest)
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	set.runs = runs
@@ -179,7 +182,8 @@ func (t Tracking) load(ctx context.Context, experiment string, set *runSet) ([]*
 	}
 	set.done = true
 	x.evict(experiment)
-	return slices.Clone(set.runs), nil
+	set.lent = true
+	return set.runs, nil
 }
 
 // evict forgets what was not searched for long while there is too much.

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 
 	"levada/internal/core/fault"
 	"levada/internal/core/search"
@@ -35,6 +36,8 @@ type door struct {
 	Options
 
 	routes map[string]methods
+	// buffers holds *output that nobody uses.
+	buffers sync.Pool
 }
 
 // methods are the calls of one path by HTTP method.
@@ -113,29 +116,37 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// write encodes the whole answer before the first byte is sent, so that a value that cannot be encoded becomes an error.
+// write sends an answer. A small one is encoded whole before the first byte is sent, so that what goes wrong becomes an error.
 func (d *door) write(w http.ResponseWriter, r *http.Request, status int, answer any) {
-	var body []byte
-	var err error
-	if a, ok := answer.(appender); ok {
-		body, err = a.appendJSON(nil), nil
-	} else {
-		body, err = json.Marshal(answer)
+	out, _ := d.buffers.Get().(*output)
+	if out == nil {
+		out = &output{}
 	}
-	if err != nil {
+	out.reset(w, status)
+	defer d.buffers.Put(out)
+	switch a := answer.(type) {
+	case appender:
+		a.appendTo(out)
+	default:
+		body, err := json.Marshal(answer)
+		if err != nil {
+			out.err = err
+		}
+		out.bytes = append(out.bytes, body...)
+	}
+	err := out.end()
+	switch {
+	case err == nil:
+	case errors.Is(err, errGone):
+		d.Logger.DebugContext(r.Context(), "client went away before the answer", "path", r.URL.Path, "error", err)
+	case out.begun:
+		d.Logger.ErrorContext(r.Context(), "an answer was cut off", "path", r.URL.Path, "error", err)
+		panic(http.ErrAbortHandler) // the client must not take the beginning for the whole
+	default:
 		d.Logger.ErrorContext(r.Context(), "an answer cannot be encoded", "path", r.URL.Path, "error", err)
 		w.WriteHeader(http.StatusInternalServerError)
-		return
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	if _, err := w.Write(body); err != nil {
-		d.Logger.DebugContext(r.Context(), "client went away before the answer", "path", r.URL.Path, "error", err)
 	}
 }
-
-// appender is an answer that encodes itself, because it is large and asked for often.
-type appender interface{ appendJSON(out []byte) []byte }
 
 // failure is the body of an error, from which the client makes an MlflowException.
 type failure struct {

@@ -5,7 +5,10 @@
 // types, adapters keep them, doors translate them. Start reading at Run.
 package track
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // Status is how far a run is.
 type Status string
@@ -44,6 +47,14 @@ func Find(list []KV, key string) (string, bool) {
 		}
 	}
 	return "", false
+}
+
+// Newest is the order of searches that ask for none: the run that started last comes first.
+func Newest(a, b *Run) int {
+	if c := cmp.Compare(b.StartMS, a.StartMS); c != 0 {
+		return c
+	}
+	return cmp.Compare(a.ID, b.ID)
 }
 
 // Set returns a copy of list in which key has the value; a new key comes last.
