@@ -16,6 +16,7 @@ const maxIndexed = 200_000
 // runIndex holds the runs of experiments that were searched, newest first, so that a search reads no table. A run in it is
 // never changed: each write that is committed puts a changed copy in its place, in the order of the writes.
 type runIndex struct {
+	texts texts
 	mu    sync.RWMutex
 	sets  map[string]*runSet
 	clock int64
@@ -252,22 +253,15 @@ func (s *Store) readRuns(ctx context.Context, condition, arg string) ([]*track.R
 	if err != nil || len(runs) == 0 {
 		return runs, err
 	}
-	keys := map[string]string{} // one copy of each key: runs have them in common
 	pairs := func(table string, to func(*track.Run) *[]track.KV) error {
 		query := `SELECT run_id, key, value FROM ` + table + ` WHERE run_id IN (SELECT id FROM tracking_runs WHERE ` + condition + `)`
 		return each(ctx, snapshot, query, arg, func(rows *sql.Rows) error {
-			var id sql.RawBytes
-			var key, value string
+			var id, key, value sql.RawBytes
 			if err := rows.Scan(&id, &key, &value); err != nil {
 				return err
 			}
-			if k, ok := keys[key]; ok {
-				key = k
-			} else {
-				keys[key] = key
-			}
 			list := to(byID[string(id)])
-			*list = append(*list, track.KV{Key: key, Value: value})
+			*list = append(*list, track.KV{Key: s.index.texts.of(key), Value: s.index.texts.of(value)})
 			return nil
 		})
 	}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"levada/internal/core/fault"
@@ -188,9 +189,13 @@ func (t Tracking) LogData(ctx context.Context, id string, params, tags []track.K
 		}
 		tx.committed(func() {
 			t.s.index.change(r.ExperimentID, id, func(c *track.Run) {
-				c.Params = append(c.Params[:len(c.Params):len(c.Params)], added...)
+				one := &t.s.index.texts
+				c.Params = slices.Grow(c.Params[:len(c.Params):len(c.Params)], len(added))
+				for _, kv := range added {
+					c.Params = append(c.Params, track.KV{Key: one.of([]byte(kv.Key)), Value: one.of([]byte(kv.Value))})
+				}
 				for _, kv := range tags {
-					c.Tags = track.Set(c.Tags, kv.Key, kv.Value)
+					c.Tags = track.Set(c.Tags, one.of([]byte(kv.Key)), one.of([]byte(kv.Value)))
 				}
 				if renamed {
 					c.Name = name
