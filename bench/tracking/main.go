@@ -120,7 +120,7 @@ func startLevada(ctx context.Context, bin, data string) (*server, error) {
 	return nil, fmt.Errorf("%s up ended before it listened", bin)
 }
 
-// memory is the resident set of the process and all its descendants, in KiB.
+// memory is what the process and all its descendants hold in memory, in KiB; pages that several of them share count once.
 func (s *server) memory() int64 {
 	children := map[int][]int{}
 	entries, err := os.ReadDir("/proc")
@@ -146,12 +146,12 @@ func (s *server) memory() int64 {
 	for len(queue) > 0 {
 		pid := queue[0]
 		queue = append(queue[1:], children[pid]...)
-		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
 		if err != nil {
 			continue
 		}
 		for line := range strings.Lines(string(status)) {
-			if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+			if rest, ok := strings.CutPrefix(line, "Pss:"); ok {
 				kb, err := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(rest), "kB")), 10, 64)
 				if err == nil {
 					total += kb

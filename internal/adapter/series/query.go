@@ -11,10 +11,7 @@ import (
 func (s *Store) Stats(runID string) ([]track.Stat, error) {
 	var out []track.Stat
 	err := s.withStats(runID, func(st *runStats) {
-		out = make([]track.Stat, 0, len(st.byKey))
-		for _, stat := range st.byKey {
-			out = append(out, *stat)
-		}
+		out = slices.Clone(st.list)
 	})
 	slices.SortFunc(out, func(a, b track.Stat) int { return cmp.Compare(a.Key, b.Key) })
 	return out, err
@@ -28,14 +25,14 @@ func (s *Store) Sums(runIDs []string, key string, fn func(i int, stat track.Stat
 	for i, id := range runIDs {
 		if st := s.stats[id]; st == nil {
 			absent = append(absent, i)
-		} else if stat := st.byKey[key]; stat != nil {
+		} else if stat := st.find(key); stat != nil {
 			fn(i, *stat)
 		}
 	}
 	s.mu.RUnlock()
 	for _, i := range absent {
 		err := s.withStats(runIDs[i], func(st *runStats) {
-			if stat := st.byKey[key]; stat != nil {
+			if stat := st.find(key); stat != nil {
 				fn(i, *stat)
 			}
 		})

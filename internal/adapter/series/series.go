@@ -24,7 +24,7 @@ import (
 type Options struct {
 	// Dir holds the files; it is made when it is missing.
 	Dir string
-	// FlushPoints is how many points are held in memory before they become a segment; 0 means 200,000, about 5 MB.
+	// FlushPoints is how many points are held in memory before they become a segment; 0 means 100,000, about 5 MB.
 	FlushPoints int
 	// CachedStats is how many metrics of how many runs may have their sums in memory; 0 means 400,000, about 50 MB.
 	CachedStats int
@@ -67,7 +67,7 @@ type Store struct {
 // Open opens the store in o.Dir and brings back what was acknowledged.
 func Open(o Options) (*Store, error) {
 	if o.FlushPoints <= 0 {
-		o.FlushPoints = 200_000
+		o.FlushPoints = 100_000
 	}
 	if o.CachedStats <= 0 {
 		o.CachedStats = 400_000

@@ -55,7 +55,7 @@ func openWriter(ctx context.Context, path string, ephemeral bool) (*sql.DB, erro
 		synchronous = "off"
 	}
 	db, err := sql.Open("sqlite", dsn(path, url.Values{
-		"_pragma":       {"temp_store(memory)", "cache_size(-16384)", "journal_size_limit(67108864)"},
+		"_pragma":       {"temp_store(memory)", "cache_size(-8192)", "journal_size_limit(67108864)"},
 		"_busy_timeout": {"10000"},
 		"_foreign_keys": {"on"},
 		"_journal_mode": {"wal"},

@@ -246,6 +246,8 @@ func (s *Store) readRuns(ctx context.Context, condition, arg string) ([]*track.R
 	// Uses the primary key, or tracking_runs_by_experiment.
 	err = each(ctx, snapshot, `SELECT `+trackedRunColumns+` FROM tracking_runs WHERE `+condition, arg, func(rows *sql.Rows) error {
 		r, err := scanTrackedRun(rows.Scan)
+		r.ExperimentID, r.UserID = s.index.texts.of([]byte(r.ExperimentID)), s.index.texts.of([]byte(r.UserID))
+		r.Status = track.Status(s.index.texts.of([]byte(r.Status)))
 		runs = append(runs, &r)
 		byID[r.ID] = &r
 		return err
@@ -270,6 +272,9 @@ func (s *Store) readRuns(ctx context.Context, condition, arg string) ([]*track.R
 	}
 	if err := pairs("tracking_tags", func(r *track.Run) *[]track.KV { return &r.Tags }); err != nil {
 		return nil, err
+	}
+	for _, r := range runs {
+		r.Params, r.Tags = slices.Clip(slices.Clone(r.Params)), slices.Clip(slices.Clone(r.Tags))
 	}
 	query := `
 		SELECT run_id, kind, body

@@ -7,7 +7,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
-	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -16,25 +15,8 @@ import (
 	"levada/test/levadatest"
 )
 
-// large skips a test that takes gigabytes or minutes, unless all are wanted.
-func large(t *testing.T) {
-	t.Helper()
-	if os.Getenv("LEVADA_MLFLOW") != "all" {
-		t.Skip("it takes minutes or gigabytes; make test-mlflow-all (LEVADA_MLFLOW=all) runs it")
-	}
-}
-
-func TestLightningAutologsUnchanged(t *testing.T) {
-	large(t)
-	interpreter, err := levadatest.MLflowPython("lightning")
-	if err != nil {
-		t.Fatal(err)
-	}
-	pytest(t, interpreter, "large")
-}
-
-// TestAnArtifactOfGigabytesGoesUpAndDown sends 5 GB of bytes that no file system can shorten, and reads them back, while it
-// watches the memory of the server.
+// TestAnArtifactOfGigabytesGoesUpAndDown sends 5 GB of bytes that no file system can shorten, and reads them back. The server's memory
+// must not grow with them.
 func TestAnArtifactOfGigabytesGoesUpAndDown(t *testing.T) {
 	large(t)
 	const size, most = 5_000_000_000, 200 << 20
@@ -48,19 +30,6 @@ func TestAnArtifactOfGigabytesGoesUpAndDown(t *testing.T) {
 	}
 	server := levadatest.StartOn(t, data)
 	path := server.URL + "/api/2.0/mlflow-artifacts/artifacts/0/big/artifacts/model.bin"
-	stop, done := make(chan struct{}), make(chan int64)
-	go func() {
-		peak := int64(0)
-		for {
-			peak = max(peak, server.Memory())
-			select {
-			case <-stop:
-				done <- peak
-				return
-			case <-time.After(50 * time.Millisecond):
-			}
-		}
-	}()
 	sent, got := sha256.New(), sha256.New()
 	start := time.Now()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, path, io.TeeReader(io.LimitReader(rand.NewChaCha8([32]byte{7}), size), sent))
@@ -77,8 +46,7 @@ func TestAnArtifactOfGigabytesGoesUpAndDown(t *testing.T) {
 	}
 	n := answer(t, req, got)
 	down := time.Since(start)
-	close(stop)
-	peak := <-done
+	peak := server.PeakMemory(t)
 	t.Logf("%d bytes up in %s, down in %s; the server's memory was %d MiB at most", int64(size), up.Round(time.Millisecond), down.Round(time.Millisecond), peak>>20)
 	if n != size || !bytes.Equal(sent.Sum(nil), got.Sum(nil)) {
 		t.Errorf("%d bytes came back, sha256 %x, want %d and %x", n, got.Sum(nil), int64(size), sent.Sum(nil))
