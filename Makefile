@@ -184,6 +184,10 @@ test-mlflow-all: build uv ## The same and more: a live MLflow server, PyTorch Li
 bench-tracking: build uv ## Measure tracking beside an MLflow server (docs/performance.md)
 	@scripts/mlflow-server.sh go run ./bench/tracking -levada $(CURDIR)/$(BIN) -out bench/out
 
+.PHONY: bench-points
+bench-points: build ## Log ten million points to one run and ask for them (docs/performance.md)
+	go run ./bench/tracking -levada $(CURDIR)/$(BIN) -one-run 10000000 -out bench/out
+
 .PHONY: bench
 bench: build uv ## Measure what a step costs (docs/performance.md); PEERS=all also beside other orchestrators
 	go run ./bench -out bench/out

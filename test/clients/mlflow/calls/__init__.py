@@ -1,6 +1,7 @@
 """The requests of the differential tests, as data: what is sent, in which order, what is remembered."""
 
 from calls.artifacts import artifacts
+from calls.edges import edges
 from calls.experiments import experiments
 from calls.metrics import metrics
 from calls.models import logged_models
@@ -21,6 +22,7 @@ def scripts():
         artifacts,
         logged_models,
         registry,
+        edges,
         others,
     ):
         yield from group()
