@@ -127,9 +127,11 @@ def _(script, step, want, got):
     return got[0] == 400 and "Hint: Value was of type" in got[1]["message"]
 
 
-@on_purpose("failures", "MLflow fails, without a reason or with Python's; here it is an error or works")
+@on_purpose(
+    "failures", "MLflow fails, without a reason or with Python's; here it is an error or works"
+)
 def _(script, step, want, got):
-    broken = want[0] == 500 or want[0] == 400 and want[1]["error_code"] == "BAD_REQUEST"
+    broken = want[0] == 500 or (want[0] == 400 and want[1]["error_code"] == "BAD_REQUEST")
     return broken and got[0] in (200, 400) and "sqlite3." not in str(want[1])
 
 
@@ -147,24 +149,32 @@ LENIENT = (
     "'order_by': ['tags.g']",
     "'field_name': 'last_updated_time'",
     "'name = \"a\"'",
-    "tags.\"a b\" = ",
+    'tags."a b" = ',
     "tags.'a b' = ",
 )
 
 
-@on_purpose("more is understood", "blanks, quotes and lower case are read alike in every kind of search")
+@on_purpose(
+    "more is understood", "blanks, quotes and lower case are read alike in every kind of search"
+)
 def _(script, step, want, got):
     return got[0] == 200 and any(part in text_of(step) for part in LENIENT)
 
 
-@on_purpose("tokens made by hand", "an offset that is negative or a text is no page; MLflow counts with it")
+@on_purpose(
+    "tokens made by hand", "an offset that is negative or a text is no page; MLflow counts with it"
+)
 def _(script, step, want, got):
     return want[0] == 200 and got[0] == 400 and "page token" in got[1]["message"]
 
 
 @on_purpose("pages of less than one", "MLflow answers with a page token alone")
 def _(script, step, want, got):
-    return "'max_results': -1" in text_of(step) and got[0] == 400 and "max_results" in got[1]["message"]
+    return (
+        "'max_results': -1" in text_of(step)
+        and got[0] == 400
+        and "max_results" in got[1]["message"]
+    )
 
 
 @on_purpose("empty lists", "IN () is refused in every kind of search")
@@ -172,7 +182,9 @@ def _(script, step, want, got):
     return "IN ()" in text_of(step) and got[0] == 400
 
 
-@on_purpose("ids that are none", "an experiment that does not exist has no runs, whatever its id looks like")
+@on_purpose(
+    "ids that are none", "an experiment that does not exist has no runs, whatever its id looks like"
+)
 def _(script, step, want, got):
     return "x'; --" in text_of(step) and "must be a valid integer" in str(want[1])
 

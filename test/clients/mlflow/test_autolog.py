@@ -65,10 +65,14 @@ def test_a_grid_search_makes_a_run_for_each_candidate(experiment, autologging):
     )
     assert len(children) == 6 and set(children["status"]) == {"FINISHED"}
     logged = dict(zip(children["params.max_depth"], children["metrics.mean_test_score"]))
-    wanted = dict(zip(map(str, search.cv_results_["param_max_depth"]), search.cv_results_["mean_test_score"]))
+    wanted = dict(
+        zip(map(str, search.cv_results_["param_max_depth"]), search.cv_results_["mean_test_score"])
+    )
     assert logged == pytest.approx(wanted)
     assert parent.data.params["best_max_depth"] == str(search.best_params_["max_depth"])
-    assert parent.data.metrics["best_cv_score"] == pytest.approx(children["metrics.mean_test_score"][0])
+    assert parent.data.metrics["best_cv_score"] == pytest.approx(
+        children["metrics.mean_test_score"][0]
+    )
     assert "cv_results.csv" in files(run.info.run_id)
 
 
@@ -91,7 +95,9 @@ def test_xgboost_autologging_lands_here_with_its_model(experiment, autologging):
     history = MlflowClient().get_metric_history(run.info.run_id, "train-logloss")
     # The last value comes twice: once with its step, once as the result.
     assert {m.step: m.value for m in history if m.step > 0} == {
-        step: pytest.approx(value) for step, value in enumerate(evaluated["train"]["logloss"]) if step > 0
+        step: pytest.approx(value)
+        for step, value in enumerate(evaluated["train"]["logloss"])
+        if step > 0
     }
     assert "feature_importance_weight.json" in files(run.info.run_id)
     loaded = mlflow.xgboost.load_model(f"runs:/{run.info.run_id}/model")
@@ -137,9 +143,7 @@ def test_a_regressor_is_evaluated_with_a_metric_of_ones_own(experiment):
             aggregate_results={"max": float((predictions - targets).abs().max())}
         )
 
-    own = mlflow.metrics.make_metric(
-        eval_fn=worst_of, greater_is_better=False, name="worst_error"
-    )
+    own = mlflow.metrics.make_metric(eval_fn=worst_of, greater_is_better=False, name="worst_error")
     with mlflow.start_run() as run:
         uri = logged_model(model, x)
         mlflow.models.evaluate(

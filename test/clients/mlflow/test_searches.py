@@ -25,7 +25,10 @@ class Logged:
         self.metrics = {"acc": rng.choice([0.25, 0.5, rng.random()])}
         if i % 7:
             self.metrics["loss"] = math.nan if i % 11 == 0 else rng.random()
-        self.params = {"opt": rng.choice(["adam", "sgd", "Adam"]), "lr": str(rng.choice([0.1, 0.01]))}
+        self.params = {
+            "opt": rng.choice(["adam", "sgd", "Adam"]),
+            "lr": str(rng.choice([0.1, 0.01])),
+        }
         self.tags = {"team": rng.choice(["alpha", "beta", "a%b"])} if i % 5 else {}
         self.id = ""
 
@@ -49,9 +52,7 @@ def logged():
     experiment = client.create_experiment(f"many runs {random.random()}")
     rng = random.Random(4)
     with ThreadPoolExecutor(4) as pool:
-        runs = list(
-            pool.map(lambda i: Logged(i, rng).send(client, experiment), range(RUNS))
-        )
+        runs = list(pool.map(lambda i: Logged(i, rng).send(client, experiment), range(RUNS)))
     return experiment, runs
 
 
@@ -76,14 +77,16 @@ FILTERS = {
     "metrics.loss < 0.2": lambda r: r.metrics.get("loss", 9) < 0.2,
     "metrics.acc = 0.5": lambda r: r.metrics["acc"] == 0.5,
     "metrics.loss.max > 1": lambda r: "loss" in r.metrics,
-    "params.opt = 'adam' AND metrics.acc >= 0.5": lambda r: r.params["opt"] == "adam"
-    and r.metrics["acc"] >= 0.5,
+    "params.opt = 'adam' AND metrics.acc >= 0.5": lambda r: (
+        r.params["opt"] == "adam" and r.metrics["acc"] >= 0.5
+    ),
     "params.opt ILIKE 'ADAM'": lambda r: r.params["opt"].lower() == "adam",
     "params.opt LIKE 'a%m'": lambda r: r.params["opt"] == "adam",
     "tags.team IS NULL": lambda r: not r.tags,
     "tags.team != 'alpha'": lambda r: r.tags.get("team", "alpha") != "alpha",
-    "start_time > 1700000000100 AND params.lr = '0.1'": lambda r: r.start > 1_700_000_000_100
-    and r.params["lr"] == "0.1",
+    "start_time > 1700000000100 AND params.lr = '0.1'": lambda r: (
+        r.start > 1_700_000_000_100 and r.params["lr"] == "0.1"
+    ),
     "params.opt = 'nothing'": lambda r: False,
 }
 

@@ -4,6 +4,7 @@ from calls.artifacts import artifacts
 from calls.edges import edges
 from calls.experiments import experiments
 from calls.metrics import metrics
+from calls.model_edges import model_edges
 from calls.models import logged_models
 from calls.others import others
 from calls.registry import registry
@@ -23,6 +24,7 @@ def scripts():
         logged_models,
         registry,
         edges,
+        model_edges,
         others,
     ):
         yield from group()
