@@ -107,8 +107,8 @@ def _(script, step, want, got):
 
 @on_purpose(
     "empty names",
-    "a filter on a tag without a name matches nothing in MLflow, and an order by a metric without one changes nothing; here "
-    "they are refused",
+    "a filter on a tag without a name matches nothing in MLflow, and an order by a metric without one changes "
+    "nothing; here they are refused",
 )
 def _(script, step, want, got):
     return any(part in text_of(step) for part in ("tags. =", "'metrics.'")) and got[0] == 400

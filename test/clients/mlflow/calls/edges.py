@@ -1,4 +1,4 @@
-"""Searches at the edges: what is nearly right, what is equal, what is missing, for each kind of thing that can be searched."""
+"""Searches at the edges: what is nearly right, equal or missing, for each kind of thing that can be searched."""
 
 from calls.writing import experiment, get, post, run, script, search
 
