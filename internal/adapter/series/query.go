@@ -305,7 +305,10 @@ func (s *Store) Extremes(runID, key string, within *track.Steps, n int) ([]track
 	var out []track.Point
 	err := s.bySteps(runID, key, within, func(groups []*group, total int) error {
 		e := extremes{buckets: max(1, (n-2)/2), total: total, all: total <= n}
-		for _, g := range groups {
+		for i, g := range groups {
+			if i < len(groups)-1 && e.skip(g) {
+				continue
+			}
 			if err := g.read(within); err != nil {
 				return err
 			}
@@ -353,6 +356,21 @@ func (e *extremes) add(p track.Point) {
 	if e.seen*e.buckets/e.total != bucket {
 		e.close()
 	}
+}
+
+// skip goes past a group that lies within one bucket and has nothing lower or higher than what was seen of it; false when the
+// group has to be read.
+func (e *extremes) skip(g *group) bool {
+	if g.points != nil || e.all || !e.any || (e.seen+g.n)*e.buckets/e.total != e.seen*e.buckets/e.total {
+		return false
+	}
+	for _, p := range g.parts {
+		if p.ref.minValue < e.low.Value || p.ref.maxValue > e.high.Value {
+			return false
+		}
+	}
+	e.seen += g.n
+	return true
 }
 
 func (e *extremes) close() {
