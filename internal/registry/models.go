@@ -23,6 +23,7 @@ func (s *Service) CreateModel(ctx context.Context, name string, description *str
 	}
 	now := s.now()
 	m := model.Registered{Name: name, Description: description, CreatedUS: now, UpdatedUS: now, Tags: set}
+	tellModel(&m)
 	err = s.deps.Store.CreateModel(ctx, m)
 	if fault.KindOf(err) == fault.Conflict {
 		err = s.nameTaken(ctx, m)
@@ -128,6 +129,7 @@ func (s *Service) SetModelTag(ctx context.Context, name string, tag track.KV) er
 	}
 	_, err := s.change(ctx, name, func(m *model.Registered) error {
 		m.Tags = track.Set(m.Tags, tag.Key, tag.Value)
+		tellModelTag(m, tag.Key, &tag.Value)
 		return nil
 	})
 	return err
@@ -143,6 +145,7 @@ func (s *Service) DeleteModelTag(ctx context.Context, name, key string) error {
 	}
 	_, err := s.change(ctx, name, func(m *model.Registered) error {
 		m.Tags = track.Without(m.Tags, key)
+		tellModelTag(m, key, nil)
 		return nil
 	})
 	return err
@@ -165,6 +168,7 @@ func (s *Service) SetAlias(ctx context.Context, name, alias, version string) err
 	}
 	return s.changeVersion(ctx, name, number, func(m *model.Registered, _ *model.Version) error {
 		m.Aliases = model.SetAlias(m.Aliases, alias, number)
+		tellAlias(m, alias, number)
 		return nil
 	})
 }
@@ -179,6 +183,7 @@ func (s *Service) DeleteAlias(ctx context.Context, name, alias string) error {
 	}
 	_, err := s.change(ctx, name, func(m *model.Registered) error {
 		m.Aliases = slices.DeleteFunc(slices.Clone(m.Aliases), func(a model.Alias) bool { return a.Name == alias })
+		tellAlias(m, alias, 0)
 		return nil
 	})
 	return err

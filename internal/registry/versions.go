@@ -64,6 +64,7 @@ func (s *Service) CreateVersion(ctx context.Context, n NewVersion) (Version, err
 		m.Last++
 		m.UpdatedUS = now
 		v.Number = m.Last
+		tellVersion(m, v)
 		return v, nil
 	})
 	if fault.KindOf(err) == fault.NotFound {
@@ -242,8 +243,9 @@ func (s *Service) SetVersionTag(ctx context.Context, name, version string, tag t
 	if err := s.checkTag(tag); err != nil {
 		return err
 	}
-	_, err := s.edit(ctx, name, version, func(_ *model.Registered, v *model.Version) error {
+	_, err := s.edit(ctx, name, version, func(m *model.Registered, v *model.Version) error {
 		v.Tags = track.Set(v.Tags, tag.Key, tag.Value)
+		tellVersionTag(m, v.Number, tag.Key, &tag.Value)
 		return nil
 	})
 	return err
@@ -254,8 +256,9 @@ func (s *Service) DeleteVersionTag(ctx context.Context, name, version, key strin
 	if err := s.deps.CheckName("key", key); err != nil {
 		return err
 	}
-	_, err := s.edit(ctx, name, version, func(_ *model.Registered, v *model.Version) error {
+	_, err := s.edit(ctx, name, version, func(m *model.Registered, v *model.Version) error {
 		v.Tags = track.Without(v.Tags, key)
+		tellVersionTag(m, v.Number, key, nil)
 		return nil
 	})
 	return err

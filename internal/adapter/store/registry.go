@@ -44,7 +44,10 @@ func (r Registry) CreateModel(ctx context.Context, m model.Registered) error {
 		if duplicate(err) {
 			return fault.Conflictf("registered model %q already exists", m.Name)
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return r.s.tell(ctx, tx, m.Told)
 	})
 }
 
@@ -84,7 +87,8 @@ func getModel(ctx context.Context, tx *tx, name string) (model.Registered, error
 	return m, err
 }
 
-func setModel(ctx context.Context, tx *tx, name string, m model.Registered) error {
+// setModel stores a model that was changed, and what webhooks are told of that.
+func (r Registry) setModel(ctx context.Context, tx *tx, name string, m model.Registered) error {
 	body, err := encode("registered model", m)
 	if err != nil {
 		return err
@@ -93,7 +97,10 @@ func setModel(ctx context.Context, tx *tx, name string, m model.Registered) erro
 	if duplicate(err) {
 		return fault.Conflictf("registered model %q already exists", m.Name)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return r.s.tell(ctx, tx, m.Told)
 }
 
 func setVersion(ctx context.Context, tx *tx, v model.Version) error {
@@ -116,7 +123,7 @@ func (r Registry) ChangeModel(ctx context.Context, name string, change func(*mod
 		if err := change(&m); err != nil {
 			return err
 		}
-		if err := setModel(ctx, tx, name, m); err != nil || m.Name == name {
+		if err := r.setModel(ctx, tx, name, m); err != nil || m.Name == name {
 			return err
 		}
 		// The rows of the versions followed by their foreign key; their bodies hold the name too.
@@ -174,7 +181,7 @@ func (r Registry) AddVersion(ctx context.Context, name string, add func(*model.R
 		if _, err := tx.exec(ctx, `INSERT INTO registry_versions (name, version, body) VALUES ($1, $2, $3)`, name, v.Number, body); err != nil {
 			return err
 		}
-		return setModel(ctx, tx, name, m)
+		return r.setModel(ctx, tx, name, m)
 	})
 }
 
@@ -218,7 +225,7 @@ func (r Registry) ChangeVersions(ctx context.Context, name string, pick func(mod
 				return err
 			}
 		}
-		return setModel(ctx, tx, name, m)
+		return r.setModel(ctx, tx, name, m)
 	})
 }
 
@@ -237,6 +244,6 @@ func (r Registry) DeleteVersion(ctx context.Context, name string, number int64, 
 			return notFound("model version", name)
 		}
 		change(&m)
-		return setModel(ctx, tx, name, m)
+		return r.setModel(ctx, tx, name, m)
 	})
 }

@@ -43,6 +43,8 @@ type Store struct {
 	index runIndex
 	// outbox is sent to when metrics of pipeline tasks wait for the metric store.
 	outbox chan struct{}
+	// deliveries is sent to when there is something to send to webhooks.
+	deliveries chan struct{}
 
 	closing  sync.Once
 	isClosed atomic.Bool
@@ -73,7 +75,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(openError(path, err), write.Close())
 	}
-	s := &Store{path: path, log: o.Logger, read: read, write: write, outbox: make(chan struct{}, 1)}
+	s := &Store{path: path, log: o.Logger, read: read, write: write, outbox: make(chan struct{}, 1), deliveries: make(chan struct{}, 1)}
 	s.writer = startWriter(write, path, o.Logger, s.index.clear)
 	return s, nil
 }

@@ -16,6 +16,7 @@ import (
 	"levada/internal/core/search"
 	"levada/internal/registry"
 	"levada/internal/tracking"
+	"levada/internal/webhook"
 )
 
 // Version is what /version answers: the release of MLflow whose API this is. From 3.4 on clients send spans to the server,
@@ -26,6 +27,7 @@ const Version = "3.3.2"
 type Options struct {
 	Tracking *tracking.Service
 	Registry *registry.Service
+	Webhooks *webhook.Service
 	Logger   *slog.Logger
 	// MaxBodyBytes bounds a JSON request; 0 means 32 MiB. Artifacts are streamed and not bounded.
 	MaxBodyBytes int64

@@ -80,6 +80,7 @@ func (d *door) registryTable() map[string]methods {
 		"mlflow/registered-models/get-latest-versions": {"POST": d.latestVersions, "GET": d.latestVersions},
 		"mlflow/model-versions/transition-stage":       post(d.moveVersion),
 		"mlflow/model-versions/get-download-uri":       get(d.downloadURI),
+		"mlflow/webhooks":                              {"POST": d.createWebhook, "GET": d.listWebhooks},
 	}
 }
 
@@ -90,6 +91,10 @@ func (d *door) find(path string) (methods, []string) {
 	}
 	if file, ok := strings.CutPrefix(path, "mlflow-artifacts/artifacts/"); ok {
 		return methods{"GET": d.getFile, "PUT": d.putFile, "DELETE": d.deleteFile}, []string{file}
+	}
+	if rest, ok := strings.CutPrefix(path, "mlflow/webhooks/"); ok {
+		parts := strings.Split(rest, "/")
+		return d.webhookCalls(parts), parts
 	}
 	if rest, ok := strings.CutPrefix(path, "mlflow/logged-models/"); ok {
 		parts := strings.Split(rest, "/")
