@@ -62,6 +62,21 @@ type FileStore interface {
 	Files(ctx context.Context, dir string) ([]track.StoredFile, error)
 	Children(ctx context.Context, dir string) ([]track.File, error)
 	RemoveFiles(ctx context.Context, path string) (int64, error)
+	UploadStore
+}
+
+// UploadStore keeps uploads in parts. PutPart, CompleteUpload and AbortUpload return a NotFound error for one that has ended.
+type UploadStore interface {
+	// CreateUpload forgets uploads that began before abandoned.
+	CreateUpload(ctx context.Context, u track.Upload, abandoned time.Time) error
+	Upload(ctx context.Context, id string) (track.Upload, error)
+	PutPart(ctx context.Context, id string, p track.Part) error
+	Parts(ctx context.Context, id string) ([]track.Part, error)
+	// CompleteUpload does what PutFile does, and ends the upload, in one transaction.
+	CompleteUpload(ctx context.Context, id, path, digest string, size int64, at time.Time) error
+	AbortUpload(ctx context.Context, id string) error
+	// URLKey is the key with which URLs are signed.
+	URLKey(ctx context.Context) ([]byte, error)
 }
 
 // Series keeps the points of metrics.

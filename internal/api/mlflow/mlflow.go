@@ -170,6 +170,8 @@ func (d *door) fail(w http.ResponseWriter, r *http.Request, err error) {
 	k := kinds[kind]
 	message := err.Error()
 	switch {
+	case errors.Is(err, tracking.ErrSignature):
+		k.status, k.code, k.name = http.StatusForbidden, "PERMISSION_DENIED", "PERMISSION_DENIED"
 	case errors.As(err, &params):
 		k = kinds[fault.Invalid]
 	case errors.As(err, &state):
