@@ -33,8 +33,8 @@ def test_large_files_go_up_and_come_down_in_parts(tmp_path, monkeypatch):
     large.write_bytes(content)
     small.write_text("small")
     with mlflow.start_run() as run:
-        mlflow.log_artifact(large, "deep/er")
-        mlflow.log_artifact(small)
+        mlflow.log_artifact(str(large), "deep/er")
+        mlflow.log_artifact(str(small))
     assert [len(parts) for _, _, parts, *_ in completed] == [4]
     found = mlflow.MlflowClient().list_artifacts(run.info.run_id, "deep/er")
     assert [(f.path, f.file_size) for f in found] == [("deep/er/large file.bin", len(content))]
