@@ -181,7 +181,8 @@ func (s *server) openServices(ctx context.Context, o openOptions, logs *steplog.
 			default:
 			}
 		},
-		Needed: []func(context.Context, func(string) error) error{s.store.Tracking().Digests},
+		Needed:    []func(context.Context, func(string) error) error{s.store.Tracking().Digests},
+		Collected: s.forgetPoints,
 		Archived: func(ctx context.Context, experimentID string) error {
 			return s.trigger.DisableExperiment(ctx, experimentID)
 		},

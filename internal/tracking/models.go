@@ -118,6 +118,23 @@ func (s *Service) SetModelTags(ctx context.Context, id string, tags []track.KV) 
 	return err
 }
 
+// ChangeModelTag makes a new value of a tag of a logged model from the one before, which is empty where there is none. Nobody else
+// changes the model meanwhile.
+func (s *Service) ChangeModelTag(ctx context.Context, id, key string, change func(before string) (string, error)) error {
+	_, err := s.changeModel(ctx, id, func(m *track.LoggedModel) error {
+		if m.Deleted {
+			return fault.NotFoundf("deleted")
+		}
+		before, _ := track.Find(m.Tags, key)
+		after, err := change(before)
+		if err == nil {
+			m.Tags = track.Set(m.Tags, key, after)
+		}
+		return err
+	})
+	return err
+}
+
 // DeleteModelTag removes a tag of a logged model.
 func (s *Service) DeleteModelTag(ctx context.Context, id, key string) error {
 	_, err := s.changeModel(ctx, id, func(m *track.LoggedModel) error {

@@ -41,6 +41,8 @@ type RunStore interface {
 	SetRunDeleted(ctx context.Context, id string, deleted bool, at time.Time) error
 	// LogData returns a *track.ParamsError when a parameter has another value already.
 	LogData(ctx context.Context, id string, params, tags []track.KV) error
+	// ChangeTag makes a new value of a tag from the one before, "" for none, in one transaction.
+	ChangeTag(ctx context.Context, id, key string, change func(before string) (string, error)) error
 	DeleteTag(ctx context.Context, id, key string) error
 	Link(ctx context.Context, id string, datasets []track.DatasetInput, inputs []string, outputs []track.ModelOutput) error
 }

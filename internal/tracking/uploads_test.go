@@ -119,7 +119,9 @@ func TestASignatureEndsWithItsTime(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	at := func(right, signature string) error { return s.CheckSigned(t.Context(), right, strconv.FormatInt(expires, 10), signature) }
+	at := func(right, signature string) error {
+		return s.CheckSigned(t.Context(), right, strconv.FormatInt(expires, 10), signature)
+	}
 	if err := at("GET x", signature); err != nil {
 		t.Error(err)
 	}

@@ -233,6 +233,32 @@ func addParams(ctx context.Context, tx *tx, id string, params []track.KV) ([]tra
 	return added, nil
 }
 
+// ChangeTag makes a new value of a tag of a run that is not deleted from the one before, which is empty where there is none.
+func (t Tracking) ChangeTag(ctx context.Context, id, key string, change func(before string) (string, error)) error {
+	return t.s.update(ctx, func(ctx context.Context, tx *tx) error {
+		r, err := activeRow(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		var value string
+		// Uses the primary key.
+		err = tx.get(ctx, `SELECT value FROM tracking_tags WHERE run_id = $1 AND key = $2`, []any{id, key}, []any{&value})
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		if value, err = change(value); err != nil {
+			return err
+		}
+		if err := putTags(ctx, tx, id, []track.KV{{Key: key, Value: value}}); err != nil {
+			return err
+		}
+		tx.committed(func() {
+			t.s.index.change(r.ExperimentID, id, func(c *track.Run) { c.Tags = track.Set(c.Tags, key, value) })
+		})
+		return nil
+	})
+}
+
 // DeleteTag removes a tag of a run that is not deleted; NotFound when it is not there.
 func (t Tracking) DeleteTag(ctx context.Context, id, key string) error {
 	return t.s.update(ctx, func(ctx context.Context, tx *tx) error {

@@ -179,6 +179,10 @@ func (d *door) fail(w http.ResponseWriter, r *http.Request, err error) {
 	case errors.As(err, &twice), errors.As(err, &archive):
 	case r.Context().Err() != nil:
 		return // nobody listens
+	case kind == fault.Unavailable:
+		// What failed is told with the paths of this machine, which are no business of clients.
+		d.Logger.ErrorContext(r.Context(), "a call of the MLflow API cannot be answered now", "path", r.URL.Path, "error", err)
+		message = "The server cannot do this now; its log says why. Try again later."
 	case kind == fault.Internal:
 		d.Logger.ErrorContext(r.Context(), "a call of the MLflow API failed", "path", r.URL.Path, "error", err)
 		message = "The server failed. Its log says why."

@@ -42,3 +42,6 @@ CREATE TABLE url_key (
     key BLOB    NOT NULL
 );
 INSERT INTO url_key (id, key) VALUES (1, randomblob(32));
+
+-- Runs that were deleted for good and whose points are still in the metric store.
+CREATE TABLE tracking_forgotten (run_id TEXT PRIMARY KEY) WITHOUT ROWID;
