@@ -59,8 +59,8 @@ func (s *Service) Model(ctx context.Context, name string) (Model, error) {
 	if err != nil {
 		return Model{}, err
 	}
-	versions, err := s.deps.Store.VersionsOf(ctx, name)
-	return Model{Registered: m, Latest: latest(versions)}, err
+	latest, err := s.deps.Store.LatestVersions(ctx, name)
+	return Model{Registered: m, Latest: latest}, err
 }
 
 // change changes a model and returns it.
@@ -196,15 +196,6 @@ type Query struct {
 	Offset, Limit int
 }
 
-// page cuts a page out of rows and says whether there are more.
-func page[T any](rows []T, offset, limit int) ([]T, bool) {
-	rows = rows[min(offset, len(rows)):]
-	if len(rows) > limit {
-		return rows[:limit], true
-	}
-	return rows, false
-}
-
 // SearchModels returns a page of the models that match, and whether there are more. Prompts are not among them unless the
 // filter asks for them.
 func (s *Service) SearchModels(ctx context.Context, q Query) ([]Model, bool, error) {
@@ -230,7 +221,8 @@ func (s *Service) SearchModels(ctx context.Context, q Query) ([]Model, bool, err
 	prompts := search.WantsTag(filter, model.TagIsPrompt)
 	filter = search.WithoutTag(filter, model.TagIsPrompt)
 	models = slices.DeleteFunc(models, func(m model.Registered) bool { return m.Prompt() != prompts || !filter.Match(modelRow{m}) })
-	slices.SortFunc(models, func(a, b model.Registered) int {
+	total := len(models)
+	models = search.Top(models, q.Offset+q.Limit, func(a, b model.Registered) int {
 		for _, o := range orders {
 			c := cmp.Compare(a.Name, b.Name)
 			if o.time {
@@ -245,14 +237,15 @@ func (s *Service) SearchModels(ctx context.Context, q Query) ([]Model, bool, err
 		}
 		return cmp.Compare(a.Name, b.Name)
 	})
-	models, more := page(models, q.Offset, q.Limit)
+	models = models[min(q.Offset, len(models)):]
+	more := total > q.Offset+q.Limit
 	out := make([]Model, len(models))
 	for i, m := range models {
-		versions, err := s.deps.Store.VersionsOf(ctx, m.Name)
+		latest, err := s.deps.Store.LatestVersions(ctx, m.Name)
 		if err != nil {
 			return nil, false, err
 		}
-		out[i] = Model{Registered: m, Latest: latest(versions)}
+		out[i] = Model{Registered: m, Latest: latest}
 	}
 	return out, more, nil
 }

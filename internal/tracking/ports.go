@@ -51,7 +51,8 @@ type RunStore interface {
 type ModelStore interface {
 	CreateModel(ctx context.Context, m track.LoggedModel) error
 	Model(ctx context.Context, id string) (track.LoggedModel, error)
-	Models(ctx context.Context, experiments []string) ([]track.LoggedModel, error)
+	// Models returns the logged models of experiments with their metrics, in no order and not to be changed.
+	Models(ctx context.Context, experiments []string) ([]*track.LoggedModel, error)
 	ChangeModel(ctx context.Context, id string, change func(*track.LoggedModel) error) error
 	LogModelMetrics(ctx context.Context, runID string, metrics []track.Metric) error
 }

@@ -247,6 +247,7 @@ func (s *Store) moveTracked(ctx context.Context, tx *tx, from, to string) error 
 		}
 	}
 	tx.committed(func() {
+		s.logged.clear()
 		s.index.drop(from)
 		s.index.drop(to)
 	})

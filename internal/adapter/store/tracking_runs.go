@@ -334,6 +334,7 @@ func (t Tracking) LogModelMetrics(ctx context.Context, runID string, metrics []t
 		if _, err := activeRow(ctx, tx, runID); err != nil {
 			return err
 		}
+		seen := map[string]bool{}
 		for _, m := range metrics {
 			value := m.Value
 			if value != value {
@@ -347,6 +348,10 @@ func (t Tracking) LogModelMetrics(ctx context.Context, runID string, metrics []t
 				m.ModelID, m.Key, m.Time, m.Step, runID, value, m.DatasetName, m.DatasetDigest)
 			if err != nil {
 				return fmt.Errorf("store metric %q of model %s: %w", m.Key, m.ModelID, err)
+			}
+			if !seen[m.ModelID] {
+				seen[m.ModelID] = true
+				tx.committed(func() { t.mirrorLogged(m.ModelID) })
 			}
 		}
 		return nil

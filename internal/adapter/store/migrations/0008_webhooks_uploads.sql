@@ -45,3 +45,6 @@ INSERT INTO url_key (id, key) VALUES (1, randomblob(32));
 
 -- Runs that were deleted for good and whose points are still in the metric store.
 CREATE TABLE tracking_forgotten (run_id TEXT PRIMARY KEY) WITHOUT ROWID;
+
+-- The newest version of each stage of a model is found without reading the others.
+CREATE INDEX registry_versions_by_stage ON registry_versions (name, json_extract(body, '$.stage'), version);
