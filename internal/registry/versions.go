@@ -356,6 +356,24 @@ func (s *Service) SearchVersions(ctx context.Context, q Query) ([]Version, bool,
 	return out, len(rows) > q.Offset+q.Limit, nil
 }
 
+// From returns the versions that came of logged models or runs, in the order of their making.
+func (s *Service) From(ctx context.Context, modelIDs, runIDs []string) ([]Version, error) {
+	all, err := s.deps.Store.Versions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []Version
+	for _, v := range all {
+		if v.ModelID != "" && slices.Contains(modelIDs, v.ModelID) || v.RunID != "" && slices.Contains(runIDs, v.RunID) {
+			out = append(out, Version{Version: *v})
+		}
+	}
+	slices.SortFunc(out, func(a, b Version) int {
+		return cmp.Or(cmp.Compare(a.CreatedUS, b.CreatedUS), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Number, b.Number))
+	})
+	return out, nil
+}
+
 type versionRow struct{ *model.Version }
 
 func (r versionRow) Text(e search.Entity, key string) (string, bool) {

@@ -197,11 +197,15 @@ func (s *Service) OpenBelow(ctx context.Context, location, raw string) (io.ReadS
 	return s.OpenFile(ctx, p)
 }
 
-// FilesAt returns all files below an artifact location that is kept here, with their digests.
+// FilesAt returns all files below an artifact location that is kept here, with their digests; their paths are relative to it.
 func (s *Service) FilesAt(ctx context.Context, location string) ([]track.StoredFile, error) {
 	dir, err := within(location, "")
 	if err != nil {
 		return nil, err
 	}
-	return s.deps.Store.Files(ctx, dir)
+	files, err := s.deps.Store.Files(ctx, dir)
+	for i := range files {
+		files[i].Path = strings.TrimPrefix(files[i].Path, dir+"/")
+	}
+	return files, err
 }

@@ -13,11 +13,15 @@ import (
 
 func TestModelsThatAreLoggedAtOnceAreAllInTheTag(t *testing.T) {
 	s, _ := open(t, tracking.Options{Now: time.Now, Series: noSeries{}})
-	r, err := s.CreateRun(t.Context(), tracking.NewRun{})
+	experiment, err := s.CreateExperiment(t.Context(), "e", "", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := s.CreateModel(t.Context(), tracking.NewModel{})
+	r, err := s.CreateRun(t.Context(), tracking.NewRun{ExperimentID: experiment})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := s.CreateModel(t.Context(), tracking.NewModel{ExperimentID: experiment})
 	if err != nil {
 		t.Fatal(err)
 	}
