@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
 	"levada/internal/adapter/store"
@@ -90,7 +91,7 @@ func look(t *rapid.T, s *registry.Service, db *store.Store) {
 	total := 0
 	for _, m := range models {
 		stored, err := s.Model(ctx, m.Name)
-		if diff := cmp.Diff(stored, m); err != nil || diff != "" {
+		if diff := cmp.Diff(stored, m, cmpopts.EquateEmpty()); err != nil || diff != "" {
 			t.Fatalf("model %s, %v (-stored +found):\n%s", m.Name, err, diff)
 		}
 		for n := int64(1); n <= m.Last; n++ {
@@ -98,7 +99,7 @@ func look(t *rapid.T, s *registry.Service, db *store.Store) {
 				total++
 				for _, f := range found {
 					if f.Name == v.Name && f.Number == v.Number {
-						if diff := cmp.Diff(v, f.Version); diff != "" {
+						if diff := cmp.Diff(v, f.Version, cmpopts.EquateEmpty()); diff != "" {
 							t.Fatalf("version %s %d (-stored +found):\n%s", v.Name, v.Number, diff)
 						}
 						total--
