@@ -105,6 +105,7 @@ func TestAnUploadInPartsIsWholeOrNotThere(t *testing.T) {
 	a.refused("abort after the end", status, text)
 }
 
+// CVE-2026-2651: the calls of uploads in parts wrote files that the caller had no right to.
 func TestAURLGivesOneRightForAWhile(t *testing.T) {
 	a := newAttacker(t)
 	u, other := a.begin("0/r/artifacts", "x", 2), a.begin("0/r/artifacts", "y", 2)
