@@ -4,10 +4,14 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"path/filepath"
 	"testing"
+	"time"
 
+	"levada/internal/adapter/series"
 	"levada/internal/adapter/store"
 	"levada/internal/core/fault"
+	"levada/internal/core/run"
 	"levada/internal/core/track"
 )
 
@@ -59,5 +63,49 @@ func TestAnEntryThatCanNeverBeStoredHoldsUpNoOther(t *testing.T) {
 	delete(to.refused, "later")
 	if err := empty(t.Context(), from, to, slog.New(slog.DiscardHandler)); err != nil || to.got["later"] != 1 || to.got["last"] != 1 || len(from.waiting) > 0 {
 		t.Errorf("%v, got %v, %d wait; want everything delivered", err, to.got, len(from.waiting))
+	}
+}
+
+func TestThePointsOfADeletedRunAreRemovedWithOtherUnusedContent(t *testing.T) {
+	dir := t.TempDir()
+	db, err := store.Open(t.Context(), store.Options{Path: filepath.Join(dir, "db"), Ephemeral: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	points, err := series.Open(series.Options{Dir: filepath.Join(dir, "metrics")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &server{store: db, series: points}
+	defer func() {
+		if err := errors.Join(points.Close(), db.Close()); err != nil {
+			t.Error(err)
+		}
+	}()
+	ctx := t.Context()
+	for _, id := range []string{"gone", "stays"} {
+		r := run.Run{ID: id, ExperimentID: "0", State: run.Succeeded, CreatedAt: time.UnixMilli(1)}
+		if err := db.CreateRun(ctx, r, []run.Event{{Seq: 1, Type: "x", Body: []byte("{}")}}, nil); err != nil {
+			t.Fatal(err)
+		}
+		if err := points.Log(ctx, id, []track.Metric{{Key: "loss", Point: track.Point{Value: 1}}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := db.DeleteRun(ctx, "gone"); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := s.forgetPoints(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for id, want := range map[string]int{"gone": 0, "stays": 1} {
+		if stats, err := points.Stats(id); err != nil || len(stats) != want {
+			t.Errorf("run %s has %d metrics, %v; want %d", id, len(stats), err, want)
+		}
+	}
+	if left, err := db.Tracking().Forgotten(ctx); err != nil || len(left) > 0 {
+		t.Errorf("%q are still to be removed, %v", left, err)
 	}
 }
