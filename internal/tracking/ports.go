@@ -42,6 +42,8 @@ type RunStore interface {
 	SetRunDeleted(ctx context.Context, id string, deleted bool, at time.Time) error
 	// LogData returns a *track.ParamsError when a parameter has another value already.
 	LogData(ctx context.Context, id string, params, tags []track.KV) error
+	// ChangeTag makes a new value of a tag from the one before, "" for none, in one transaction.
+	ChangeTag(ctx context.Context, id, key string, change func(before string) (string, error)) error
 	DeleteTag(ctx context.Context, id, key string) error
 	Link(ctx context.Context, id string, datasets []track.DatasetInput, inputs []string, outputs []track.ModelOutput) error
 }
@@ -50,7 +52,8 @@ type RunStore interface {
 type ModelStore interface {
 	CreateModel(ctx context.Context, m track.LoggedModel) error
 	Model(ctx context.Context, id string) (track.LoggedModel, error)
-	Models(ctx context.Context, experiments []string) ([]track.LoggedModel, error)
+	// Models returns the logged models of experiments with their metrics, in no order and not to be changed.
+	Models(ctx context.Context, experiments []string) ([]*track.LoggedModel, error)
 	ChangeModel(ctx context.Context, id string, change func(*track.LoggedModel) error) error
 	LogModelMetrics(ctx context.Context, runID string, metrics []track.Metric) error
 }
@@ -63,6 +66,21 @@ type FileStore interface {
 	Files(ctx context.Context, dir string) ([]track.StoredFile, error)
 	Children(ctx context.Context, dir string) ([]track.File, error)
 	RemoveFiles(ctx context.Context, path string) (int64, error)
+	UploadStore
+}
+
+// UploadStore keeps uploads in parts. PutPart, CompleteUpload and AbortUpload return a NotFound error for one that has ended.
+type UploadStore interface {
+	// CreateUpload forgets uploads that began before abandoned.
+	CreateUpload(ctx context.Context, u track.Upload, abandoned time.Time) error
+	Upload(ctx context.Context, id string) (track.Upload, error)
+	PutPart(ctx context.Context, id string, p track.Part) error
+	Parts(ctx context.Context, id string) ([]track.Part, error)
+	// CompleteUpload does what PutFile does, and ends the upload, in one transaction.
+	CompleteUpload(ctx context.Context, id, path, digest string, size int64, at time.Time) error
+	AbortUpload(ctx context.Context, id string) error
+	// URLKey is the key with which URLs are signed.
+	URLKey(ctx context.Context) ([]byte, error)
 }
 
 // Series keeps the points of metrics.

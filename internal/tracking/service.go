@@ -19,6 +19,8 @@ type Options struct {
 	// Now and NewID give the time and new UUIDs.
 	Now   func() time.Time
 	NewID func() string
+	// MaxPartBytes bounds a part of an upload; 0 means 5 GiB.
+	MaxPartBytes int64
 }
 
 // Service answers everything about experiments. Its methods may be called from any goroutine.

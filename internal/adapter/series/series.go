@@ -38,10 +38,12 @@ type Store struct {
 	queue chan *request
 	// settling gets those who wait for the end of a flush.
 	settling chan chan struct{}
-	quit     chan struct{}
-	done     chan struct{}
-	once     sync.Once
-	err      error
+	// forgetting gets those who want the points of runs removed.
+	forgetting chan *forgetRequest
+	quit       chan struct{}
+	done       chan struct{}
+	once       sync.Once
+	err        error
 
 	// mu guards what follows. Whoever writes files does not hold it while it waits for the disk.
 	mu       sync.RWMutex
@@ -76,7 +78,7 @@ func Open(o Options) (*Store, error) {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	s := &Store{
-		o: o, queue: make(chan *request, maxBatch), settling: make(chan chan struct{}), quit: make(chan struct{}), done: make(chan struct{}),
+		o: o, queue: make(chan *request, maxBatch), settling: make(chan chan struct{}), forgetting: make(chan *forgetRequest), quit: make(chan struct{}), done: make(chan struct{}),
 		active: newMemtable(), stats: map[string]*runStats{},
 	}
 	if err := s.recover(); err != nil {
@@ -120,7 +122,7 @@ func (s *Store) recover() error {
 			}
 			continue
 		}
-		n, err := replay(path, i == len(files.logs)-1, s.apply)
+		n, err := replay(path, i == len(files.logs)-1, s.o.Logger, s.apply)
 		if err != nil {
 			return err
 		}
@@ -159,7 +161,11 @@ func (s *Store) Log(ctx context.Context, runID string, metrics []track.Metric) e
 	for i := range metrics {
 		metrics[i].Value = track.Clean(metrics[i].Value)
 	}
-	return s.commit(ctx, &request{batch: batch{runID, metrics}, result: make(chan error, 1)})
+	b := batch{runID, metrics}
+	if n := recordSize(b); n > maxRecord {
+		return fault.TooLargef("the metrics of run %s need %d bytes at once and %d are allowed: log them in smaller batches", runID, n, maxRecord)
+	}
+	return s.commit(ctx, &request{batch: b, result: make(chan error, 1)})
 }
 
 // batch is the points of one run that are stored together; only their keys and points matter here.

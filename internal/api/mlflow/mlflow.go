@@ -17,6 +17,7 @@ import (
 	"levada/internal/core/search"
 	"levada/internal/registry"
 	"levada/internal/tracking"
+	"levada/internal/webhook"
 )
 
 // Version is what /version answers: the release of MLflow whose API this is. From 3.4 on clients send spans to the server,
@@ -27,6 +28,7 @@ const Version = "3.3.2"
 type Options struct {
 	Tracking *tracking.Service
 	Registry *registry.Service
+	Webhooks *webhook.Service
 	Logger   *slog.Logger
 	// MaxBodyBytes bounds a JSON request; 0 means 32 MiB. Artifacts are streamed and not bounded.
 	MaxBodyBytes int64
@@ -179,6 +181,8 @@ func (d *door) fail(w http.ResponseWriter, r *http.Request, err error) {
 	k := kinds[kind]
 	message := err.Error()
 	switch {
+	case errors.Is(err, tracking.ErrSignature):
+		k.status, k.code, k.name = http.StatusForbidden, "PERMISSION_DENIED", "PERMISSION_DENIED"
 	case errors.As(err, &params):
 		k = kinds[fault.Invalid]
 	case errors.As(err, &state):
@@ -186,6 +190,10 @@ func (d *door) fail(w http.ResponseWriter, r *http.Request, err error) {
 	case errors.As(err, &twice), errors.As(err, &archive):
 	case r.Context().Err() != nil:
 		return // nobody listens
+	case kind == fault.Unavailable:
+		// What failed is told with the paths of this machine, which are no business of clients.
+		d.Logger.ErrorContext(r.Context(), "a call of the MLflow API cannot be answered now", "path", r.URL.Path, "error", err)
+		message = "The server cannot do this now; its log says why. Try again later."
 	case kind == fault.Internal:
 		d.Logger.ErrorContext(r.Context(), "a call of the MLflow API failed", "path", r.URL.Path, "error", err)
 		message = "The server failed. Its log says why."

@@ -212,3 +212,22 @@ type StoredFile struct {
 	Digest string
 	Size   int64
 }
+
+// UploadTime is how long an upload in parts may take; what is there of it is then forgotten.
+const UploadTime = 7 * 24 * time.Hour
+
+// Upload is the upload of a file in parts.
+type Upload struct {
+	ID, Path  string
+	Parts     int64
+	CreatedAt time.Time
+	// Digest is that of the file once the upload is complete.
+	Digest string
+}
+
+// Part is one part of an upload; numbers begin with 1.
+type Part struct {
+	Number int64
+	Digest string
+	Size   int64
+}

@@ -10,6 +10,7 @@ from calls.others import others
 from calls.registry import registry
 from calls.runs import inputs, runs
 from calls.searches import searches
+from calls.webhooks import webhooks
 
 
 def scripts():
@@ -25,6 +26,7 @@ def scripts():
         registry,
         edges,
         model_edges,
+        webhooks,
         others,
     ):
         yield from group()
