@@ -326,6 +326,12 @@ func (s *Service) SearchVersions(ctx context.Context, q Query) ([]Version, bool,
 		tag, _ := track.Find(v.Tags, model.TagIsPrompt)
 		return (tag == "true" || byName[v.Name].Prompt()) != prompts || !filter.Match(versionRow{v})
 	})
+	found, more := topVersions(versions, orders, q)
+	return found, more, nil
+}
+
+// topVersions sorts versions as far as a page needs it, and returns the page and whether there are more.
+func topVersions(versions []*model.Version, orders []search.Order, q Query) ([]Version, bool) {
 	type keyed struct {
 		*model.Version
 		keys []search.Key
@@ -353,7 +359,7 @@ func (s *Service) SearchVersions(ctx context.Context, q Query) ([]Version, bool,
 	for i, v := range top {
 		out[i] = Version{Version: *v.Version}
 	}
-	return out, len(rows) > q.Offset+q.Limit, nil
+	return out, len(rows) > q.Offset+q.Limit
 }
 
 // From returns the versions that came of logged models or runs, in the order of their making.
