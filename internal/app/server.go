@@ -35,6 +35,7 @@ import (
 	"levada/internal/pipeline"
 	"levada/internal/registry"
 	"levada/internal/secret"
+	"levada/internal/tracing"
 	"levada/internal/tracking"
 	"levada/internal/trigger"
 	"levada/internal/web"
@@ -87,6 +88,7 @@ type server struct {
 	// stopDelivery ends the delivery of metrics and waits for it.
 	stopDelivery func()
 	tracking     *tracking.Service
+	tracing      *tracing.Service
 	registry     *registry.Service
 	secrets      *secret.Service
 	trigger      *trigger.Service
@@ -240,7 +242,7 @@ func (s *server) routes() http.Handler {
 		answer(w, http.StatusOK, "ready")
 	})
 	mount("/", "web", web.Handler())
-	tracked := s.metrics.Requests("mlflow", mlflow.New(mlflow.Options{Tracking: s.tracking, Registry: s.registry, Logger: s.log}))
+	tracked := s.metrics.Requests("mlflow", mlflow.New(mlflow.Options{Tracking: s.tracking, Registry: s.registry, Tracing: s.tracing, Logger: s.log}))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if mlflow.Owns(r.URL.Path) {
 			tracked.ServeHTTP(w, r) // not through the mux, which cleans paths

@@ -125,6 +125,18 @@ func (s *Service) DeleteFiles(ctx context.Context, raw string) error {
 	return err
 }
 
+// DeleteBelow removes a file or directory below an artifact location; all of it when relative is empty.
+func (s *Service) DeleteBelow(ctx context.Context, location, relative string) error {
+	p, err := CleanPath(relative)
+	if err != nil {
+		return err
+	}
+	if p, err = within(location, p); err != nil {
+		return err
+	}
+	return s.DeleteFiles(ctx, p)
+}
+
 // filesBelow lists a directory below an artifact location; the paths are relative to that.
 func (s *Service) filesBelow(ctx context.Context, location, raw string) ([]track.File, error) {
 	relative, err := CleanPath(raw)

@@ -23,11 +23,17 @@ const (
 	Param
 	Tag
 	Dataset
+	// The following are of traces alone.
+	Metadata
+	Span
+	Feedback
+	Expectation
+	Issue
 )
 
 // String returns the name that messages use.
 func (e Entity) String() string {
-	return [...]string{"attribute", "metric", "parameter", "tag", "dataset"}[e]
+	return [...]string{"attribute", "metric", "parameter", "tag", "dataset", "request_metadata", "span", "feedback", "expectation", "issue"}[e]
 }
 
 // Part says which number of a metric is meant.

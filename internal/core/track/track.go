@@ -5,7 +5,10 @@
 // types, adapters keep them, doors translate them. Start reading at Run.
 package track
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Status is how far a run is.
 type Status string
@@ -200,4 +203,12 @@ type StoredFile struct {
 	Path   string
 	Digest string
 	Size   int64
+}
+
+// Once adds a value to a list that does not have it.
+func Once(list []string, value string) []string {
+	if slices.Contains(list, value) {
+		return list
+	}
+	return append(list, value)
 }
