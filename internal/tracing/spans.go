@@ -143,10 +143,7 @@ func (s *Service) Whole(ctx context.Context, id string, partial bool) (Full, err
 		case <-ctx.Done():
 			return Full{}, ctx.Err()
 		}
-		t, err := s.deps.Store.Trace(ctx, id)
-		if fault.KindOf(err) == fault.NotFound {
-			err = fault.NotFoundf("Trace with ID %s is not found.", fault.Shorten(id, maxID))
-		}
+		t, err := s.found(ctx, id)
 		if err != nil {
 			return Full{}, err
 		}
@@ -156,6 +153,15 @@ func (s *Service) Whole(ctx context.Context, id string, partial bool) (Full, err
 		}
 	}
 	return Full{}, fault.NotFoundf("Trace with ID %s is not fully exported yet, please try again later.", fault.Shorten(id, maxID))
+}
+
+// found returns a trace, or says in the words of the calls that show spans that there is none.
+func (s *Service) found(ctx context.Context, id string) (*trace.Trace, error) {
+	t, err := s.deps.Store.Trace(ctx, id)
+	if fault.KindOf(err) == fault.NotFound {
+		err = fault.NotFoundf("Trace with ID %s is not found.", fault.Shorten(id, maxID))
+	}
+	return t, err
 }
 
 // ElsewhereError says that the spans of a trace were not sent to the server one by one: its client has put them into a file.
@@ -189,9 +195,9 @@ func (s *Service) spansOf(ctx context.Context, t *trace.Trace) (full Full, compl
 
 // Contents returns the spans of a trace as they are stored: the JSON of MLflow's files.
 func (s *Service) Contents(ctx context.Context, id string) ([][]byte, error) {
-	t, err := s.deps.Store.Trace(ctx, id)
+	t, err := s.found(ctx, id)
 	if err != nil {
-		return nil, noTrace(id, err)
+		return nil, err
 	}
 	full, _, err := s.spansOf(ctx, t)
 	if err != nil {

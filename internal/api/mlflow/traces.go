@@ -14,6 +14,7 @@ import (
 	"levada/internal/core/trace"
 	"levada/internal/core/track"
 	"levada/internal/tracing"
+	"levada/internal/tracking"
 )
 
 // findTrace returns the calls about traces of a path and its variable parts. Some paths mean other calls in the third API than
@@ -187,8 +188,13 @@ const (
 func (r *request) tracesQuery(experiments []string) tracing.Query {
 	q := tracing.Query{Experiments: experiments, Filter: r.text("filter", optional), OrderBy: r.texts("order_by", optional), Limit: defaultTracePage}
 	if n := r.whole("max_results", optional); n != nil {
-		if *n > maxTracePage && r.err == nil {
-			r.err = fault.Invalidf("Invalid value %d for parameter 'max_results' supplied."+seeDocs, *n)
+		if v, _ := r.take("max_results", optional); *n > maxTracePage {
+			if _, text := v.(string); text {
+				r.wrong("max_results", v)
+			}
+			if r.err == nil {
+				r.err = fault.Invalidf("Invalid value %d for parameter 'max_results' supplied."+seeDocs, *n)
+			}
 		}
 		q.Limit = int(*n)
 	}
@@ -254,11 +260,7 @@ func (d *door) deleteTraces(r *request) (any, error) {
 		return nil, r.err
 	}
 	n, err := d.Tracing.Delete(r.Context(), del)
-	answer := map[string]int{}
-	if n > 0 {
-		answer["traces_deleted"] = n
-	}
-	return answer, err
+	return map[string]int{"traces_deleted": n}, err
 }
 
 // checkDeletion refuses what MLflow does: it must be clear what is meant.
@@ -327,6 +329,9 @@ func (d *door) getTraceArtifact(r *request) (any, error) {
 	id, path := query.Get("request_id"), query.Get("path")
 	if id == "" {
 		return nil, fault.Invalidf(`Request must include the "request_id" query parameter.`)
+	}
+	if _, err := tracking.CleanPath(path); err != nil {
+		return nil, err
 	}
 	if path != "" && !attachment.MatchString(path) {
 		return nil, fault.Invalidf("Invalid attachment path: '%s'. Attachment path must be a valid UUID.", fault.Shorten(path, 100))

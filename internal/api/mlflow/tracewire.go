@@ -376,14 +376,14 @@ type oldTrace struct {
 	ID           string `json:"request_id"`
 	ExperimentID string `json:"experiment_id"`
 	StartMS      int64  `json:"timestamp_ms"`
-	DurationMS   *int64 `json:"execution_time_ms,omitempty"`
+	DurationMS   int64  `json:"execution_time_ms"`
 	Status       string `json:"status"`
 	Metadata     []kv   `json:"request_metadata,omitempty"`
 	Tags         []kv   `json:"tags,omitempty"`
 }
 
 func wireOldTrace(t *trace.Trace) oldTrace {
-	w := oldTrace{ID: t.ID, ExperimentID: t.ExperimentID, StartMS: t.StartMS, DurationMS: t.DurationMS, Status: oldStates[slices.Index(traceStates, t.State)]}
+	w := oldTrace{ID: t.ID, ExperimentID: t.ExperimentID, StartMS: t.StartMS, DurationMS: t.EndMS() - t.StartMS, Status: oldStates[slices.Index(traceStates, t.State)]}
 	for _, m := range t.Metadata {
 		w.Metadata = append(w.Metadata, kv{trace.Cut(m.Key, shownMeta), trace.Cut(m.Value, shownMeta)})
 	}

@@ -150,12 +150,7 @@ func (s *Span) AppendContent(out []byte) []byte {
 	}
 	out = append(out, `], "status": {"code": "`...)
 	out = append(append(out, s.Status.Name()...), `", "message": `...)
-	if s.Message == "" {
-		out = append(out, "null"...)
-	} else {
-		out = AppendQuoted(out, s.Message)
-	}
-	out = append(out, `}, "attributes": {`...)
+	out = append(AppendQuoted(out, s.Message), `}, "attributes": {`...)
 	for i, a := range s.Attributes {
 		if i > 0 {
 			out = append(out, ", "...)

@@ -8,6 +8,7 @@ from calls.others import others
 from calls.registry import registry
 from calls.runs import inputs, runs
 from calls.searches import searches
+from calls.traces import traces
 
 
 def scripts():
@@ -21,6 +22,7 @@ def scripts():
         artifacts,
         logged_models,
         registry,
+        traces,
         others,
     ):
         yield from group()
