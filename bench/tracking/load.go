@@ -130,7 +130,10 @@ func (s *server) measure(ctx context.Context, o options) ([]result, error) {
 	defer watcher.Wait()
 	defer close(stop)
 	var out []result
-	for _, l := range s.loads(created.ID, runs) {
+	for _, l := range append(s.loads(created.ID, runs), s.traceLoads(created.ID)...) {
+		if !strings.Contains(l.name, o.only) {
+			continue
+		}
 		for _, clients := range []int{1, 20} {
 			r, err := s.load(ctx, l, clients, o.duration)
 			if err != nil {

@@ -28,6 +28,7 @@ type options struct {
 	points      int
 	duration    time.Duration
 	artifact    int64
+	only        string
 }
 
 func main() {
@@ -38,6 +39,7 @@ func main() {
 	flag.IntVar(&o.points, "points", 400, "points of metrics in each of them")
 	flag.DurationVar(&o.duration, "duration", 10*time.Second, "how long each load lasts")
 	flag.Int64Var(&o.artifact, "artifact", 1<<30, "bytes of the artifact that goes up and down")
+	flag.StringVar(&o.only, "only", "", "a part of the names of the loads that are run, for instance trace")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

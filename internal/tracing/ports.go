@@ -14,8 +14,8 @@ type Store interface {
 	Traces(ctx context.Context, ids []string) ([]*trace.Trace, error)
 	// OfRun returns the ids of the traces that belong to a run, and maybe of some that did before.
 	OfRun(ctx context.Context, runID string) ([]string, error)
-	// Newest returns some traces of an experiment after a place, from start to start; none when there are no more.
-	Newest(ctx context.Context, experiment string, after trace.Place, from, to int64) ([]*trace.Trace, error)
+	// Newest returns at most n traces of an experiment after a place, from start to start; none when there are no more.
+	Newest(ctx context.Context, experiment string, after trace.Place, from, to int64, n int) ([]*trace.Trace, error)
 	// Contents returns the spans of a trace as trace.Span writes them, in the order in which they were sent.
 	Contents(ctx context.Context, id string) ([][]byte, error)
 	// Change runs fn and stores the spans of batches, in one transaction. The spans of a batch that is there already come last.

@@ -141,11 +141,15 @@ func (s *Service) each(ctx context.Context, q Query, filter search.Expr, yield f
 		*r = row{Trace: t, ctx: ctx, store: r.store, err: r.err}
 		return !filter.Match(r) && r.err == nil || r.err == nil && yield(t)
 	}
+	first := readAhead
+	if q.Limit > 0 && q.Filter == "" && len(q.OrderBy) == 0 {
+		first = min(q.Limit, readAhead)
+	}
 	bounds := search.BoundsOf(filter)
 	if bounds.RunID != "" {
 		err = s.eachOfRun(ctx, bounds.RunID, experiments, after, offer)
 	} else {
-		err = s.merge(ctx, experiments, after, whole(bounds.From, math.MinInt64, math.Floor), whole(bounds.To, math.MaxInt64-1, math.Ceil), offer)
+		err = s.merge(ctx, experiments, after, whole(bounds.From, math.MinInt64, math.Floor), whole(bounds.To, math.MaxInt64-1, math.Ceil), first, offer)
 	}
 	if r.err != nil {
 		return r.err
@@ -203,22 +207,27 @@ func byTime(a, b *trace.Trace) int {
 	return 0
 }
 
-// merge goes through several experiments in the order of time.
-func (s *Service) merge(ctx context.Context, experiments []string, after trace.Place, from, to int64, yield func(*trace.Trace) bool) error {
+// readAhead is how many traces are read at a time once a few did not do: not so many that a read holds the database's log up.
+const readAhead = 500
+
+// merge goes through several experiments in the order of time. It reads first traces at first.
+func (s *Service) merge(ctx context.Context, experiments []string, after trace.Place, from, to int64, first int, yield func(*trace.Trace) bool) error {
 	type cursor struct {
 		experiment string
 		next       []*trace.Trace
+		n          int
 	}
 	cursors := make([]*cursor, 0, len(experiments))
 	fill := func(c *cursor, after trace.Place) error {
-		next, err := s.deps.Store.Newest(ctx, c.experiment, after, from, to)
+		next, err := s.deps.Store.Newest(ctx, c.experiment, after, from, to, c.n)
+		c.n = readAhead
 		if c.next = next; err == nil && len(next) > 0 {
 			cursors = append(cursors, c)
 		}
 		return err
 	}
 	for _, e := range experiments {
-		if err := fill(&cursor{experiment: e}, after); err != nil {
+		if err := fill(&cursor{experiment: e, n: first}, after); err != nil {
 			return err
 		}
 	}

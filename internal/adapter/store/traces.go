@@ -90,19 +90,16 @@ func scanIDs(s *Store, rows *sql.Rows) ([]string, error) {
 	return out, s.readError(err)
 }
 
-// traceBatch is how many traces are read at a time: few enough that no read keeps the write-ahead log from being folded in.
-const traceBatch = 500
-
-// Newest returns traces of an experiment, the newest first and by id where they are equally new: those after a place in that order,
-// not older than from and not newer than to.
-func (x Traces) Newest(ctx context.Context, experiment string, after trace.Place, from, to int64) ([]*trace.Trace, error) {
+// Newest returns at most n traces of an experiment, the newest first and by id where they are equally new: those after a place in
+// that order, not older than from and not newer than to.
+func (x Traces) Newest(ctx context.Context, experiment string, after trace.Place, from, to int64, n int) ([]*trace.Trace, error) {
 	// Uses traces_by_time.
 	rows, err := x.s.read.QueryContext(ctx, `
 		SELECT body
 		FROM traces
 		WHERE experiment_id = $1 AND start_ms <= $2 AND start_ms >= $3 AND (start_ms < $2 OR id > $4)
 		ORDER BY start_ms DESC, id
-		LIMIT $5`, experiment, min(after.StartMS, to), from, afterID(after, to), traceBatch)
+		LIMIT $5`, experiment, min(after.StartMS, to), from, afterID(after, to), n)
 	if err != nil {
 		return nil, x.s.readError(err)
 	}

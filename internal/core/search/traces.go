@@ -207,10 +207,11 @@ func (p *parser) traceText(t Term, op string, ops []string, list bool) (text, er
 	case "IN", "NOT IN":
 		return x, p.unexpected()
 	case "RLIKE":
-		if x.like, err = regexp.Compile(s); err != nil {
-			err = fault.Invalidf("the pattern %q is no regular expression: %w", fault.Shorten(s, 200), err)
+		re, wrong := regexp.Compile(s)
+		if wrong != nil {
+			return x, fault.Invalidf("the pattern %q is no regular expression: %w", fault.Shorten(s, 200), wrong)
 		}
-		x.op = "LIKE"
+		x.like, x.op = re, "LIKE"
 	case "LIKE", "ILIKE":
 		x.like, err = like(s, op == "ILIKE")
 	}

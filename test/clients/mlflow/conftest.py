@@ -24,7 +24,7 @@ def experiment():
 class Chat(http.server.BaseHTTPRequestHandler):
     """Answers as a server of chat completions does."""
 
-    def do_POST(self):  # noqa: N802
+    def do_POST(self):
         self.rfile.read(int(self.headers["Content-Length"]))
         message = {"role": "assistant", "content": "fine"}
         answer = {

@@ -166,7 +166,7 @@ def about_traces(step):
 
 @on_purpose(
     "wrong values in traces",
-    "a trace or assessment with a value of the wrong type or an unusable id is refused whole; MLflow stores what it could read",
+    "a trace or assessment with a wrong value or an unusable id is refused whole; MLflow stores what it could read",
 )
 def _(script, step, want, got):
     return (
@@ -179,11 +179,11 @@ def _(script, step, want, got):
 
 @on_purpose(
     "the place of a trace",
-    "clients cannot change where the files of a trace are; in MLflow they can once the trace is there, and fail while it begins",
+    "clients cannot change where the files of a trace are; in MLflow they can, but not while it begins",
 )
 def _(script, step, want, got):
     return "mlflow.artifactLocation" in str(step.get("body")) and (
-        got[0] == 400 and "immutable" in got[1]["message"] or want[0] == 404 and got[0] == 200
+        (got[0] == 400 and "immutable" in got[1]["message"]) or (want[0] == 404 and got[0] == 200)
     )
 
 
@@ -214,9 +214,7 @@ def _(script, step, want, got):
     "a trace whose spans have not ended has no duration; in MLflow it is negative",
 )
 def _(script, step, want, got):
-    return (
-        script == "spans" and '"execution_duration": "-' in json.dumps(want[1]) and got[0] == 200
-    )
+    return script == "spans" and '"execution_duration": "-' in json.dumps(want[1]) and got[0] == 200
 
 
 @on_purpose(
@@ -240,8 +238,6 @@ def _(script, step, want, got):
     return (step.get("body") or {}).get("filter") == "text LIKE '%needle%'" and got[0] == 200
 
 
-@on_purpose(
-    "regular expressions", "one that is none is refused; in MLflow it matches nothing"
-)
+@on_purpose("regular expressions", "one that is none is refused; in MLflow it matches nothing")
 def _(script, step, want, got):
     return "RLIKE '('" in str(step.get("body")) and got[0] == 400

@@ -122,7 +122,11 @@ def test_judgements_are_kept_with_their_trace(experiment):
     assert got["wanted"].value == {"text": "42", "n": [1, 2]}
     assert got["broken"].feedback.error.error_message == "no judge"
     where = [experiment.experiment_id]
-    for filter_, n in {"feedback.score < 0.5": 1, "feedback.good = 'true'": 1, "feedback.score > 1": 0}.items():
+    for filter_, n in {
+        "feedback.score < 0.5": 1,
+        "feedback.good = 'true'": 1,
+        "feedback.score > 1": 0,
+    }.items():
         assert len(mlflow.search_traces(locations=where, filter_string=filter_)) == n, filter_
     mlflow.update_assessment(
         trace_id=id_,
@@ -277,7 +281,11 @@ def test_any_opentelemetry_sdk_can_export(experiment):
         tracer.start_as_current_span("pay") as pay,
     ):
         pay.set_attributes(
-            {"gen_ai.operation.name": "chat", "gen_ai.usage.input_tokens": 7, "gen_ai.usage.output_tokens": 5}
+            {
+                "gen_ai.operation.name": "chat",
+                "gen_ai.usage.input_tokens": 7,
+                "gen_ai.usage.output_tokens": 5,
+            }
         )
         pay.add_event("refused", {"times": 2})
         pay.set_status(Status(StatusCode.ERROR, "no money"))

@@ -8,6 +8,7 @@ from calls.others import others
 from calls.registry import registry
 from calls.runs import inputs, runs
 from calls.searches import searches
+from calls.trace_searches import trace_searches
 from calls.traces import traces
 
 
@@ -23,6 +24,7 @@ def scripts():
         logged_models,
         registry,
         traces,
+        trace_searches,
         others,
     ):
         yield from group()

@@ -57,8 +57,6 @@ def traces():
     yield from old_infos()
     yield from ingest()
     yield from assessments()
-    yield from trace_search()
-    yield from paging()
     yield from deleting()
 
 
@@ -272,9 +270,7 @@ VALUES = {
 
 def ingest():
     t = 0xA0
-    usage = {
-        "mlflow.chat.tokenUsage": '{"input_tokens": 1, "output_tokens": 2, "total_tokens": 3}'
-    }
+    usage = {"mlflow.chat.tokenUsage": '{"input_tokens": 1, "output_tokens": 2, "total_tokens": 3}'}
     get_all = [get3("/get", trace_id=f"tr-{n:032x}") for n in range(t, t + 10)]
     yield script(
         "spans",
@@ -457,17 +453,18 @@ def assessments():
         return post3(f"/{trace}/assessments", {"assessment": one}, **names)
 
     def change(mask, number="{f}", **more):
-        return patch3(
-            f"/as-a/assessments/{number}", {"assessment": {**more}, "update_mask": mask}
-        )
+        return patch3(f"/as-a/assessments/{number}", {"assessment": {**more}, "update_mask": mask})
 
     yield script(
         "assessments",
         experiment("exp"),
         start("as-a"),
-        start("as-b", assessments=[
-            {"assessment_name": "early", "source": human, **when, "feedback": {"value": True}},
-        ]),
+        start(
+            "as-b",
+            assessments=[
+                {"assessment_name": "early", "source": human, **when, "feedback": {"value": True}},
+            ],
+        ),
         judge("f", capture="f", feedback={"value": 0.5}, rationale="because", metadata={"a": "b"}),
         judge("whole", feedback={"value": 1}),
         judge("yes", feedback={"value": "yes"}),
@@ -475,13 +472,23 @@ def assessments():
         judge("map", feedback={"value": {"a": 1}}),
         judge("none", feedback={"value": None}),
         judge("no value", feedback={}),
-        judge("broken", feedback={"error": {
-            "error_code": "E", "error_message": "m", "stack_trace": "s" * 10_001}}),
+        judge(
+            "broken",
+            feedback={
+                "error": {"error_code": "E", "error_message": "m", "stack_trace": "s" * 10_001}
+            },
+        ),
         judge("e", capture="e", expectation={"value": "want"}, span_id="0102"),
-        judge("e list", expectation={"serialized_value": {
-            "serialization_format": "JSON_FORMAT", "value": "[1, 2]"}}),
-        judge("e bad", expectation={"serialized_value": {
-            "serialization_format": "XML", "value": "[1, 2]"}}),
+        judge(
+            "e list",
+            expectation={
+                "serialized_value": {"serialization_format": "JSON_FORMAT", "value": "[1, 2]"}
+            },
+        ),
+        judge(
+            "e bad",
+            expectation={"serialized_value": {"serialization_format": "XML", "value": "[1, 2]"}},
+        ),
         judge("i-1", capture="i", issue={"issue_name": "slow"}),
         judge("nothing"),
         judge("f", trace="none", feedback={"value": 1}),
@@ -514,306 +521,6 @@ def assessments():
         delete3("/as-a/assessments/{o}"),
         delete3("/none/assessments/{o}"),
         get3("/as-a/assessments/{o}"),
-    )
-
-
-FILTERS = [
-    "",
-    "status = 'OK'",
-    "status != 'OK'",
-    "status IN ('ERROR', 'IN_PROGRESS')",
-    "status NOT IN ('ERROR')",
-    "trace.status = 'ERROR'",
-    "attributes.status = 'OK'",
-    "attribute.status LIKE 'O%'",
-    "status ILIKE 'o%'",
-    "status RLIKE '^O'",
-    "status > 'A'",
-    "status = OK",
-    "status = 1",
-    "request_id = 'se-b'",
-    "request_id IN ('se-b', 'se-c')",
-    "client_request_id = 'c2'",
-    "client_request_id != 'c2'",
-    "timestamp > 2000",
-    "timestamp_ms >= 2000",
-    "timestamp < 2000 AND timestamp_ms > 500",
-    "timestamp_ms = 2000",
-    "timestamp_ms != 2000",
-    "attributes.timestamp_ms <= 1000",
-    "execution_time > 100",
-    "execution_time_ms <= 100",
-    "execution_time != 7",
-    "end_time > 3000",
-    "end_time_ms <= 2100",
-    "timestamp LIKE '1%'",
-    "timestamp IN (1)",
-    "name = 'alpha'",
-    "name LIKE 'al%'",
-    "name ILIKE 'AL%'",
-    "name != 'alpha'",
-    "name RLIKE '^(alpha|beta)$'",
-    "name IN ('alpha')",
-    "name IS NULL",
-    "name IS NOT NULL",
-    "trace.name = 'beta'",
-    "tag.color = 'red'",
-    "tags.color = 'red'",
-    "tags.color != 'red'",
-    "tags.color LIKE '%e%'",
-    "tags.color IS NULL",
-    "tags.color IS NOT NULL",
-    "tags.`a b` = 'x'",
-    'tags."a b" = "x"',
-    "tags.color RLIKE 'r.d'",
-    "tags.color IN ('red')",
-    "tags.color > 'a'",
-    "tags.color = 1",
-    "tags.`mlflow.traceName` = 'alpha'",
-    "metadata.size = 'l'",
-    "request_metadata.size = 'l'",
-    "metadata.size != 'l'",
-    "metadata.size IS NULL",
-    "metadata.size ILIKE 'L'",
-    "metadata.size IN ('l')",
-    "metadata.size = 1",
-    "metadata.`mlflow.trace.session` = 's1'",
-    "metadata.`mlflow.trace.session` IS NULL",
-    "metadata.`mlflow.trace.tokenUsage` IS NOT NULL",
-    "run_id = 'r1'",
-    "run_id != 'r1'",
-    "run_id IN ('r1')",
-    "metadata.mlflow.sourceRun = 'r1'",
-    "span.name = 'root'",
-    "span.name LIKE 'c%'",
-    "span.name IN ('root', 'x')",
-    "span.name != 'root'",
-    "span.type = 'LLM'",
-    "span.type != 'LLM'",
-    "span.status = 'ERROR'",
-    "span.status = 'OK'",
-    "span.name = 'child' AND span.type = 'LLM'",
-    "span.name = 'child' AND span.type = 'TOOL'",
-    "span.name = 'child' AND status = 'OK'",
-    "span.attributes.model LIKE '%gpt%'",
-    "span.attributes.model ILIKE '%GPT%'",
-    "span.attributes.model RLIKE '^gpt'",
-    "span.attributes.model RLIKE '4$'",
-    "span.attributes.none LIKE '%gpt%'",
-    "span.content LIKE '%needle%'",
-    "span.content ILIKE '%NEEDLE%'",
-    "span.content = 'x'",
-    "span.other = 'x'",
-    "span.attributes. = 'x'",
-    "span.name IS NULL",
-    "span.name = 1",
-    "text LIKE '%needle%'",
-    "trace.text LIKE '%é%'",
-    "trace.text ILIKE '%none such%'",
-    "text = 'needle'",
-    "feedback.score > 0.4",
-    "feedback.score >= 0.9",
-    "feedback.score < 0.5",
-    "feedback.score = '0.5'",
-    "feedback.score = 0.5",
-    "feedback.score > '0.4'",
-    "feedback.good = 'true'",
-    "feedback.good != 'true'",
-    "feedback.good = 'yes'",
-    "feedback.good > 0",
-    "feedback.good LIKE '%tru%'",
-    "feedback.good IS NULL",
-    "feedback.good IS NOT NULL",
-    "feedback.none = 'x'",
-    "feedback.`two words` = 'x y'",
-    "expectation.answer = 'forty two'",
-    "expectation.answer IS NULL",
-    "expectation.answer ILIKE '%FORTY%'",
-    "issue.id = 'i1'",
-    "issue.id != 'i1'",
-    "issue.name = 'i1'",
-    "issue.none = 'i1'",
-    "bad.key = 'x'",
-    "none = 'x'",
-    "status",
-    "status =",
-    "= 'OK'",
-    "status = 'OK' AND",
-    "status = 'OK' and tags.color = 'red' AND timestamp > 0",
-    "status = 'OK', tags.color = 'red'",
-    "metrics.x > 1",
-    "tags.color RLIKE '('",
-]
-
-ORDERS = [
-    ["timestamp"],
-    ["timestamp DESC"],
-    ["timestamp_ms ASC"],
-    ["execution_time DESC"],
-    ["execution_time ASC"],
-    ["status", "timestamp ASC"],
-    ["request_id"],
-    ["request_id DESC"],
-    ["name"],
-    ["name DESC"],
-    ["run_id"],
-    ["tags.color"],
-    ["tag.color DESC"],
-    ["metadata.size"],
-    ["metadata.`mlflow.trace.session`"],
-    ["experiment_id"],
-    ["metadata.`mlflow.trace.cost`"],
-    ["timestamp", "timestamp_ms DESC"],
-    ["none"],
-    ["span.name"],
-    ["feedback.x"],
-    ["timestamp UP"],
-    ["timestamp DESC DESC"],
-    [""],
-]
-
-
-def trace_search():
-    def at(seconds):
-        return f"1970-01-01T00:00:0{seconds}Z"
-
-    when = {"create_time": at(1), "last_update_time": at(1), "source": {"source_type": "CODE"}}
-
-    def judge(trace, name, **more):
-        return post3(
-            f"/{trace}/assessments", {"assessment": {"assessment_name": name, **when, **more}}
-        )
-
-    n = 0xB0
-    o = f"tr-{n:032x}"
-    yield script(
-        "trace search",
-        experiment("exp"),
-        start(
-            "se-a",
-            at=at(1),
-            execution_duration="0.1s",
-            client_request_id="c1",
-            tags={"mlflow.traceName": "alpha", "color": "red", "a b": "x"},
-            trace_metadata={"size": "l", "mlflow.sourceRun": "r1", "mlflow.trace.session": "s1"},
-        ),
-        start(
-            "se-b",
-            at=at(2),
-            execution_duration="2s",
-            state="ERROR",
-            client_request_id="c2",
-            tags={"mlflow.traceName": "beta", "color": "green"},
-            trace_metadata={"size": "s", "mlflow.trace.tokenUsage": '{"input_tokens": 1}'},
-        ),
-        start("se-c", at=at(3), state="IN_PROGRESS"),
-        start("se-d", at=at(3), tags={"mlflow.traceName": "Alps"}),
-        spans(
-            span(n, 1, "root", start=4000, end=5000, attributes={"note": "a needle é"}),
-            span(
-                n,
-                2,
-                "child",
-                parent=1,
-                start=4000,
-                end=4500,
-                status=2,
-                attributes={"mlflow.spanType": "LLM", "model": "gpt-4"},
-            ),
-            span(n, 3, "tool", parent=1, attributes={"mlflow.spanType": "TOOL", "model": "x"}),
-        ),
-        judge("se-a", "score", feedback={"value": 0.5}),
-        judge("se-a", "good", feedback={"value": True}),
-        judge("se-b", "score", feedback={"value": 0.9}),
-        judge("se-b", "good", feedback={"value": "yes"}),
-        judge("se-c", "two words", feedback={"value": "x y"}),
-        judge("se-c", "answer", expectation={"value": "forty two"}),
-        judge("se-d", "i1", issue={"issue_name": "slow"}),
-        judge(o, "score", feedback={"value": 7}),
-        [find(f) for f in FILTERS],
-        [find(order_by=order) for order in ORDERS],
-        find("status = 'OK'", order_by=["name DESC"], max_results=1),
-        post3(
-            "/calculate-filter-correlation",
-            {
-                "experiment_ids": ["{exp}"],
-                "filter_string1": "status = 'OK'",
-                "filter_string2": "name LIKE 'al%'",
-            },
-        ),
-        post3(
-            "/calculate-filter-correlation",
-            {
-                "experiment_ids": ["{exp}"],
-                "filter_string1": "status = 'OK'",
-                "filter_string2": "name = 'none'",
-                "base_filter": "timestamp_ms > 1000",
-            },
-        ),
-        post3("/calculate-filter-correlation", {"experiment_ids": ["{exp}"]}),
-    )
-
-
-def paging():
-    yield script(
-        "trace pages",
-        experiment("exp"),
-        experiment("second"),
-        [
-            start(f"pa-{n}", at=f"1970-01-01T00:00:0{n % 4}Z", exp="second" if n % 3 == 2 else "exp")
-            for n in range(9)
-        ],
-        post3(
-            "/search", {"locations": [place(), place("second")], "max_results": 4}, p1="next_page_token"
-        ),
-        post3(
-            "/search",
-            {"locations": [place(), place("second")], "max_results": 4, "page_token": "{p1}"},
-            p2="next_page_token",
-        ),
-        post3(
-            "/search",
-            {"locations": [place(), place("second")], "max_results": 4, "page_token": "{p2}"},
-        ),
-        post3(
-            "/search",
-            {"locations": [place()], "max_results": 3, "order_by": ["timestamp ASC"]},
-            q1="next_page_token",
-        ),
-        post3(
-            "/search",
-            {
-                "locations": [place()],
-                "max_results": 3,
-                "order_by": ["timestamp ASC"],
-                "page_token": "{q1}",
-            },
-            q2="next_page_token",
-        ),
-        post3(
-            "/search",
-            {
-                "locations": [place()],
-                "max_results": 3,
-                "order_by": ["timestamp ASC"],
-                "page_token": "{q2}",
-            },
-        ),
-        find(page_token="none"),
-        find(max_results=0),
-        find(max_results=-1),
-        find(max_results=500),
-        find(max_results=501),
-        find(max_results="x"),
-        find(order_by="timestamp"),
-        find(filter=1),
-        post3("/search", {}),
-        post3("/search", {"locations": []}),
-        post3("/search", {"locations": [{"type": "MLFLOW_EXPERIMENT"}]}),
-        post3(
-            "/search", {"locations": [{"mlflow_experiment": {"experiment_id": "777777"}}]}
-        ),
-        post3("/search", {"locations": [{"mlflow_experiment": {"experiment_id": "none"}}]}),
     )
 
 
