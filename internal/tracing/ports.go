@@ -12,7 +12,7 @@ type Store interface {
 	Trace(ctx context.Context, id string) (*trace.Trace, error)
 	// Traces returns those of some traces that exist, in the order of the ids.
 	Traces(ctx context.Context, ids []string) ([]*trace.Trace, error)
-	// OfRun returns the ids of the traces that belong to a run, and maybe of some that did before.
+	// OfRun returns the ids of the traces that belong to a run, and maybe of some that did before, the newest first.
 	OfRun(ctx context.Context, runID string) ([]string, error)
 	// Newest returns at most n traces of an experiment after a place, from start to start; none when there are no more.
 	Newest(ctx context.Context, experiment string, after trace.Place, from, to int64, n int) ([]*trace.Trace, error)
@@ -26,6 +26,6 @@ type Store interface {
 type Experiments interface {
 	// Experiment returns an experiment in the words that clients are told: NotFound when there is none.
 	Experiment(ctx context.Context, id string) (track.Experiment, error)
-	// DeleteBelow removes the files below a place in an artifact location, where they are kept here.
+	// DeleteBelow removes a directory below an artifact location, where that is kept here; elsewhere it is an Invalid error.
 	DeleteBelow(ctx context.Context, location, relative string) error
 }

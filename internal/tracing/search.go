@@ -183,28 +183,19 @@ func (s *Service) eachOfRun(ctx context.Context, runID string, experiments []str
 	if err != nil {
 		return err
 	}
-	found, err := s.deps.Store.Traces(ctx, ids)
-	if err != nil {
-		return err
-	}
-	slices.SortFunc(found, byTime)
 	from := &trace.Trace{StartMS: after.StartMS, ID: after.ID}
-	for _, t := range found {
-		if slices.Contains(experiments, t.ExperimentID) && from.Before(t) && !yield(t) {
-			return nil
+	for some := range slices.Chunk(ids, readAhead) {
+		found, err := s.deps.Store.Traces(ctx, some)
+		if err != nil {
+			return err
+		}
+		for _, t := range found {
+			if slices.Contains(experiments, t.ExperimentID) && from.Before(t) && !yield(t) {
+				return nil
+			}
 		}
 	}
 	return nil
-}
-
-func byTime(a, b *trace.Trace) int {
-	switch {
-	case a.Before(b):
-		return -1
-	case b.Before(a):
-		return 1
-	}
-	return 0
 }
 
 // readAhead is how many traces are read at a time once a few did not do: not so many that a read holds the database's log up.

@@ -69,10 +69,14 @@ func (x Traces) Traces(ctx context.Context, ids []string) ([]*trace.Trace, error
 	return out, nil
 }
 
-// OfRun returns the ids of the traces that belong to a run.
+// OfRun returns the ids of the traces that belong to a run, the newest first.
 func (x Traces) OfRun(ctx context.Context, runID string) ([]string, error) {
-	// Uses the primary key.
-	rows, err := x.s.read.QueryContext(ctx, `SELECT trace_id FROM trace_runs WHERE run_id = $1`, runID)
+	// Uses the primary keys.
+	rows, err := x.s.read.QueryContext(ctx, `
+		SELECT traces.id
+		FROM trace_runs JOIN traces ON traces.id = trace_runs.trace_id
+		WHERE trace_runs.run_id = $1
+		ORDER BY traces.start_ms DESC, traces.id`, runID)
 	if err != nil {
 		return nil, x.s.readError(err)
 	}

@@ -12,6 +12,8 @@ import (
 	"net/http"
 	"strings"
 
+	"golang.org/x/sync/semaphore"
+
 	"levada/internal/core/fault"
 	"levada/internal/core/search"
 	"levada/internal/registry"
@@ -37,6 +39,8 @@ type door struct {
 	Options
 
 	routes map[string]methods
+	// decoding is what requests with spans share.
+	decoding *semaphore.Weighted
 }
 
 // methods are the calls of one path by HTTP method.
@@ -56,7 +60,7 @@ func New(o Options) http.Handler {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	d := &door{Options: o}
+	d := &door{Options: o, decoding: semaphore.NewWeighted(maxDecoding)}
 	d.routes = d.table()
 	return d
 }

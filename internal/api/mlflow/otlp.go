@@ -32,6 +32,8 @@ import (
 const (
 	maxNesting = 100
 	maxEncoded = 64 << 20
+	// maxDecoding bounds the bytes of requests that are decoded at the same time.
+	maxDecoding = 4 * maxEncoded
 )
 
 // otlpError is an error in the form that MLflow's OTLP endpoint has: a detail and a status.
@@ -109,6 +111,11 @@ func (d *door) exportSpans(r *request) (rejected tracing.Rejected, err error) {
 	if err != nil {
 		return rejected, err
 	}
+	// Decoded, spans take several times the space that they have here.
+	if err := d.decoding.Acquire(r.Context(), int64(len(body))); err != nil {
+		return rejected, fault.Unavailablef("The server is busy with other spans: %w", err)
+	}
+	defer d.decoding.Release(int64(len(body)))
 	batches, err := decodeSpans(body, kind == "application/json")
 	if err != nil {
 		return rejected, err
