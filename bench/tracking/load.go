@@ -130,7 +130,11 @@ func (s *server) measure(ctx context.Context, o options) ([]result, error) {
 	defer watcher.Wait()
 	defer close(stop)
 	var out []result
-	for _, l := range append(s.loads(created.ID, runs), s.traceLoads(created.ID)...) {
+	traced, err := s.traceLoads(ctx, created.ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range append(s.loads(created.ID, runs), traced...) {
 		if !strings.Contains(l.name, o.only) {
 			continue
 		}

@@ -74,10 +74,20 @@ func (s *server) sendTrace(ctx context.Context, experiment string) (string, erro
 	return fmt.Sprintf("tr-%x", id), err
 }
 
-// traceLoads sends and finds traces. The searches look through what the first load has sent.
-func (s *server) traceLoads(experiment string) []load {
+// searchedTraces is how many traces searches look through.
+const searchedTraces = 500
+
+// traceLoads sends traces, and finds others that are put into the experiment before.
+func (s *server) traceLoads(ctx context.Context, experiment string) ([]load, error) {
 	const third = "/api/3.0/mlflow/traces"
-	var last string
+	known := make([]string, searchedTraces)
+	err := parallel(4, searchedTraces, func(i int) (err error) {
+		known[i], err = s.sendTrace(ctx, experiment)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
 	search := func(filter string) func(context.Context, string, int) error {
 		return func(ctx context.Context, _ string, _ int) error {
 			_, err := s.call(ctx, "POST", third+"/search", fields{"locations": []fields{{"type": "MLFLOW_EXPERIMENT",
@@ -86,19 +96,17 @@ func (s *server) traceLoads(experiment string) []load {
 		}
 	}
 	return []load{
-		{"trace of 20 spans", func(ctx context.Context, _ string, i int) error {
-			id, err := s.sendTrace(ctx, experiment)
-			if i == 0 {
-				last = id
-			}
+		{"trace of 20 spans", func(ctx context.Context, _ string, _ int) error {
+			_, err := s.sendTrace(ctx, "0")
 			return err
 		}},
-		{"get a trace of 20 spans", func(ctx context.Context, _ string, _ int) error {
-			_, err := s.call(ctx, "GET", third+"/get?trace_id="+last, nil)
+		{"get a trace of 20 spans", func(ctx context.Context, _ string, i int) error {
+			_, err := s.call(ctx, "GET", third+"/get?trace_id="+known[i%len(known)], nil)
 			return err
 		}},
 		{"search traces, newest 100", search("")},
 		{"search traces, none matches", search("tags.none = 'x'")},
 		{"search traces, text in spans", search("trace.text LIKE '%no such text%'")},
-	}
+		{"search traces, name of a span", search("span.name = 'no such name'")},
+	}, nil
 }

@@ -1,6 +1,7 @@
 package tracing
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"math"
@@ -340,6 +341,24 @@ type spanRow struct {
 }
 
 func (r *spanRow) Content() string { return string(r.content) }
+
+// May looks for what the content of a span with the value has in it.
+func (r *spanRow) May(key, value string) bool {
+	quoted := trace.AppendQuoted(nil, value)
+	switch key {
+	case "name":
+	case "status":
+		quoted = []byte("STATUS_CODE_" + value)
+	case "type":
+		if value == "UNKNOWN" { // which is what a span without type has
+			return true
+		}
+		quoted = trace.AppendQuoted(nil, string(quoted))
+	default:
+		return true
+	}
+	return bytes.Contains(r.content, quoted)
+}
 
 func (r *spanRow) Field(key string) (string, bool) {
 	if r.span == nil {

@@ -258,6 +258,7 @@ func TestASearchForSpansReadsThem(t *testing.T) {
 	addSpans(t, s, "1", spanOf(2, 1, 2, "straw")) // the needle of another day
 	for filter, want := range map[string]int{
 		"trace.text LIKE '%needle é%'": 1, "span.attributes.t = 'straw'": 1, "span.attributes.t = 'hay'": 0, "text LIKE '%hay%'": 0, "span.name = 's'": 2, "span.type = 'UNKNOWN'": 2,
+		"span.name = 'x'": 0, "span.type = 'LLM'": 0, "span.status = 'UNSET'": 2, "span.status = 'OK'": 0, "span.name = 's' AND span.attributes.t = 'straw'": 1,
 	} {
 		page, err := s.Search(t.Context(), tracing.Query{Experiments: []string{"1"}, Limit: 10, Filter: filter})
 		if err != nil || len(page.Traces) != want {

@@ -23,6 +23,8 @@ type TraceRow interface {
 type SpanRow interface {
 	// Field returns name, type, status or an attribute ("attributes.x") of the span; of an attribute that is a text the text.
 	Field(key string) (string, bool)
+	// May reports whether a field may have a value; it is quick, and wrong in one direction alone.
+	May(key, value string) bool
 	// Content is the span as JSON.
 	Content() string
 }
@@ -298,11 +300,16 @@ func (x spanText) Match(r Row) bool { return spans{x}.Match(r) }
 func (x spans) Match(r Row) bool {
 	return r.(TraceRow).AnySpan(func(s SpanRow) bool { //nolint:forcetypeassert // as above
 		for _, c := range x {
-			value, there := s.Field(c.Key)
-			if c.Key == "content" {
-				value, there = s.Content(), true
+			if c.Key == "content" { // no need to decode the span for that
+				if !c.holds(s.Content()) {
+					return false
+				}
+				continue
 			}
-			if !there || !c.holds(value) {
+			if c.op == "=" && !s.May(c.Key, c.values[0]) {
+				return false
+			}
+			if value, there := s.Field(c.Key); !there || !c.holds(value) {
 				return false
 			}
 		}

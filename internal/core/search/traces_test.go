@@ -19,6 +19,7 @@ type spanned map[string]string
 
 func (s spanned) Field(key string) (string, bool) { v, ok := s[key]; return v, ok }
 func (s spanned) Content() string                 { return s["content"] }
+func (spanned) May(string, string) bool           { return true }
 
 func (r traced) Number(_ search.Entity, key string, _ search.Part) (float64, bool) {
 	return r.start, key == "timestamp_ms"
