@@ -35,44 +35,13 @@ func (r *Rejected) add(n int, reason string) {
 // in any order and more than once: the last of an id counts. What is over a bound is left out and counted; all else is stored
 // together or not at all. runID, where it is not empty, is a run that the traces whose root is among the spans are linked to.
 func (s *Service) AddSpans(ctx context.Context, experiment, runID string, batches []trace.Batch) (Rejected, error) {
-	var rejected Rejected
-	sizes := make([]int64, len(batches))
-	for i := range batches {
-		kept := batches[i].Spans[:0:0]
-		for _, span := range batches[i].Spans {
-			span.Adopt()
-			n := len(span.AppendContent(nil))
-			if n > maxSpanBytes {
-				rejected.add(1, fmt.Sprintf("span %q has %d bytes; at most %d are allowed", fault.Shorten(span.Name, 100), n, maxSpanBytes))
-				continue
-			}
-			sizes[i] += int64(n)
-			kept = append(kept, span)
-		}
-		batches[i].Spans = kept
-	}
-	full, err := s.full(ctx, batches, sizes)
-	if err != nil {
+	stored, bytes, rejected, err := s.within(ctx, batches)
+	if err != nil || len(stored) == 0 {
 		return rejected, err
-	}
-	stored := batches[:0:0]
-	bytes := map[string]int64{}
-	for i, b := range batches {
-		if full[b.TraceID] {
-			rejected.add(len(b.Spans), fmt.Sprintf("trace %s is full: a trace has at most %d spans and %d bytes", b.TraceID, maxTraceSpans, maxTraceBytes))
-			continue
-		}
-		if len(b.Spans) > 0 {
-			stored = append(stored, b)
-			bytes[b.TraceID] = sizes[i]
-		}
-	}
-	if len(stored) == 0 {
-		return rejected, nil
 	}
 	e, noExperiment := s.deps.Experiments.Experiment(ctx, experiment)
 	err = s.deps.Store.Change(ctx, stored, func(tx trace.Tx) error {
-		for _, b := range stored {
+		for i, b := range stored {
 			t, err := tx.Trace(b.TraceID)
 			if err != nil {
 				return err
@@ -88,7 +57,7 @@ func (s *Service) AddSpans(ctx context.Context, experiment, runID string, batche
 				return err
 			}
 			t.Spans += int64(len(b.Spans))
-			t.Bytes += bytes[b.TraceID]
+			t.Bytes += bytes[i]
 			if runID != "" && trace.HasRoot(b.Spans) {
 				t.Runs = track.Once(t.Runs, runID)
 			}
@@ -99,6 +68,39 @@ func (s *Service) AddSpans(ctx context.Context, experiment, runID string, batche
 		return nil
 	})
 	return rejected, err
+}
+
+// within brings spans into the form in which they are stored and leaves out what is over a bound. sizes are the bytes of what is left.
+func (s *Service) within(ctx context.Context, batches []trace.Batch) (stored []trace.Batch, sizes []int64, rejected Rejected, err error) {
+	all := make([]int64, len(batches))
+	for i := range batches {
+		kept := batches[i].Spans[:0:0]
+		for _, span := range batches[i].Spans {
+			span.Adopt()
+			n := len(span.AppendContent(nil))
+			if n > maxSpanBytes {
+				rejected.add(1, fmt.Sprintf("span %q has %d bytes; at most %d are allowed", fault.Shorten(span.Name, 100), n, maxSpanBytes))
+				continue
+			}
+			all[i] += int64(n)
+			kept = append(kept, span)
+		}
+		batches[i].Spans = kept
+	}
+	full, err := s.full(ctx, batches, all)
+	if err != nil {
+		return nil, nil, rejected, err
+	}
+	for i, b := range batches {
+		if full[b.TraceID] {
+			rejected.add(len(b.Spans), fmt.Sprintf("trace %s is full: a trace has at most %d spans and %d bytes", b.TraceID, maxTraceSpans, maxTraceBytes))
+			continue
+		}
+		if len(b.Spans) > 0 {
+			stored, sizes = append(stored, b), append(sizes, all[i])
+		}
+	}
+	return stored, sizes, rejected, nil
 }
 
 // full says which traces cannot take what a request brings.

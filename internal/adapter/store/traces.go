@@ -184,7 +184,7 @@ func must[T any](v T, err error) T {
 
 // TraceTx is what a write of traces sees of its transaction.
 type TraceTx struct {
-	ctx context.Context
+	ctx context.Context //nolint:containedctx // it lives as long as the transaction
 	tx  *tx
 }
 

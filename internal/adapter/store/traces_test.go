@@ -47,7 +47,7 @@ func spanOf(traceNumber, number byte, startMS uint64, text string) *trace.Span {
 
 func addSpans(t *testing.T, s *tracing.Service, experiment string, spans ...*trace.Span) {
 	t.Helper()
-	batches := []trace.Batch{{TraceID: trace.TraceName(spans[0].TraceID), Spans: spans}}
+	batches := []trace.Batch{{TraceID: trace.IDOf(spans[0].TraceID), Spans: spans}}
 	if rejected, err := s.AddSpans(t.Context(), experiment, "", batches); err != nil || rejected.Spans > 0 {
 		t.Fatal(rejected, err)
 	}
@@ -68,7 +68,7 @@ func textsOf(t *testing.T, s *tracing.Service, id string) []string {
 
 func TestOfASpanThatComesOftenTheLastOneCounts(t *testing.T) {
 	s, _ := openTracing(t)
-	id := trace.TraceName(spanOf(1, 0, 0, "").TraceID)
+	id := trace.IDOf(spanOf(1, 0, 0, "").TraceID)
 	for _, step := range []struct {
 		send string
 		want []string
@@ -94,14 +94,14 @@ func TestWritersOfOneTraceLoseNothing(t *testing.T) {
 		writers.Go(func() {
 			for n := range byte(10) {
 				span := spanOf(1, w*10+n+1, uint64(n), "x")
-				if _, err := s.AddSpans(t.Context(), "1", "", []trace.Batch{{TraceID: trace.TraceName(span.TraceID), Spans: []*trace.Span{span}}}); err != nil {
+				if _, err := s.AddSpans(t.Context(), "1", "", []trace.Batch{{TraceID: trace.IDOf(span.TraceID), Spans: []*trace.Span{span}}}); err != nil {
 					t.Error(err)
 				}
 			}
 		})
 	}
 	writers.Wait()
-	full, err := s.Whole(t.Context(), trace.TraceName(spanOf(1, 0, 0, "").TraceID), true)
+	full, err := s.Whole(t.Context(), trace.IDOf(spanOf(1, 0, 0, "").TraceID), true)
 	if err != nil || len(full.Spans) != 80 || full.Trace.Spans != 80 {
 		t.Errorf("%d spans of 80 are there, %d counted: %v", len(full.Spans), full.Trace.Spans, err)
 	}

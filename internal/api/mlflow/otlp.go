@@ -186,7 +186,7 @@ func decodeSpans(body []byte, isJSON bool) ([]trace.Batch, error) {
 				if !there {
 					i = len(out)
 					at[s.TraceID] = i
-					out = append(out, trace.Batch{TraceID: trace.TraceName(s.TraceID)})
+					out = append(out, trace.Batch{TraceID: trace.IDOf(s.TraceID)})
 				}
 				out[i].Spans = append(out[i].Spans, s)
 				if len(out[i].Resource) == 0 {
@@ -274,7 +274,7 @@ func readSpan(w *traces.Span) (*trace.Span, error) {
 		if len(l.GetTraceId()) != len(s.TraceID) || len(l.GetSpanId()) != len(s.ID) {
 			continue // wider ids than the protocol allows come from some programs; the span counts
 		}
-		s.Links = append(s.Links, trace.Link{TraceID: trace.TraceName([16]byte(l.GetTraceId())), SpanID: hex.EncodeToString(l.GetSpanId()),
+		s.Links = append(s.Links, trace.Link{TraceID: trace.IDOf([16]byte(l.GetTraceId())), SpanID: hex.EncodeToString(l.GetSpanId()),
 			Attributes: readAttributes(l.GetAttributes())})
 	}
 	return s, nil

@@ -59,8 +59,8 @@ type Link struct {
 	Attributes []Attribute
 }
 
-// TraceName is the id that a trace has, by the one that its spans carry.
-func TraceName(id [16]byte) string { return "tr-" + hex.EncodeToString(id[:]) }
+// IDOf is the id that a trace has, by the one that its spans carry.
+func IDOf(id [16]byte) string { return "tr-" + hex.EncodeToString(id[:]) }
 
 // Root reports whether the span has no parent.
 func (s *Span) Root() bool { return s.Parent == [8]byte{} }
@@ -311,5 +311,5 @@ func orderKey(s *Span) [9]byte {
 
 // SetRequestID gives the span the attribute by which MLflow's clients know its trace, whatever the client has sent.
 func (s *Span) SetRequestID() {
-	s.setAttribute(AttrRequestID, `"`+TraceName(s.TraceID)+`"`)
+	s.setAttribute(AttrRequestID, `"`+IDOf(s.TraceID)+`"`)
 }
