@@ -77,15 +77,17 @@ func (s *Service) within(ctx context.Context, batches []trace.Batch) (stored []t
 		kept := batches[i].Spans[:0:0]
 		for _, span := range batches[i].Spans {
 			span.Adopt()
-			n := len(span.AppendContent(nil))
+			before := len(batches[i].Text)
+			batches[i].Text = append(span.AppendContent(batches[i].Text), '\n')
+			n := len(batches[i].Text) - before
 			if n > maxSpanBytes {
+				batches[i].Text = batches[i].Text[:before]
 				rejected.add(1, fmt.Sprintf("span %q has %d bytes; at most %d are allowed", fault.Shorten(span.Name, 100), n, maxSpanBytes))
 				continue
 			}
-			all[i] += int64(n)
 			kept = append(kept, span)
 		}
-		batches[i].Spans = kept
+		batches[i].Spans, all[i] = kept, int64(len(batches[i].Text))
 	}
 	full, err := s.full(ctx, batches, all)
 	if err != nil {

@@ -196,12 +196,8 @@ func (x Traces) Change(ctx context.Context, batches []trace.Batch, fn func(tx tr
 	}
 	list := make([]packed, len(batches))
 	for i, b := range batches {
-		var text []byte
-		for _, s := range b.Spans {
-			text = append(s.AppendContent(text), '\n')
-		}
-		sum := sha256.Sum256(text)
-		list[i] = packed{b.TraceID, sum[:16], packer.EncodeAll(text, nil)}
+		sum := sha256.Sum256(b.Text)
+		list[i] = packed{b.TraceID, sum[:16], packer.EncodeAll(b.Text, nil)}
 	}
 	return x.s.update(ctx, func(ctx context.Context, tx *tx) error {
 		if err := fn(TraceTx{ctx, tx}); err != nil {

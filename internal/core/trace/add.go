@@ -12,6 +12,8 @@ import (
 type Batch struct {
 	TraceID string
 	Spans   []*Span
+	// Text is the spans as they are stored, a line each; the service writes it.
+	Text []byte
 	// Resource describes who sent the spans.
 	Resource []Attribute
 }

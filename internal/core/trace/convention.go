@@ -110,12 +110,15 @@ var numbered = func() map[string]*regexp.Regexp {
 	return out
 }()
 
+// numberedPrefix is what all of them begin with.
+const numberedPrefix = "gen_ai."
+
 // value returns the first of some attributes that says something: an empty text, list or object, 0, false and null do not.
 func (s *Span) value(keys ...string) (string, bool) {
 	for _, key := range keys {
 		if re := numbered[key]; re != nil {
 			for _, a := range s.Attributes {
-				if re.MatchString(a.Key) && says(a.Value) {
+				if strings.HasPrefix(a.Key, numberedPrefix) && re.MatchString(a.Key) && says(a.Value) {
 					return a.Value, true
 				}
 			}
