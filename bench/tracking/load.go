@@ -129,7 +129,14 @@ func (s *server) measure(ctx context.Context, o options) ([]result, error) {
 	s.perPoint = float64(s.metricBytes()-before) / float64(o.runs*o.points)
 	defer s.watch()()
 	var out []result
-	for _, l := range s.loads(created.ID, runs) {
+	traced, err := s.traceLoads(ctx, created.ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range append(s.loads(created.ID, runs), traced...) {
+		if !strings.Contains(l.name, o.only) {
+			continue
+		}
 		for _, clients := range []int{1, 20} {
 			r, err := s.load(ctx, l, clients, o.duration)
 			if err != nil {

@@ -36,6 +36,7 @@ import (
 	"levada/internal/pipeline"
 	"levada/internal/registry"
 	"levada/internal/secret"
+	"levada/internal/tracing"
 	"levada/internal/tracking"
 	"levada/internal/trigger"
 	"levada/internal/web"
@@ -89,6 +90,7 @@ type server struct {
 	// stopDelivery ends the delivery of metrics and waits for it.
 	stopDelivery func()
 	tracking     *tracking.Service
+	tracing      *tracing.Service
 	registry     *registry.Service
 	webhooks     *webhook.Service
 	// stopWebhooks ends the delivery to webhooks and waits for it; nil when nothing is delivered.
@@ -254,7 +256,9 @@ func (s *server) routes() http.Handler {
 		answer(w, http.StatusOK, "ready")
 	})
 	mount("/", "web", web.Handler())
-	tracked := s.metrics.Requests("mlflow", mlflow.New(mlflow.Options{Tracking: s.tracking, Registry: s.registry, Webhooks: s.webhooks, Logger: s.log}))
+	tracked := s.metrics.Requests("mlflow", mlflow.New(mlflow.Options{
+		Tracking: s.tracking, Registry: s.registry, Tracing: s.tracing, Webhooks: s.webhooks, Logger: s.log,
+	}))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if mlflow.Owns(r.URL.Path) {
 			tracked.ServeHTTP(w, r) // not through the mux, which cleans paths
