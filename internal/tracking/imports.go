@@ -47,7 +47,7 @@ func (s *Service) ImportExperiment(ctx context.Context, e track.Experiment) (tra
 	if err := checkImported(e); err != nil {
 		return e, err
 	}
-	key := fmt.Sprintf("%s@%d", e.ID, e.CreatedAt.UnixMilli())
+	key := track.ImportKey(e.ID, e.CreatedAt.UnixMilli())
 	there, err := s.importTarget(ctx, key, e)
 	if err != nil {
 		return e, err

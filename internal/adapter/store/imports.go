@@ -204,6 +204,7 @@ func (t Tracking) ImportLoggedModel(ctx context.Context, m track.LoggedModel) (s
 				return err
 			}
 		}
+		tx.committed(func() { t.mirrorLogged(m.ID) })
 		return nil
 	})
 	return stranger, err
@@ -228,7 +229,7 @@ func (r Registry) ImportModel(ctx context.Context, key string, names func(try in
 		foreign := map[int64]bool{}
 		for _, v := range versions {
 			v.Name = name
-			stranger, err := importVersion(ctx, tx, key, v)
+			stranger, err := r.importVersion(ctx, tx, key, v)
 			if err != nil {
 				return err
 			}
@@ -242,7 +243,7 @@ func (r Registry) ImportModel(ctx context.Context, key string, names func(try in
 				there.Aliases = model.SetAlias(there.Aliases, a.Name, a.Version)
 			}
 		}
-		return setModel(ctx, tx, name, there)
+		return r.setModel(ctx, tx, name, there)
 	})
 	return name, strangers, err
 }
@@ -277,7 +278,7 @@ func importedModel(ctx context.Context, tx *tx, key string, names func(try int) 
 }
 
 // importVersion stores a version, and reports whether there is one that no import has brought.
-func importVersion(ctx context.Context, tx *tx, key string, v model.Version) (stranger bool, err error) {
+func (r Registry) importVersion(ctx context.Context, tx *tx, key string, v model.Version) (stranger bool, err error) {
 	body, err := encode("model version", v)
 	if err != nil {
 		return false, err
@@ -299,5 +300,6 @@ func importVersion(ctx context.Context, tx *tx, key string, v model.Version) (st
 	if err != nil || n == 0 {
 		return err == nil, err
 	}
+	r.s.mirrorVersion(tx, v)
 	return false, noteImported(ctx, tx, track.ImportedModelVersion, id, v.Name)
 }

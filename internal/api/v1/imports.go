@@ -54,6 +54,12 @@ type (
 	TrackedRun        track.Run
 )
 
+// TrackedModel is a logged model as tracking knows it.
+type TrackedModel track.LoggedModel
+
+// RegisteredVersion is a version as the registry keeps it.
+type RegisteredVersion model.Version
+
 type importExperimentInput struct{ Body TrackedExperiment }
 
 type importExperimentOutput struct{ Body TrackedExperiment }
@@ -78,19 +84,10 @@ type importMetricsInput struct {
 	}
 }
 
-// importModelMetric is a metric of a logged model.
-type importModelMetric struct {
-	track.Series
-
-	RunID         string `json:"run_id"`
-	DatasetName   string `json:"dataset_name,omitempty"`
-	DatasetDigest string `json:"dataset_digest,omitempty"`
-}
-
 type importLoggedInput struct {
 	Body struct {
-		Model   track.LoggedModel   `json:"model"`
-		Metrics []importModelMetric `json:"metrics,omitempty"`
+		Model   TrackedModel        `json:"model"`
+		Metrics []track.ModelSeries `json:"metrics,omitempty"`
 	}
 }
 
@@ -102,9 +99,9 @@ type importLoggedOutput struct {
 
 type importRegisteredInput struct {
 	Body struct {
-		Key      string           `json:"key" minLength:"1" doc:"names the model where it came from"`
-		Model    model.Registered `json:"model"`
-		Versions []model.Version  `json:"versions,omitempty"`
+		Key      string              `json:"key" minLength:"1" doc:"names the model where it came from"`
+		Model    model.Registered    `json:"model"`
+		Versions []RegisteredVersion `json:"versions,omitempty"`
 	}
 }
 
@@ -198,7 +195,7 @@ func (h *handler) importMetrics(ctx context.Context, in *importMetricsInput) (*s
 }
 
 func (h *handler) importLogged(ctx context.Context, in *importLoggedInput) (*importLoggedOutput, error) {
-	m := in.Body.Model
+	m := track.LoggedModel(in.Body.Model)
 	for _, s := range in.Body.Metrics {
 		points, err := s.Points()
 		if err != nil {
@@ -219,7 +216,11 @@ func (h *handler) importLogged(ctx context.Context, in *importLoggedInput) (*imp
 }
 
 func (h *handler) importRegistered(ctx context.Context, in *importRegisteredInput) (*importRegisteredOutput, error) {
-	name, kept, err := h.registered.Import(ctx, registry.Import{Key: in.Body.Key, Model: in.Body.Model, Versions: in.Body.Versions})
+	versions := make([]model.Version, len(in.Body.Versions))
+	for i, v := range in.Body.Versions {
+		versions[i] = model.Version(v)
+	}
+	name, kept, err := h.registered.Import(ctx, registry.Import{Key: in.Body.Key, Model: in.Body.Model, Versions: versions})
 	if err != nil {
 		return nil, h.problem(ctx, "import a registered model", err)
 	}

@@ -12,15 +12,6 @@ import (
 	"levada/internal/core/track"
 )
 
-// ModelSeries are points of a metric of a logged model.
-type ModelSeries struct {
-	track.Series
-
-	RunID         string `json:"run_id"`
-	DatasetName   string `json:"dataset_name,omitempty"`
-	DatasetDigest string `json:"dataset_digest,omitempty"`
-}
-
 func (c *Client) bring(ctx context.Context, path string, in, out any) error {
 	return c.call(ctx, http.MethodPost, "/imports/"+path, nil, in, out)
 }
@@ -65,7 +56,7 @@ func (c *Client) ImportMetrics(ctx context.Context, runID string, metrics []trac
 }
 
 // ImportLoggedModel brings a logged model and returns where its files belong.
-func (c *Client) ImportLoggedModel(ctx context.Context, m track.LoggedModel, metrics []ModelSeries) (string, error) {
+func (c *Client) ImportLoggedModel(ctx context.Context, m track.LoggedModel, metrics []track.ModelSeries) (string, error) {
 	var out struct {
 		Location string `json:"artifact_location"`
 	}

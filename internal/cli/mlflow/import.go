@@ -14,7 +14,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"levada/internal/cli/client"
 	"levada/internal/core/fault"
 	"levada/internal/core/model"
 	"levada/internal/core/track"
@@ -27,7 +26,7 @@ type Target interface {
 	ImportExperiment(ctx context.Context, e track.Experiment) (track.Experiment, error)
 	ImportRuns(ctx context.Context, runs []track.Run) (map[string]string, error)
 	ImportMetrics(ctx context.Context, runID string, metrics []track.Series) error
-	ImportLoggedModel(ctx context.Context, m track.LoggedModel, metrics []client.ModelSeries) (string, error)
+	ImportLoggedModel(ctx context.Context, m track.LoggedModel, metrics []track.ModelSeries) (string, error)
 	ImportRegisteredModel(ctx context.Context, key string, m model.Registered, versions []model.Version) (string, []int64, error)
 	Files(ctx context.Context, dir string) (map[string]int64, error)
 	PutFile(ctx context.Context, path string, content io.Reader) error
@@ -97,29 +96,46 @@ func (i *importer) bringExperiments(ctx context.Context) error {
 			i.experiments[e.ID] = e.ID
 			continue
 		}
-		sent := e
-		sent.ArtifactLocation = i.uriHere(e.ArtifactLocation)
-		there, err := i.to.ImportExperiment(ctx, sent)
-		if err != nil {
-			if err := i.perItem(err, "experiments", e.Name); err != nil {
-				return err
-			}
-			continue
-		}
-		i.experiments[e.ID] = there.ID
-		i.report.written(Experiments, 1)
-		i.report.written(Tags, len(e.Tags))
-		switch {
-		case there.Name != e.Name:
-			i.report.leave("experiments", "have another name here, because there was one of theirs", fmt.Sprintf("%q is %q", e.Name, there.Name), 1)
-		case there.Deleted != e.Deleted:
-			i.report.leave("experiments", "are not deleted here: the default experiment cannot be", e.Name, 1)
-		}
-		if there.ID != e.ID {
-			i.report.leave("experiments", "have another id here, because theirs was taken or is no number", fmt.Sprintf("%s is %s", e.ID, there.ID), 1)
+		if err := i.bringExperiment(ctx, e); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+func (i *importer) bringExperiment(ctx context.Context, e track.Experiment) error {
+	key, mark := track.ImportKey(e.ID, e.CreatedAt.UnixMilli()), markOf(e)
+	if !i.recheck {
+		noted, err := i.to.Imported(ctx, track.ImportedExperiment, []string{key})
+		if err != nil {
+			return err
+		}
+		if noted[key].Mark == mark {
+			i.experiments[e.ID] = noted[key].Target
+			i.report.before(Experiments, 1)
+			i.report.before(Tags, len(e.Tags))
+			return nil
+		}
+	}
+	sent := e
+	sent.ArtifactLocation = i.uriHere(e.ArtifactLocation)
+	there, err := i.to.ImportExperiment(ctx, sent)
+	if err != nil {
+		return i.perItem(err, "experiments", e.Name)
+	}
+	i.experiments[e.ID] = there.ID
+	i.report.written(Experiments, 1)
+	i.report.written(Tags, len(e.Tags))
+	switch {
+	case there.Name != e.Name:
+		i.report.leave("experiments", "have another name here, because there was one of theirs", fmt.Sprintf("%q is %q", e.Name, there.Name), 1)
+	case there.Deleted != e.Deleted:
+		i.report.leave("experiments", "are not deleted here: the default experiment cannot be", e.Name, 1)
+	}
+	if there.ID != e.ID {
+		i.report.leave("experiments", "have another id here, because theirs was taken or is no number", fmt.Sprintf("%s is %s", e.ID, there.ID), 1)
+	}
+	return i.to.MarkImported(ctx, track.ImportedExperiment, map[string]string{key: mark})
 }
 
 // markOf says what a thing looks like.

@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 
-	"levada/internal/cli/client"
 	"levada/internal/core/fault"
 	"levada/internal/core/model"
 	"levada/internal/core/track"
@@ -65,12 +64,12 @@ func (i *importer) countLogged(m track.LoggedModel, count func(Kind, int)) {
 }
 
 // modelSeries gathers the metrics of a logged model.
-func modelSeries(m track.LoggedModel) []client.ModelSeries {
-	var out []client.ModelSeries
+func modelSeries(m track.LoggedModel) []track.ModelSeries {
+	var out []track.ModelSeries
 	for _, x := range m.Metrics {
 		n := len(out) - 1
 		if n < 0 || out[n].Key != x.Key || out[n].RunID != x.RunID || out[n].DatasetName != x.DatasetName || out[n].DatasetDigest != x.DatasetDigest {
-			out = append(out, client.ModelSeries{Series: track.Series{Key: x.Key}, RunID: x.RunID, DatasetName: x.DatasetName, DatasetDigest: x.DatasetDigest})
+			out = append(out, track.ModelSeries{Series: track.Series{Key: x.Key}, RunID: x.RunID, DatasetName: x.DatasetName, DatasetDigest: x.DatasetDigest})
 			n++
 		}
 		out[n].Add(x.Point)
@@ -106,7 +105,7 @@ func (i *importer) countRegistered(r Registered, count func(Kind, int)) {
 }
 
 func (i *importer) sendRegistered(ctx context.Context, r Registered) error {
-	key := fmt.Sprintf("%s@%d", r.Name, r.CreatedUS)
+	key := track.ImportKey(r.Name, r.CreatedUS)
 	mark := markOf(r)
 	if !i.recheck {
 		noted, err := i.to.Imported(ctx, track.ImportedRegisteredModel, []string{key})

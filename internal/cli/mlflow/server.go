@@ -15,6 +15,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"levada/internal/core/fault"
 	"levada/internal/core/track"
 )
@@ -32,8 +34,8 @@ type server struct {
 	experiments []string
 	// unpaged is set when the server cannot give the history of a metric in pages.
 	unpaged atomic.Bool
-	// outputs says whether runs may have made logged models, which came with MLflow 3.
-	outputs bool
+	// models says whether there may be logged models, which came with MLflow 3.
+	models bool
 }
 
 func openServer(ctx context.Context, where string, o Options) (Source, error) {
@@ -70,7 +72,7 @@ func openServer(ctx context.Context, where string, o Options) (Source, error) {
 		version = string(b)
 		resp.Body.Close()
 	}
-	s.outputs = !strings.HasPrefix(version, "2.") && !strings.HasPrefix(version, "1.")
+	s.models = !strings.HasPrefix(version, "2.") && !strings.HasPrefix(version, "1.")
 	return s, nil
 }
 
@@ -323,7 +325,7 @@ func (s *server) Runs(ctx context.Context, some func([]Run) error) error {
 				runs[i] = answer.Runs[i].run()
 			}
 			if len(runs) > 0 {
-				if err := s.withOutputs(ctx, runs); err != nil {
+				if err := s.withModels(ctx, runs); err != nil {
 					return err
 				}
 				if err := some(runs); err != nil {
@@ -338,26 +340,33 @@ func (s *server) Runs(ctx context.Context, some func([]Run) error) error {
 	return nil
 }
 
-// withOutputs asks for the models that runs made, which a search leaves out.
-func (s *server) withOutputs(ctx context.Context, runs []Run) error {
+// withModels asks for the logged models that runs read and made, which a search leaves out.
+func (s *server) withModels(ctx context.Context, runs []Run) error {
+	if !s.models {
+		return nil
+	}
+	group, gctx := errgroup.WithContext(ctx)
+	group.SetLimit(workers)
 	for i := range runs {
-		if !s.outputs {
-			return nil
-		}
-		var answer struct {
-			Run runWire `json:"run"`
-		}
-		if err := s.call(ctx, http.MethodGet, "/api/2.0/mlflow/runs/get?run_id="+url.QueryEscape(runs[i].ID), nil, &answer); err != nil {
+		group.Go(func() error {
+			var answer struct {
+				Run runWire `json:"run"`
+			}
+			err := s.call(gctx, http.MethodGet, "/api/2.0/mlflow/runs/get?run_id="+url.QueryEscape(runs[i].ID), nil, &answer)
 			var status *statusError
-			if !errors.As(err, &status) {
+			if errors.As(err, &status) {
+				s.report.fail("inputs and outputs", status.Error(), runs[i].ID)
+				return nil
+			}
+			if err != nil {
 				return fmt.Errorf("read run %s: %w", runs[i].ID, err)
 			}
-			s.report.fail("inputs and outputs", err.Error(), runs[i].ID)
-			continue
-		}
-		runs[i].Outputs = answer.Run.Outputs.Models
+			whole := answer.Run.run()
+			runs[i].ModelInputs, runs[i].Outputs = whole.ModelInputs, whole.Outputs
+			return nil
+		})
 	}
-	return nil
+	return group.Wait()
 }
 
 // Points asks for the history of each metric, in pages where the server has them.

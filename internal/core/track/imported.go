@@ -3,6 +3,7 @@ package track
 import (
 	"encoding/binary"
 	"math"
+	"strconv"
 
 	"levada/internal/core/fault"
 )
@@ -28,6 +29,10 @@ type Imported struct {
 	Mark string `json:"mark"`
 }
 
+// ImportKey is the id under which an import notes what has no id that is one everywhere: the id or name that it has where it came
+// from, and when it was created there, in milliseconds or microseconds since 1970.
+func ImportKey(name string, created int64) string { return name + "@" + strconv.FormatInt(created, 10) }
+
 // Series are points of one metric as they are sent from an importer to the server: one list for each part of a point. Values are
 // the bytes of IEEE 754 numbers of 64 bits, little end first, because JSON has none for NaN.
 type Series struct {
@@ -35,6 +40,15 @@ type Series struct {
 	Times  []int64 `json:"times"`
 	Steps  []int64 `json:"steps"`
 	Values []byte  `json:"values"`
+}
+
+// ModelSeries are points of a metric of a logged model: of one run, on one dataset.
+type ModelSeries struct {
+	Series
+
+	RunID         string `json:"run_id"`
+	DatasetName   string `json:"dataset_name,omitempty"`
+	DatasetDigest string `json:"dataset_digest,omitempty"`
 }
 
 // Add appends a point.

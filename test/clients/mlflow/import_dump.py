@@ -40,7 +40,7 @@ def number(value):
 
 
 def files(uri):
-    """The digest of each file below a URI."""
+    """The digest of each file below a URI, but for the one that clients write when they load a model."""
     with tempfile.TemporaryDirectory() as folder:
         try:
             root = Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=folder))
@@ -49,7 +49,7 @@ def files(uri):
         return {
             str(p.relative_to(root)): hashlib.sha256(p.read_bytes()).hexdigest()
             for p in sorted(root.rglob("*"))
-            if p.is_file()
+            if p.is_file() and p.name != "registered_model_meta"
         }
 
 
@@ -126,9 +126,11 @@ def dump_model(name):
     query = f"name = '{name}'"
     if prompt:
         query += " AND tags.`mlflow.prompt.is_prompt` = 'true'"
+    # The client notes in a tag from which experiment a prompt was read, that of this script too.
+    tags = {k: v for k, v in model.tags.items() if k != "_mlflow_experiment_ids"}
     return {
         "description": model.description or "",
-        "tags": model.tags,
+        "tags": tags,
         "aliases": {k: int(v) for k, v in model.aliases.items()},
         "times": [model.creation_timestamp, model.last_updated_timestamp],
         "versions": {

@@ -123,7 +123,10 @@ def logged_models(client):
     with mlflow.start_run(run_name="logged") as run:
         info = log_model(7, params={"depth": "3"}, tags={"kind": "linear"})
         dataset = mlflow.data.from_pandas(X, name="eval")
-        mlflow.log_input(dataset, "eval", model=mlflow.get_logged_model(info.model_id))
+        mlflow.log_input(dataset, "eval")
+        client.log_inputs(
+            run.info.run_id, models=[mlflow.entities.LoggedModelInput(info.model_id)]
+        )
         mlflow.log_metric("acc", 0.9, step=1, model_id=info.model_id, dataset=dataset)
         mlflow.log_metric("acc", 0.95, step=2, model_id=info.model_id, dataset=dataset)
         mlflow.log_metric("f1", 0.8, model_id=info.model_id)

@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -24,9 +25,6 @@ import (
 
 	"levada/test/levadatest"
 )
-
-// everything says whether the long form of the import tests is wanted: all clients with all kinds of sources, and a large one.
-func everything() bool { return os.Getenv("LEVADA_IMPORT") == "all" }
 
 // origin is an MLflow backend that was filled by MLflow's own client.
 type origin struct {
@@ -296,8 +294,8 @@ func forgive(want, got map[string]any) {
 }
 
 func TestAnImportBringsWhatTheClientSees(t *testing.T) {
-	kinds := map[string][]string{"3.17.2": {"server on sqlite"}, "2.22.5": {"directory"}}
-	if everything() {
+	kinds := map[string][]string{"3.17.2": {"sqlite"}, "2.22.5": {"directory"}}
+	if wanted() {
 		for _, version := range clients {
 			kinds[version] = []string{"directory", "sqlite", "server on sqlite", "server on postgres"}
 		}
@@ -306,9 +304,13 @@ func TestAnImportBringsWhatTheClientSees(t *testing.T) {
 		for _, kind := range kinds[version] {
 			t.Run(version+" "+kind, func(t *testing.T) {
 				o := makeOrigin(t, version, kind)
-				want := dump(t, version, o.uri)
-				for n, source := range o.sources {
+				want, last := dump(t, version, o.uri), ""
+				for n, source := range append(o.sources, nil) {
 					server := levadatest.Start(t)
+					if source == nil { // from a server to a server, without an MLflow server that takes a minute to start
+						source = []string{last}
+					}
+					last = server.URL
 					for range 5 { // killed at any moment, and done again
 						limit := time.Duration(20+rand.IntN(400)) * time.Millisecond
 						if _, ended := bring(t, server, limit, source...); ended {
@@ -339,9 +341,7 @@ func TestAnImportBringsWhatTheClientSees(t *testing.T) {
 }
 
 func TestALargeImportThatIsKilledAgainAndAgainBringsEverythingOnce(t *testing.T) {
-	if !everything() {
-		t.Skip("it takes minutes to fill MLflow; make test-mlflow-all runs it")
-	}
+	large(t)
 	runs, points := "2000", "1000000"
 	o := makeOrigin(t, "3.17.2", "sqlite", runs, points)
 	server := levadatest.Start(t)
@@ -428,10 +428,11 @@ func TestNamesThatAreTakenLoseNothing(t *testing.T) {
 	if err := server.Call(t.Context(), http.MethodPost, api+"/registered-models/create", fields{"name": "price"}, &ignored); err != nil {
 		t.Fatal(err)
 	}
-	for range 2 {
-		if r, _ := bring(t, server, 0, dir); !r.ok || len(r.Notes) == 0 {
-			t.Errorf("the report is %+v", r)
-		}
+	if r, _ := bring(t, server, 0, dir); !r.ok || len(r.Notes) != 2 {
+		t.Errorf("the report is %+v", r)
+	}
+	if r, _ := bring(t, server, 0, dir); !r.ok || r.Counts["runs"].Before != 1 {
+		t.Errorf("the second report is %+v", r)
 	}
 	var found struct {
 		Experiments []struct {
@@ -585,13 +586,16 @@ func TestAHostileServerCannotChooseWherePathsLead(t *testing.T) {
 		"/version":                                   "2.22.5",
 		"/api/2.0/mlflow-artifacts/artifacts/ok.txt": "ok",
 	}
+	var mu sync.Mutex
 	var asked []string
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	fake := &http.Server{ReadHeaderTimeout: time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
 		asked = append(asked, r.URL.Path)
+		mu.Unlock()
 		switch {
 		case r.URL.Path == "/api/2.0/mlflow-artifacts/artifacts/7/"+id+"/artifacts/ok.txt":
 			fmt.Fprint(w, "ok")
