@@ -217,7 +217,7 @@ func (t Tracking) ImportLoggedModel(ctx context.Context, m track.LoggedModel) (s
 func (r Registry) ImportModel(ctx context.Context, key string, names func(try int) string, m model.Registered, versions []model.Version) (name string, strangers []int64, err error) {
 	err = r.s.update(ctx, func(ctx context.Context, tx *tx) (err error) {
 		strangers = nil
-		there := model.Registered{}
+		var there model.Registered
 		if name, there, err = importedModel(ctx, tx, key, names, m); err != nil {
 			return err
 		}

@@ -47,12 +47,11 @@ type importMarksInput struct {
 	}
 }
 
-// TrackedExperiment and TrackedRun are experiments and runs as tracking knows them; the API has others of these names, those of
-// pipelines.
-type (
-	TrackedExperiment track.Experiment
-	TrackedRun        track.Run
-)
+// TrackedExperiment is an experiment as tracking knows it; the API has another one, that of pipelines.
+type TrackedExperiment track.Experiment
+
+// TrackedRun is a run as tracking knows it.
+type TrackedRun track.Run
 
 // TrackedModel is a logged model as tracking knows it.
 type TrackedModel track.LoggedModel

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -68,7 +69,7 @@ func openPostgres(ctx context.Context, where string, o Options) (Source, error) 
 	}
 	config.RuntimeParams["default_transaction_read_only"] = "on"
 	d := &database{db: stdlib.OpenDB(*config), roots: o.Roots, report: o.Report,
-		name: fmt.Sprintf("postgresql://%s:%d/%s", config.Host, config.Port, config.Database)}
+		name: "postgresql://" + net.JoinHostPort(config.Host, strconv.Itoa(int(config.Port))) + "/" + config.Database}
 	return d.opened(ctx, `SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema()`)
 }
 
@@ -103,14 +104,11 @@ func (d *database) look(ctx context.Context, query string) error {
 		if !known[table] {
 			continue
 		}
-		rows, err := d.db.QueryContext(ctx, `SELECT * FROM `+table+` LIMIT 0`)
+		columns, err := d.columns(ctx, table)
 		if err != nil {
 			return fmt.Errorf("read %s: %w", d.name, err)
 		}
-		d.tables[table], err = rows.Columns()
-		if err = errors.Join(err, rows.Err(), rows.Close()); err != nil {
-			return fmt.Errorf("read %s: %w", d.name, err)
-		}
+		d.tables[table] = columns
 	}
 	for table, columns := range required {
 		for _, c := range columns {
@@ -136,6 +134,16 @@ func (d *database) look(ctx context.Context, query string) error {
 		}
 	}
 	return nil
+}
+
+func (d *database) columns(ctx context.Context, table string) ([]string, error) {
+	rows, err := d.db.QueryContext(ctx, `SELECT * FROM `+table+` LIMIT 0`)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	columns, err := rows.Columns()
+	return columns, errors.Join(err, rows.Err())
 }
 
 // required are the columns that each version of a table has had.
