@@ -167,7 +167,7 @@ func (a *app) command() *cobra.Command {
 	a.flags.register(root)
 	root.AddCommand(a.upCommand(), a.runCommand(), a.runsCommand(), a.schedulesCommand(), a.logsCommand(), a.artifactsCommand(), a.cacheCommand(),
 		a.gcCommand(), a.testCommand(), a.testEngineCommand(), a.envCommand(), a.secretCommand(secret.Secret), a.secretCommand(secret.ConfigMap),
-		a.doctorCommand(), a.configCommand(), a.versionCommand())
+		a.importCommand(), a.doctorCommand(), a.configCommand(), a.versionCommand())
 	return root
 }
 

@@ -17,6 +17,9 @@ type Store interface {
 	ChangeModel(ctx context.Context, name string, change func(*model.Registered) error) error
 	// DeleteModel deletes a model with its versions.
 	DeleteModel(ctx context.Context, name string) error
+	// ImportModel stores a model of another server with its versions under the first name that is free, or gives the one that an
+	// import brought before what has changed. It returns its name and the numbers of versions that no import has brought.
+	ImportModel(ctx context.Context, key string, names func(try int) string, m model.Registered, versions []model.Version) (name string, strangers []int64, err error)
 	VersionStore
 }
 

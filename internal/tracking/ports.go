@@ -16,6 +16,7 @@ type Store interface {
 	RunStore
 	ModelStore
 	FileStore
+	ImportStore
 }
 
 // ExperimentStore keeps experiments.

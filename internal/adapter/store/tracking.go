@@ -74,8 +74,8 @@ func (t Tracking) CreateExperiment(ctx context.Context, e track.Experiment) erro
 		_, err := tx.exec(ctx, `
 			INSERT INTO experiments (id, display_name, display_name_folded, description, archived, created_at, last_run_at,
 				artifact_location, updated_at, tags)
-			VALUES ($1, $2, $3, '', 0, $4, 0, $5, $4, $6)`,
-			e.ID, e.Name, fold(e.Name), micros(e.CreatedAt), e.ArtifactLocation, tags)
+			VALUES ($1, $2, $3, '', $4, $5, 0, $6, $7, $8)`,
+			e.ID, e.Name, fold(e.Name), bit(e.Deleted), micros(e.CreatedAt), e.ArtifactLocation, micros(e.UpdatedAt), tags)
 		if duplicate(err) {
 			return nameTaken(e.Name)
 		}

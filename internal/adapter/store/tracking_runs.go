@@ -341,18 +341,8 @@ func (t Tracking) LogModelMetrics(ctx context.Context, runID string, metrics []t
 		}
 		seen := map[string]bool{}
 		for _, m := range metrics {
-			value := m.Value
-			if value != value {
-				value = 0 // as MLflow keeps it
-			}
-			// Uses the primary key.
-			_, err := tx.exec(ctx, `
-				INSERT INTO tracking_model_metrics (`+modelMetricColumns+`)
-				VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-				ON CONFLICT (model_id, key, time_ms, step, run_id) DO NOTHING`,
-				m.ModelID, m.Key, m.Time, m.Step, runID, value, m.DatasetName, m.DatasetDigest)
-			if err != nil {
-				return fmt.Errorf("store metric %q of model %s: %w", m.Key, m.ModelID, err)
+			if err := putModelMetric(ctx, tx, runID, m); err != nil {
+				return err
 			}
 			if !seen[m.ModelID] {
 				seen[m.ModelID] = true
@@ -361,4 +351,22 @@ func (t Tracking) LogModelMetrics(ctx context.Context, runID string, metrics []t
 		}
 		return nil
 	})
+}
+
+// putModelMetric stores a metric of a logged model, unless it is there.
+func putModelMetric(ctx context.Context, tx *tx, runID string, m track.Metric) error {
+	value := m.Value
+	if value != value {
+		value = 0 // as MLflow keeps it
+	}
+	// Uses the primary key.
+	_, err := tx.exec(ctx, `
+		INSERT INTO tracking_model_metrics (`+modelMetricColumns+`)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+		ON CONFLICT (model_id, key, time_ms, step, run_id) DO NOTHING`,
+		m.ModelID, m.Key, m.Time, m.Step, runID, value, m.DatasetName, m.DatasetDigest)
+	if err != nil {
+		return fmt.Errorf("store metric %q of model %s: %w", m.Key, m.ModelID, err)
+	}
+	return nil
 }

@@ -1,6 +1,7 @@
 package mlflow
 
 import (
+	"cmp"
 	"strconv"
 
 	"levada/internal/core/fault"
@@ -20,12 +21,15 @@ type versionWire struct {
 	Status      string   `json:"status"`
 	Tags        []kv     `json:"tags,omitempty"`
 	RunLink     string   `json:"run_link"`
+	UserID      string   `json:"user_id,omitempty"`
+	Message     string   `json:"status_message,omitempty"`
 	Aliases     []string `json:"aliases,omitempty"`
 }
 
 func wireVersion(v registry.Version) versionWire {
 	w := versionWire{Name: v.Name, Version: strconv.FormatInt(v.Number, 10), CreatedMS: v.CreatedUS / 1000, UpdatedMS: v.UpdatedUS / 1000,
-		Stage: string(v.Stage), Description: v.Description, Source: v.Source, RunID: v.RunID, Status: "READY", Tags: kvs(v.Tags), RunLink: v.RunLink, Aliases: v.Aliases}
+		Stage: string(v.Stage), Description: v.Description, Source: v.Source, RunID: v.RunID, Status: cmp.Or(v.Status, "READY"), Message: v.StatusMessage, UserID: v.UserID, Tags: kvs(v.Tags),
+		RunLink: v.RunLink, Aliases: v.Aliases}
 	return w
 }
 

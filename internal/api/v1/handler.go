@@ -106,6 +106,9 @@ type Options struct {
 	Secrets Secrets
 	// Models tells of models. Required where they are asked for.
 	Models Models
+	// Tracked and Registered take what imports bring. Required where that is asked for.
+	Tracked    TrackedImports
+	Registered RegisteredImports
 	// Info is asked on each call of /info, because the address is known only once the server listens. Without it
 	// the answer is empty.
 	Info func() Info
@@ -121,6 +124,8 @@ type handler struct {
 	environments Environments
 	secrets      Secrets
 	models       Models
+	tracked      TrackedImports
+	registered   RegisteredImports
 	info         func() Info
 	log          *slog.Logger
 	heartbeat    time.Duration
@@ -129,7 +134,8 @@ type handler struct {
 // NewHandler returns the API. It answers every path below Prefix and nothing else. What may reach it is the listener's business:
 // the server refuses requests of other sites for all doors at once.
 func NewHandler(o Options) http.Handler {
-	h := &handler{service: o.Service, schedules: o.Schedules, environments: o.Environments, secrets: o.Secrets, models: o.Models, info: o.Info, log: o.Log, heartbeat: o.Heartbeat}
+	h := &handler{service: o.Service, schedules: o.Schedules, environments: o.Environments, secrets: o.Secrets, models: o.Models,
+		tracked: o.Tracked, registered: o.Registered, info: o.Info, log: o.Log, heartbeat: o.Heartbeat}
 	if h.log == nil {
 		h.log = slog.Default()
 	}
@@ -146,6 +152,7 @@ func NewHandler(o Options) http.Handler {
 	h.registerSecrets(api)
 	h.registerCache(api)
 	h.registerRecurring(api)
+	h.registerImports(api)
 	forbidNullArrays(api.OpenAPI().Components.Schemas.Map())
 	mux.HandleFunc(Prefix+"/", unknownEndpoint)
 	return mux

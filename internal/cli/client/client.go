@@ -6,6 +6,7 @@ package client
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -107,6 +108,11 @@ func (c *Client) do(ctx context.Context, method, path string, query url.Values, 
 		req.Header.Set("Content-Type", "application/json")
 	}
 	req.Header.Set("Accept", accept)
+	return c.send(ctx, req)
+}
+
+// send sends a request and returns an answer with a status below 300; the caller closes its body.
+func (c *Client) send(ctx context.Context, req *http.Request) (*http.Response, error) {
 	resp, err := c.http.Do(req)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -131,7 +137,7 @@ func (c *Client) call(ctx context.Context, method, path string, query url.Values
 	if out == nil {
 		return nil
 	}
-	if err := json.NewDecoder(io.LimitReader(resp.Body, maxAnswerBytes)).Decode(out); err != nil {
+	if err := decode(resp.Body, out); err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -140,12 +146,18 @@ func (c *Client) call(ctx context.Context, method, path string, query url.Values
 	return nil
 }
 
+func decode(body io.Reader, out any) error {
+	return json.NewDecoder(io.LimitReader(body, maxAnswerBytes)).Decode(out)
+}
+
 // problemOf turns an answer with a failure into the error that the server meant (RFC 9457).
 func problemOf(base string, resp *http.Response) error {
 	var p struct {
 		Title  string `json:"title"`
 		Detail string `json:"detail"`
-		Errors []struct {
+		// Message is what MLflow's part of the API calls the detail.
+		Message string `json:"message"`
+		Errors  []struct {
 			Message  string `json:"message"`
 			Location string `json:"location"`
 		} `json:"errors"`
@@ -154,10 +166,7 @@ func problemOf(base string, resp *http.Response) error {
 	if !strings.Contains(resp.Header.Get("Content-Type"), "json") || json.Unmarshal(b, &p) != nil {
 		return fmt.Errorf("%s answered %s, which Levada does not: is another program listening there?", base, resp.Status)
 	}
-	text := p.Detail
-	if text == "" {
-		text = p.Title
-	}
+	text := cmp.Or(p.Detail, p.Message, p.Title)
 	for _, e := range p.Errors {
 		text += fmt.Sprintf("; %s: %s", e.Location, e.Message)
 	}

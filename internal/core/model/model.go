@@ -93,10 +93,15 @@ type Version struct {
 	Source   string `json:"source"`
 	Location string `json:"location"`
 	// RunID is the run that made the model. For a step of a pipeline it is the id of the task.
-	RunID   string     `json:"run_id,omitempty"`
-	RunLink string     `json:"run_link,omitempty"`
-	ModelID string     `json:"model_id,omitempty"`
-	Tags    []track.KV `json:"tags,omitempty"`
+	RunID   string `json:"run_id,omitempty"`
+	RunLink string `json:"run_link,omitempty"`
+	// Status is empty for READY, the status of every version that was made here. Others come from imports, as do the user and the
+	// message.
+	Status        string     `json:"status,omitempty"`
+	StatusMessage string     `json:"status_message,omitempty"`
+	UserID        string     `json:"user_id,omitempty"`
+	ModelID       string     `json:"model_id,omitempty"`
+	Tags          []track.KV `json:"tags,omitempty"`
 	// Files are the files of the model at the time of its registration, with their digests.
 	Files []File `json:"files,omitempty"`
 }

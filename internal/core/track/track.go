@@ -84,35 +84,35 @@ func Without(list []KV, key string) []KV {
 
 // Experiment is a named group of runs. It is the same thing as a pipeline run's experiment.
 type Experiment struct {
-	ID      string
-	Name    string
-	Deleted bool
+	ID      string `json:"id"`
+	Name    string `json:"name"`
+	Deleted bool   `json:"deleted,omitempty"`
 	// ArtifactLocation is the URI below which the runs keep their files.
-	ArtifactLocation string
-	CreatedAt        time.Time
-	UpdatedAt        time.Time
-	Tags             []KV
+	ArtifactLocation string    `json:"artifact_location,omitempty"`
+	CreatedAt        time.Time `json:"created_at"`
+	UpdatedAt        time.Time `json:"updated_at"`
+	Tags             []KV      `json:"tags,omitempty"`
 }
 
 // Run is one tracked run, without its metrics, which the series store holds. A Run that was handed out is not changed any
 // more: whoever changes one makes a copy.
 type Run struct {
-	ID           string
-	ExperimentID string
-	Name         string
-	UserID       string
-	Status       Status
+	ID           string `json:"id"`
+	ExperimentID string `json:"experiment_id"`
+	Name         string `json:"name"`
+	UserID       string `json:"user_id"`
+	Status       Status `json:"status"`
 	// StartMS and EndMS are milliseconds since 1970, as clients gave them; EndMS is nil while there is no end.
-	StartMS int64
-	EndMS   *int64
-	Deleted bool
+	StartMS int64  `json:"start_ms"`
+	EndMS   *int64 `json:"end_ms,omitempty"`
+	Deleted bool   `json:"deleted,omitempty"`
 	// ArtifactURI is where the run's files are.
-	ArtifactURI string
-	Params      []KV
-	Tags        []KV
-	Datasets    []DatasetInput
-	ModelInputs []string
-	Outputs     []ModelOutput
+	ArtifactURI string         `json:"artifact_uri,omitempty"`
+	Params      []KV           `json:"params,omitempty"`
+	Tags        []KV           `json:"tags,omitempty"`
+	Datasets    []DatasetInput `json:"datasets,omitempty"`
+	ModelInputs []string       `json:"model_inputs,omitempty"`
+	Outputs     []ModelOutput  `json:"model_outputs,omitempty"`
 }
 
 // DatasetInput is a dataset that a run read.

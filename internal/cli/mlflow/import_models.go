@@ -1,0 +1,195 @@
+package mlflow
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"path"
+	"strconv"
+	"strings"
+
+	"levada/internal/core/fault"
+	"levada/internal/core/model"
+	"levada/internal/core/track"
+)
+
+// bringLogged brings a logged model with its metrics and files.
+func (i *importer) bringLogged(ctx context.Context, m track.LoggedModel) error {
+	i.report.read(LoggedModels, 1)
+	i.countLogged(m, i.report.read)
+	experiment, ok := i.experiments[m.ExperimentID]
+	if !ok || !idForm.MatchString(m.ID) {
+		i.report.fail("logged models", "are in an experiment that was not brought, or have an id of another form than MLflow's", fault.Shorten(m.ID, 60))
+		return nil
+	}
+	uri := i.uriHere(m.ArtifactLocation)
+	place := uri
+	if place == "" {
+		place = filesScheme + path.Join(experiment, "models", m.ID, "artifacts")
+	}
+	i.place(m.ArtifactLocation, m.ID, place)
+	mark := markOf([]any{m, m.Metrics})
+	if i.to != nil && !i.recheck {
+		noted, err := i.to.Imported(ctx, track.ImportedLoggedModel, []string{m.ID})
+		if err != nil {
+			return err
+		}
+		if noted[m.ID].Mark == mark {
+			i.report.before(LoggedModels, 1)
+			i.countLogged(m, i.report.before)
+			return nil
+		}
+	}
+	if i.to != nil {
+		sent := m
+		sent.ExperimentID, sent.ArtifactLocation, sent.Metrics = experiment, uri, nil
+		if _, err := i.to.ImportLoggedModel(ctx, sent, modelSeries(m)); err != nil {
+			return i.perItem(err, "logged models", m.ID)
+		}
+		i.report.written(LoggedModels, 1)
+		i.countLogged(m, i.report.written)
+	}
+	whole, err := i.bringFiles(ctx, Owner{URI: m.ArtifactLocation, ExperimentID: m.ExperimentID, ModelID: m.ID}, place)
+	if err != nil || !whole || i.to == nil {
+		return err
+	}
+	return i.to.MarkImported(ctx, track.ImportedLoggedModel, map[string]string{m.ID: mark})
+}
+
+func (i *importer) countLogged(m track.LoggedModel, count func(Kind, int)) {
+	count(Params, len(m.Params))
+	count(Tags, len(m.Tags))
+	count(ModelMetrics, len(m.Metrics))
+}
+
+// modelSeries gathers the metrics of a logged model.
+func modelSeries(m track.LoggedModel) []track.ModelSeries {
+	var out []track.ModelSeries
+	for _, x := range m.Metrics {
+		n := len(out) - 1
+		if n < 0 || out[n].Key != x.Key || out[n].RunID != x.RunID || out[n].DatasetName != x.DatasetName || out[n].DatasetDigest != x.DatasetDigest {
+			out = append(out, track.ModelSeries{Series: track.Series{Key: x.Key}, RunID: x.RunID, DatasetName: x.DatasetName, DatasetDigest: x.DatasetDigest})
+			n++
+		}
+		out[n].Add(x.Point)
+	}
+	return out
+}
+
+// bringRegistered brings the registered models. Versions that were copied from others name those as their source, so the names
+// that change are known before the last model is sent.
+func (i *importer) bringRegistered(ctx context.Context) error {
+	return i.from.RegisteredModels(ctx, func(r Registered) error {
+		i.report.read(RegisteredModels, 1)
+		i.countRegistered(r, i.report.read)
+		for n := range r.Versions {
+			if err := i.locate(ctx, r.Name, &r.Versions[n]); err != nil {
+				return err
+			}
+		}
+		if i.to == nil {
+			return nil
+		}
+		return i.sendRegistered(ctx, r)
+	})
+}
+
+func (i *importer) countRegistered(r Registered, count func(Kind, int)) {
+	count(Tags, len(r.Tags))
+	count(Versions, len(r.Versions))
+	count(Aliases, len(r.Aliases))
+	for _, v := range r.Versions {
+		count(Tags, len(v.Tags))
+	}
+}
+
+func (i *importer) sendRegistered(ctx context.Context, r Registered) error {
+	key := track.ImportKey(r.Name, r.CreatedUS)
+	mark := markOf(r)
+	if !i.recheck {
+		noted, err := i.to.Imported(ctx, track.ImportedRegisteredModel, []string{key})
+		if err != nil {
+			return err
+		}
+		if n := noted[key]; n.Mark == mark {
+			i.names[r.Name] = n.Target
+			i.report.before(RegisteredModels, 1)
+			i.countRegistered(r, i.report.before)
+			return nil
+		}
+	}
+	name, kept, err := i.to.ImportRegisteredModel(ctx, key, r.Registered, r.Versions)
+	if err != nil {
+		return i.perItem(err, "registered models", r.Name)
+	}
+	i.names[r.Name] = name
+	if name != r.Name {
+		i.report.leave("registered models", "have another name here, because there was one of theirs", fmt.Sprintf("%q is %q", r.Name, name), 1)
+	}
+	i.report.written(RegisteredModels, 1)
+	i.countRegistered(r, i.report.written)
+	for _, n := range kept {
+		i.report.written(Versions, -1)
+		i.report.fail("model versions", "have a number that a version made here has; that one stays", name+"/"+strconv.FormatInt(n, 10))
+	}
+	if len(kept) > 0 {
+		return nil
+	}
+	return i.to.MarkImported(ctx, track.ImportedRegisteredModel, map[string]string{key: mark})
+}
+
+// locate finds where the files of a version are here, and rewrites its location and source so that they lead there. Files that
+// belong to no run and no logged model are brought to a place of the version's own.
+func (i *importer) locate(ctx context.Context, name string, v *model.Version) error {
+	if v.Location == "prompt-template" || v.Location == "dummy-source" {
+		return nil // a prompt has no files
+	}
+	here, found := i.find(v.Location)
+	if !found {
+		if _, is := elsewhere(v.Location); is && i.uriHere(v.Location) != "" {
+			here, found = v.Location, true
+		}
+	}
+	if !found {
+		sum := sha256.Sum256([]byte(name))
+		here = filesScheme + path.Join("imported", "models", hex.EncodeToString(sum[:6]), strconv.FormatInt(v.Number, 10))
+		if _, err := i.bringFiles(ctx, Owner{URI: v.Location}, here); err != nil {
+			return err
+		}
+	}
+	switch {
+	case strings.HasPrefix(v.Source, "models:/m-"), strings.HasPrefix(v.Source, "runs:/"):
+	case strings.HasPrefix(v.Source, "models:/"):
+		ref := strings.TrimPrefix(v.Source, "models:/")
+		if other, version, ok := strings.Cut(ref, "/"); ok && i.names[other] != "" {
+			v.Source = "models:/" + i.names[other] + "/" + version
+		}
+	default:
+		v.Source = here
+	}
+	v.Location = here
+	return nil
+}
+
+// find returns where a location of the source is here: below the files of a run or logged model that was brought.
+func (i *importer) find(location string) (string, bool) {
+	for _, scheme := range []string{"runs:/", "models:/"} {
+		if ref, ok := strings.CutPrefix(location, scheme); ok {
+			id, rest, _ := strings.Cut(strings.TrimLeft(ref, "/"), "/")
+			place, ok := i.owners[id]
+			return strings.TrimSuffix(place+"/"+rest, "/"), ok
+		}
+	}
+	uri := plainURI(location)
+	for at := uri; ; {
+		if place, ok := i.places[at]; ok {
+			return strings.TrimSuffix(place+strings.TrimPrefix(uri, at), "/"), true
+		}
+		cut := strings.LastIndexByte(at, '/')
+		if cut <= 0 {
+			return "", false
+		}
+		at = at[:cut]
+	}
+}
