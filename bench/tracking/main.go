@@ -102,6 +102,8 @@ type server struct {
 	pid             int
 	stop            func()
 	perPoint        float64
+	// mustAnswer says that a request which fails ends the measurement.
+	mustAnswer bool
 
 	mu     sync.Mutex
 	peakKB int64
@@ -128,7 +130,7 @@ func startLevada(ctx context.Context, bin, data string) (*server, error) {
 				for lines.Scan() { // so that the server never waits for a reader
 				}
 			}()
-			return &server{name: "levada", url: url, data: data, pid: cmd.Process.Pid, stop: stop}, nil
+			return &server{name: "levada", mustAnswer: true, url: url, data: data, pid: cmd.Process.Pid, stop: stop}, nil
 		}
 	}
 	stop()
