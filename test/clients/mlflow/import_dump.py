@@ -1,7 +1,7 @@
 """Writes everything that a client sees of an MLflow server or backend as JSON: import_dump.py FILE.
 
-MLFLOW_TRACKING_URI names it. What is dumped before and after an import must be equal: places of files and what the backends
-themselves treat differently are left out or written in one form.
+MLFLOW_TRACKING_URI names it. What is dumped before and after an import must be equal: places of files and what the
+backends themselves treat differently are left out or written in one form.
 """
 
 import hashlib
@@ -20,7 +20,9 @@ from mlflow.exceptions import MlflowException
 MLFLOW3 = int(mlflow.__version__.split(".")[0]) >= 3
 LARGEST = sys.float_info.max
 client = MlflowClient()
-registry = client._get_registry_client().store  # the client itself hides that prompts are registered models
+registry = (
+    client._get_registry_client().store
+)  # the client itself hides that prompts are registered models
 
 
 def pages(search, **arguments):
@@ -181,7 +183,9 @@ def dump(whole):
     names += ["models:/price-copy/1", "models:/price/Production"]
     if MLFLOW3:
         logged = list(
-            pages(client.search_logged_models, experiment_ids=[e.experiment_id for e in experiments])
+            pages(
+                client.search_logged_models, experiment_ids=[e.experiment_id for e in experiments]
+            )
         )
         found["logged"] = {
             m.model_id: {
@@ -194,8 +198,15 @@ def dump(whole):
                 "params": m.params,
                 "tags": m.tags,
                 "metrics": sorted(
-                    [x.key, number(x.value), x.timestamp, x.step, x.run_id or ""]
-                    + [x.dataset_name or "", x.dataset_digest or ""]
+                    (
+                        x.key,
+                        number(x.value),
+                        x.timestamp,
+                        x.step,
+                        x.run_id or "",
+                        x.dataset_name or "",
+                        x.dataset_digest or "",
+                    )
                     for x in m.metrics or []
                 ),
                 "files": files(m.artifact_location),

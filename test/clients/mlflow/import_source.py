@@ -30,9 +30,7 @@ def log_model(slope, **more):
 
 def strange_metrics(client, run_id):
     """Points out of order, at equal times and steps, and with values that JSON has no number for."""
-    points = [
-        Metric("loss", 1 / (i + 1), 1_600_000_000_000 + 7 * i, i) for i in range(0, 1500, 1)
-    ]
+    points = [Metric("loss", 1 / (i + 1), 1_600_000_000_000 + 7 * i, i) for i in range(0, 1500, 1)]
     client.log_batch(run_id, metrics=points[900:])
     client.log_batch(run_id, metrics=points[:900])
     same = 1_600_000_000_000
@@ -58,7 +56,8 @@ def runs_of_every_kind(client, folder):
         mlflow.set_tags({"team": "a/b", "long": "x" * 4000})
         strange_metrics(client, parent.info.run_id)
         mlflow.log_input(
-            mlflow.data.from_pandas(X, name="numbers", source="https://example.com/x.csv"), "training"
+            mlflow.data.from_pandas(X, name="numbers", source="https://example.com/x.csv"),
+            "training",
         )
         mlflow.log_input(mlflow.data.from_pandas(X + 1, name="numbers"), "test")
         (folder / "sub" / "deep").mkdir(parents=True)
@@ -74,7 +73,9 @@ def runs_of_every_kind(client, folder):
         run = client.create_run(parent.info.experiment_id, run_name=status.lower())
         if status != "RUNNING":
             client.set_terminated(run.info.run_id, status)
-    run = client.create_run(parent.info.experiment_id, start_time=1_500_000_000_000, run_name="gone")
+    run = client.create_run(
+        parent.info.experiment_id, start_time=1_500_000_000_000, run_name="gone"
+    )
     client.log_batch(
         run.info.run_id,
         metrics=[Metric("m", 1.5, 1_500_000_000_001, 0)],
@@ -124,9 +125,7 @@ def logged_models(client):
         info = log_model(7, params={"depth": "3"}, tags={"kind": "linear"})
         dataset = mlflow.data.from_pandas(X, name="eval")
         mlflow.log_input(dataset, "eval")
-        client.log_inputs(
-            run.info.run_id, models=[mlflow.entities.LoggedModelInput(info.model_id)]
-        )
+        client.log_inputs(run.info.run_id, models=[mlflow.entities.LoggedModelInput(info.model_id)])
         mlflow.log_metric("acc", 0.9, step=1, model_id=info.model_id, dataset=dataset)
         mlflow.log_metric("acc", 0.95, step=2, model_id=info.model_id, dataset=dataset)
         mlflow.log_metric("f1", 0.8, model_id=info.model_id)
@@ -158,7 +157,9 @@ def many(client, runs, points):
         params = [Param(f"p{j}", str(i * j)) for j in range(10)]
         for start in range(0, len(metrics), 900):
             client.log_batch(
-                run.info.run_id, metrics=metrics[start : start + 900], params=params if start == 0 else []
+                run.info.run_id,
+                metrics=metrics[start : start + 900],
+                params=params if start == 0 else [],
             )
         if i % 20 == 0:
             client.log_text(run.info.run_id, f"file {i}", "notes/file.txt")
@@ -177,7 +178,9 @@ def main():
     client.log_text(run.info.run_id, "old", "old.txt")
     client.delete_experiment(old)
     mlflow.set_experiment("before")
-    client.rename_experiment(mlflow.get_experiment_by_name("before").experiment_id, "churn/2026 (é)")
+    client.rename_experiment(
+        mlflow.get_experiment_by_name("before").experiment_id, "churn/2026 (é)"
+    )
     mlflow.set_experiment("churn/2026 (é)")
     mlflow.set_experiment_tags({"mlflow.note.content": "# About\nthis", "owner": "ada"})
     with tempfile.TemporaryDirectory() as folder:

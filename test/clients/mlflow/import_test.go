@@ -177,7 +177,7 @@ func postgres(t *testing.T) string {
 	if out, err := exec.Command(filepath.Join(bin, "createdb"), "-h", "127.0.0.1", "-p", port, "-U", "levada", "mlflow").CombinedOutput(); err != nil {
 		t.Fatalf("createdb: %v\n%s", err, out)
 	}
-	return "postgresql://levada@127.0.0.1:" + port + "/mlflow"
+	return "postgresql+psycopg2://levada@127.0.0.1:" + port + "/mlflow"
 }
 
 // makeOrigin makes a backend of a kind and fills it.
