@@ -96,17 +96,17 @@ func (s *server) traceLoads(ctx context.Context, experiment string) ([]load, err
 		}
 	}
 	return []load{
-		{"trace of 20 spans", func(ctx context.Context, _ string, _ int) error {
+		{"trace of 20 spans", others, func(ctx context.Context, _ string, _ int) error {
 			_, err := s.sendTrace(ctx, "0")
 			return err
 		}},
-		{"get a trace of 20 spans", func(ctx context.Context, _ string, i int) error {
+		{"get a trace of 20 spans", others, func(ctx context.Context, _ string, i int) error {
 			_, err := s.call(ctx, "GET", third+"/get?trace_id="+known[i%len(known)], nil)
 			return err
 		}},
-		{"search traces, newest 100", search("")},
-		{"search traces, none matches", search("tags.none = 'x'")},
-		{"search traces, text in spans", search("trace.text LIKE '%no such text%'")},
-		{"search traces, name of a span", search("span.name = 'no such name'")},
+		{"search traces, newest 100", others, search("")},
+		{"search traces, none matches", others, search("tags.none = 'x'")},
+		{"search traces, text in spans", others, search("trace.text LIKE '%no such text%'")},
+		{"search traces, name of a span", others, search("span.name = 'no such name'")},
 	}, nil
 }

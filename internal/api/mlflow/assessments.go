@@ -19,7 +19,7 @@ func readAssessment(o object) trace.Assessment {
 		UpdatedMS: o.instant("last_update_time"), SourceType: sourceTypes[0], SourceID: source.text("source_id"),
 		Metadata: o.strings("metadata"), SpanID: o.text("span_id"), Overrides: o.text("overrides")}
 	if v, there := source.get("source_type"); there {
-		s, ok := enum(v, sourceTypes)
+		s, ok := namedValue(v, sourceTypes)
 		if !ok {
 			o.r.wrong(source.path+"source_type", v)
 		}

@@ -84,9 +84,9 @@ func (d *door) startTrace(r *request) (any, error) {
 // traceAnswer is what is known about one trace.
 type traceAnswer struct{ *trace.Trace }
 
-func (a traceAnswer) appendJSON(out []byte) []byte {
-	out = append(out, `{"trace":{"trace_info":`...)
-	return append(appendTrace(out, a.Trace), "}}"...)
+func (a traceAnswer) appendTo(out *output) {
+	out.bytes = append(out.bytes, `{"trace":{"trace_info":`...)
+	out.bytes = append(appendTrace(out.bytes, a.Trace), "}}"...)
 }
 
 func (d *door) getTrace(r *request) (any, error) {
@@ -96,8 +96,8 @@ func (d *door) getTrace(r *request) (any, error) {
 
 type wholeAnswer struct{ tracing.Full }
 
-func (a wholeAnswer) appendJSON(out []byte) []byte {
-	return append(appendWhole(append(out, `{"trace":`...), a.Full), '}')
+func (a wholeAnswer) appendTo(out *output) {
+	out.bytes = append(appendWhole(append(out.bytes, `{"trace":`...), a.Full), '}')
 }
 
 func (d *door) getWholeTrace(r *request) (any, error) {
@@ -119,36 +119,40 @@ type (
 	}
 )
 
-func (a wholesAnswer) appendJSON(out []byte) []byte {
+func (a wholesAnswer) appendTo(out *output) {
 	if len(a) == 0 {
-		return append(out, "{}"...)
+		out.bytes = append(out.bytes, "{}"...)
+		return
 	}
-	out = append(out, `{"traces":[`...)
+	out.bytes = append(out.bytes, `{"traces":[`...)
 	for i, t := range a {
 		if i > 0 {
-			out = append(out, ',')
+			out.bytes = append(out.bytes, ',')
 		}
-		out = appendWhole(out, t)
+		out.bytes = appendWhole(out.bytes, t)
+		out.spill()
 	}
-	return append(out, "]}"...)
+	out.bytes = append(out.bytes, "]}"...)
 }
 
-func (a infosAnswer) appendJSON(out []byte) []byte {
+func (a infosAnswer) appendTo(out *output) {
 	if len(a.traces) == 0 {
-		return append(out, "{}"...)
+		out.bytes = append(out.bytes, "{}"...)
+		return
 	}
-	out = append(append(append(out, `{"`...), a.name...), `":[`...)
+	out.bytes = append(append(append(out.bytes, `{"`...), a.name...), `":[`...)
 	for i, t := range a.traces {
 		if i > 0 {
-			out = append(out, ',')
+			out.bytes = append(out.bytes, ',')
 		}
-		out = appendTrace(out, t)
+		out.bytes = appendTrace(out.bytes, t)
+		out.spill()
 	}
-	out = append(out, ']')
+	out.bytes = append(out.bytes, ']')
 	if a.token != "" {
-		out = appendString(append(out, `,"next_page_token":`...), a.token)
+		out.bytes = appendString(append(out.bytes, `,"next_page_token":`...), a.token)
 	}
-	return append(out, '}')
+	out.bytes = append(out.bytes, '}')
 }
 
 // traceIDs reads ids and the experiments that they may be in; nil means all.

@@ -76,8 +76,8 @@ func (o object) span(name string) *int64 {
 
 var traceStates = []trace.State{trace.Unspecified, trace.OK, trace.Failed, trace.InProgress}
 
-// enum reads one of some names, or its number.
-func enum[T ~string](v any, names []T) (T, bool) {
+// namedValue reads one of some names, or its number.
+func namedValue[T ~string](v any, names []T) (T, bool) {
 	if i, ok := integer(v); ok && i >= 0 && i < int64(len(names)) {
 		return names[i], true
 	}
@@ -98,7 +98,7 @@ func (r *request) traceState(name string) trace.State {
 	if !there {
 		return trace.Unspecified
 	}
-	s, ok := enum(v, oldStates)
+	s, ok := namedValue(v, oldStates)
 	if !ok {
 		r.wrong(name, v)
 	}
@@ -112,7 +112,7 @@ func readTrace(o object) trace.Trace {
 		State: trace.Unspecified, Tags: o.strings("tags"), Metadata: o.strings("trace_metadata"),
 		ExperimentID: o.object("trace_location").object("mlflow_experiment").text("experiment_id")}
 	if v, there := o.get("state"); there {
-		s, ok := enum(v, traceStates)
+		s, ok := namedValue(v, traceStates)
 		if !ok {
 			o.r.wrong(o.path+"state", v)
 		}

@@ -104,6 +104,8 @@ type Options struct {
 	Environments Environments
 	// Secrets keeps secrets and config maps. Required where they are asked for.
 	Secrets Secrets
+	// Models tells of models. Required where they are asked for.
+	Models Models
 	// Info is asked on each call of /info, because the address is known only once the server listens. Without it
 	// the answer is empty.
 	Info func() Info
@@ -118,6 +120,7 @@ type handler struct {
 	schedules    Schedules
 	environments Environments
 	secrets      Secrets
+	models       Models
 	info         func() Info
 	log          *slog.Logger
 	heartbeat    time.Duration
@@ -126,7 +129,7 @@ type handler struct {
 // NewHandler returns the API. It answers every path below Prefix and nothing else. What may reach it is the listener's business:
 // the server refuses requests of other sites for all doors at once.
 func NewHandler(o Options) http.Handler {
-	h := &handler{service: o.Service, schedules: o.Schedules, environments: o.Environments, secrets: o.Secrets, info: o.Info, log: o.Log, heartbeat: o.Heartbeat}
+	h := &handler{service: o.Service, schedules: o.Schedules, environments: o.Environments, secrets: o.Secrets, models: o.Models, info: o.Info, log: o.Log, heartbeat: o.Heartbeat}
 	if h.log == nil {
 		h.log = slog.Default()
 	}
@@ -138,6 +141,7 @@ func NewHandler(o Options) http.Handler {
 	h.registerRuns(api)
 	h.registerTasks(api)
 	h.registerArtifacts(api)
+	h.registerModels(api)
 	h.registerCatalog(api)
 	h.registerSecrets(api)
 	h.registerCache(api)

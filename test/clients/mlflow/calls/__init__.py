@@ -1,8 +1,10 @@
 """The requests of the differential tests, as data: what is sent, in which order, what is remembered."""
 
 from calls.artifacts import artifacts
+from calls.edges import edges
 from calls.experiments import experiments
 from calls.metrics import metrics
+from calls.model_edges import model_edges
 from calls.models import logged_models
 from calls.others import others
 from calls.registry import registry
@@ -10,6 +12,7 @@ from calls.runs import inputs, runs
 from calls.searches import searches
 from calls.trace_searches import trace_searches
 from calls.traces import traces
+from calls.webhooks import webhooks
 
 
 def scripts():
@@ -23,6 +26,9 @@ def scripts():
         artifacts,
         logged_models,
         registry,
+        edges,
+        model_edges,
+        webhooks,
         traces,
         trace_searches,
         others,
