@@ -367,3 +367,33 @@ func (r versionRow) Number(_ search.Entity, key string, _ search.Part) (float64,
 }
 
 func (versionRow) Each(string) []string { return nil }
+
+// Versions returns the newest versions of a model, at most limit of them, and how many there are.
+func (s *Service) Versions(ctx context.Context, name string, limit int) ([]Version, int, error) {
+	m, err := s.Model(ctx, name)
+	if err != nil {
+		return nil, 0, err
+	}
+	versions, err := s.deps.Store.VersionsOf(ctx, name)
+	if err != nil {
+		return nil, 0, err
+	}
+	slices.SortFunc(versions, func(a, b model.Version) int { return cmp.Compare(b.Number, a.Number) })
+	out := make([]Version, min(limit, len(versions)))
+	for i := range out {
+		out[i] = Version{Version: versions[i], Aliases: m.AliasesOf(versions[i].Number)}
+	}
+	return out, len(versions), nil
+}
+
+// VersionsFrom returns the versions that were made by a run.
+func (s *Service) VersionsFrom(ctx context.Context, runID string) ([]Version, error) {
+	all, err := s.deps.Store.Versions(ctx)
+	var out []Version
+	for _, v := range all {
+		if v.RunID == runID {
+			out = append(out, Version{Version: v})
+		}
+	}
+	return out, err
+}

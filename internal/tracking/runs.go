@@ -228,6 +228,11 @@ func (s *Service) History(_ context.Context, runID, key string, offset, limit in
 	return s.deps.Series.History(runID, key, offset, limit)
 }
 
+// MetricStat sums up a metric of a run, and says whether it has points.
+func (s *Service) MetricStat(_ context.Context, runID, key string) (track.Stat, bool, error) {
+	return s.deps.Series.Stat(runID, key)
+}
+
 // Sample returns at most n points of a metric in the order of steps: evenly spread, or with extremes those that a chart needs
 // to keep its lowest and highest values.
 func (s *Service) Sample(_ context.Context, runID, key string, within *track.Steps, n int, extremes bool) ([]track.Point, error) {
