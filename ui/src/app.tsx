@@ -1,30 +1,59 @@
+import { type ComponentType, lazy, Suspense } from 'react'
 import { Route, Switch } from 'wouter'
+import { Loading } from './parts/Notice'
 import { RecurringPage } from './recurring/RecurringPage'
 import { RunPage } from './run/RunPage'
 import { RunsPage } from './runs/RunsPage'
 import { NotFound } from './shell/NotFound'
 import { Shell } from './shell/Shell'
 
+// Pages that are not the first are loaded when they are opened.
+const ExperimentsPage = lazy(() => import('./experiments/ExperimentsPage'))
+const ExperimentPage = lazy(() => import('./experiments/ExperimentPage'))
+const TrackedPage = lazy(() => import('./tracked/TrackedPage'))
+const ComparePage = lazy(() => import('./compare/ComparePage'))
+const ModelsPage = lazy(() => import('./models/ModelsPage'))
+const ModelPage = lazy(() => import('./models/ModelPage'))
+
 /** Every address of the application. internal/web/web.go knows them too. */
 export function App() {
   return (
     <Shell>
-      <Switch>
-        <Route path="/">
-          <RunsPage />
-        </Route>
-        <Route path="/runs">
-          <RunsPage />
-        </Route>
-        <Route path="/recurring-runs">
-          <RecurringPage />
-        </Route>
-        <Route path="/runs/:id">{({ id }) => <RunPage key={id} id={id} />}</Route>
-        <Route path="/runs/:id/tasks/:task">{({ id, task }) => <RunPage key={id} id={id} taskId={task} />}</Route>
-        <Route>
-          <NotFound what="There is no page at this address." />
-        </Route>
-      </Switch>
+      <Suspense fallback={<Loading what="the page" />}>
+        <Switch>
+          <Route path="/">
+            <RunsPage />
+          </Route>
+          <Route path="/runs">
+            <RunsPage />
+          </Route>
+          <Route path="/recurring-runs">
+            <RecurringPage />
+          </Route>
+          <Route path="/runs/:id">{({ id }) => <RunPage key={id} id={id} />}</Route>
+          <Route path="/runs/:id/tasks/:task">{({ id, task }) => <RunPage key={id} id={id} taskId={task} />}</Route>
+          <Route path="/experiments">
+            <ExperimentsPage />
+          </Route>
+          <Route path="/experiments/:id">{({ id }) => <ById page={ExperimentPage} id={id} />}</Route>
+          <Route path="/tracked-runs/:id">{({ id }) => <ById page={TrackedPage} id={id} />}</Route>
+          <Route path="/compare">
+            <ComparePage />
+          </Route>
+          <Route path="/models">
+            <ModelsPage />
+          </Route>
+          <Route path="/models/:name">{({ name }) => <ById page={ModelPage} id={name} />}</Route>
+          <Route>
+            <NotFound what="There is no page at this address." />
+          </Route>
+        </Switch>
+      </Suspense>
     </Shell>
   )
+}
+
+/** A page that begins anew for each thing it is about. */
+function ById({ page: Page, id }: { page: ComponentType<{ id: string }>; id: string }) {
+  return <Page key={id} id={id} />
 }

@@ -192,7 +192,7 @@ func (h *handler) getModel(ctx context.Context, in *modelInput) (*modelOutput, e
 func (h *handler) wireVersion(ctx context.Context, v registry.Version) (ModelVersion, error) {
 	out := ModelVersion{Version: formatNumber(v.Number), Stage: string(v.Stage), Aliases: orEmpty(v.Aliases), Description: orNone(v.Description),
 		CreatedAt: time.UnixMicro(v.CreatedUS).UTC(), UpdatedAt: time.UnixMicro(v.UpdatedUS).UTC(), Source: v.Source, ModelID: v.ModelID,
-		Tags: wirePairs(v.Tags), Metrics: []TrackedMetric{}, Files: orEmpty(v.Files)}
+		Tags: wirePairs(v.Tags), Metrics: []TrackedMetric{}, Files: filesBelow(v.Version)}
 	if v.RunID != "" {
 		runs, _, err := h.tracking.Runs(ctx, []string{v.RunID}) // a run can be gone
 		if err != nil {
@@ -215,6 +215,21 @@ func (h *handler) wireVersion(ctx context.Context, v registry.Version) (ModelVer
 		out.Metrics, out.MetricsOf = newestOf(logged.Metrics), "model"
 	}
 	return out, err
+}
+
+// filesBelow are the files of a version with paths that begin where the model does: the store's begin at its own root.
+func filesBelow(v model.Version) []model.File {
+	root := strings.TrimPrefix(v.Location, "mlflow-artifacts:")
+	if rest, hosted := strings.CutPrefix(root, "//"); hosted {
+		_, root, _ = strings.Cut(rest, "/")
+	}
+	root = strings.Trim(root, "/") + "/"
+	out := make([]model.File, len(v.Files))
+	for i, f := range v.Files {
+		out[i] = f
+		out[i].Path = strings.TrimPrefix(f.Path, root)
+	}
+	return out
 }
 
 // newestOf sums up the metrics of a logged model by name.
