@@ -19,41 +19,43 @@ const ModelPage = lazy(() => import('./models/ModelPage'))
 export function App() {
   return (
     <Shell>
-      <Suspense fallback={<Loading what="the page" />}>
-        <Switch>
-          <Route path="/">
-            <RunsPage />
-          </Route>
-          <Route path="/runs">
-            <RunsPage />
-          </Route>
-          <Route path="/recurring-runs">
-            <RecurringPage />
-          </Route>
-          <Route path="/runs/:id">{({ id }) => <RunPage key={id} id={id} />}</Route>
-          <Route path="/runs/:id/tasks/:task">{({ id, task }) => <RunPage key={id} id={id} taskId={task} />}</Route>
-          <Route path="/experiments">
-            <ExperimentsPage />
-          </Route>
-          <Route path="/experiments/:id">{({ id }) => <ById page={ExperimentPage} id={id} />}</Route>
-          <Route path="/tracked-runs/:id">{({ id }) => <ById page={TrackedPage} id={id} />}</Route>
-          <Route path="/compare">
-            <ComparePage />
-          </Route>
-          <Route path="/models">
-            <ModelsPage />
-          </Route>
-          <Route path="/models/:name">{({ name }) => <ById page={ModelPage} id={name} />}</Route>
-          <Route>
-            <NotFound what="There is no page at this address." />
-          </Route>
-        </Switch>
-      </Suspense>
+      <Switch>
+        <Route path="/">
+          <RunsPage />
+        </Route>
+        <Route path="/runs">
+          <RunsPage />
+        </Route>
+        <Route path="/recurring-runs">
+          <RecurringPage />
+        </Route>
+        <Route path="/runs/:id">{({ id }) => <RunPage key={id} id={id} />}</Route>
+        <Route path="/runs/:id/tasks/:task">{({ id, task }) => <RunPage key={id} id={id} taskId={task} />}</Route>
+        <Route path="/experiments">
+          <Late key="experiments" page={ExperimentsPage} />
+        </Route>
+        <Route path="/experiments/:id">{({ id }) => <Late key={id} page={ExperimentPage} id={id} />}</Route>
+        <Route path="/tracked-runs/:id">{({ id }) => <Late key={id} page={TrackedPage} id={id} />}</Route>
+        <Route path="/compare">
+          <Late key="compare" page={ComparePage} />
+        </Route>
+        <Route path="/models">
+          <Late key="models" page={ModelsPage} />
+        </Route>
+        <Route path="/models/:name">{({ name }) => <Late key={`model ${name}`} page={ModelPage} id={name} />}</Route>
+        <Route>
+          <NotFound what="There is no page at this address." />
+        </Route>
+      </Switch>
     </Shell>
   )
 }
 
-/** A page that begins anew for each thing it is about. */
-function ById({ page: Page, id }: { page: ComponentType<{ id: string }>; id: string }) {
-  return <Page key={id} id={id} />
+/** A page that is loaded when it is opened. Its key makes the page before it end at once, not when this one is there. */
+function Late<P extends object>({ page: Page, ...props }: { page: ComponentType<P> } & P) {
+  return (
+    <Suspense fallback={<Loading what="the page" />}>
+      <Page {...(props as unknown as P)} />
+    </Suspense>
+  )
 }

@@ -53,8 +53,9 @@ function tableUrl(q: TableQuery, more: Record<string, string | number>) {
 }
 
 /** Pages of an experiment's runs. Asks again every few seconds only while a run on the first page is going on and few pages are read. */
-export function useRunTable(q: TableQuery) {
+export function useRunTable(q: TableQuery, enabled = true) {
   return useInfiniteQuery({
+    enabled,
     queryKey: ['run table', q],
     initialPageParam: '',
     queryFn: ({ pageParam, signal }) => getJson<RunTable>(tableUrl(q, { page_size: 100, page_token: pageParam }), signal),

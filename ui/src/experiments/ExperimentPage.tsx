@@ -28,14 +28,17 @@ export default function ExperimentPage({ id }: { id: string }) {
   const selected = useMemo(() => search.getAll('run'), [search])
   const query: TableQuery = { experiment: id, filter, order: orderOf(sort), columns: explicit, nested: !flat }
   const table = useRunTable(query)
-  const first = table.data?.pages[0]
+  const answered = table.data?.pages[0]
+  const refused = table.error instanceof ApiError && table.error.status === 400 && (filter !== '' || sort !== undefined)
+  // What a filter that is wrong keeps the server from telling: the experiment's name, and names to complete.
+  const plain = useRunTable({ ...query, filter: '', order: '' }, refused)
+  const first = answered ?? plain.data?.pages[0]
   const fields = first?.fields
   const names = useMemo(() => namesOf(fields), [fields])
   const columns = useMemo(() => explicit ?? defaultColumns(fields), [explicit, fields])
-  const refused = table.error instanceof ApiError && table.error.status === 400 && (filter !== '' || sort !== undefined)
   if (table.error && !refused && !first) return <Failed error={table.error} what="experiment" />
   const runs = table.data?.pages.flatMap((page) => page.runs) ?? []
-  const total = first?.total ?? 0
+  const total = answered?.total ?? 0
   return (
     <Page title={first?.experiment.name ?? 'Experiment'} wide crumbs={[<Link key="all" href="/experiments">Experiments</Link>]}>
       <div className={css.tools}>
@@ -74,7 +77,7 @@ export default function ExperimentPage({ id }: { id: string }) {
           />
         )}
       </Clock>
-      {first && runs.length === 0 && !table.error && (filter ? <NoMatch onClear={() => change({ filter: undefined })} /> : <NoRuns experiment={first.experiment.name} />)}
+      {answered && runs.length === 0 && !table.error && (filter ? <NoMatch onClear={() => change({ filter: undefined })} /> : <NoRuns experiment={answered.experiment.name} />)}
     </Page>
   )
 }

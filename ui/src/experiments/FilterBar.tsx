@@ -20,7 +20,8 @@ export function FilterBar({ value, names, error, onChange }: Props) {
   const [caret, setCaret] = useState(0)
   const [open, setOpen] = useState(false)
   const [active, setActive] = useState(-1)
-  useEffect(() => setText(value), [value])
+  // What was applied comes back without its spaces; what is being written keeps them.
+  useEffect(() => setText((old) => (old.trim() === value ? old : value)), [value])
   const completion = useMemo(() => complete(text, caret, names), [text, caret, names])
   const options = open ? completion.options : []
   const write = (next: string, at: number) => {

@@ -68,12 +68,13 @@ function candidates(place: Place, done: Token[], names: readonly string[]): stri
   }
 }
 
-/** The options that contain what was written, those that begin with it first. What is written in full is no option. */
+/** The options that contain what was written, those that begin with it, or whose key does, first. What is written in full is no option. */
 function rank(options: string[], written: string): string[] {
   const low = written.toLowerCase().replaceAll('`', '')
   const found = options.flatMap((option) => {
-    const at = option.toLowerCase().replaceAll('`', '').indexOf(low)
-    return at < 0 || option === written ? [] : [{ option, at: at === 0 ? 0 : 1 }]
+    const name = option.toLowerCase().replaceAll('`', '')
+    if (!name.includes(low) || option === written) return []
+    return [{ option, at: name.startsWith(low) || name.slice(name.indexOf('.') + 1).startsWith(low) ? 0 : 1 }]
   })
   return found.toSorted((a, b) => a.at - b.at).slice(0, most).map((f) => f.option)
 }

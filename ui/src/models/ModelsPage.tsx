@@ -28,6 +28,12 @@ export default function ModelsPage() {
   )
 }
 
+/** The first sentence of a Markdown text that is no heading, without its marks. */
+function plain(markdown: string): string {
+  const line = markdown.split('\n').find((l) => l.trim() !== '' && !l.startsWith('#')) ?? markdown
+  return line.replaceAll(/[*_`#]/g, '').trim()
+}
+
 function Models({ q }: { q: string }) {
   const list = useModels(q)
   const items = list.data?.pages.flatMap((page) => page.models) ?? []
@@ -57,7 +63,7 @@ function Models({ q }: { q: string }) {
               <tr key={m.name}>
                 <th scope="row">
                   <Link href={`/models/${encodeURIComponent(m.name)}`}>{m.name}</Link>
-                  {m.description && <div className={`${css.soft} ${own.oneLine}`}>{m.description}</div>}
+                  {m.description && <div className={`${css.soft} ${own.oneLine}`}>{plain(m.description)}</div>}
                 </th>
                 <td>
                   {m.latest.length === 0 && <span className={css.soft}>no version</span>}
@@ -72,7 +78,7 @@ function Models({ q }: { q: string }) {
                   <span className={own.badges}>
                     {m.aliases.map((a) => (
                       <span key={a.name} className={own.alias}>
-                        @{a.name} → {a.version}
+                        @{a.name}&nbsp;→&nbsp;{a.version}
                       </span>
                     ))}
                   </span>
