@@ -135,8 +135,9 @@ function options(host: HTMLElement, lines: readonly Line[], axis: Axis, log: boo
     ],
     cursor: {
       drag: { x: true, y: false },
-      focus: { prox: 24 },
-      points: { size: 6 },
+      // Making the other lines fainter draws all of them anew: with many that would be felt at each move.
+      focus: { prox: lines.length > 30 ? -1 : 24 },
+      points: { show: lines.length <= 30, size: 6 },
       dataIdx: (u, series, index) => (series === 0 ? index : nearest(u.data[series] ?? [], index)),
     },
     focus: { alpha: 0.22 },
