@@ -51,12 +51,17 @@ func (s *Service) RunTable(ctx context.Context, q TableQuery) ([]TableRow, int, 
 		row.Run = r
 		return filter.Match(&row)
 	}
-	families := familiesOf(all)
 	var shown []*track.Run
+	var families families
 	if q.Nested {
-		shown = families.beneath(q.Parent, all, matches)
+		families = familiesOf(all)
+		shown = families.beneath(q.Parent, matches)
 	} else {
-		shown = slices.DeleteFunc(all, func(r *track.Run) bool { return !matches(r) })
+		for _, r := range all {
+			if matches(r) {
+				shown = append(shown, r)
+			}
+		}
 	}
 	if len(orders) > 0 {
 		sortRuns(shown, orders, &row)
@@ -65,13 +70,20 @@ func (s *Service) RunTable(ctx context.Context, q TableQuery) ([]TableRow, int, 
 		return nil, 0, row.err
 	}
 	rows, _ := page(shown, q.Offset, q.Limit)
+	var children map[string]int
+	if !q.Nested {
+		children = childrenOf(rows, all)
+	}
 	out := make([]TableRow, len(rows))
 	for i, r := range rows {
 		stats, err := s.deps.Series.Stats(r.ID)
 		if err != nil {
 			return nil, 0, err
 		}
-		out[i] = TableRow{Tracked{Run: r, Metrics: stats}, families.children[r.ID]}
+		out[i] = TableRow{Tracked{Run: r, Metrics: stats}, children[r.ID]}
+		if q.Nested {
+			out[i].Children = int(families.children[families.place[r.ID]])
+		}
 	}
 	return out, len(shown), nil
 }
@@ -86,47 +98,87 @@ func (s *Service) activeRuns(ctx context.Context, experiment string) ([]*track.R
 // treated as if it had none.
 const maxDepth = 32
 
-// families says which run lies beneath which.
+// noParent stands for the parent of a run that is beneath no other.
+const noParent = -1
+
+// families says which of a list of runs lies beneath which, by their places in the list: lists are long.
 type families struct {
-	parent   map[string]string
-	children map[string]int
+	all      []*track.Run
+	place    map[string]int32
+	parent   []int32
+	children []int32
 }
 
 func familiesOf(all []*track.Run) families {
-	f := families{parent: map[string]string{}, children: map[string]int{}}
-	named := map[string]string{}
-	for _, r := range all {
-		named[r.ID], _ = track.Find(r.Tags, track.TagParentRun)
+	f := families{all: all, place: make(map[string]int32, len(all)), parent: make([]int32, len(all)), children: make([]int32, len(all))}
+	for i, r := range all {
+		f.place[r.ID] = int32(i) //nolint:gosec // the store's index holds far fewer runs
 	}
-	for _, r := range all {
-		parent := named[r.ID]
-		if _, there := named[parent]; !there {
-			continue // another experiment's, deleted, or none
+	named := make([]int32, len(all))
+	for i, r := range all {
+		named[i] = noParent
+		if id, there := track.Find(r.Tags, track.TagParentRun); there {
+			if p, known := f.place[id]; known { // else it is another experiment's, or deleted
+				named[i] = p
+			}
 		}
+	}
+	for i, p := range named {
 		depth := 0
-		for up := parent; up != "" && depth <= maxDepth; up = named[up] {
+		for up := p; up != noParent && depth <= maxDepth; up = named[up] {
 			depth++
 		}
-		if depth <= maxDepth {
-			f.parent[r.ID] = parent
-			f.children[parent]++
+		f.parent[i] = noParent
+		if p != noParent && depth <= maxDepth {
+			f.parent[i] = p
+			f.children[p]++
 		}
 	}
 	return f
 }
 
-// beneath returns the runs directly beneath parent that match or have a match beneath them.
-func (f families) beneath(parent string, all []*track.Run, matches func(*track.Run) bool) []*track.Run {
-	keep := map[string]bool{}
-	for _, r := range all {
-		if !matches(r) {
+// beneath returns the runs directly beneath one (with an empty id: beneath none) that match or have a match beneath them.
+func (f families) beneath(id string, matches func(*track.Run) bool) []*track.Run {
+	parent := int32(noParent)
+	if id != "" {
+		place, there := f.place[id]
+		if !there {
+			return nil
+		}
+		parent = place
+	}
+	keep := make([]bool, len(f.all))
+	for i, r := range f.all {
+		if keep[i] || !matches(r) {
 			continue
 		}
-		for id := r.ID; id != "" && !keep[id]; id = f.parent[id] {
-			keep[id] = true
+		for up := int32(i); up != noParent && !keep[up]; up = f.parent[up] { //nolint:gosec // as above
+			keep[up] = true
 		}
 	}
-	return slices.DeleteFunc(all, func(r *track.Run) bool { return f.parent[r.ID] != parent || !keep[r.ID] })
+	var out []*track.Run
+	for i, r := range f.all {
+		if keep[i] && f.parent[i] == parent {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// childrenOf counts the runs that name one of rows as their parent.
+func childrenOf(rows, all []*track.Run) map[string]int {
+	out := make(map[string]int, len(rows))
+	for _, r := range rows {
+		out[r.ID] = 0
+	}
+	for _, r := range all {
+		if parent, there := track.Find(r.Tags, track.TagParentRun); there && parent != r.ID {
+			if n, shown := out[parent]; shown {
+				out[parent] = n + 1
+			}
+		}
+	}
+	return out
 }
 
 // FieldsOf returns the names that the newest runs of an experiment use, for a choice of columns and for completion.
@@ -159,10 +211,10 @@ func (s *Service) FieldsOf(ctx context.Context, experiment string) (Fields, erro
 	return Fields{Params: sorted(params), Metrics: sorted(metrics), Tags: sorted(tags)}, nil
 }
 
-// Beneath returns how many runs lie directly beneath a run of its experiment.
+// Beneath returns how many runs of its experiment name a run as their parent.
 func (s *Service) Beneath(ctx context.Context, r *track.Run) (int, error) {
 	all, err := s.activeRuns(ctx, r.ExperimentID)
-	return familiesOf(all).children[r.ID], err
+	return childrenOf([]*track.Run{r}, all)[r.ID], err
 }
 
 // Runs returns runs by their ids, in that order, and the ids for which there is none.
