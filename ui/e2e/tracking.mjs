@@ -250,8 +250,8 @@ test('a model shows its versions, and an alias is set and removed after a questi
   await page.getByLabel('Name of the alias').fill('best')
   await page.keyboard.press('Enter')
   await dialog.getByRole('button', { name: 'Back' }).click()
+  await dialog.waitFor({ state: 'detached' })
   assert.equal((await model()).model.aliases.length, 1)
-  await page.keyboard.press('Enter')
   await page.getByRole('button', { name: 'Set', exact: true }).click()
   await dialog.getByRole('button', { name: 'Set alias' }).click()
   await page.getByRole('button', { name: 'Remove the alias best' }).waitFor()
@@ -274,6 +274,8 @@ test('what is not there, or cannot be asked, is said', async () => {
   }
   await page.goto(`${base}/compare?run=nothing`)
   await page.getByText('not there any more').waitFor()
+  await page.goto(`${base}/compare?${Array.from({ length: 101 }, (_, i) => `run=${i}`).join('&')}`)
+  await page.getByText('The first 100 of the 101 runs').waitFor()
   await page.goto(`${base}/compare`)
   await page.getByRole('heading', { name: 'No runs are chosen' }).waitFor()
   await page.goto(experiment())
@@ -295,6 +297,8 @@ test('axe finds nothing serious, in light and dark', async () => {
     ['/experiments', 'main table'],
     [`/experiments/${seeded.experiment}?run=${seeded.sweep.run_id}`, 'tr[data-run]'],
     [`/experiments/${seeded.experiment}?filter=wrong`, '[role=alert]'],
+    [`/experiments/${seeded.experiment}?flat=1`, 'tr[data-run]', (one) => one.getByRole('button', { name: 'Columns' }).click()],
+    [`/experiments/${seeded.experiment}?flat=1&sort=metrics.loss%20ASC`, 'tr[data-run]', (one) => one.getByRole('combobox').pressSequentially('me')],
     [`/tracked-runs/${seeded.runs[0].run_id}`, 'main table'],
     [`/tracked-runs/${seeded.runs[0].run_id}?tab=curves`, 'canvas'],
     [`/tracked-runs/${seeded.runs[0].run_id}?tab=files&file=report.md`, '[data-preview]'],
@@ -309,9 +313,10 @@ test('axe finds nothing serious, in light and dark', async () => {
   const found = []
   for (const colorScheme of ['light', 'dark']) {
     const { page: one } = await openPage(browser, base, { colorScheme, reducedMotion: 'reduce' })
-    for (const [path, there] of addresses) {
+    for (const [path, there, act] of addresses) {
       await one.goto(base + path)
       await one.locator(there).first().waitFor({ state: 'attached', timeout: patience })
+      if (act) await act(one)
       for (const finding of await seriousFindings(one)) found.push(`${colorScheme} ${path}: ${finding}`)
     }
     await one.context().close()

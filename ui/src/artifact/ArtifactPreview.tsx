@@ -42,5 +42,5 @@ function Directory({ artifact }: { artifact: Artifact }) {
 }
 
 function File({ artifact, path, size }: { artifact: Artifact; path: string; size: number }) {
-  return <HeldFile url={contentUrl(artifact.id, path)} path={path || artifact.custom_path || ''} size={size} title={path || artifact.name} schemaTitle={artifact.schema_title} />
+  return <HeldFile url={contentUrl(artifact.id, path)} path={path || artifact.custom_path || ''} size={size} title={path || artifact.name} schemaTitle={artifact.schema_title} fixed />
 }

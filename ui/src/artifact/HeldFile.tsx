@@ -10,11 +10,21 @@ import { sniff } from './sniff'
 const textLimit = 256 * 1024
 const imageLimit = 20 * 1024 * 1024
 
+interface Props {
+  url: string
+  path: string
+  size: number
+  title?: string
+  schemaTitle?: string
+  /** True where what is at the address never changes. */
+  fixed?: boolean
+}
+
 /** A file at an address of this server, in the form that suits it. */
-export function HeldFile({ url, path, size, title = path, schemaTitle = '' }: { url: string; path: string; size: number; title?: string; schemaTitle?: string }) {
+export function HeldFile({ url, path, size, title = path, schemaTitle = '', fixed = false }: Props) {
   const looksLikeImage = /\.(png|jpe?g|gif|webp|svg)$/i.test(path)
   const [limit, setLimit] = useState(looksLikeImage ? imageLimit : textLimit)
-  const head = useHead(url, limit)
+  const head = useHead(url, limit, fixed ? Infinity : 0)
   if (head.isPending) return <Loading what="the file" />
   if (head.error) return <Notice tone="danger">{head.error.message}</Notice>
   const sniffed = sniff(head.data.bytes, head.data.whole, path, schemaTitle)

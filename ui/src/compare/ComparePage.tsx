@@ -17,10 +17,14 @@ import { DiffView } from './DiffView'
 import { ParallelView } from './ParallelView'
 import { ScatterView } from './ScatterView'
 
+/** As many runs as the server gives at once. */
+const mostRuns = 100
+
 /** Runs side by side. The address holds the runs, the view and all that is chosen in it. */
 export default function ComparePage() {
   const [search] = useAddress()
-  const ids = useMemo(() => [...new Set(search.getAll('run'))], [search])
+  const named = useMemo(() => [...new Set(search.getAll('run'))], [search])
+  const ids = useMemo(() => named.slice(0, mostRuns), [named])
   const runs = useComparison(ids)
   if (ids.length === 0) {
     return (
@@ -51,6 +55,7 @@ export default function ComparePage() {
         )),
       ]}
     >
+      {named.length > mostRuns && <Notice tone="warning">{`The first ${mostRuns} of the ${named.length} runs of this address: no more are compared at once.`}</Notice>}
       {runs.data.missing.length > 0 && (
         <Notice tone="warning" title={`${count(runs.data.missing.length, 'run')} of this address ${runs.data.missing.length === 1 ? 'is' : 'are'} not there any more`}>
           {runs.data.missing.slice(0, 5).join(', ')}

@@ -61,6 +61,7 @@ export default function ExperimentPage({ id }: { id: string }) {
           {table.error.message}
         </Notice>
       )}
+      {first?.experiment.deleted && <Notice tone="warning">This experiment is deleted, and its runs with it. MLflow’s client can restore it.</Notice>}
       {table.isPending && !table.error && <Loading what="runs" />}
       <Clock ticking={runs.some(isGoingOn)}>
         {runs.length > 0 && !refused && (
@@ -77,7 +78,7 @@ export default function ExperimentPage({ id }: { id: string }) {
           />
         )}
       </Clock>
-      {answered && runs.length === 0 && !table.error && (filter ? <NoMatch onClear={() => change({ filter: undefined })} /> : <NoRuns experiment={answered.experiment.name} />)}
+      {answered && !answered.experiment.deleted && runs.length === 0 && !table.error && (filter ? <NoMatch onClear={() => change({ filter: undefined })} /> : <NoRuns experiment={answered.experiment.name} />)}
     </Page>
   )
 }
