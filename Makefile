@@ -177,12 +177,16 @@ test-mlflow: $(TOOLS)/gotestsum build uv ## Drive the server with unmodified MLf
 	LEVADA_BIN=$(CURDIR)/$(BIN) $(TOOLS)/gotestsum --format testname -- -tags $(GO_TAGS) -timeout 15m -count 1 ./test/clients/mlflow/...
 
 .PHONY: test-mlflow-all
-test-mlflow-all: build uv ## Compare the server with an MLflow server that is started for it
-	@scripts/mlflow-server.sh env LEVADA_BIN=$(CURDIR)/$(BIN) go test -tags $(GO_TAGS) -timeout 30m -count 1 -v ./test/clients/mlflow/...
+test-mlflow-all: build uv ## The same and more: a live MLflow server, PyTorch Lightning, 20,000 runs, gigabytes
+	@LEVADA_MLFLOW=all scripts/mlflow-server.sh env LEVADA_BIN=$(CURDIR)/$(BIN) go test -tags $(GO_TAGS) -timeout 30m -count 1 -v ./test/clients/mlflow/...
 
 .PHONY: bench-tracking
 bench-tracking: build uv ## Measure tracking beside an MLflow server (docs/performance.md)
-	@scripts/mlflow-server.sh go run ./bench/tracking -levada $(CURDIR)/$(BIN) -out bench/out
+	@MLFLOW_WORKERS=$${MLFLOW_WORKERS:-4} scripts/mlflow-server.sh go run ./bench/tracking -levada $(CURDIR)/$(BIN) -out bench/out
+
+.PHONY: bench-points
+bench-points: build ## Log ten million points to one run and ask for them (docs/performance.md)
+	go run ./bench/tracking -levada $(CURDIR)/$(BIN) -one-run 10000000 -out bench/out
 
 .PHONY: bench
 bench: build uv ## Measure what a step costs (docs/performance.md); PEERS=all also beside other orchestrators

@@ -8,6 +8,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io/fs"
@@ -18,6 +19,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -28,6 +30,7 @@ type options struct {
 	points      int
 	duration    time.Duration
 	artifact    int64
+	oneRun      int
 }
 
 func main() {
@@ -36,8 +39,9 @@ func main() {
 	flag.StringVar(&o.out, "out", "bench/out", "where the table is written")
 	flag.IntVar(&o.runs, "runs", 20_000, "runs that searches look through")
 	flag.IntVar(&o.points, "points", 400, "points of metrics in each of them")
-	flag.DurationVar(&o.duration, "duration", 10*time.Second, "how long each load lasts")
+	flag.DurationVar(&o.duration, "duration", 6*time.Second, "how long each load lasts")
 	flag.Int64Var(&o.artifact, "artifact", 1<<30, "bytes of the artifact that goes up and down")
+	flag.IntVar(&o.oneRun, "one-run", 0, "instead of all this, log so many points to one run of Levada and ask for them")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -58,6 +62,9 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	defer own.stop()
+	if o.oneRun > 0 {
+		return measureOneRun(ctx, own, o)
+	}
 	servers := []*server{own}
 	if url := os.Getenv("MLFLOW_SERVER"); url != "" {
 		pid, err := strconv.Atoi(os.Getenv("MLFLOW_SERVER_PID"))
@@ -75,12 +82,18 @@ func run(ctx context.Context, o options) error {
 		}
 		results = append(results, r)
 	}
-	table := report(servers, results, o)
+	rows := compare(results)
+	table := report(servers, rows, o)
 	fmt.Print(table)
 	if err := os.MkdirAll(o.out, 0o755); err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(o.out, "tracking.md"), []byte(table), 0o644)
+	text, err := machineReadable(servers, rows, o)
+	if err != nil {
+		return err
+	}
+	return errors.Join(os.WriteFile(filepath.Join(o.out, "tracking.md"), []byte(table), 0o644),
+		os.WriteFile(filepath.Join(o.out, "tracking.json"), text, 0o644))
 }
 
 // server is one of the two.
@@ -88,8 +101,10 @@ type server struct {
 	name, url, data string
 	pid             int
 	stop            func()
-	peakKB          int64
 	perPoint        float64
+
+	mu     sync.Mutex
+	peakKB int64
 }
 
 func startLevada(ctx context.Context, bin, data string) (*server, error) {
@@ -120,7 +135,7 @@ func startLevada(ctx context.Context, bin, data string) (*server, error) {
 	return nil, fmt.Errorf("%s up ended before it listened", bin)
 }
 
-// memory is the resident set of the process and all its descendants, in KiB.
+// memory is what the process and all its descendants hold in memory, in KiB; pages that several of them share count once.
 func (s *server) memory() int64 {
 	children := map[int][]int{}
 	entries, err := os.ReadDir("/proc")
@@ -146,12 +161,12 @@ func (s *server) memory() int64 {
 	for len(queue) > 0 {
 		pid := queue[0]
 		queue = append(queue[1:], children[pid]...)
-		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
 		if err != nil {
 			continue
 		}
 		for line := range strings.Lines(string(status)) {
-			if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+			if rest, ok := strings.CutPrefix(line, "Pss:"); ok {
 				kb, err := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(rest), "kB")), 10, 64)
 				if err == nil {
 					total += kb
@@ -160,6 +175,36 @@ func (s *server) memory() int64 {
 		}
 	}
 	return total
+}
+
+// watch notes the most memory that the server holds until the function that it returns is called.
+func (s *server) watch() (stop func()) {
+	quit := make(chan struct{})
+	var watcher sync.WaitGroup
+	watcher.Go(func() {
+		for {
+			now := s.memory()
+			s.mu.Lock()
+			s.peakKB = max(s.peakKB, now)
+			s.mu.Unlock()
+			select {
+			case <-quit:
+				return
+			case <-time.After(500 * time.Millisecond):
+			}
+		}
+	})
+	return func() {
+		close(quit)
+		watcher.Wait()
+	}
+}
+
+// memoryPeak is what watch has noted so far, in KiB.
+func (s *server) memoryPeak() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.peakKB
 }
 
 // bytesBelow is the size of all files below a folder whose path contains part.

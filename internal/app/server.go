@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -38,6 +39,7 @@ import (
 	"levada/internal/tracking"
 	"levada/internal/trigger"
 	"levada/internal/web"
+	"levada/internal/webhook"
 )
 
 // closing bounds how long a shutdown waits for steps to end and requests to finish.
@@ -88,6 +90,9 @@ type server struct {
 	stopDelivery func()
 	tracking     *tracking.Service
 	registry     *registry.Service
+	webhooks     *webhook.Service
+	// stopWebhooks ends the delivery to webhooks and waits for it; nil when nothing is delivered.
+	stopWebhooks func()
 	secrets      *secret.Service
 	trigger      *trigger.Service
 	metrics      *telemetry.Metrics
@@ -127,7 +132,11 @@ func (b builder) open(ctx context.Context, cfg config.Config, o openOptions) (_ 
 	}
 	logs := steplog.New(steplog.Options{Dir: in("logs"), Logger: s.log})
 	s.envs = b.environments(cfg, s.log)
-	s.secrets = secret.New(s.store, seal.New(in("secret.key")), time.Now)
+	box := seal.New(in("secret.key"))
+	s.secrets = secret.New(s.store, box, time.Now)
+	if err := s.openWebhooks(box, o.does); err != nil {
+		return nil, err
+	}
 	steps := runner.Warm
 	if !cfg.WarmPython {
 		steps = runner.Exec
@@ -141,7 +150,7 @@ func (b builder) open(ctx context.Context, cfg config.Config, o openOptions) (_ 
 	if err := s.openServices(ctx, o, logs); err != nil {
 		return nil, err
 	}
-	s.metrics.Read(s.readings()...)
+	s.metrics.Read(append(s.readings(), s.webhookReadings()...)...)
 	s.handler = s.routes()
 	s.ready.Store(true)
 	return s, nil
@@ -173,7 +182,8 @@ func (s *server) openServices(ctx context.Context, o openOptions, logs *steplog.
 			default:
 			}
 		},
-		Needed: []func(context.Context, func(string) error) error{s.store.Tracking().Digests},
+		Needed:    []func(context.Context, func(string) error) error{s.store.Tracking().Digests},
+		Collected: s.forgetPoints,
 		Archived: func(ctx context.Context, experimentID string) error {
 			return s.trigger.DisableExperiment(ctx, experimentID)
 		},
@@ -205,6 +215,9 @@ func (s *server) close(ctx context.Context) error {
 	if s.envs != nil {
 		s.envs.Close()
 	}
+	if s.stopWebhooks != nil {
+		s.stopWebhooks()
+	}
 	if s.stopDelivery != nil {
 		s.stopDelivery()
 	}
@@ -227,7 +240,8 @@ func (s *server) routes() http.Handler {
 	mux := http.NewServeMux()
 	mount := func(pattern, door string, h http.Handler) { mux.Handle(pattern, s.metrics.Requests(door, h)) }
 	mount(v1.Prefix+"/", "v1", v1.NewHandler(v1.Options{
-		Service: s.service, Schedules: s.trigger, Tracking: s.tracking, Models: s.registry, Environments: environmentList{s.envs}, Secrets: s.secrets, Log: s.log, Info: s.info,
+		Service: s.service, Schedules: s.trigger, Environments: environmentList{s.envs}, Secrets: s.secrets, Log: s.log, Info: s.info,
+		Models: lineage{s.tracking, s.registry, modelSources{s.tracking}.Files}, Tracking: s.tracking, Registry: s.registry,
 	}))
 	mount("/apis/", "kfp", kfp.NewHandler(kfp.Options{Service: s.service, Recurring: s.trigger, Logger: s.log, Version: Version}))
 	mux.Handle("GET /metrics", s.metrics.Handler())
@@ -240,7 +254,7 @@ func (s *server) routes() http.Handler {
 		answer(w, http.StatusOK, "ready")
 	})
 	mount("/", "web", web.Handler())
-	tracked := s.metrics.Requests("mlflow", mlflow.New(mlflow.Options{Tracking: s.tracking, Registry: s.registry, Logger: s.log}))
+	tracked := s.metrics.Requests("mlflow", mlflow.New(mlflow.Options{Tracking: s.tracking, Registry: s.registry, Webhooks: s.webhooks, Logger: s.log}))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if mlflow.Owns(r.URL.Path) {
 			tracked.ServeHTTP(w, r) // not through the mux, which cleans paths
@@ -277,6 +291,10 @@ func (b builder) serve(ctx context.Context, cfg config.Config, ready func(url st
 		return fmt.Errorf("listen on %s: %w", cfg.Listen, err)
 	}
 	defer listener.Close()
+	if os.Getenv("GOGC") == "" {
+		// What searches keep makes most of the memory, and collecting twice as often costs a few percent of a busy processor.
+		debug.SetGCPercent(50)
+	}
 	s, err := b.open(ctx, cfg, openOptions{does: serving})
 	if err != nil {
 		return err

@@ -274,11 +274,11 @@ func TestAModelShowsWhereItIsFromAndItsFiles(t *testing.T) {
 	path := "/models/" + url.PathEscape(name)
 	type detail struct {
 		Model    v1.RegisteredModel
-		Versions []v1.ModelVersion
+		Versions []v1.VersionDetail
 	}
 	got := get[detail](d, 200, path, nil).Versions[0]
 	if got.Run == nil || got.Run.ID != r || got.MetricsOf != "run" || *got.Metrics[0].Value != 0.5 || len(got.Files) != 1 ||
-		got.Files[0].Path != "page.html" || !strings.HasPrefix(got.Files[0].Digest, "sha256:") {
+		got.Files[0].Path != "page.html" || len(got.Files[0].SHA256) != 64 {
 		t.Errorf("%+v", got)
 	}
 	w := d.do("GET", v1.Prefix+path+"/versions/1/content?path=page.html", "")

@@ -3,13 +3,18 @@ package app
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"log/slog"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/google/uuid"
 
 	"levada/internal/adapter/series"
+	"levada/internal/adapter/store"
+	"levada/internal/core/fault"
 	"levada/internal/core/model"
 	"levada/internal/core/track"
 	"levada/internal/registry"
@@ -62,20 +67,58 @@ func (s *server) deliverMetrics() (stop func()) {
 }
 
 func (s *server) deliver(ctx context.Context) error {
+	return empty(ctx, s.store.Tracking(), s.series, s.log)
+}
+
+// outbox is where metrics wait, points where they go.
+type outbox interface {
+	Outbox(ctx context.Context) ([]store.Pending, error)
+	Delivered(ctx context.Context, id int64) error
+}
+
+type points interface {
+	Log(ctx context.Context, runID string, metrics []track.Metric) error
+}
+
+// deliveredAtOnce is how many points of an entry are stored together.
+const deliveredAtOnce = 10_000
+
+// empty delivers everything in the outbox. An entry that can never be stored is told and given up: the others must not wait for it.
+func empty(ctx context.Context, from outbox, to points, log *slog.Logger) error {
 	for {
-		waiting, err := s.store.Tracking().Outbox(ctx)
+		waiting, err := from.Outbox(ctx)
 		if err != nil || len(waiting) == 0 {
 			return err
 		}
 		for _, p := range waiting {
-			if err := s.series.Log(ctx, p.RunID, p.Metrics); err != nil {
-				return err
+			for some := range slices.Chunk(p.Metrics, deliveredAtOnce) {
+				err := to.Log(ctx, p.RunID, some)
+				switch fault.KindOf(err) {
+				case fault.Invalid, fault.TooLarge:
+					log.Error("metrics of a pipeline task cannot be stored and are left out", "run", p.RunID, "error", err)
+				default:
+					if err != nil {
+						return err
+					}
+				}
 			}
-			if err := s.store.Tracking().Delivered(ctx, p.ID); err != nil {
+			if err := from.Delivered(ctx, p.ID); err != nil {
 				return err
 			}
 		}
 	}
+}
+
+// forgetPoints removes the points of runs that were deleted for good.
+func (s *server) forgetPoints(ctx context.Context) error {
+	runs, err := s.store.Tracking().Forgotten(ctx)
+	if err != nil || len(runs) == 0 {
+		return err
+	}
+	if err := s.series.Forget(ctx, runs); err != nil {
+		return fmt.Errorf("remove the metrics of deleted runs: %w", err)
+	}
+	return s.store.Tracking().PointsRemoved(ctx, runs)
 }
 
 // modelSources tells the registry where the models are that tracking knows.
@@ -107,23 +150,16 @@ func (m modelSources) Files(ctx context.Context, location string) ([]model.File,
 const versionsTag = "mlflow.modelVersions"
 
 func (m modelSources) Registered(ctx context.Context, modelID, name string, number int64) error {
-	logged, err := m.tracking.Model(ctx, modelID, false)
-	if err != nil {
-		return err
-	}
 	type entry struct {
 		Name    string `json:"name"`
 		Version int64  `json:"version"`
 	}
-	var list []entry
-	if before, there := track.Find(logged.Tags, versionsTag); there {
-		if err := json.Unmarshal([]byte(before), &list); err != nil {
-			list = nil // written by a client; it is replaced
+	return m.tracking.ChangeModelTag(ctx, modelID, versionsTag, func(before string) (string, error) {
+		var list []entry
+		if json.Unmarshal([]byte(before), &list) != nil {
+			list = nil // none yet, or written by a client; it is replaced
 		}
-	}
-	text, err := json.Marshal(append(list, entry{name, number}))
-	if err != nil {
-		return err
-	}
-	return m.tracking.SetModelTags(ctx, modelID, []track.KV{{Key: versionsTag, Value: string(text)}})
+		text, err := json.Marshal(append(list, entry{name, number}))
+		return string(text), err
+	})
 }

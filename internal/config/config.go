@@ -39,6 +39,9 @@ type Config struct {
 	// CacheMaxAge is how old a result may be to be reused, such as 12h, 30d or P30D. A task may say otherwise with the pod
 	// annotation pipelines.kubeflow.org/max_cache_staleness. The default, empty, means any age.
 	CacheMaxAge string `json:"cache_max_age"`
+	// WebhookHosts are the hosts that webhooks may reach although they are not on the public internet, separated by commas: HOST or
+	// HOST:PORT, with http:// before it when requests may go unencrypted. Default: none.
+	WebhookHosts string `json:"webhook_hosts"`
 	// Images says which Python packages stand for a container image when its steps run as processes: an image name
 	// to a list of requirements. Images that are not listed get the packages their steps ask for. Default: none.
 	Images map[string][]string `json:"images"`

@@ -37,7 +37,7 @@ func TestAFlagWinsOverTheEnvironmentWhichWinsOverTheFile(t *testing.T) {
 			WarmPython: true, Isolation: true, Images: map[string][]string{"img": {"numpy"}}},
 		Origin: map[string]string{"data": "environment LEVADA_DATA", "listen": "flag --listen", "insecure": "default", "isolation": "default",
 			"log_level": "environment LEVADA_LOG_LEVEL", "log_format": "default", "max_parallel": "file " + path,
-			"warm_python": "default", "cache_max_age": "default", "images": "file " + path},
+			"warm_python": "default", "cache_max_age": "default", "webhook_hosts": "default", "images": "file " + path},
 		File: path,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

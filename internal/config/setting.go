@@ -51,6 +51,8 @@ func Settings() []Setting {
 			field: func(c *Config) any { return &c.Isolation }},
 		{Key: "cache_max_age", Env: "LEVADA_CACHE_MAX_AGE", Doc: "how old a result may be to be reused, such as 12h or 30d; empty means any age",
 			field: func(c *Config) any { return &c.CacheMaxAge }, check: checkAge},
+		{Key: "webhook_hosts", Env: "LEVADA_WEBHOOK_HOSTS", Doc: "hosts inside that webhooks may reach, HOST[:PORT] or http://HOST[:PORT], separated by commas",
+			field: func(c *Config) any { return &c.WebhookHosts }},
 		{Key: "images", Env: "LEVADA_IMAGES", Doc: "Python packages that stand for a container image, as JSON",
 			field: func(c *Config) any { return &c.Images }, check: checkImages},
 	}

@@ -66,3 +66,30 @@ func TestNothingIsStoredOfABadPipeline(t *testing.T) {
 		t.Errorf("%d are stored, %v", page.Total, err)
 	}
 }
+
+func TestAnArchivedExperimentTakesNoRuns(t *testing.T) {
+	svc, _ := open(t, t.TempDir(), &runner{})
+	ctx := t.Context()
+	e, err := svc.CreateExperiment(ctx, "e", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := svc.ArchiveExperiment(ctx, e.ID, true); err != nil {
+		t.Fatal(err)
+	}
+	sub := pipeline.Submission{Spec: []byte(twoSteps), Parameters: map[string]any{"word": "x"}, ExperimentID: e.ID}
+	if _, err := svc.Submit(ctx, sub); fault.KindOf(err) != fault.Invalid || err == nil || !strings.Contains(err.Error(), "archived") {
+		t.Errorf("a run in it: %v; want an Invalid error that says why", err)
+	}
+	if _, err := svc.Prepare(ctx, sub); fault.KindOf(err) != fault.Invalid || err == nil {
+		t.Errorf("a schedule in it: %v; want an Invalid error", err)
+	}
+	if err := svc.ArchiveExperiment(ctx, e.ID, false); err != nil {
+		t.Fatal(err)
+	}
+	r, err := svc.Submit(ctx, sub)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wait(t, svc, r.ID)
+}

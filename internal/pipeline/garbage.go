@@ -55,6 +55,9 @@ func (s *Service) CollectGarbage(ctx context.Context, minAge time.Duration, dryR
 	if err == nil && swept.Files > 0 {
 		s.deps.Logger.Info("unused content collected", "files", swept.Files, "bytes", swept.Bytes, "dry_run", dryRun)
 	}
+	if err == nil && !dryRun && s.deps.Collected != nil {
+		err = s.deps.Collected(ctx)
+	}
 	return swept, err
 }
 

@@ -30,7 +30,9 @@ type Options struct {
 	Packages Packages
 	// Needed calls yield with the digest of each content that others than this service's store need.
 	Needed []func(ctx context.Context, yield func(digest string) error) error
-	Logger *slog.Logger
+	// Collected is called after unused content was removed, so that others give back the space of what was deleted. It may be nil.
+	Collected func(ctx context.Context) error
+	Logger    *slog.Logger
 	// Now and NewID give the time and new UUIDs.
 	Now   func() time.Time
 	NewID func() string

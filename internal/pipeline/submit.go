@@ -80,7 +80,10 @@ func (s *Service) fileUnder(ctx context.Context, sub *Submission) (err error) {
 		sub.ExperimentID, err = s.defaultExperiment(ctx)
 		return err
 	}
-	_, err = s.deps.Store.GetExperiment(ctx, sub.ExperimentID)
+	e, err := s.deps.Store.GetExperiment(ctx, sub.ExperimentID)
+	if err == nil && e.Archived {
+		err = fault.Invalidf("the experiment %q is archived and takes no runs: restore it first, or choose another", e.DisplayName)
+	}
 	return err
 }
 

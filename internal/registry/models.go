@@ -23,6 +23,7 @@ func (s *Service) CreateModel(ctx context.Context, name string, description *str
 	}
 	now := s.now()
 	m := model.Registered{Name: name, Description: description, CreatedUS: now, UpdatedUS: now, Tags: set}
+	tellModel(&m)
 	err = s.deps.Store.CreateModel(ctx, m)
 	if fault.KindOf(err) == fault.Conflict {
 		err = s.nameTaken(ctx, m)
@@ -58,8 +59,8 @@ func (s *Service) Model(ctx context.Context, name string) (Model, error) {
 	if err != nil {
 		return Model{}, err
 	}
-	versions, err := s.deps.Store.VersionsOf(ctx, name)
-	return Model{Registered: m, Latest: latest(versions)}, err
+	latest, err := s.deps.Store.LatestVersions(ctx, name)
+	return Model{Registered: m, Latest: latest}, err
 }
 
 // change changes a model and returns it.
@@ -128,6 +129,7 @@ func (s *Service) SetModelTag(ctx context.Context, name string, tag track.KV) er
 	}
 	_, err := s.change(ctx, name, func(m *model.Registered) error {
 		m.Tags = track.Set(m.Tags, tag.Key, tag.Value)
+		tellModelTag(m, tag.Key, &tag.Value)
 		return nil
 	})
 	return err
@@ -143,6 +145,7 @@ func (s *Service) DeleteModelTag(ctx context.Context, name, key string) error {
 	}
 	_, err := s.change(ctx, name, func(m *model.Registered) error {
 		m.Tags = track.Without(m.Tags, key)
+		tellModelTag(m, key, nil)
 		return nil
 	})
 	return err
@@ -165,6 +168,7 @@ func (s *Service) SetAlias(ctx context.Context, name, alias, version string) err
 	}
 	return s.changeVersion(ctx, name, number, func(m *model.Registered, _ *model.Version) error {
 		m.Aliases = model.SetAlias(m.Aliases, alias, number)
+		tellAlias(m, alias, number)
 		return nil
 	})
 }
@@ -179,6 +183,7 @@ func (s *Service) DeleteAlias(ctx context.Context, name, alias string) error {
 	}
 	_, err := s.change(ctx, name, func(m *model.Registered) error {
 		m.Aliases = slices.DeleteFunc(slices.Clone(m.Aliases), func(a model.Alias) bool { return a.Name == alias })
+		tellAlias(m, alias, 0)
 		return nil
 	})
 	return err
@@ -189,15 +194,6 @@ type Query struct {
 	Filter        string
 	OrderBy       []string
 	Offset, Limit int
-}
-
-// page cuts a page out of rows and says whether there are more.
-func page[T any](rows []T, offset, limit int) ([]T, bool) {
-	rows = rows[min(offset, len(rows)):]
-	if len(rows) > limit {
-		return rows[:limit], true
-	}
-	return rows, false
 }
 
 // SearchModels returns a page of the models that match, and whether there are more. Prompts are not among them unless the
@@ -225,7 +221,8 @@ func (s *Service) SearchModels(ctx context.Context, q Query) ([]Model, bool, err
 	prompts := search.WantsTag(filter, model.TagIsPrompt)
 	filter = search.WithoutTag(filter, model.TagIsPrompt)
 	models = slices.DeleteFunc(models, func(m model.Registered) bool { return m.Prompt() != prompts || !filter.Match(modelRow{m}) })
-	slices.SortFunc(models, func(a, b model.Registered) int {
+	total := len(models)
+	models = search.Top(models, q.Offset+q.Limit, func(a, b model.Registered) int {
 		for _, o := range orders {
 			c := cmp.Compare(a.Name, b.Name)
 			if o.time {
@@ -240,14 +237,15 @@ func (s *Service) SearchModels(ctx context.Context, q Query) ([]Model, bool, err
 		}
 		return cmp.Compare(a.Name, b.Name)
 	})
-	models, more := page(models, q.Offset, q.Limit)
+	models = models[min(q.Offset, len(models)):]
+	more := total > q.Offset+q.Limit
 	out := make([]Model, len(models))
 	for i, m := range models {
-		versions, err := s.deps.Store.VersionsOf(ctx, m.Name)
+		latest, err := s.deps.Store.LatestVersions(ctx, m.Name)
 		if err != nil {
 			return nil, false, err
 		}
-		out[i] = Model{Registered: m, Latest: latest(versions)}
+		out[i] = Model{Registered: m, Latest: latest}
 	}
 	return out, more, nil
 }

@@ -25,9 +25,12 @@ type VersionStore interface {
 	// AddVersion stores the version that add makes from its model, and the model.
 	AddVersion(ctx context.Context, name string, add func(*model.Registered) (model.Version, error)) error
 	Version(ctx context.Context, name string, number int64) (model.Version, error)
-	// VersionsOf returns the versions of a model, Versions those of all models.
-	VersionsOf(ctx context.Context, name string) ([]model.Version, error)
-	Versions(ctx context.Context) ([]model.Version, error)
+	// LatestVersions returns the newest version of each stage of a model, by number; Versions those of all models, in
+	// no order and not to be changed.
+	LatestVersions(ctx context.Context, name string) ([]model.Version, error)
+	Versions(ctx context.Context) ([]*model.Version, error)
+	// ChangeVersion reads, changes and stores a model and a version, in one transaction.
+	ChangeVersion(ctx context.Context, name string, number int64, change func(*model.Registered, *model.Version) error) error
 	// ChangeVersions reads, changes and stores a model and the versions for which pick holds, in one transaction.
 	ChangeVersions(ctx context.Context, name string, pick func(model.Version) bool, change func(*model.Registered, *model.Version) error) error
 	DeleteVersion(ctx context.Context, name string, number int64, change func(*model.Registered)) error

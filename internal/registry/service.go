@@ -7,7 +7,6 @@ package registry
 import (
 	"path"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -135,22 +134,4 @@ func noVersion(name string, version int64) error {
 type Model struct {
 	model.Registered
 	Latest []model.Version
-}
-
-// latest picks the newest version of each stage.
-func latest(versions []model.Version) []model.Version {
-	var out []model.Version
-	for _, stage := range model.Stages {
-		var newest *model.Version
-		for i, v := range versions {
-			if v.Stage == stage && (newest == nil || v.Number > newest.Number) {
-				newest = &versions[i]
-			}
-		}
-		if newest != nil {
-			out = append(out, *newest)
-		}
-	}
-	slices.SortFunc(out, func(a, b model.Version) int { return int(a.Number - b.Number) })
-	return out
 }

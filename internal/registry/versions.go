@@ -64,6 +64,7 @@ func (s *Service) CreateVersion(ctx context.Context, n NewVersion) (Version, err
 		m.Last++
 		m.UpdatedUS = now
 		v.Number = m.Last
+		tellVersion(m, v)
 		return v, nil
 	})
 	if fault.KindOf(err) == fault.NotFound {
@@ -134,11 +135,11 @@ func (s *Service) VersionByAlias(ctx context.Context, name, alias string) (Versi
 
 func (s *Service) changeVersion(ctx context.Context, name string, number int64, change func(*model.Registered, *model.Version) error) error {
 	found := false
-	err := s.deps.Store.ChangeVersions(ctx, name, func(v model.Version) bool { return v.Number == number }, func(m *model.Registered, v *model.Version) error {
+	err := s.deps.Store.ChangeVersion(ctx, name, number, func(m *model.Registered, v *model.Version) error {
 		found = true
 		return change(m, v)
 	})
-	if !found && (err == nil || fault.KindOf(err) == fault.NotFound) {
+	if !found && fault.KindOf(err) == fault.NotFound {
 		return noVersion(name, number)
 	}
 	return err
@@ -242,8 +243,9 @@ func (s *Service) SetVersionTag(ctx context.Context, name, version string, tag t
 	if err := s.checkTag(tag); err != nil {
 		return err
 	}
-	_, err := s.edit(ctx, name, version, func(_ *model.Registered, v *model.Version) error {
+	_, err := s.edit(ctx, name, version, func(m *model.Registered, v *model.Version) error {
 		v.Tags = track.Set(v.Tags, tag.Key, tag.Value)
+		tellVersionTag(m, v.Number, tag.Key, &tag.Value)
 		return nil
 	})
 	return err
@@ -254,8 +256,9 @@ func (s *Service) DeleteVersionTag(ctx context.Context, name, version, key strin
 	if err := s.deps.CheckName("key", key); err != nil {
 		return err
 	}
-	_, err := s.edit(ctx, name, version, func(_ *model.Registered, v *model.Version) error {
+	_, err := s.edit(ctx, name, version, func(m *model.Registered, v *model.Version) error {
 		v.Tags = track.Without(v.Tags, key)
+		tellVersionTag(m, v.Number, key, nil)
 		return nil
 	})
 	return err
@@ -319,13 +322,24 @@ func (s *Service) SearchVersions(ctx context.Context, q Query) ([]Version, bool,
 	}
 	prompts := search.WantsTag(filter, model.TagIsPrompt)
 	filter = search.WithoutTag(filter, model.TagIsPrompt)
-	versions = slices.DeleteFunc(versions, func(v model.Version) bool {
+	versions = slices.DeleteFunc(versions, func(v *model.Version) bool {
 		tag, _ := track.Find(v.Tags, model.TagIsPrompt)
 		return (tag == "true" || byName[v.Name].Prompt()) != prompts || !filter.Match(versionRow{v})
 	})
-	slices.SortFunc(versions, func(a, b model.Version) int {
-		for _, o := range orders {
-			if c := o.Compare(o.KeyOf(versionRow{a}), o.KeyOf(versionRow{b})); c != 0 {
+	type keyed struct {
+		*model.Version
+		keys []search.Key
+	}
+	rows, keys := make([]keyed, len(versions)), make([]search.Key, len(versions)*len(orders))
+	for i := range versions {
+		rows[i] = keyed{versions[i], keys[i*len(orders) : (i+1)*len(orders)]}
+		for j, o := range orders {
+			rows[i].keys[j] = o.KeyOf(versionRow{versions[i]})
+		}
+	}
+	top := search.Top(rows, q.Offset+q.Limit, func(a, b keyed) int {
+		for i, o := range orders {
+			if c := o.Compare(a.keys[i], b.keys[i]); c != 0 {
 				return c
 			}
 		}
@@ -334,15 +348,33 @@ func (s *Service) SearchVersions(ctx context.Context, q Query) ([]Version, bool,
 		}
 		return cmp.Compare(b.Number, a.Number)
 	})
-	versions, more := page(versions, q.Offset, q.Limit)
-	out := make([]Version, len(versions))
-	for i, v := range versions {
-		out[i] = Version{Version: v}
+	top = top[min(q.Offset, len(top)):]
+	out := make([]Version, len(top))
+	for i, v := range top {
+		out[i] = Version{Version: *v.Version}
 	}
-	return out, more, nil
+	return out, len(rows) > q.Offset+q.Limit, nil
 }
 
-type versionRow struct{ model.Version }
+// From returns the versions that came of logged models or runs, in the order of their making.
+func (s *Service) From(ctx context.Context, modelIDs, runIDs []string) ([]Version, error) {
+	all, err := s.deps.Store.Versions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []Version
+	for _, v := range all {
+		if v.ModelID != "" && slices.Contains(modelIDs, v.ModelID) || v.RunID != "" && slices.Contains(runIDs, v.RunID) {
+			out = append(out, Version{Version: *v})
+		}
+	}
+	slices.SortFunc(out, func(a, b Version) int {
+		return cmp.Or(cmp.Compare(a.CreatedUS, b.CreatedUS), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Number, b.Number))
+	})
+	return out, nil
+}
+
+type versionRow struct{ *model.Version }
 
 func (r versionRow) Text(e search.Entity, key string) (string, bool) {
 	switch {
@@ -374,26 +406,20 @@ func (s *Service) Versions(ctx context.Context, name string, limit int) ([]Versi
 	if err != nil {
 		return nil, 0, err
 	}
-	versions, err := s.deps.Store.VersionsOf(ctx, name)
+	all, err := s.deps.Store.Versions(ctx)
 	if err != nil {
 		return nil, 0, err
 	}
-	slices.SortFunc(versions, func(a, b model.Version) int { return cmp.Compare(b.Number, a.Number) })
-	out := make([]Version, min(limit, len(versions)))
-	for i := range out {
-		out[i] = Version{Version: versions[i], Aliases: m.AliasesOf(versions[i].Number)}
-	}
-	return out, len(versions), nil
-}
-
-// VersionsFrom returns the versions that were made by a run.
-func (s *Service) VersionsFrom(ctx context.Context, runID string) ([]Version, error) {
-	all, err := s.deps.Store.Versions(ctx)
-	var out []Version
+	var versions []*model.Version
 	for _, v := range all {
-		if v.RunID == runID {
-			out = append(out, Version{Version: v})
+		if v.Name == name {
+			versions = append(versions, v)
 		}
 	}
-	return out, err
+	slices.SortFunc(versions, func(a, b *model.Version) int { return cmp.Compare(b.Number, a.Number) })
+	out := make([]Version, min(limit, len(versions)))
+	for i := range out {
+		out[i] = Version{Version: *versions[i], Aliases: m.AliasesOf(versions[i].Number)}
+	}
+	return out, len(versions), nil
 }

@@ -161,6 +161,29 @@ func (s *Service) OpenRunFile(ctx context.Context, runID, file string) (io.ReadS
 	return s.OpenBelow(ctx, r.ArtifactURI, file)
 }
 
+// FilePath returns the path of a file of a run, or of a logged model when no run is named.
+func (s *Service) FilePath(ctx context.Context, runID, modelID, raw string) (string, error) {
+	relative, err := CleanPath(raw)
+	if err == nil && relative == "" {
+		err = fault.Invalidf("Invalid path")
+	}
+	if err != nil {
+		return "", err
+	}
+	if runID == "" {
+		m, err := s.Model(ctx, modelID, false)
+		if err != nil {
+			return "", err
+		}
+		return within(m.ArtifactLocation, relative)
+	}
+	r, err := s.deps.Store.Info(ctx, runID)
+	if err != nil {
+		return "", err
+	}
+	return within(r.ArtifactURI, relative)
+}
+
 // OpenBelow opens a file below an artifact location.
 func (s *Service) OpenBelow(ctx context.Context, location, raw string) (io.ReadSeekCloser, track.StoredFile, error) {
 	relative, err := CleanPath(raw)
@@ -174,11 +197,15 @@ func (s *Service) OpenBelow(ctx context.Context, location, raw string) (io.ReadS
 	return s.OpenFile(ctx, p)
 }
 
-// FilesAt returns all files below an artifact location that is kept here, with their digests.
+// FilesAt returns all files below an artifact location that is kept here, with their digests; their paths are relative to it.
 func (s *Service) FilesAt(ctx context.Context, location string) ([]track.StoredFile, error) {
 	dir, err := within(location, "")
 	if err != nil {
 		return nil, err
 	}
-	return s.deps.Store.Files(ctx, dir)
+	files, err := s.deps.Store.Files(ctx, dir)
+	for i := range files {
+		files[i].Path = strings.TrimPrefix(files[i].Path, dir+"/")
+	}
+	return files, err
 }

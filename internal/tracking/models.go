@@ -118,6 +118,23 @@ func (s *Service) SetModelTags(ctx context.Context, id string, tags []track.KV) 
 	return err
 }
 
+// ChangeModelTag makes a new value of a tag of a logged model from the one before, which is empty where there is none. Nobody else
+// changes the model meanwhile.
+func (s *Service) ChangeModelTag(ctx context.Context, id, key string, change func(before string) (string, error)) error {
+	_, err := s.changeModel(ctx, id, func(m *track.LoggedModel) error {
+		if m.Deleted {
+			return fault.NotFoundf("deleted")
+		}
+		before, _ := track.Find(m.Tags, key)
+		after, err := change(before)
+		if err == nil {
+			m.Tags = track.Set(m.Tags, key, after)
+		}
+		return err
+	})
+	return err
+}
+
 // DeleteModelTag removes a tag of a logged model.
 func (s *Service) DeleteModelTag(ctx context.Context, id, key string) error {
 	_, err := s.changeModel(ctx, id, func(m *track.LoggedModel) error {
@@ -184,20 +201,33 @@ func (s *Service) SearchModels(ctx context.Context, q ModelQuery) ([]track.Logge
 	if err != nil {
 		return nil, false, err
 	}
-	all = slices.DeleteFunc(all, func(m track.LoggedModel) bool {
+	all = slices.DeleteFunc(all, func(m *track.LoggedModel) bool {
 		row := modelRow{LoggedModel: m, datasets: q.Datasets}
 		measured := len(q.Datasets) == 0 || slices.ContainsFunc(m.Metrics, func(x track.ModelMetric) bool {
 			return slices.ContainsFunc(q.Datasets, func(d DatasetFilter) bool { return d.holds(x) })
 		})
 		return m.Deleted || !measured || !filter.Match(row)
 	})
-	slices.SortFunc(all, func(a, b track.LoggedModel) int {
+	only := make([][]DatasetFilter, len(orders))
+	for i, o := range q.OrderBy {
+		if o.Dataset.Name != "" {
+			only[i] = []DatasetFilter{o.Dataset}
+		}
+	}
+	type keyed struct {
+		*track.LoggedModel
+		keys []search.Key
+	}
+	rows, keys := make([]keyed, len(all)), make([]search.Key, len(all)*len(orders))
+	for i := range all {
+		rows[i] = keyed{all[i], keys[i*len(orders) : (i+1)*len(orders)]}
+		for j, o := range orders {
+			rows[i].keys[j] = o.KeyOf(modelRow{all[i], only[j]})
+		}
+	}
+	top := search.Top(rows, q.Offset+q.Limit, func(a, b keyed) int {
 		for i, o := range orders {
-			var only []DatasetFilter
-			if q.OrderBy[i].Dataset.Name != "" {
-				only = []DatasetFilter{q.OrderBy[i].Dataset}
-			}
-			c := o.Compare(o.KeyOf(modelRow{a, only}), o.KeyOf(modelRow{b, only}))
+			c := o.Compare(a.keys[i], b.keys[i])
 			if c == 0 && o.Entity == search.Attribute && o.Key == "creation_timestamp" {
 				if c = cmp.Compare(a.CreatedUS, b.CreatedUS); o.Desc { // many are made in a millisecond
 					c = -c
@@ -212,8 +242,12 @@ func (s *Service) SearchModels(ctx context.Context, q ModelQuery) ([]track.Logge
 		}
 		return cmp.Compare(a.ID, b.ID)
 	})
-	found, more := page(all, q.Offset, q.Limit)
-	return found, more, nil
+	top = top[min(q.Offset, len(top)):]
+	found := make([]track.LoggedModel, len(top))
+	for i, m := range top {
+		found[i] = *m.LoggedModel
+	}
+	return found, len(rows) > q.Offset+q.Limit, nil
 }
 
 func modelOrder(o ModelOrder) (search.Order, error) {
@@ -236,7 +270,7 @@ func modelOrder(o ModelOrder) (search.Order, error) {
 
 // modelRow shows a logged model to a filter.
 type modelRow struct {
-	track.LoggedModel
+	*track.LoggedModel
 	datasets []DatasetFilter
 }
 

@@ -35,12 +35,15 @@ type RunStore interface {
 	// Run returns a run; Info leaves parameters, tags and links out.
 	Run(ctx context.Context, id string) (*track.Run, error)
 	Info(ctx context.Context, id string) (track.Run, error)
-	// RunsOf returns all runs of an experiment, newest first.
+	// RunsOf returns all runs of an experiment in the order of track.Newest. The list never changes and is not to be changed;
+	// it is the same one as long as nothing has changed.
 	RunsOf(ctx context.Context, experiment string) ([]*track.Run, error)
 	UpdateRun(ctx context.Context, id string, status *track.Status, end *int64, name *string) (track.Run, error)
 	SetRunDeleted(ctx context.Context, id string, deleted bool, at time.Time) error
 	// LogData returns a *track.ParamsError when a parameter has another value already.
 	LogData(ctx context.Context, id string, params, tags []track.KV) error
+	// ChangeTag makes a new value of a tag from the one before, "" for none, in one transaction.
+	ChangeTag(ctx context.Context, id, key string, change func(before string) (string, error)) error
 	DeleteTag(ctx context.Context, id, key string) error
 	Link(ctx context.Context, id string, datasets []track.DatasetInput, inputs []string, outputs []track.ModelOutput) error
 }
@@ -49,7 +52,8 @@ type RunStore interface {
 type ModelStore interface {
 	CreateModel(ctx context.Context, m track.LoggedModel) error
 	Model(ctx context.Context, id string) (track.LoggedModel, error)
-	Models(ctx context.Context, experiments []string) ([]track.LoggedModel, error)
+	// Models returns the logged models of experiments with their metrics, in no order and not to be changed.
+	Models(ctx context.Context, experiments []string) ([]*track.LoggedModel, error)
 	ChangeModel(ctx context.Context, id string, change func(*track.LoggedModel) error) error
 	LogModelMetrics(ctx context.Context, runID string, metrics []track.Metric) error
 }
@@ -62,6 +66,21 @@ type FileStore interface {
 	Files(ctx context.Context, dir string) ([]track.StoredFile, error)
 	Children(ctx context.Context, dir string) ([]track.File, error)
 	RemoveFiles(ctx context.Context, path string) (int64, error)
+	UploadStore
+}
+
+// UploadStore keeps uploads in parts. PutPart, CompleteUpload and AbortUpload return a NotFound error for one that has ended.
+type UploadStore interface {
+	// CreateUpload forgets uploads that began before abandoned.
+	CreateUpload(ctx context.Context, u track.Upload, abandoned time.Time) error
+	Upload(ctx context.Context, id string) (track.Upload, error)
+	PutPart(ctx context.Context, id string, p track.Part) error
+	Parts(ctx context.Context, id string) ([]track.Part, error)
+	// CompleteUpload does what PutFile does, and ends the upload, in one transaction.
+	CompleteUpload(ctx context.Context, id, path, digest string, size int64, at time.Time) error
+	AbortUpload(ctx context.Context, id string) error
+	// URLKey is the key with which URLs are signed.
+	URLKey(ctx context.Context) ([]byte, error)
 }
 
 // Series keeps the points of metrics.
@@ -69,7 +88,10 @@ type Series interface {
 	// Log stores points of a run; those that are there already are not stored again.
 	Log(ctx context.Context, runID string, metrics []track.Metric) error
 	Stats(runID string) ([]track.Stat, error)
-	Stat(runID, key string) (track.Stat, bool, error)
+	// Sums calls fn with the sum of a metric of each of the runs that has it; i is the run's place in the list.
+	Sums(runIDs []string, key string, fn func(i int, s track.Stat)) error
+	// Changed returns the runs that got points since a moment, and the present moment; false when that is too long ago to say.
+	Changed(since uint64) (runIDs []string, now uint64, known bool)
 	// History returns points in the order of time, step and value, and whether there are more.
 	History(runID, key string, offset, limit int) ([]track.Point, bool, error)
 	// Sample returns at most n points in the order of steps, evenly spread; within may be nil.

@@ -228,9 +228,9 @@ func (s *Service) History(_ context.Context, runID, key string, offset, limit in
 	return s.deps.Series.History(runID, key, offset, limit)
 }
 
-// MetricStat sums up a metric of a run, and says whether it has points.
-func (s *Service) MetricStat(_ context.Context, runID, key string) (track.Stat, bool, error) {
-	return s.deps.Series.Stat(runID, key)
+// Metrics sums up the metrics of a run, in the order of their names. A run that does not exist has none.
+func (s *Service) Metrics(_ context.Context, runID string) ([]track.Stat, error) {
+	return s.deps.Series.Stats(runID)
 }
 
 // Sample returns at most n points of a metric in the order of steps: evenly spread, or with extremes those that a chart needs
@@ -286,33 +286,38 @@ func (s *Service) LogOutputs(ctx context.Context, runID string, models []track.M
 	return s.deps.Store.Link(ctx, runID, nil, nil, models)
 }
 
+// maxModelsTag bounds the tag of LogModelTag, in bytes. Cut off, as other tags are, it would be no list any more.
+const maxModelsTag = 1 << 20
+
 // LogModelTag adds a model to the tag in which runs of clients before MLflow 3 list the models they logged.
 func (s *Service) LogModelTag(ctx context.Context, runID string, m map[string]json.RawMessage) error {
-	r, err := s.deps.Store.Run(ctx, runID)
-	if err != nil {
-		return err
-	}
 	kept := map[string]json.RawMessage{}
 	for _, field := range []string{"run_id", "artifact_path", "utc_time_created", "model_uuid", "flavors"} {
 		if m[field] != nil {
 			kept[field] = m[field]
 		}
 	}
-	var list []json.RawMessage
-	if before, there := track.Find(r.Tags, track.TagLoggedModels); there {
-		if err := json.Unmarshal([]byte(before), &list); err != nil {
-			return fault.Invalidf("the tag %s of run %s is not a JSON list", track.TagLoggedModels, runID)
-		}
-	}
 	one, err := json.Marshal(kept)
 	if err != nil {
 		return err
 	}
-	text, err := json.Marshal(append(list, one))
-	if err != nil {
-		return err
-	}
-	return s.SetTag(ctx, runID, track.KV{Key: track.TagLoggedModels, Value: string(text)})
+	return s.deps.Store.ChangeTag(ctx, runID, track.TagLoggedModels, func(before string) (string, error) {
+		var list []json.RawMessage
+		if before != "" {
+			if err := json.Unmarshal([]byte(before), &list); err != nil {
+				return "", fault.Invalidf("the tag %s of run %s is not a JSON list", track.TagLoggedModels, runID)
+			}
+		}
+		text, err := json.Marshal(append(list, one))
+		if err != nil {
+			return "", err
+		}
+		if len(text) > maxModelsTag {
+			return "", fault.TooLargef("the tag %s of run %s would have %d bytes and %d are allowed: log models with MLflow 3, or in several runs",
+				track.TagLoggedModels, runID, len(text), maxModelsTag)
+		}
+		return string(text), nil
+	})
 }
 
 // Info returns a run without its parameters, tags, links and metrics.

@@ -56,146 +56,45 @@ func (s *Service) SearchRuns(ctx context.Context, q Query) ([]Tracked, bool, err
 	if err != nil {
 		return nil, false, err
 	}
-	var matched []*track.Run
-	row := runRow{series: s.deps.Series}
 	slices.Sort(q.Experiments)
 	experiments := slices.Compact(q.Experiments)
+	row := runRow{service: s, orders: orders}
+	found := firstRuns{n: q.Offset + q.Limit + 1, orders: orders, byStart: !search.Has(orders, "start_time")}
+	// Runs come as they are wanted where nothing else is asked for: then the first of them will do.
+	ordered := len(orders) == 0 && len(experiments) == 1
 	for _, id := range experiments {
 		runs, err := s.deps.Store.RunsOf(ctx, id)
 		if err != nil {
 			return nil, false, err
 		}
-		for _, r := range runs {
-			if row.Run = r; q.View.Includes(r.Deleted) && filter.Match(&row) {
-				matched = append(matched, r)
+		row.begin(id, runs)
+		for row.at = range runs {
+			if !q.View.Includes(runs[row.at].Deleted) || !filter.Match(&row) {
+				continue
+			}
+			if !ordered {
+				found.add(&row)
+			} else if found.rows = append(found.rows, keyedRun{run: runs[row.at]}); len(found.rows) == found.n {
+				break
 			}
 		}
-	}
-	if len(orders) > 0 || len(experiments) > 1 {
-		sortRuns(matched, orders, &row)
 	}
 	if row.err != nil {
 		return nil, false, row.err
 	}
-	matched, more := page(matched, q.Offset, q.Limit)
-	out := make([]Tracked, len(matched))
-	for i, r := range matched {
-		stats, err := s.deps.Series.Stats(r.ID)
+	if !ordered {
+		found.sort()
+	}
+	rows, more := page(found.rows, q.Offset, q.Limit)
+	out := make([]Tracked, len(rows))
+	for i, r := range rows {
+		stats, err := s.deps.Series.Stats(r.run.ID)
 		if err != nil {
 			return nil, false, err
 		}
-		out[i] = Tracked{Run: r, Metrics: stats}
+		out[i] = Tracked{Run: r.run, Metrics: stats}
 	}
 	return out, more, nil
-}
-
-// sortRuns sorts runs by the orders, then the newest first, then by id.
-func sortRuns(runs []*track.Run, orders []search.Order, row *runRow) {
-	type keyed struct {
-		run  *track.Run
-		keys []search.Key
-	}
-	rows := make([]keyed, len(runs))
-	all := make([]search.Key, len(runs)*len(orders))
-	for i, r := range runs {
-		row.Run = r
-		keys := all[i*len(orders) : (i+1)*len(orders)]
-		for j, o := range orders {
-			keys[j] = o.KeyOf(row)
-		}
-		rows[i] = keyed{r, keys}
-	}
-	byStart := !search.Has(orders, "start_time")
-	slices.SortFunc(rows, func(a, b keyed) int {
-		for j, o := range orders {
-			if c := o.Compare(a.keys[j], b.keys[j]); c != 0 {
-				return c
-			}
-		}
-		if byStart {
-			if c := cmp.Compare(b.run.StartMS, a.run.StartMS); c != 0 {
-				return c
-			}
-		}
-		return cmp.Compare(a.run.ID, b.run.ID)
-	})
-	for i := range rows {
-		runs[i] = rows[i].run
-	}
-}
-
-// runRow shows a run to a filter. It is used for one run after the other.
-type runRow struct {
-	*track.Run
-	series Series
-	err    error
-}
-
-func (r *runRow) Text(e search.Entity, key string) (string, bool) {
-	switch e {
-	case search.Param:
-		return track.Find(r.Params, key)
-	case search.Tag:
-		return track.Find(r.Tags, key)
-	}
-	switch key {
-	case "run_id":
-		return r.ID, true
-	case "run_name": // the tag, which can be deleted, as in MLflow
-		return track.Find(r.Tags, track.TagRunName)
-	case "user_id":
-		return r.UserID, true
-	case "status":
-		return string(r.Status), true
-	case "artifact_uri":
-		return r.ArtifactURI, true
-	}
-	return "", false
-}
-
-func (r *runRow) Number(e search.Entity, key string, p search.Part) (float64, bool) {
-	if e == search.Attribute {
-		switch {
-		case key == "start_time":
-			return float64(r.StartMS), true
-		case key == "end_time" && r.EndMS != nil:
-			return float64(*r.EndMS), true
-		}
-		return 0, false
-	}
-	stat, there, err := r.series.Stat(r.ID, key)
-	if err != nil {
-		r.err = err
-	}
-	if !there {
-		return 0, false
-	}
-	switch p {
-	case search.Min:
-		return stat.Min, true
-	case search.Max:
-		return stat.Max, true
-	case search.Count:
-		return float64(stat.Count), true
-	}
-	return stat.Latest.Value, true
-}
-
-func (r *runRow) Each(key string) []string {
-	var out []string
-	for _, d := range r.Datasets {
-		switch key {
-		case "name":
-			out = append(out, d.Dataset.Name)
-		case "digest":
-			out = append(out, d.Dataset.Digest)
-		case "context":
-			if c, there := d.Context(); there {
-				out = append(out, c)
-			}
-		}
-	}
-	return out
 }
 
 // SearchExperiments returns a page of the experiments that match, and whether there are more.

@@ -19,10 +19,15 @@ type Options struct {
 	// Now and NewID give the time and new UUIDs.
 	Now   func() time.Time
 	NewID func() string
+	// MaxPartBytes bounds a part of an upload; 0 means 5 GiB.
+	MaxPartBytes int64
 }
 
 // Service answers everything about experiments. Its methods may be called from any goroutine.
-type Service struct{ deps Options }
+type Service struct {
+	deps    Options
+	columns columns
+}
 
 // New returns a service.
 func New(o Options) *Service { return &Service{deps: o} }

@@ -42,34 +42,32 @@ func (s *Service) RunTable(ctx context.Context, q TableQuery) ([]TableRow, int, 
 	if err != nil {
 		return nil, 0, err
 	}
-	all, err := s.activeRuns(ctx, q.Experiment)
+	all, err := s.deps.Store.RunsOf(ctx, q.Experiment)
 	if err != nil {
 		return nil, 0, err
 	}
-	row := runRow{series: s.deps.Series}
-	matches := func(r *track.Run) bool {
-		row.Run = r
-		return filter.Match(&row)
+	row := runRow{service: s, orders: orders}
+	row.begin(q.Experiment, all)
+	matches := func(at int32) bool {
+		row.at = int(at)
+		return !all[at].Deleted && filter.Match(&row)
 	}
-	var shown []*track.Run
+	var shown []int32
 	var families families
 	if q.Nested {
 		families = familiesOf(all)
 		shown = families.beneath(q.Parent, matches)
 	} else {
-		for _, r := range all {
-			if matches(r) {
-				shown = append(shown, r)
+		for at := range int32(len(all)) { //nolint:gosec // the store's index holds far fewer runs
+			if matches(at) {
+				shown = append(shown, at)
 			}
 		}
 	}
-	if len(orders) > 0 {
-		sortRuns(shown, orders, &row)
-	}
+	rows := firstOf(shown, &row, q)
 	if row.err != nil {
 		return nil, 0, row.err
 	}
-	rows, _ := page(shown, q.Offset, q.Limit)
 	var children map[string]int
 	if !q.Nested {
 		children = childrenOf(rows, all)
@@ -88,10 +86,27 @@ func (s *Service) RunTable(ctx context.Context, q TableQuery) ([]TableRow, int, 
 	return out, len(shown), nil
 }
 
-// activeRuns are the runs of an experiment that are not deleted, newest first.
-func (s *Service) activeRuns(ctx context.Context, experiment string) ([]*track.Run, error) {
-	all, err := s.deps.Store.RunsOf(ctx, experiment)
-	return slices.DeleteFunc(all, func(r *track.Run) bool { return r.Deleted }), err
+// firstOf returns the page of the runs at these places: in the orders of row, or as they come, which is the newest first.
+func firstOf(shown []int32, row *runRow, q TableQuery) []*track.Run {
+	var out []*track.Run
+	if len(row.orders) == 0 {
+		places, _ := page(shown, q.Offset, q.Limit)
+		for _, at := range places {
+			out = append(out, row.runs[at])
+		}
+		return out
+	}
+	found := firstRuns{n: q.Offset + q.Limit, orders: row.orders, byStart: !search.Has(row.orders, "start_time")}
+	for _, at := range shown {
+		row.at = int(at)
+		found.add(row)
+	}
+	found.sort()
+	rows, _ := page(found.rows, q.Offset, q.Limit)
+	for _, r := range rows {
+		out = append(out, r.run)
+	}
+	return out
 }
 
 // maxDepth bounds how deep runs lie beneath each other. Clients name parents freely: what lies deeper, or beneath itself, is
@@ -103,21 +118,22 @@ const noParent = -1
 
 // families says which of a list of runs lies beneath which, by their places in the list: lists are long.
 type families struct {
-	all      []*track.Run
 	place    map[string]int32
 	parent   []int32
 	children []int32
 }
 
 func familiesOf(all []*track.Run) families {
-	f := families{all: all, place: make(map[string]int32, len(all)), parent: make([]int32, len(all)), children: make([]int32, len(all))}
+	f := families{place: make(map[string]int32, len(all)), parent: make([]int32, len(all)), children: make([]int32, len(all))}
 	for i, r := range all {
-		f.place[r.ID] = int32(i) //nolint:gosec // the store's index holds far fewer runs
+		if !r.Deleted {
+			f.place[r.ID] = int32(i) //nolint:gosec // the store's index holds far fewer runs
+		}
 	}
 	named := make([]int32, len(all))
 	for i, r := range all {
 		named[i] = noParent
-		if id, there := track.Find(r.Tags, track.TagParentRun); there {
+		if id, there := track.Find(r.Tags, track.TagParentRun); there && !r.Deleted {
 			if p, known := f.place[id]; known { // else it is another experiment's, or deleted
 				named[i] = p
 			}
@@ -137,8 +153,8 @@ func familiesOf(all []*track.Run) families {
 	return f
 }
 
-// beneath returns the runs directly beneath one (with an empty id: beneath none) that match or have a match beneath them.
-func (f families) beneath(id string, matches func(*track.Run) bool) []*track.Run {
+// beneath returns the places of the runs directly beneath one (with an empty id: beneath none) that match or have a match beneath them.
+func (f families) beneath(id string, matches func(int32) bool) []int32 {
 	parent := int32(noParent)
 	if id != "" {
 		place, there := f.place[id]
@@ -147,19 +163,19 @@ func (f families) beneath(id string, matches func(*track.Run) bool) []*track.Run
 		}
 		parent = place
 	}
-	keep := make([]bool, len(f.all))
-	for i, r := range f.all {
-		if keep[i] || !matches(r) {
+	keep := make([]bool, len(f.parent))
+	for at := range int32(len(f.parent)) { //nolint:gosec // as above
+		if keep[at] || !matches(at) {
 			continue
 		}
-		for up := int32(i); up != noParent && !keep[up]; up = f.parent[up] { //nolint:gosec // as above
+		for up := at; up != noParent && !keep[up]; up = f.parent[up] {
 			keep[up] = true
 		}
 	}
-	var out []*track.Run
-	for i, r := range f.all {
-		if keep[i] && f.parent[i] == parent {
-			out = append(out, r)
+	var out []int32
+	for at, p := range f.parent {
+		if keep[at] && p == parent {
+			out = append(out, int32(at)) //nolint:gosec // as above
 		}
 	}
 	return out
@@ -172,7 +188,7 @@ func childrenOf(rows, all []*track.Run) map[string]int {
 		out[r.ID] = 0
 	}
 	for _, r := range all {
-		if parent, there := track.Find(r.Tags, track.TagParentRun); there && parent != r.ID {
+		if parent, there := track.Find(r.Tags, track.TagParentRun); there && parent != r.ID && !r.Deleted {
 			if n, shown := out[parent]; shown {
 				out[parent] = n + 1
 			}
@@ -184,12 +200,19 @@ func childrenOf(rows, all []*track.Run) map[string]int {
 // FieldsOf returns the names that the newest runs of an experiment use, for a choice of columns and for completion.
 func (s *Service) FieldsOf(ctx context.Context, experiment string) (Fields, error) {
 	const newestRuns, most = 500, 2000
-	all, err := s.activeRuns(ctx, experiment)
+	all, err := s.deps.Store.RunsOf(ctx, experiment)
 	if err != nil {
 		return Fields{}, err
 	}
 	params, metrics, tags := map[string]bool{}, map[string]bool{}, map[string]bool{}
-	for _, r := range all[:min(newestRuns, len(all))] {
+	seen := 0
+	for _, r := range all {
+		if r.Deleted {
+			continue
+		}
+		if seen++; seen > newestRuns {
+			break
+		}
 		for _, kv := range r.Params {
 			params[kv.Key] = true
 		}
@@ -213,7 +236,7 @@ func (s *Service) FieldsOf(ctx context.Context, experiment string) (Fields, erro
 
 // Beneath returns how many runs of its experiment name a run as their parent.
 func (s *Service) Beneath(ctx context.Context, r *track.Run) (int, error) {
-	all, err := s.activeRuns(ctx, r.ExperimentID)
+	all, err := s.deps.Store.RunsOf(ctx, r.ExperimentID)
 	return childrenOf([]*track.Run{r}, all)[r.ID], err
 }
 

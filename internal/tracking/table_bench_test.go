@@ -3,7 +3,6 @@ package tracking
 import (
 	"context"
 	"fmt"
-	"slices"
 	"testing"
 
 	"levada/internal/core/track"
@@ -16,7 +15,7 @@ type bigStore struct {
 }
 
 func (b bigStore) RunsOf(context.Context, string) ([]*track.Run, error) {
-	return slices.Clone(b.runs), nil
+	return b.runs, nil
 }
 
 type oneMetric struct{ Series }
@@ -25,8 +24,13 @@ func (oneMetric) Stats(string) ([]track.Stat, error) {
 	return []track.Stat{track.NewStat("loss", track.Point{Value: 1})}, nil
 }
 
-func (oneMetric) Stat(string, string) (track.Stat, bool, error) {
-	return track.NewStat("loss", track.Point{Value: 1}), true, nil
+func (oneMetric) Changed(uint64) ([]string, uint64, bool) { return nil, 0, false }
+
+func (oneMetric) Sums(ids []string, _ string, each func(int, track.Stat)) error {
+	for i := range ids {
+		each(i, track.NewStat("loss", track.Point{Value: 1}))
+	}
+	return nil
 }
 
 func BenchmarkTheFirstPageOfATableOf200000Runs(b *testing.B) {

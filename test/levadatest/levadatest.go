@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -167,6 +168,21 @@ func (s *Server) Kill() {
 
 // PID is the server's process id.
 func (s *Server) PID() int { return s.cmd.Process.Pid }
+
+// PeakMemory is the most memory that the server's process has held so far, in bytes. It is known on Linux only.
+func (s *Server) PeakMemory(t testing.TB) int64 {
+	t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.PID()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(status), "VmHWM:")
+	var kB int64
+	if _, err := fmt.Sscan(rest, &kB); err != nil {
+		t.Fatalf("the system does not say how much memory process %d has held: %v", s.PID(), err)
+	}
+	return kB << 10
+}
 
 // Log returns what the server logged.
 func (s *Server) Log() string {

@@ -263,7 +263,7 @@ test('a model shows its versions, and an alias is set and removed after a questi
   await page.getByRole('button', { name: 'MLmodel', exact: true }).click()
   await page.locator('[data-preview=text]').getByText('flavors').waitFor()
   const { files } = (await model()).versions[1]
-  assert.equal(await page.locator('code[title^="sha256:"]').first().getAttribute('title'), files[0].digest)
+  assert.equal(await page.locator('code[title^="sha256:"]').first().getAttribute('title'), `sha256:${files[0].sha256}`)
   quiet('400')
 })
 

@@ -74,6 +74,8 @@ func (s *Store) loop() {
 				s.flushed = nil
 			}
 			close(answer)
+		case r := <-s.forgetting:
+			s.beginForgetting(r)
 		case first := <-s.queue:
 			buffer = s.write(buffer[:0], s.gather(first))
 			if cap(buffer) > 4<<20 {
@@ -117,27 +119,40 @@ func (s *Store) write(buffer []byte, group []*request) []byte {
 // could not be written is tried again first.
 func (s *Store) flushWhenFull() {
 	s.mu.RLock()
-	m, full := s.flushing, s.active.points >= s.o.FlushPoints
+	full := s.active.points >= s.o.FlushPoints
 	s.mu.RUnlock()
 	if !full || s.flushed != nil {
 		return
 	}
-	if m == nil {
-		log, err := createLog(s.o.Dir, s.seq.Add(1))
-		if err != nil {
-			s.o.Logger.Warn("the metric store cannot begin a new log", "dir", s.o.Dir, "error", err)
-			return
-		}
-		old := s.log
-		s.log = log
-		if err := old.close(); err != nil {
-			s.o.Logger.Warn("close metric log", "error", err)
-		}
-		m = s.setAside(old.seq)
+	m, err := s.rotate()
+	if err != nil {
+		s.o.Logger.Warn("the metric store cannot begin a new log", "dir", s.o.Dir, "error", err)
+		return
 	}
 	answer := make(chan error, 1)
 	s.flushed = answer
 	go func() { answer <- s.flush(m) }()
+}
+
+// rotate begins a new log and returns the table that is to become a segment: one that could not be written before, or the active
+// one.
+func (s *Store) rotate() (*memtable, error) {
+	s.mu.RLock()
+	m := s.flushing
+	s.mu.RUnlock()
+	if m != nil {
+		return m, nil
+	}
+	log, err := createLog(s.o.Dir, s.seq.Add(1))
+	if err != nil {
+		return nil, err
+	}
+	old := s.log
+	s.log = log
+	if err := old.close(); err != nil {
+		s.o.Logger.Warn("close metric log", "error", err)
+	}
+	return s.setAside(old.seq), nil
 }
 
 // setAside makes the active table the one that is being written.

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math/bits"
 	"os"
+	"path/filepath"
 	"slices"
 
 	"levada/internal/core/track"
@@ -37,18 +38,23 @@ func (s *Store) compact() error {
 		if group == nil {
 			return nil
 		}
-		merged, err := merge(s.o.Dir, s.seq.Add(1), group)
-		if err != nil {
-			return err
-		}
-		s.mu.Lock()
-		s.segments = append(slices.DeleteFunc(s.segments, func(g *segment) bool { return slices.Contains(group, g) }), merged)
-		s.last = lastBlock{}
-		s.mu.Unlock()
-		if err := remove(group); err != nil {
+		if err := s.replace(group, nil); err != nil {
 			return err
 		}
 	}
+}
+
+// replace puts one segment in the place of several, without the runs that are to be left out.
+func (s *Store) replace(group []*segment, without map[string]bool) error {
+	merged, err := merge(s.o.Dir, s.seq.Add(1), group, without)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.segments = append(slices.DeleteFunc(s.segments, func(g *segment) bool { return slices.Contains(group, g) }), merged)
+	s.last = lastBlock{}
+	s.mu.Unlock()
+	return remove(group)
 }
 
 // mergeable returns the segments of one size class when there are fanIn of them.
@@ -66,8 +72,9 @@ func (s *Store) mergeable() []*segment {
 	return nil
 }
 
-// merge writes the points of several segments as one.
-func merge(dir string, seq uint64, group []*segment) (*segment, error) {
+// merge writes the points of several segments as one, without the runs that are to be left out. Segments that one of them
+// replaces, and that could not be removed, are replaced by the new one: they must not come back with the next start.
+func merge(dir string, seq uint64, group []*segment, without map[string]bool) (*segment, error) {
 	w, err := newSegmentWriter(dir, seq)
 	if err != nil {
 		return nil, err
@@ -76,8 +83,15 @@ func merge(dir string, seq uint64, group []*segment) (*segment, error) {
 	for _, g := range group {
 		covers = max(covers, g.covers)
 		replaces = append(replaces, g.seq)
+		for _, old := range g.replaces {
+			if _, err := os.Lstat(filepath.Join(dir, segmentName(old))); !errors.Is(err, os.ErrNotExist) {
+				replaces = append(replaces, old)
+			}
+		}
 		for _, r := range g.runs {
-			runs = append(runs, r.runID)
+			if !without[r.runID] {
+				runs = append(runs, r.runID)
+			}
 		}
 	}
 	slices.Sort(runs)

@@ -102,15 +102,55 @@ func (s *memSeries) sorted() []track.Point {
 	return pts
 }
 
-// runStats are the sums of a run's metrics, over all places where points are.
-type runStats struct{ byKey map[string]*track.Stat }
+// runStats are the sums of a run's metrics, over all places where points are. There are very many of them, and most have few
+// metrics: only those with many have a map of their places in the list.
+type runStats struct {
+	list   []track.Stat
+	places map[string]int32
+}
+
+// listed is how many metrics are looked for one by one.
+const listed = 16
+
+// find returns the sum of a metric, nil when there is none. It may be changed until another one is added.
+func (st *runStats) find(key string) *track.Stat {
+	if st.places != nil {
+		if i, there := st.places[key]; there {
+			return &st.list[i]
+		}
+		return nil
+	}
+	for i := range st.list {
+		if st.list[i].Key == key {
+			return &st.list[i]
+		}
+	}
+	return nil
+}
+
+// add adds the sum of a metric that has none yet.
+func (st *runStats) add(s track.Stat) {
+	if n := len(st.list); n == cap(st.list) && n < listed {
+		st.list = append(make([]track.Stat, 0, n+3), st.list...) // little room: there are many of these
+	}
+	st.list = append(st.list, s)
+	switch n := len(st.list); {
+	case n == listed+1:
+		st.places = make(map[string]int32, 2*n)
+		for i := range st.list {
+			st.places[st.list[i].Key] = int32(i)
+		}
+	case n > listed:
+		st.places[s.Key] = int32(n - 1)
+	}
+}
 
 // statsOf returns the sums of a run, from the segments when they are not in memory. The caller holds the lock for writing.
 func (s *Store) statsOf(runID string) (*runStats, error) {
 	if st := s.stats[runID]; st != nil {
 		return st, nil
 	}
-	st := &runStats{byKey: map[string]*track.Stat{}}
+	st := &runStats{}
 	for _, g := range s.segments {
 		entry, err := g.entry(runID)
 		if err != nil {
@@ -132,16 +172,16 @@ func (s *Store) statsOf(runID string) (*runStats, error) {
 	}
 	s.evict()
 	s.stats[runID] = st
-	s.nStats += len(st.byKey) + 1
+	s.nStats += len(st.list) + 1
 	return st, nil
 }
 
 func (st *runStats) merge(o track.Stat) {
-	if have := st.byKey[o.Key]; have != nil {
+	if have := st.find(o.Key); have != nil {
 		have.Merge(o)
 		return
 	}
-	st.byKey[o.Key] = &o
+	st.add(o)
 }
 
 // evict forgets the sums of some runs when there are too many. Which ones does not matter: they are read again.
@@ -150,7 +190,7 @@ func (s *Store) evict() {
 		if s.nStats <= s.o.CachedStats {
 			return
 		}
-		s.nStats -= len(st.byKey) + 1
+		s.nStats -= len(st.list) + 1
 		delete(s.stats, id)
 	}
 }
@@ -163,12 +203,12 @@ func (s *Store) apply(b batch) error {
 	if err != nil {
 		return err
 	}
+	s.noteChange(b.RunID)
 	for _, m := range b.Metrics {
-		stat := st.byKey[m.Key]
+		stat := st.find(m.Key)
 		switch {
 		case stat == nil:
-			n := track.NewStat(m.Key, m.Point)
-			st.byKey[m.Key] = &n
+			st.add(track.NewStat(m.Key, m.Point))
 			s.nStats++
 		case m.Time > stat.MaxTime || m.Time == stat.MaxTime && m.Step > stat.Latest.Step:
 			// Certainly new: nothing is that late, or nothing has that step.

@@ -11,25 +11,61 @@ import (
 func (s *Store) Stats(runID string) ([]track.Stat, error) {
 	var out []track.Stat
 	err := s.withStats(runID, func(st *runStats) {
-		out = make([]track.Stat, 0, len(st.byKey))
-		for _, stat := range st.byKey {
-			out = append(out, *stat)
-		}
+		out = slices.Clone(st.list)
 	})
 	slices.SortFunc(out, func(a, b track.Stat) int { return cmp.Compare(a.Key, b.Key) })
 	return out, err
 }
 
-// Stat returns the sum of one metric of a run, and false when it has no points.
-func (s *Store) Stat(runID, key string) (track.Stat, bool, error) {
-	var out track.Stat
-	var found bool
-	err := s.withStats(runID, func(st *runStats) {
-		if stat := st.byKey[key]; stat != nil {
-			out, found = *stat, true
+// Sums calls fn with the sum of a metric of each of the runs that has points of it; i is the run's place in runIDs. Nothing
+// may be logged until fn returns, so it must not wait for anything.
+func (s *Store) Sums(runIDs []string, key string, fn func(i int, stat track.Stat)) error {
+	var absent []int // from memory
+	s.mu.RLock()
+	for i, id := range runIDs {
+		if st := s.stats[id]; st == nil {
+			absent = append(absent, i)
+		} else if stat := st.find(key); stat != nil {
+			fn(i, *stat)
 		}
-	})
-	return out, found, err
+	}
+	s.mu.RUnlock()
+	for _, i := range absent {
+		err := s.withStats(runIDs[i], func(st *runStats) {
+			if stat := st.find(key); stat != nil {
+				fn(i, *stat)
+			}
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// changesKept is how many writes Changed can look back.
+const changesKept = 8192
+
+// Changed returns the runs that got points since a moment that it returned earlier, some of them maybe twice, and the present
+// moment. It is false when the moment is too long ago.
+func (s *Store) Changed(since uint64) (runIDs []string, now uint64, known bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	now = s.forgotten + uint64(len(s.changes))
+	if since < s.forgotten || since > now {
+		return nil, now, false
+	}
+	return slices.Clone(s.changes[since-s.forgotten:]), now, true
+}
+
+// noteChange remembers for Changed that a run got points. The caller holds the lock for writing.
+func (s *Store) noteChange(runID string) {
+	if len(s.changes) == changesKept {
+		const half = changesKept / 2
+		s.changes = s.changes[:copy(s.changes, s.changes[half:])]
+		s.forgotten += half
+	}
+	s.changes = append(s.changes, runID)
 }
 
 // withStats calls fn with the sums of a run while nobody changes them.
@@ -269,7 +305,10 @@ func (s *Store) Extremes(runID, key string, within *track.Steps, n int) ([]track
 	var out []track.Point
 	err := s.bySteps(runID, key, within, func(groups []*group, total int) error {
 		e := extremes{buckets: max(1, (n-2)/2), total: total, all: total <= n}
-		for _, g := range groups {
+		for i, g := range groups {
+			if i < len(groups)-1 && e.skip(g) {
+				continue
+			}
 			if err := g.read(within); err != nil {
 				return err
 			}
@@ -317,6 +356,21 @@ func (e *extremes) add(p track.Point) {
 	if e.seen*e.buckets/e.total != bucket {
 		e.close()
 	}
+}
+
+// skip goes past a group that lies within one bucket and has nothing lower or higher than what was seen of it; false when the
+// group has to be read.
+func (e *extremes) skip(g *group) bool {
+	if g.points != nil || e.all || !e.any || (e.seen+g.n)*e.buckets/e.total != e.seen*e.buckets/e.total {
+		return false
+	}
+	for _, p := range g.parts {
+		if p.ref.minValue < e.low.Value || p.ref.maxValue > e.high.Value {
+			return false
+		}
+	}
+	e.seen += g.n
+	return true
 }
 
 func (e *extremes) close() {

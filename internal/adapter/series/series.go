@@ -24,7 +24,7 @@ import (
 type Options struct {
 	// Dir holds the files; it is made when it is missing.
 	Dir string
-	// FlushPoints is how many points are held in memory before they become a segment; 0 means 200,000, about 5 MB.
+	// FlushPoints is how many points are held in memory before they become a segment; 0 means 100,000, about 5 MB.
 	FlushPoints int
 	// CachedStats is how many metrics of how many runs may have their sums in memory; 0 means 400,000, about 50 MB.
 	CachedStats int
@@ -38,10 +38,12 @@ type Store struct {
 	queue chan *request
 	// settling gets those who wait for the end of a flush.
 	settling chan chan struct{}
-	quit     chan struct{}
-	done     chan struct{}
-	once     sync.Once
-	err      error
+	// forgetting gets those who want the points of runs removed.
+	forgetting chan *forgetRequest
+	quit       chan struct{}
+	done       chan struct{}
+	once       sync.Once
+	err        error
 
 	// mu guards what follows. Whoever writes files does not hold it while it waits for the disk.
 	mu       sync.RWMutex
@@ -50,6 +52,9 @@ type Store struct {
 	segments []*segment
 	stats    map[string]*runStats
 	nStats   int
+	// changes are the runs of the newest writes, after as many that were forgotten.
+	changes   []string
+	forgotten uint64
 	// last is the block that was decoded last to look for a point.
 	last lastBlock
 
@@ -64,7 +69,7 @@ type Store struct {
 // Open opens the store in o.Dir and brings back what was acknowledged.
 func Open(o Options) (*Store, error) {
 	if o.FlushPoints <= 0 {
-		o.FlushPoints = 200_000
+		o.FlushPoints = 100_000
 	}
 	if o.CachedStats <= 0 {
 		o.CachedStats = 400_000
@@ -73,7 +78,7 @@ func Open(o Options) (*Store, error) {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	s := &Store{
-		o: o, queue: make(chan *request, maxBatch), settling: make(chan chan struct{}), quit: make(chan struct{}), done: make(chan struct{}),
+		o: o, queue: make(chan *request, maxBatch), settling: make(chan chan struct{}), forgetting: make(chan *forgetRequest), quit: make(chan struct{}), done: make(chan struct{}),
 		active: newMemtable(), stats: map[string]*runStats{},
 	}
 	if err := s.recover(); err != nil {
@@ -117,7 +122,7 @@ func (s *Store) recover() error {
 			}
 			continue
 		}
-		n, err := replay(path, i == len(files.logs)-1, s.apply)
+		n, err := replay(path, i == len(files.logs)-1, s.o.Logger, s.apply)
 		if err != nil {
 			return err
 		}
@@ -156,7 +161,11 @@ func (s *Store) Log(ctx context.Context, runID string, metrics []track.Metric) e
 	for i := range metrics {
 		metrics[i].Value = track.Clean(metrics[i].Value)
 	}
-	return s.commit(ctx, &request{batch: batch{runID, metrics}, result: make(chan error, 1)})
+	b := batch{runID, metrics}
+	if n := recordSize(b); n > maxRecord {
+		return fault.TooLargef("the metrics of run %s need %d bytes at once and %d are allowed: log them in smaller batches", runID, n, maxRecord)
+	}
+	return s.commit(ctx, &request{batch: b, result: make(chan error, 1)})
 }
 
 // batch is the points of one run that are stored together; only their keys and points matter here.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"log/slog"
 	"math"
 	"os"
 	"path/filepath"
@@ -137,6 +138,20 @@ func appendRecord(out []byte, b batch) []byte {
 	return out
 }
 
+// recordSize is the most bytes that a batch needs as a record.
+func recordSize(b batch) int64 {
+	const number = binary.MaxVarintLen64
+	size, key := int64(recordHead+2*number+len(b.RunID)), ""
+	for _, m := range b.Metrics {
+		size += 3*number + 8
+		if m.Key != key {
+			size += int64(len(m.Key))
+		}
+		key = m.Key
+	}
+	return size
+}
+
 func appendText(out []byte, s string) []byte {
 	return append(binary.AppendUvarint(out, uint64(len(s))), s...)
 }
@@ -165,9 +180,10 @@ func decodeRecord(body []byte) (batch, error) {
 }
 
 // replay applies the records of a log and returns how many there were. A bad record at the end of the newest log was being
-// written when the process died: it is cut off, so that it is not taken for damage when there is a newer log. Anywhere else
-// a bad record is damage.
-func replay(path string, newest bool, apply func(batch) error) (int, error) {
+// written when the process died: it is cut off, so that it is not taken for damage when there is a newer log. When whole records
+// follow it they are kept, and so is a copy of the log as it was found: what was acknowledged may be in them, and a record says
+// by itself whether it is whole. In an older log a bad record is damage.
+func replay(path string, newest bool, log *slog.Logger, apply func(batch) error) (int, error) {
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		return 0, err
@@ -180,9 +196,11 @@ func replay(path string, newest bool, apply func(batch) error) (int, error) {
 		case errors.Is(err, io.EOF):
 			return n, nil
 		case errors.Is(err, errCutOff) && newest && in.good == 0:
+			log.Warn("a metric log that was being begun when the process died is removed", "path", path)
 			return n, os.Remove(path)
 		case errors.Is(err, errCutOff) && newest:
-			return n, errors.Join(f.Truncate(in.good), f.Sync())
+			kept, mendErr := mend(f, in.good, log, apply)
+			return n + kept, mendErr
 		case errors.Is(err, errCutOff), errors.Is(err, errDamaged):
 			return n, fmt.Errorf("%w: log %s, record %d: %w", errDamaged, path, n+1, err)
 		case err != nil:
@@ -196,6 +214,79 @@ func replay(path string, newest bool, apply func(batch) error) (int, error) {
 			return n, err
 		}
 	}
+}
+
+// mend takes the bad record at an offset out of a log, with everything behind it that is not whole, and returns how many records
+// behind it were applied.
+func mend(f *os.File, good int64, log *slog.Logger, apply func(batch) error) (int, error) {
+	path := f.Name()
+	all, err := os.ReadFile(path)
+	if err != nil {
+		return 0, err
+	}
+	rest := wholeRecords(all[good:])
+	if len(rest) == 0 {
+		log.Warn("the end of the newest metric log was not whole and is cut off: the process died while it wrote it", "path", path, "bytes", int64(len(all))-good)
+		return 0, errors.Join(f.Truncate(good), f.Sync())
+	}
+	aside := filepath.Join(filepath.Dir(path), "damaged-"+filepath.Base(path))
+	if err := os.Link(path, aside); err != nil && !errors.Is(err, os.ErrExist) {
+		return 0, err
+	}
+	mended := all[:good:good]
+	for i, r := range rest {
+		b, err := decodeRecord(r[recordHead:])
+		if err == nil {
+			err = apply(b)
+		}
+		if err != nil {
+			return i, err
+		}
+		mended = append(mended, r...)
+	}
+	log.Error("a record in the middle of the newest metric log is damaged: the points in it are lost, those around it are kept",
+		"path", path, "offset", good, "records_behind", len(rest), "copy", aside)
+	temp := path + ".tmp"
+	if err := writeSynced(temp, mended); err != nil {
+		return len(rest), err
+	}
+	return len(rest), errors.Join(os.Rename(temp, path), syncDir(filepath.Dir(path)))
+}
+
+// wholeRecords returns the records behind a bad one, each with its head, up to the next that is not whole.
+func wholeRecords(bad []byte) [][]byte {
+	next := func(in []byte) []byte {
+		if len(in) < recordHead {
+			return nil
+		}
+		size := int64(binary.LittleEndian.Uint32(in))
+		if size == 0 || size > maxRecord || size > int64(len(in)-recordHead) {
+			return nil
+		}
+		return in[:recordHead+size]
+	}
+	var out [][]byte
+	for r := next(bad); r != nil; r = next(bad) {
+		bad = bad[len(r):]
+		body := next(bad)
+		if body == nil || crc32.Checksum(body[recordHead:], castagnoli) != binary.LittleEndian.Uint32(body[4:]) {
+			return out
+		}
+		if _, err := decodeRecord(body[recordHead:]); err != nil {
+			return out
+		}
+		out = append(out, body)
+	}
+	return out
+}
+
+func writeSynced(path string, content []byte) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(content)
+	return errors.Join(err, f.Sync(), f.Close())
 }
 
 // errCutOff is wrapped by what a crash can do to a record that was being written. A disk that cannot be read is something else:

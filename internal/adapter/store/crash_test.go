@@ -38,6 +38,7 @@ func crashChild() {
 		writers.Go(func() {
 			r := run.Run{ID: fmt.Sprint(os.Getpid(), "-", w), State: run.Running, CreatedAt: time.UnixMicro(1)}
 			for seq := int64(1); ; seq++ {
+				var err error
 				event := []run.Event{{Seq: seq, Type: "e", Body: fmt.Appendf(nil, "%d", seq)}}
 				if seq == 1 {
 					err = s.CreateRun(ctx, r, event, nil)

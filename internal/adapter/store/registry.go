@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"strings"
 
 	"levada/internal/core/fault"
 	"levada/internal/core/model"
@@ -44,7 +45,24 @@ func (r Registry) CreateModel(ctx context.Context, m model.Registered) error {
 		if duplicate(err) {
 			return fault.Conflictf("registered model %q already exists", m.Name)
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		r.s.mirrorModel(tx, m.Name, m)
+		return r.s.tell(ctx, tx, m.Told)
+	})
+}
+
+// mirrorModel has a model that is stored under a name held in memory too.
+func (s *Store) mirrorModel(tx *tx, name string, m model.Registered) {
+	m.Told = nil
+	tx.committed(func() {
+		if m.Name != name {
+			s.models.clear()
+			s.versions.clear()
+			return
+		}
+		s.models.put(name, m)
 	})
 }
 
@@ -56,7 +74,18 @@ func (r Registry) Model(ctx context.Context, name string) (model.Registered, err
 
 // Models returns all registered models.
 func (r Registry) Models(ctx context.Context) ([]model.Registered, error) {
-	return readAll(ctx, r.s, scanModel, `SELECT body FROM registry_models`)
+	return r.s.models.all(func() (map[string]model.Registered, error) {
+		rows, err := readAll(ctx, r.s, scanModel, `SELECT body FROM registry_models`)
+		return byKey(rows, func(m model.Registered) string { return m.Name }), err
+	})
+}
+
+func byKey[K comparable, V any](rows []V, key func(V) K) map[K]V {
+	out := make(map[K]V, len(rows))
+	for _, v := range rows {
+		out[key(v)] = v
+	}
+	return out
 }
 
 func readAll[T any](ctx context.Context, s *Store, scan func(scanner) (T, error), query string, args ...any) ([]T, error) {
@@ -84,7 +113,8 @@ func getModel(ctx context.Context, tx *tx, name string) (model.Registered, error
 	return m, err
 }
 
-func setModel(ctx context.Context, tx *tx, name string, m model.Registered) error {
+// setModel stores a model that was changed, and what webhooks are told of that.
+func (r Registry) setModel(ctx context.Context, tx *tx, name string, m model.Registered) error {
 	body, err := encode("registered model", m)
 	if err != nil {
 		return err
@@ -93,16 +123,27 @@ func setModel(ctx context.Context, tx *tx, name string, m model.Registered) erro
 	if duplicate(err) {
 		return fault.Conflictf("registered model %q already exists", m.Name)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	r.s.mirrorModel(tx, name, m)
+	return r.s.tell(ctx, tx, m.Told)
 }
 
-func setVersion(ctx context.Context, tx *tx, v model.Version) error {
+func (s *Store) mirrorVersion(tx *tx, v model.Version) {
+	tx.committed(func() { s.versions.put(versionKey{v.Name, v.Number}, &v) })
+}
+
+func (r Registry) setVersion(ctx context.Context, tx *tx, v model.Version) error {
 	body, err := encode("model version", v)
 	if err != nil {
 		return err
 	}
 	// Uses the primary key.
 	_, err = tx.exec(ctx, `UPDATE registry_versions SET body = $3 WHERE name = $1 AND version = $2`, v.Name, v.Number, body)
+	if err == nil {
+		r.s.mirrorVersion(tx, v)
+	}
 	return err
 }
 
@@ -116,7 +157,7 @@ func (r Registry) ChangeModel(ctx context.Context, name string, change func(*mod
 		if err := change(&m); err != nil {
 			return err
 		}
-		if err := setModel(ctx, tx, name, m); err != nil || m.Name == name {
+		if err := r.setModel(ctx, tx, name, m); err != nil || m.Name == name {
 			return err
 		}
 		// The rows of the versions followed by their foreign key; their bodies hold the name too.
@@ -126,7 +167,7 @@ func (r Registry) ChangeModel(ctx context.Context, name string, change func(*mod
 		}
 		for _, v := range versions {
 			v.Name, v.UpdatedUS = m.Name, m.UpdatedUS
-			if err := setVersion(ctx, tx, v); err != nil {
+			if err := r.setVersion(ctx, tx, v); err != nil {
 				return err
 			}
 		}
@@ -152,6 +193,10 @@ func (r Registry) DeleteModel(ctx context.Context, name string) error {
 		if err == nil && n == 0 {
 			return notFound("registered model", name)
 		}
+		tx.committed(func() {
+			r.s.models.remove(func(k string) bool { return k == name })
+			r.s.versions.remove(func(k versionKey) bool { return k.name == name })
+		})
 		return err
 	})
 }
@@ -174,7 +219,8 @@ func (r Registry) AddVersion(ctx context.Context, name string, add func(*model.R
 		if _, err := tx.exec(ctx, `INSERT INTO registry_versions (name, version, body) VALUES ($1, $2, $3)`, name, v.Number, body); err != nil {
 			return err
 		}
-		return setModel(ctx, tx, name, m)
+		r.s.mirrorVersion(tx, v)
+		return r.setModel(ctx, tx, name, m)
 	})
 }
 
@@ -185,15 +231,55 @@ func (r Registry) Version(ctx context.Context, name string, number int64) (model
 		SELECT body FROM registry_versions WHERE name = $1 AND version = $2`, scanModelVersion, name, number)
 }
 
-// VersionsOf returns the versions of a model, the oldest first.
-func (r Registry) VersionsOf(ctx context.Context, name string) ([]model.Version, error) {
-	// Uses the primary key.
-	return readAll(ctx, r.s, scanModelVersion, `SELECT body FROM registry_versions WHERE name = $1 ORDER BY version`, name)
+// LatestVersions returns the newest version of each stage of a model, without reading the others.
+func (r Registry) LatestVersions(ctx context.Context, name string) ([]model.Version, error) {
+	var latest []string
+	for _, stage := range model.Stages {
+		// Each uses registry_versions_by_stage, which wants the expression as it is there.
+		latest = append(latest, `SELECT MAX(version) FROM registry_versions WHERE name = $1 AND json_extract(body, '$.stage') = '`+string(stage)+`'`)
+	}
+	return readAll(ctx, r.s, scanModelVersion, `
+		SELECT body FROM registry_versions
+		WHERE name = $1 AND version IN (`+strings.Join(latest, " UNION ALL ")+`)
+		ORDER BY version`, name)
 }
 
-// Versions returns the versions of all models.
-func (r Registry) Versions(ctx context.Context) ([]model.Version, error) {
-	return readAll(ctx, r.s, scanModelVersion, `SELECT body FROM registry_versions`)
+// Versions returns the versions of all models, in no order. They are not to be changed.
+func (r Registry) Versions(ctx context.Context) ([]*model.Version, error) {
+	return r.s.versions.all(func() (map[versionKey]*model.Version, error) {
+		rows, err := readAll(ctx, r.s, func(scan scanner) (*model.Version, error) {
+			v, err := scanModelVersion(scan)
+			return &v, err
+		}, `SELECT body FROM registry_versions`)
+		return byKey(rows, func(v *model.Version) versionKey { return versionKey{v.Name, v.Number} }), err
+	})
+}
+
+// ChangeVersion reads, changes and stores a model and one of its versions, in one transaction.
+func (r Registry) ChangeVersion(ctx context.Context, name string, number int64, change func(*model.Registered, *model.Version) error) error {
+	return r.s.update(ctx, func(ctx context.Context, tx *tx) error {
+		m, err := getModel(ctx, tx, name)
+		if err != nil {
+			return err
+		}
+		// Uses the primary key.
+		v, err := scanModelVersion(func(dest ...any) error {
+			return tx.get(ctx, `SELECT body FROM registry_versions WHERE name = $1 AND version = $2`, []any{name, number}, dest)
+		})
+		if errors.Is(err, sql.ErrNoRows) {
+			return notFound("model version", name)
+		}
+		if err != nil {
+			return err
+		}
+		if err := change(&m, &v); err != nil {
+			return err
+		}
+		if err := r.setVersion(ctx, tx, v); err != nil {
+			return err
+		}
+		return r.setModel(ctx, tx, name, m)
+	})
 }
 
 // ChangeVersions reads, changes and stores a model and those of its versions for which pick holds, in one transaction.
@@ -214,11 +300,11 @@ func (r Registry) ChangeVersions(ctx context.Context, name string, pick func(mod
 			if err := change(&m, &v); err != nil {
 				return err
 			}
-			if err := setVersion(ctx, tx, v); err != nil {
+			if err := r.setVersion(ctx, tx, v); err != nil {
 				return err
 			}
 		}
-		return setModel(ctx, tx, name, m)
+		return r.setModel(ctx, tx, name, m)
 	})
 }
 
@@ -236,7 +322,8 @@ func (r Registry) DeleteVersion(ctx context.Context, name string, number int64, 
 		if n == 0 {
 			return notFound("model version", name)
 		}
+		tx.committed(func() { r.s.versions.remove(func(k versionKey) bool { return k == versionKey{name, number} }) })
 		change(&m)
-		return setModel(ctx, tx, name, m)
+		return r.setModel(ctx, tx, name, m)
 	})
 }

@@ -10,9 +10,11 @@ import (
 
 // rootTables are the tables with a column "digest". Stored content whose digest stands in one of them must not be collected.
 var rootTables = map[string]string{
-	"artifacts":      "Store.ArtifactDigests",
-	"tracking_files": "Tracking.Digests",
-	"specs":          "the digest of a specification, whose bytes are in the row itself",
+	"artifacts":        "Store.ArtifactDigests",
+	"tracking_files":   "Tracking.Digests",
+	"tracking_parts":   "Tracking.Digests",
+	"tracking_uploads": "of a complete upload, whose file is in tracking_files",
+	"specs":            "the digest of a specification, whose bytes are in the row itself",
 }
 
 func TestEveryTableThatRefersToContentKeepsItFromCollection(t *testing.T) {

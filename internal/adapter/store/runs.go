@@ -274,7 +274,7 @@ func (s *Store) DeleteRun(ctx context.Context, id string) error {
 		if err := countRun(ctx, tx, before, -1); err != nil {
 			return err
 		}
-		if err := s.hideTracked(ctx, tx, id, 1); err != nil {
+		if err := s.deleteTracked(ctx, tx, id); err != nil {
 			return err
 		}
 		if err := deleteUnusedArtifacts(ctx, tx, id); err != nil {

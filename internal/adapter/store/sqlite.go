@@ -55,7 +55,7 @@ func openWriter(ctx context.Context, path string, ephemeral bool) (*sql.DB, erro
 		synchronous = "off"
 	}
 	db, err := sql.Open("sqlite", dsn(path, url.Values{
-		"_pragma":       {"temp_store(memory)", "cache_size(-32768)", "journal_size_limit(67108864)"},
+		"_pragma":       {"temp_store(memory)", "cache_size(-8192)", "journal_size_limit(67108864)"},
 		"_busy_timeout": {"10000"},
 		"_foreign_keys": {"on"},
 		"_journal_mode": {"wal"},
@@ -76,7 +76,7 @@ func openWriter(ctx context.Context, path string, ephemeral bool) (*sql.DB, erro
 
 func openReaders(path string, n int) (*sql.DB, error) {
 	db, err := sql.Open("sqlite", dsn(path, url.Values{
-		"_pragma":       {"temp_store(memory)", "cache_size(-8192)"},
+		"_pragma":       {"temp_store(memory)", "cache_size(-2048)"},
 		"_busy_timeout": {"10000"},
 		"_query_only":   {"on"},
 		"_dqs":          {"false"},

@@ -17,6 +17,9 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+
+	"levada/internal/core/model"
+	"levada/internal/core/track"
 )
 
 // Options says where a store is.
@@ -41,8 +44,14 @@ type Store struct {
 	writer *writer
 	// index holds the tracked runs of experiments that were searched.
 	index runIndex
+	// models, versions and logged hold what searches of models look at.
+	models   mirror[string, model.Registered]
+	versions mirror[versionKey, *model.Version]
+	logged   mirror[string, *track.LoggedModel]
 	// outbox is sent to when metrics of pipeline tasks wait for the metric store.
 	outbox chan struct{}
+	// deliveries is sent to when there is something to send to webhooks.
+	deliveries chan struct{}
 
 	closing  sync.Once
 	isClosed atomic.Bool
@@ -73,9 +82,17 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(openError(path, err), write.Close())
 	}
-	s := &Store{path: path, log: o.Logger, read: read, write: write, outbox: make(chan struct{}, 1)}
-	s.writer = startWriter(write, path, o.Logger, s.index.clear)
+	s := &Store{path: path, log: o.Logger, read: read, write: write, outbox: make(chan struct{}, 1), deliveries: make(chan struct{}, 1)}
+	s.writer = startWriter(write, path, o.Logger, s.clearMemory)
 	return s, nil
+}
+
+// clearMemory forgets what is held of tables in memory.
+func (s *Store) clearMemory() {
+	s.index.clear()
+	s.models.clear()
+	s.versions.clear()
+	s.logged.clear()
 }
 
 // Close finishes the writes that have begun, refuses those that are still waiting, and closes the database.

@@ -3,8 +3,8 @@ package store
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
 	"levada/internal/core/fault"
@@ -166,49 +166,56 @@ func (t Tracking) Model(ctx context.Context, id string) (track.LoggedModel, erro
 	return m, t.s.readError(err)
 }
 
-// Models returns the logged models of experiments with their metrics.
-func (t Tracking) Models(ctx context.Context, experiments []string) ([]track.LoggedModel, error) {
-	list, err := json.Marshal(experiments)
-	if err != nil {
-		return nil, err
-	}
+// Models returns the logged models of experiments with their metrics, in no order. They are not to be changed.
+func (t Tracking) Models(ctx context.Context, experiments []string) ([]*track.LoggedModel, error) {
+	all, err := t.s.logged.all(func() (map[string]*track.LoggedModel, error) { return t.loadModels(ctx) })
+	return slices.DeleteFunc(all, func(m *track.LoggedModel) bool { return !slices.Contains(experiments, m.ExperimentID) }), err
+}
+
+func (t Tracking) loadModels(ctx context.Context) (map[string]*track.LoggedModel, error) {
 	snapshot, err := t.s.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
 		return nil, t.s.readError(err)
 	}
 	defer func() { _ = snapshot.Rollback() }() // nothing was written
-	var out []track.LoggedModel
-	at := map[string]int{}
-	// Uses tracking_models_by_experiment.
-	rows, err := snapshot.QueryContext(ctx, `
-		SELECT body FROM tracking_models WHERE experiment_id IN (SELECT value FROM json_each($1))`, string(list))
+	out := map[string]*track.LoggedModel{}
+	rows, err := snapshot.QueryContext(ctx, `SELECT body FROM tracking_models`)
 	if err != nil {
 		return nil, t.s.readError(err)
 	}
 	err = drain(rows, func(rows *sql.Rows) error {
 		m, err := scanLogged(rows.Scan)
-		at[m.ID] = len(out)
-		out = append(out, m)
+		out[m.ID] = &m
 		return err
 	})
 	if err != nil {
 		return nil, t.s.readError(err)
 	}
-	rows, err = snapshot.QueryContext(ctx, `
-		SELECT `+modelMetricColumns+`
-		FROM tracking_model_metrics
-		WHERE model_id IN (SELECT id FROM tracking_models WHERE experiment_id IN (SELECT value FROM json_each($1)))`, string(list))
+	rows, err = snapshot.QueryContext(ctx, `SELECT `+modelMetricColumns+` FROM tracking_model_metrics`)
 	if err != nil {
 		return nil, t.s.readError(err)
 	}
 	err = drain(rows, func(rows *sql.Rows) error {
 		id, x, err := scanModelMetric(rows.Scan)
-		if i, ok := at[id]; ok {
-			out[i].Metrics = append(out[i].Metrics, x)
+		if m, ok := out[id]; ok {
+			m.Metrics = append(m.Metrics, x)
 		}
 		return err
 	})
 	return out, t.s.readError(err)
+}
+
+// mirrorLogged reads a logged model again for the searches, when they are held in memory.
+func (t Tracking) mirrorLogged(id string) {
+	if !t.s.logged.holds() {
+		return
+	}
+	m, err := t.Model(context.Background(), id)
+	if err != nil {
+		t.s.logged.clear() // the next search reads them anew
+		return
+	}
+	t.s.logged.put(id, &m)
 }
 
 const modelMetricColumns = "model_id, key, time_ms, step, run_id, value, dataset_name, dataset_digest"
@@ -236,6 +243,7 @@ func (t Tracking) CreateModel(ctx context.Context, m track.LoggedModel) error {
 	}
 	return t.s.update(ctx, func(ctx context.Context, tx *tx) error {
 		_, err := tx.exec(ctx, `INSERT INTO tracking_models (id, experiment_id, body) VALUES ($1, $2, $3)`, m.ID, m.ExperimentID, body)
+		tx.committed(func() { t.s.logged.put(m.ID, &m) })
 		return err
 	})
 }
@@ -261,6 +269,7 @@ func (t Tracking) ChangeModel(ctx context.Context, id string, change func(*track
 			return err
 		}
 		_, err = tx.exec(ctx, `UPDATE tracking_models SET body = $2 WHERE id = $1`, id, body)
+		tx.committed(func() { t.mirrorLogged(id) })
 		return err
 	})
 }

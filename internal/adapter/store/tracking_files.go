@@ -13,40 +13,42 @@ import (
 
 // PutFile notes where the content of a file is; one of that path before is replaced.
 func (t Tracking) PutFile(ctx context.Context, path, digest string, size int64, at time.Time) error {
-	return t.s.update(ctx, func(ctx context.Context, tx *tx) error {
-		// A path that is a file cannot be a directory as well, and the other way round.
-		for dir := path; ; {
-			cut := strings.LastIndexByte(dir, '/')
-			if cut < 0 {
-				break
-			}
-			dir = dir[:cut]
-			var one int
-			err := tx.get(ctx, `SELECT 1 FROM tracking_files WHERE path = $1`, []any{dir}, []any{&one})
-			if err == nil {
-				return fault.Conflictf("the artifact %q cannot be stored: %q is a file", path, dir)
-			}
-			if !errors.Is(err, sql.ErrNoRows) {
-				return err
-			}
+	return t.s.update(ctx, func(ctx context.Context, tx *tx) error { return putFile(ctx, tx, path, digest, size, at) })
+}
+
+func putFile(ctx context.Context, tx *tx, path, digest string, size int64, at time.Time) error {
+	// A path that is a file cannot be a directory as well, and the other way round.
+	for dir := path; ; {
+		cut := strings.LastIndexByte(dir, '/')
+		if cut < 0 {
+			break
 		}
-		from, to := below(path)
-		var n int
-		err := tx.get(ctx, `SELECT COUNT(*) FROM tracking_files WHERE path >= $1 AND path < $2`, []any{from, to}, []any{&n})
-		if err != nil {
+		dir = dir[:cut]
+		var one int
+		err := tx.get(ctx, `SELECT 1 FROM tracking_files WHERE path = $1`, []any{dir}, []any{&one})
+		if err == nil {
+			return fault.Conflictf("the artifact %q cannot be stored: %q is a file", path, dir)
+		}
+		if !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}
-		if n > 0 {
-			return fault.Conflictf("the artifact %q cannot be stored: it is a directory", path)
-		}
-		// Uses the primary key.
-		_, err = tx.exec(ctx, `
-			INSERT INTO tracking_files (path, digest, size, at)
-			VALUES ($1, $2, $3, $4)
-			ON CONFLICT (path) DO UPDATE SET digest = excluded.digest, size = excluded.size, at = excluded.at`,
-			path, digest, size, micros(at))
+	}
+	from, to := below(path)
+	var n int
+	err := tx.get(ctx, `SELECT COUNT(*) FROM tracking_files WHERE path >= $1 AND path < $2`, []any{from, to}, []any{&n})
+	if err != nil {
 		return err
-	})
+	}
+	if n > 0 {
+		return fault.Conflictf("the artifact %q cannot be stored: it is a directory", path)
+	}
+	// Uses the primary key.
+	_, err = tx.exec(ctx, `
+		INSERT INTO tracking_files (path, digest, size, at)
+		VALUES ($1, $2, $3, $4)
+		ON CONFLICT (path) DO UPDATE SET digest = excluded.digest, size = excluded.size, at = excluded.at`,
+		path, digest, size, micros(at))
+	return err
 }
 
 // below bounds the paths inside a directory; everything when dir is empty.
@@ -132,9 +134,13 @@ func (t Tracking) RemoveFiles(ctx context.Context, path string) (int64, error) {
 	return n, err
 }
 
-// Digests calls yield with the digest of each content that files of clients have.
+// Digests calls yield with the digest of each content that files of clients, and uploads that may still be completed, have.
 func (t Tracking) Digests(ctx context.Context, yield func(digest string) error) error {
-	rows, err := t.s.read.QueryContext(ctx, `SELECT digest FROM tracking_files`)
+	rows, err := t.s.read.QueryContext(ctx, `
+		SELECT digest FROM tracking_files
+		UNION ALL
+		SELECT p.digest FROM tracking_parts p JOIN tracking_uploads u ON u.id = p.upload_id WHERE u.created_at >= $1`,
+		micros(time.Now().Add(-track.UploadTime)))
 	if err != nil {
 		return t.s.readError(err)
 	}

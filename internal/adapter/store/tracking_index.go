@@ -1,7 +1,6 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -17,6 +16,7 @@ const maxIndexed = 200_000
 // runIndex holds the runs of experiments that were searched, newest first, so that a search reads no table. A run in it is
 // never changed: each write that is committed puts a changed copy in its place, in the order of the writes.
 type runIndex struct {
+	texts texts
 	mu    sync.RWMutex
 	sets  map[string]*runSet
 	clock int64
@@ -25,6 +25,8 @@ type runIndex struct {
 // runSet are the runs of one experiment.
 type runSet struct {
 	runs []*track.Run
+	// lent says that somebody reads runs: it is copied before the next change.
+	lent bool
 	byID map[string]*track.Run
 	used int64
 	// ready is closed when the set was read. Runs that were written meanwhile are in stale and are read again.
@@ -32,14 +34,6 @@ type runSet struct {
 	done  bool
 	stale map[string]bool
 	err   error
-}
-
-// newest is the order of searches that ask for none.
-func newest(a, b *track.Run) int {
-	if c := cmp.Compare(b.StartMS, a.StartMS); c != 0 {
-		return c
-	}
-	return cmp.Compare(a.ID, b.ID)
 }
 
 // change replaces a run by a copy that fn has changed.
@@ -89,16 +83,25 @@ func (x *runIndex) clear() {
 }
 
 func (set *runSet) put(r *track.Run) {
+	if set.lent {
+		set.runs, set.lent = slices.Clone(set.runs), false
+	}
 	if old := set.byID[r.ID]; old != nil {
-		i, _ := slices.BinarySearchFunc(set.runs, old, newest)
+		i, _ := slices.BinarySearchFunc(set.runs, old, track.Newest)
+		if track.Newest(old, r) == 0 {
+			set.runs[i] = r
+			set.byID[r.ID] = r
+			return
+		}
 		set.runs = slices.Delete(set.runs, i, i+1)
 	}
-	i, _ := slices.BinarySearchFunc(set.runs, r, newest)
+	i, _ := slices.BinarySearchFunc(set.runs, r, track.Newest)
 	set.runs = slices.Insert(set.runs, i, r)
 	set.byID[r.ID] = r
 }
 
-// RunsOf returns all runs of an experiment, deleted ones too, newest first. The result is not to be changed.
+// RunsOf returns all runs of an experiment, deleted ones too, newest first. The result is not to be changed, and does
+// not change.
 func (t Tracking) RunsOf(ctx context.Context, experiment string) ([]*track.Run, error) {
 	x := &t.s.index
 	for {
@@ -110,7 +113,8 @@ func (t Tracking) RunsOf(ctx context.Context, experiment string) ([]*track.Run, 
 		}
 		set.used = x.clock
 		if set.done {
-			runs := slices.Clone(set.runs)
+			set.lent = true
+			runs := set.runs
 			x.mu.Unlock()
 			return runs, nil
 		}
@@ -150,7 +154,7 @@ func (t Tracking) load(ctx context.Context, experiment string, set *runSet) ([]*
 	if err != nil {
 		return nil, err
 	}
-	slices.SortFunc(runs, newest)
+	slices.SortFunc(runs, track.Newest)
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	set.runs = runs
@@ -179,7 +183,8 @@ func (t Tracking) load(ctx context.Context, experiment string, set *runSet) ([]*
 	}
 	set.done = true
 	x.evict(experiment)
-	return slices.Clone(set.runs), nil
+	set.lent = true
+	return set.runs, nil
 }
 
 // evict forgets what was not searched for long while there is too much.
@@ -241,6 +246,8 @@ func (s *Store) readRuns(ctx context.Context, condition, arg string) ([]*track.R
 	// Uses the primary key, or tracking_runs_by_experiment.
 	err = each(ctx, snapshot, `SELECT `+trackedRunColumns+` FROM tracking_runs WHERE `+condition, arg, func(rows *sql.Rows) error {
 		r, err := scanTrackedRun(rows.Scan)
+		r.ExperimentID, r.UserID = s.index.texts.of([]byte(r.ExperimentID)), s.index.texts.of([]byte(r.UserID))
+		r.Status = track.Status(s.index.texts.of([]byte(r.Status)))
 		runs = append(runs, &r)
 		byID[r.ID] = &r
 		return err
@@ -248,22 +255,15 @@ func (s *Store) readRuns(ctx context.Context, condition, arg string) ([]*track.R
 	if err != nil || len(runs) == 0 {
 		return runs, err
 	}
-	keys := map[string]string{} // one copy of each key: runs have them in common
 	pairs := func(table string, to func(*track.Run) *[]track.KV) error {
 		query := `SELECT run_id, key, value FROM ` + table + ` WHERE run_id IN (SELECT id FROM tracking_runs WHERE ` + condition + `)`
 		return each(ctx, snapshot, query, arg, func(rows *sql.Rows) error {
-			var id sql.RawBytes
-			var key, value string
+			var id, key, value sql.RawBytes
 			if err := rows.Scan(&id, &key, &value); err != nil {
 				return err
 			}
-			if k, ok := keys[key]; ok {
-				key = k
-			} else {
-				keys[key] = key
-			}
 			list := to(byID[string(id)])
-			*list = append(*list, track.KV{Key: key, Value: value})
+			*list = append(*list, track.KV{Key: s.index.texts.of(key), Value: s.index.texts.of(value)})
 			return nil
 		})
 	}
@@ -272,6 +272,9 @@ func (s *Store) readRuns(ctx context.Context, condition, arg string) ([]*track.R
 	}
 	if err := pairs("tracking_tags", func(r *track.Run) *[]track.KV { return &r.Tags }); err != nil {
 		return nil, err
+	}
+	for _, r := range runs {
+		r.Params, r.Tags = slices.Clip(slices.Clone(r.Params)), slices.Clip(slices.Clone(r.Tags))
 	}
 	query := `
 		SELECT run_id, kind, body

@@ -187,6 +187,57 @@ func (s *Store) hideTracked(ctx context.Context, tx *tx, runID string, deletedAt
 	return err
 }
 
+// deleteTracked removes the tracked runs of a pipeline's run and its tasks. Their points are removed later: the metric store is no
+// part of the transaction.
+func (s *Store) deleteTracked(ctx context.Context, tx *tx, runID string) error {
+	var experiment string
+	// Uses the primary key.
+	err := tx.get(ctx, `SELECT experiment_id FROM tracking_runs WHERE id = $1`, []any{runID}, []any{&experiment})
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil // a run of before there was tracking
+	}
+	if err != nil {
+		return err
+	}
+	const ids = `(SELECT $1 UNION ALL SELECT id FROM tasks WHERE run_id = $1)`
+	for _, query := range []string{
+		`INSERT INTO tracking_forgotten (run_id) SELECT id FROM tracking_runs WHERE id IN ` + ids,
+		`DELETE FROM tracking_outbox WHERE json_extract(body, '$.run_id') IN ` + ids,
+		`DELETE FROM tracking_params WHERE run_id IN ` + ids,
+		`DELETE FROM tracking_tags WHERE run_id IN ` + ids,
+		`DELETE FROM tracking_links WHERE run_id IN ` + ids,
+		`DELETE FROM tracking_runs WHERE id IN ` + ids,
+	} {
+		// Uses the primary keys, and tasks_by_run.
+		if _, err := tx.exec(ctx, query, runID); err != nil {
+			return err
+		}
+	}
+	tx.committed(func() { s.index.drop(experiment) })
+	return nil
+}
+
+// Forgotten returns the runs that are gone and whose points are still to be removed.
+func (t Tracking) Forgotten(ctx context.Context) ([]string, error) {
+	return readAll(ctx, t.s, func(scan scanner) (string, error) {
+		var id string
+		err := scan(&id)
+		return id, err
+	}, `SELECT run_id FROM tracking_forgotten`)
+}
+
+// PointsRemoved notes that the points of runs are gone.
+func (t Tracking) PointsRemoved(ctx context.Context, runIDs []string) error {
+	list, err := json.Marshal(runIDs)
+	if err != nil {
+		return err
+	}
+	return t.s.update(ctx, func(ctx context.Context, tx *tx) error {
+		_, err := tx.exec(ctx, `DELETE FROM tracking_forgotten WHERE run_id IN (SELECT value FROM json_each($1))`, string(list))
+		return err
+	})
+}
+
 // moveTracked puts all tracked runs of one experiment into another.
 func (s *Store) moveTracked(ctx context.Context, tx *tx, from, to string) error {
 	// Uses tracking_runs_by_experiment and tracking_models_by_experiment.
@@ -196,6 +247,7 @@ func (s *Store) moveTracked(ctx context.Context, tx *tx, from, to string) error 
 		}
 	}
 	tx.committed(func() {
+		s.logged.clear()
 		s.index.drop(from)
 		s.index.drop(to)
 	})

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"levada/internal/core/fault"
@@ -188,9 +189,13 @@ func (t Tracking) LogData(ctx context.Context, id string, params, tags []track.K
 		}
 		tx.committed(func() {
 			t.s.index.change(r.ExperimentID, id, func(c *track.Run) {
-				c.Params = append(c.Params[:len(c.Params):len(c.Params)], added...)
+				one := &t.s.index.texts
+				c.Params = slices.Grow(c.Params[:len(c.Params):len(c.Params)], len(added))
+				for _, kv := range added {
+					c.Params = append(c.Params, track.KV{Key: one.of([]byte(kv.Key)), Value: one.of([]byte(kv.Value))})
+				}
 				for _, kv := range tags {
-					c.Tags = track.Set(c.Tags, kv.Key, kv.Value)
+					c.Tags = track.Set(c.Tags, one.of([]byte(kv.Key)), one.of([]byte(kv.Value)))
 				}
 				if renamed {
 					c.Name = name
@@ -231,6 +236,32 @@ func addParams(ctx context.Context, tx *tx, id string, params []track.KV) ([]tra
 		return nil, &track.ParamsError{RunID: id, Conflicts: conflicts}
 	}
 	return added, nil
+}
+
+// ChangeTag makes a new value of a tag of a run that is not deleted from the one before, which is empty where there is none.
+func (t Tracking) ChangeTag(ctx context.Context, id, key string, change func(before string) (string, error)) error {
+	return t.s.update(ctx, func(ctx context.Context, tx *tx) error {
+		r, err := activeRow(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		var value string
+		// Uses the primary key.
+		err = tx.get(ctx, `SELECT value FROM tracking_tags WHERE run_id = $1 AND key = $2`, []any{id, key}, []any{&value})
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		if value, err = change(value); err != nil {
+			return err
+		}
+		if err := putTags(ctx, tx, id, []track.KV{{Key: key, Value: value}}); err != nil {
+			return err
+		}
+		tx.committed(func() {
+			t.s.index.change(r.ExperimentID, id, func(c *track.Run) { c.Tags = track.Set(c.Tags, key, value) })
+		})
+		return nil
+	})
 }
 
 // DeleteTag removes a tag of a run that is not deleted; NotFound when it is not there.
@@ -308,6 +339,7 @@ func (t Tracking) LogModelMetrics(ctx context.Context, runID string, metrics []t
 		if _, err := activeRow(ctx, tx, runID); err != nil {
 			return err
 		}
+		seen := map[string]bool{}
 		for _, m := range metrics {
 			value := m.Value
 			if value != value {
@@ -321,6 +353,10 @@ func (t Tracking) LogModelMetrics(ctx context.Context, runID string, metrics []t
 				m.ModelID, m.Key, m.Time, m.Step, runID, value, m.DatasetName, m.DatasetDigest)
 			if err != nil {
 				return fmt.Errorf("store metric %q of model %s: %w", m.Key, m.ModelID, err)
+			}
+			if !seen[m.ModelID] {
+				seen[m.ModelID] = true
+				tx.committed(func() { t.mirrorLogged(m.ModelID) })
 			}
 		}
 		return nil

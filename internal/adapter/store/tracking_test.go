@@ -219,6 +219,58 @@ func TestAPipelinesRunAndItsTasksAreTrackedInTheTransactionOfTheirEvents(t *test
 	}
 }
 
+func TestADeletedRunLeavesNothingOfItsTracking(t *testing.T) {
+	st := open(t, filepath.Join(t.TempDir(), "levada.db"))
+	s := st.Tracking()
+	ctx := t.Context()
+	newExperiment(t, s, "7")
+	at := time.UnixMilli(1000).UTC()
+	for _, id := range []string{"gone", "stays"} {
+		r := run.Run{ID: id, ExperimentID: "7", Parameters: map[string]any{"lr": 0.5}, State: run.Succeeded, CreatedAt: at}
+		if err := st.CreateRun(ctx, r, []run.Event{{Seq: 1, At: at, Type: "x", Body: []byte("{}")}}, nil); err != nil {
+			t.Fatal(err)
+		}
+		task := run.Task{ID: id + " task", RunID: id, Path: "train", Name: "train", Kind: run.KindContainer, State: run.Succeeded, CreatedAt: at, StartedAt: &at, FinishedAt: &at,
+			Outputs: run.Values{Artifacts: map[string][]run.Artifact{"m": {{SchemaTitle: "system.Metrics", Metadata: map[string]any{"acc": 0.9}}}}}}
+		if err := st.Append(ctx, id, []run.Event{{Seq: 2, At: at, Type: "x", Body: []byte("{}")}}, run.Changes{Run: &r, Tasks: []run.Task{task}}); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Link(ctx, task.ID, nil, []string{"m-1"}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := s.RunsOf(ctx, "7"); err != nil {
+		t.Fatal(err)
+	}
+	if err := st.DeleteRun(ctx, "gone"); err != nil {
+		t.Fatal(err)
+	}
+	runs, err := s.RunsOf(ctx, "7")
+	if err != nil || len(runs) != 2 {
+		t.Errorf("%d tracked runs are left, %v; want those of the other run", len(runs), err)
+	}
+	for _, id := range []string{"gone", "gone task"} {
+		if _, err := s.Run(ctx, id); fault.KindOf(err) != fault.NotFound {
+			t.Errorf("run %s: %v; want it gone", id, err)
+		}
+	}
+	waiting, err := s.Outbox(ctx)
+	if err != nil || len(waiting) != 2 || waiting[0].RunID != "stays task" {
+		t.Errorf("the outbox holds %+v, %v", waiting, err)
+	}
+	forgotten, err := s.Forgotten(ctx)
+	slices.Sort(forgotten)
+	if err != nil || !slices.Equal(forgotten, []string{"gone", "gone task"}) {
+		t.Errorf("points are to be removed of %q, %v", forgotten, err)
+	}
+	if err := s.PointsRemoved(ctx, forgotten); err != nil {
+		t.Fatal(err)
+	}
+	if forgotten, err = s.Forgotten(ctx); err != nil || len(forgotten) > 0 {
+		t.Errorf("%q, %v; want nothing left to do", forgotten, err)
+	}
+}
+
 func TestAPathIsAFileOrADirectory(t *testing.T) {
 	s := openTracking(t)
 	ctx := t.Context()

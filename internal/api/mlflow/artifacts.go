@@ -43,10 +43,15 @@ func (d *door) putFile(r *request) (any, error) {
 		r.answered = true // with nothing
 		return nil, nil
 	}
+	return nil, r.brokenOff(err)
+}
+
+// brokenOff tells an upload that the client has ended from a failure of the server.
+func (r *request) brokenOff(err error) error {
 	if fault.KindOf(err) == fault.Internal && (errors.Is(err, io.ErrUnexpectedEOF) || r.Context().Err() != nil) {
-		return nil, fault.Invalidf("The upload broke off: %w", err)
+		return fault.Invalidf("The upload broke off: %w", err)
 	}
-	return nil, err
+	return err
 }
 
 func (d *door) getFile(r *request) (any, error) {

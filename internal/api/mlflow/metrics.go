@@ -16,48 +16,73 @@ type pointsAnswer struct {
 	token string
 	// always says whether the list is there even when it is empty.
 	always bool
+	// more returns points after the first n, and whether there are others after them; nil when pts are all.
+	more func(n int) ([]track.Point, bool, error)
 }
 
-func (a pointsAnswer) appendJSON(out []byte) []byte {
-	out = append(out, '{')
+func (a pointsAnswer) appendTo(out *output) {
+	out.bytes = append(out.bytes, '{')
 	if len(a.pts) > 0 || a.always {
-		out = append(slices.Grow(out, 100*len(a.pts)), `"metrics":[`...)
+		out.bytes = append(out.bytes, `"metrics":[`...)
 		for i, p := range a.pts {
 			if i > 0 {
-				out = append(out, ',')
+				out.bytes = append(out.bytes, ',')
 			}
-			out = appendMetric(out, a.key, p)
+			out.bytes = appendMetric(out.bytes, a.key, p)
 			if a.runs != nil {
-				out = append(out[:len(out)-1], `,"run_id":`...)
-				out = append(appendString(out, a.runs[i]), '}')
+				out.bytes = append(out.bytes[:len(out.bytes)-1], `,"run_id":`...)
+				out.bytes = append(appendString(out.bytes, a.runs[i]), '}')
 			}
+			out.spill()
 		}
-		out = append(out, ']')
+		a.appendMore(out)
+		out.bytes = append(out.bytes, ']')
 	}
 	if a.token != "" {
-		out = append(out, `,"next_page_token":`...)
-		out = appendString(out, a.token)
+		out.bytes = append(out.bytes, `,"next_page_token":`...)
+		out.bytes = appendString(out.bytes, a.token)
 	}
-	return append(out, '}')
+	out.bytes = append(out.bytes, '}')
 }
+
+// appendMore appends the points that come after pts, a stretch at a time.
+func (a pointsAnswer) appendMore(out *output) {
+	for offset, more := len(a.pts), a.more != nil; more && out.err == nil; {
+		var pts []track.Point
+		pts, more, out.err = a.more(offset)
+		offset += len(pts)
+		for _, p := range pts {
+			out.bytes = appendMetric(append(out.bytes, ','), a.key, p)
+			out.spill()
+		}
+	}
+}
+
+// historyStretch is how many points of a metric are in memory at once when all are asked for.
+const historyStretch = 100_000
 
 func (d *door) history(r *request) (any, error) {
 	id := r.runID()
 	key := r.text("metric_key", required)
 	offset := r.page()
-	limit := -1
+	limit, whole := historyStretch, true
 	if n := r.whole("max_results", optional); n != nil {
 		if *n <= 0 && r.err == nil {
 			r.err = fault.Invalidf("Invalid value %d for parameter 'max_results' supplied. It must be a positive integer.", *n)
 		}
-		limit = int(min(*n, 1<<31))
+		limit, whole = int(min(*n, 1<<31)), false
 	}
 	if r.err != nil {
 		return nil, r.err
 	}
 	pts, more, err := d.Tracking.History(r.Context(), id, key, offset, limit)
 	answer := pointsAnswer{key: key, pts: pts}
-	if more {
+	switch {
+	case more && whole:
+		answer.more = func(n int) ([]track.Point, bool, error) {
+			return d.Tracking.History(r.Context(), id, key, offset+n, limit)
+		}
+	case more:
 		answer.token = encodeToken(offset + limit)
 	}
 	return answer, err

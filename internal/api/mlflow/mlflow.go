@@ -11,11 +11,13 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 
 	"levada/internal/core/fault"
 	"levada/internal/core/search"
 	"levada/internal/registry"
 	"levada/internal/tracking"
+	"levada/internal/webhook"
 )
 
 // Version is what /version answers: the release of MLflow whose API this is. From 3.4 on clients send spans to the server,
@@ -26,6 +28,7 @@ const Version = "3.3.2"
 type Options struct {
 	Tracking *tracking.Service
 	Registry *registry.Service
+	Webhooks *webhook.Service
 	Logger   *slog.Logger
 	// MaxBodyBytes bounds a JSON request; 0 means 32 MiB. Artifacts are streamed and not bounded.
 	MaxBodyBytes int64
@@ -35,6 +38,8 @@ type door struct {
 	Options
 
 	routes map[string]methods
+	// buffers holds *output that nobody uses.
+	buffers sync.Pool
 }
 
 // methods are the calls of one path by HTTP method.
@@ -113,29 +118,37 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// write encodes the whole answer before the first byte is sent, so that a value that cannot be encoded becomes an error.
+// write sends an answer. A small one is encoded whole before the first byte is sent, so that what goes wrong becomes an error.
 func (d *door) write(w http.ResponseWriter, r *http.Request, status int, answer any) {
-	var body []byte
-	var err error
-	if a, ok := answer.(appender); ok {
-		body, err = a.appendJSON(nil), nil
-	} else {
-		body, err = json.Marshal(answer)
+	out, _ := d.buffers.Get().(*output)
+	if out == nil {
+		out = &output{}
 	}
-	if err != nil {
+	out.reset(w, status)
+	defer d.buffers.Put(out)
+	switch a := answer.(type) {
+	case appender:
+		a.appendTo(out)
+	default:
+		body, err := json.Marshal(answer)
+		if err != nil {
+			out.err = err
+		}
+		out.bytes = append(out.bytes, body...)
+	}
+	err := out.end()
+	switch {
+	case err == nil:
+	case errors.Is(err, errGone):
+		d.Logger.DebugContext(r.Context(), "client went away before the answer", "path", r.URL.Path, "error", err)
+	case out.begun:
+		d.Logger.ErrorContext(r.Context(), "an answer was cut off", "path", r.URL.Path, "error", err)
+		panic(http.ErrAbortHandler) // the client must not take the beginning for the whole
+	default:
 		d.Logger.ErrorContext(r.Context(), "an answer cannot be encoded", "path", r.URL.Path, "error", err)
 		w.WriteHeader(http.StatusInternalServerError)
-		return
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	if _, err := w.Write(body); err != nil {
-		d.Logger.DebugContext(r.Context(), "client went away before the answer", "path", r.URL.Path, "error", err)
 	}
 }
-
-// appender is an answer that encodes itself, because it is large and asked for often.
-type appender interface{ appendJSON(out []byte) []byte }
 
 // failure is the body of an error, from which the client makes an MlflowException.
 type failure struct {
@@ -168,6 +181,8 @@ func (d *door) fail(w http.ResponseWriter, r *http.Request, err error) {
 	k := kinds[kind]
 	message := err.Error()
 	switch {
+	case errors.Is(err, tracking.ErrSignature):
+		k.status, k.code, k.name = http.StatusForbidden, "PERMISSION_DENIED", "PERMISSION_DENIED"
 	case errors.As(err, &params):
 		k = kinds[fault.Invalid]
 	case errors.As(err, &state):
@@ -175,6 +190,10 @@ func (d *door) fail(w http.ResponseWriter, r *http.Request, err error) {
 	case errors.As(err, &twice), errors.As(err, &archive):
 	case r.Context().Err() != nil:
 		return // nobody listens
+	case kind == fault.Unavailable:
+		// What failed is told with the paths of this machine, which are no business of clients.
+		d.Logger.ErrorContext(r.Context(), "a call of the MLflow API cannot be answered now", "path", r.URL.Path, "error", err)
+		message = "The server cannot do this now; its log says why. Try again later."
 	case kind == fault.Internal:
 		d.Logger.ErrorContext(r.Context(), "a call of the MLflow API failed", "path", r.URL.Path, "error", err)
 		message = "The server failed. Its log says why."

@@ -102,7 +102,10 @@ func (d *door) searchLogged(r *request) (any, error) {
 		}
 		q.OrderBy = append(q.OrderBy, order)
 	}
-	if q.Limit <= 0 {
+	if q.Limit < 0 {
+		return nil, fault.Invalidf("Invalid value %d for parameter 'max_results' supplied. It must not be negative.", q.Limit)
+	}
+	if q.Limit == 0 {
 		q.Limit = 100
 	}
 	if token := r.text("page_token", optional); token != "" && r.err == nil {

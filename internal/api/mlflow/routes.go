@@ -46,7 +46,11 @@ func (d *door) table() map[string]methods {
 		"mlflow/metrics/get-history-bulk":          get(d.historyBulk),
 		"mlflow/metrics/get-history-bulk-interval": get(d.historySampled),
 
-		"mlflow/artifacts/list":       get(d.listArtifacts),
+		"mlflow/artifacts/list": get(d.listArtifacts),
+
+		"mlflow/artifacts/presigned-upload-url":   post(d.presign("PUT")),
+		"mlflow/artifacts/presigned-download-url": post(d.presign("GET")),
+
 		"mlflow-artifacts/artifacts":  get(d.listFiles),
 		"mlflow/logged-models":        post(d.createLogged),
 		"mlflow/logged-models/search": post(d.searchLogged),
@@ -80,6 +84,7 @@ func (d *door) registryTable() map[string]methods {
 		"mlflow/registered-models/get-latest-versions": {"POST": d.latestVersions, "GET": d.latestVersions},
 		"mlflow/model-versions/transition-stage":       post(d.moveVersion),
 		"mlflow/model-versions/get-download-uri":       get(d.downloadURI),
+		"mlflow/webhooks":                              {"POST": d.createWebhook, "GET": d.listWebhooks},
 	}
 }
 
@@ -90,6 +95,13 @@ func (d *door) find(path string) (methods, []string) {
 	}
 	if file, ok := strings.CutPrefix(path, "mlflow-artifacts/artifacts/"); ok {
 		return methods{"GET": d.getFile, "PUT": d.putFile, "DELETE": d.deleteFile}, []string{file}
+	}
+	if rest, ok := strings.CutPrefix(path, "mlflow-artifacts/"); ok {
+		return d.uploadCalls(rest)
+	}
+	if rest, ok := strings.CutPrefix(path, "mlflow/webhooks/"); ok {
+		parts := strings.Split(rest, "/")
+		return d.webhookCalls(parts), parts
 	}
 	if rest, ok := strings.CutPrefix(path, "mlflow/logged-models/"); ok {
 		parts := strings.Split(rest, "/")
@@ -131,7 +143,7 @@ func (d *door) serverInfo(r *request) (any, error) {
 	}
 	return map[string]any{
 		"store_type": "SqlStore", "workspaces_enabled": false, "trace_archival_enabled": false, "multipart_uploads_enabled": false,
-		"multipart_downloads_enabled": false, "presigned_upload_run_id_supported": false, "presigned_upload_model_id_supported": false,
+		"multipart_downloads_enabled": false, "presigned_upload_run_id_supported": true, "presigned_upload_model_id_supported": true,
 		"features_enabled": map[string]bool{"gateway": false},
 	}, nil
 }

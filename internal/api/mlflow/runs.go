@@ -14,8 +14,8 @@ import (
 // runAnswer is a single run.
 type runAnswer struct{ run runWire }
 
-func (a runAnswer) appendJSON(out []byte) []byte {
-	return append(a.run.appendJSON(append(out, `{"run":`...)), '}')
+func (a runAnswer) appendTo(out *output) {
+	out.bytes = append(a.run.appendJSON(append(out.bytes, `{"run":`...)), '}')
 }
 
 func (d *door) createRun(r *request) (any, error) {
@@ -63,8 +63,8 @@ func (r *request) status(name string) *track.Status {
 
 type infoAnswer struct{ run track.Run }
 
-func (a infoAnswer) appendJSON(out []byte) []byte {
-	return append(appendInfo(append(out, `{"run_info":`...), &a.run), '}')
+func (a infoAnswer) appendTo(out *output) {
+	out.bytes = append(appendInfo(append(out.bytes, `{"run_info":`...), &a.run), '}')
 }
 
 func (d *door) updateRun(r *request) (any, error) {
@@ -94,28 +94,29 @@ type runsAnswer struct {
 	token string
 }
 
-func (a runsAnswer) appendJSON(out []byte) []byte {
-	out = append(out, '{')
+func (a runsAnswer) appendTo(out *output) {
+	out.bytes = append(out.bytes, '{')
 	if len(a.runs) > 0 {
-		out = append(slices.Grow(out, 1024*len(a.runs)), `"runs":[`...)
+		out.bytes = append(out.bytes, `"runs":[`...)
 		for i, r := range a.runs {
 			if i > 0 {
-				out = append(out, ',')
+				out.bytes = append(out.bytes, ',')
 			}
 			found := *r.Run
 			found.ModelInputs = nil // a search leaves them out
-			out = runWire{tracking.Tracked{Run: &found, Metrics: r.Metrics}, true}.appendJSON(out)
+			out.bytes = runWire{tracking.Tracked{Run: &found, Metrics: r.Metrics}, true}.appendJSON(out.bytes)
+			out.spill()
 		}
-		out = append(out, ']')
+		out.bytes = append(out.bytes, ']')
 	}
 	if a.token != "" {
 		if len(a.runs) > 0 {
-			out = append(out, ',')
+			out.bytes = append(out.bytes, ',')
 		}
-		out = append(out, `"next_page_token":`...)
-		out = appendString(out, a.token)
+		out.bytes = append(out.bytes, `"next_page_token":`...)
+		out.bytes = appendString(out.bytes, a.token)
 	}
-	return append(out, '}')
+	out.bytes = append(out.bytes, '}')
 }
 
 func (d *door) searchRuns(r *request) (any, error) {

@@ -3,6 +3,7 @@ package v1
 import (
 	"context"
 	"net/http"
+	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -50,19 +51,20 @@ func (h *handler) curves(ctx context.Context, in *curvesInput) (*curvesOutput, e
 	}
 	out := curveList{Curves: []Curve{}}
 	for _, run := range runs {
+		stats, err := h.tracking.Metrics(ctx, run)
+		if err != nil {
+			return nil, h.problem(ctx, doing, err)
+		}
 		for _, key := range keys {
-			stat, there, err := h.tracking.MetricStat(ctx, run, key)
-			if err != nil {
-				return nil, h.problem(ctx, doing, err)
-			}
-			if !there {
+			at := slices.IndexFunc(stats, func(s track.Stat) bool { return s.Key == key })
+			if at < 0 {
 				continue
 			}
 			points, err := h.tracking.Sample(ctx, run, key, nil, in.Points, true)
 			if err != nil {
 				return nil, h.problem(ctx, doing, err)
 			}
-			out.Curves = append(out.Curves, wireCurve(run, key, stat.Count, points))
+			out.Curves = append(out.Curves, wireCurve(run, key, stats[at].Count, points))
 		}
 	}
 	return &curvesOutput{Body: out}, nil

@@ -79,19 +79,19 @@ type Tracking interface {
 	Runs(ctx context.Context, ids []string) (runs []tracking.Tracked, missing []string, err error)
 	Info(ctx context.Context, runID string) (track.Run, error)
 	Model(ctx context.Context, id string, deleted bool) (track.LoggedModel, error)
-	MetricStat(ctx context.Context, runID, key string) (track.Stat, bool, error)
+	Metrics(ctx context.Context, runID string) ([]track.Stat, error)
 	Sample(ctx context.Context, runID, key string, within *track.Steps, n int, extremes bool) ([]track.Point, error)
 	RunFiles(ctx context.Context, runID, dir string) (string, []track.File, error)
 	OpenRunFile(ctx context.Context, runID, file string) (io.ReadSeekCloser, track.StoredFile, error)
 	OpenBelow(ctx context.Context, location, raw string) (io.ReadSeekCloser, track.StoredFile, error)
 }
 
-// Models is the part of the model registry that this door opens.
-type Models interface {
+// Registry is the part of the model registry that this door opens.
+type Registry interface {
 	SearchModels(ctx context.Context, q registry.Query) ([]registry.Model, bool, error)
 	Model(ctx context.Context, name string) (registry.Model, error)
 	Versions(ctx context.Context, name string, limit int) ([]registry.Version, int, error)
-	VersionsFrom(ctx context.Context, runID string) ([]registry.Version, error)
+	From(ctx context.Context, modelIDs, runIDs []string) ([]registry.Version, error)
 	Version(ctx context.Context, name, version string) (registry.Version, error)
 	SetAlias(ctx context.Context, name, alias, version string) error
 	DeleteAlias(ctx context.Context, name, alias string) error
@@ -131,13 +131,15 @@ type Options struct {
 	Service Service
 	// Schedules answers for recurring runs. Required.
 	Schedules Schedules
-	// Tracking and Models answer for tracked runs and registered models. Required where they are asked for.
+	// Tracking and Registry answer for tracked runs and registered models. Required where they are asked for.
 	Tracking Tracking
-	Models   Models
+	Registry Registry
 	// Environments lists the Python environments; without it the list is empty.
 	Environments Environments
 	// Secrets keeps secrets and config maps. Required where they are asked for.
 	Secrets Secrets
+	// Models tells of models. Required where they are asked for.
+	Models Models
 	// Info is asked on each call of /info, because the address is known only once the server listens. Without it
 	// the answer is empty.
 	Info func() Info
@@ -151,9 +153,10 @@ type handler struct {
 	service      Service
 	schedules    Schedules
 	tracking     Tracking
-	models       Models
+	registry     Registry
 	environments Environments
 	secrets      Secrets
+	models       Models
 	info         func() Info
 	log          *slog.Logger
 	heartbeat    time.Duration
@@ -162,8 +165,8 @@ type handler struct {
 // NewHandler returns the API. It answers every path below Prefix and nothing else. What may reach it is the listener's business:
 // the server refuses requests of other sites for all doors at once.
 func NewHandler(o Options) http.Handler {
-	h := &handler{service: o.Service, schedules: o.Schedules, tracking: o.Tracking, models: o.Models,
-		environments: o.Environments, secrets: o.Secrets, info: o.Info, log: o.Log, heartbeat: o.Heartbeat}
+	h := &handler{service: o.Service, schedules: o.Schedules, tracking: o.Tracking, registry: o.Registry, environments: o.Environments,
+		secrets: o.Secrets, models: o.Models, info: o.Info, log: o.Log, heartbeat: o.Heartbeat}
 	if h.log == nil {
 		h.log = slog.Default()
 	}
@@ -180,6 +183,7 @@ func NewHandler(o Options) http.Handler {
 	h.registerCache(api)
 	h.registerRecurring(api)
 	h.registerTracked(api)
+	h.registerRegistry(api)
 	h.registerModels(api)
 	forbidNullArrays(api.OpenAPI().Components.Schemas.Map())
 	mux.HandleFunc(Prefix+"/", unknownEndpoint)

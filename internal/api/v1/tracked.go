@@ -329,7 +329,7 @@ func (h *handler) modelsOf(ctx context.Context, r *track.Run) ([]TrackedModel, e
 			return nil, err
 		}
 	}
-	versions, err := h.models.VersionsFrom(ctx, r.ID)
+	versions, err := h.registry.From(ctx, nil, []string{r.ID})
 	for _, v := range versions {
 		out = append(out, TrackedModel{Role: "registered", ID: v.ModelID, Name: v.Name, Version: formatNumber(v.Number)})
 	}

@@ -7,8 +7,10 @@ package model
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"levada/internal/core/track"
+	"levada/internal/core/webhook"
 )
 
 // Stage is how far a version has come, in the scheme that aliases have replaced.
@@ -39,12 +41,20 @@ type Registered struct {
 	Aliases     []Alias    `json:"aliases,omitempty"`
 	// Last is the number that was given last; numbers of deleted versions are not used again.
 	Last int64 `json:"last"`
+	// Told is what webhooks are told of a change that is being made. It is no part of the record: the store writes the
+	// deliveries in the transaction of the change.
+	Told []webhook.Happening `json:"-"`
+}
+
+// Tell notes what webhooks are told of a change.
+func (r *Registered) Tell(entity webhook.Entity, action webhook.Action, data any) {
+	r.Told = append(r.Told, webhook.Happening{Event: webhook.Event{Entity: entity, Action: action}, Data: data})
 }
 
 // Prompt reports whether the model is a prompt.
 func (r Registered) Prompt() bool {
 	v, _ := track.Find(r.Tags, TagIsPrompt)
-	return v == "true"
+	return strings.EqualFold(v, "true")
 }
 
 // AliasesOf returns the names that point to a version.

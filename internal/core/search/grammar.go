@@ -28,6 +28,8 @@ type Grammar struct {
 	nullable []Entity
 	// repeats allows a key twice in an order, and whole wants numbers without a fraction.
 	repeats, whole bool
+	// quotedNumbers allows quotes around a number.
+	quotedNumbers bool
 	// lax filters take text without quotes, as those of logged models do.
 	lax bool
 }
@@ -82,6 +84,7 @@ var (
 		attributes: []string{"name", "version_number", "run_id", "source_path"},
 		orders:     []string{"name", "version_number", "creation_timestamp", "last_updated_timestamp"},
 		numbers:    []string{"version_number", "creation_timestamp", "last_updated_timestamp"}, lists: []string{"name", "run_id"}, textOps: textOps,
+		whole: true, quotedNumbers: true,
 	}
 	loggedModelAttributes = []string{"name", "model_id", "model_type", "status", "source_run_id", "creation_timestamp",
 		"last_updated_timestamp", "experiment_id", "artifact_location"}

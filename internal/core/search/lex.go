@@ -105,7 +105,7 @@ func identifierLength(s string) int {
 	n := 0
 	for {
 		part := 0
-		if n < len(s) && (s[n] == '`' || s[n] == '"') {
+		if n < len(s) && (s[n] == '`' || s[n] == '"' || n > 0 && s[n] == '\'') {
 			part = quotedLength(s[n:])
 		} else {
 			part = span(s[n:], wordRune)

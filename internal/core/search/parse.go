@@ -1,6 +1,7 @@
 package search
 
 import (
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -218,6 +219,11 @@ func (p *parser) operator() string {
 func (p *parser) value(t Term, op string) (Expr, error) {
 	v := p.peek()
 	if p.g.isNumber(t) {
+		if inside := strip(v.raw, "'\""); p.g.quotedNumbers && inside != v.raw {
+			if n, whole := numberLength(inside + " "); n == len(inside) && n > 0 {
+				v = token{kind: numeric, raw: inside, whole: whole}
+			}
+		}
 		if v.kind != numeric {
 			if t.Entity == Metric {
 				return nil, fault.Invalidf("Expected numeric value type for metric. Found %s", p.found())
@@ -232,8 +238,8 @@ func (p *parser) value(t Term, op string) (Expr, error) {
 			return nil, fault.Invalidf("Invalid value for numeric attribute '%s': '%s'", t.Key, v.raw)
 		}
 		n, err := strconv.ParseFloat(v.raw, 64)
-		if err != nil {
-			return nil, fault.Invalidf("The number %s in the filter is out of range", v.raw)
+		if err != nil && !errors.Is(err, strconv.ErrRange) { // one that is too large is infinite, as in Python
+			return nil, fault.Invalidf("The number %s in the filter cannot be read", v.raw)
 		}
 		return number{Term: t, op: op, value: n}, nil
 	}

@@ -77,7 +77,7 @@ type (
 		Term
 		op     string
 		values []string
-		like   *regexp.Regexp
+		like   pattern
 	}
 	number struct {
 		Term
@@ -207,15 +207,42 @@ func Lookup(r Row, t Term, low bool) (float64, bool) {
 	return r.Number(Metric, t.Key[:dot], p)
 }
 
+// pattern is what LIKE compares with.
+type pattern interface{ MatchString(string) bool }
+
+// pieces is a pattern of plain texts between %.
+type pieces []string
+
+// MatchString reports whether the text begins with the first piece, ends with the last and has the others between, in order.
+func (p pieces) MatchString(s string) bool {
+	last := len(p) - 1
+	s, ok := strings.CutPrefix(s, p[0])
+	if last == 0 || !ok {
+		return ok && s == ""
+	}
+	if s, ok = strings.CutSuffix(s, p[last]); !ok {
+		return false
+	}
+	for _, piece := range p[1:last] {
+		if _, s, ok = strings.Cut(s, piece); !ok {
+			return false
+		}
+	}
+	return true
+}
+
 // like translates a pattern in which % stands for any text and _ for one character.
-func like(pattern string, foldCase bool) (*regexp.Regexp, error) {
+func like(text string, foldCase bool) (pattern, error) {
+	if !foldCase && !strings.Contains(text, "_") {
+		return pieces(strings.Split(text, "%")), nil
+	}
 	var b strings.Builder
 	b.WriteString("(?s")
 	if foldCase {
 		b.WriteString("i")
 	}
 	b.WriteString(")^")
-	for _, r := range pattern {
+	for _, r := range text {
 		switch r {
 		case '%':
 			b.WriteString(".*")
@@ -228,7 +255,7 @@ func like(pattern string, foldCase bool) (*regexp.Regexp, error) {
 	b.WriteString("$")
 	re, err := regexp.Compile(b.String())
 	if err != nil {
-		return nil, fault.Invalidf("the pattern %q cannot be used: %w", pattern, err)
+		return nil, fault.Invalidf("the pattern %q cannot be used: %w", text, err)
 	}
 	return re, nil
 }

@@ -67,6 +67,8 @@ func TestFiltersMatchAsInMLflow(t *testing.T) {
 		"tags.`a b` = 'x_y%z'":                   true,
 		`tag."a b" LIKE 'x%z'`:                   true,
 		"tags.none IS NULL":                      true,
+		"tags.'a b' = 'x_y%z'":                   true,
+		"metrics.loss < 1e400":                   true,
 		"tags.team IS NOT NULL":                  true,
 		"run_id IN ('r0', 'r1')":                 true,
 		"run_id NOT IN ('r1')":                   false,

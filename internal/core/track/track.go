@@ -5,7 +5,10 @@
 // types, adapters keep them, doors translate them. Start reading at Run.
 package track
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // Status is how far a run is.
 type Status string
@@ -44,6 +47,14 @@ func Find(list []KV, key string) (string, bool) {
 		}
 	}
 	return "", false
+}
+
+// Newest is the order of searches that ask for none: the run that started last comes first.
+func Newest(a, b *Run) int {
+	if c := cmp.Compare(b.StartMS, a.StartMS); c != 0 {
+		return c
+	}
+	return cmp.Compare(a.ID, b.ID)
 }
 
 // Set returns a copy of list in which key has the value; a new key comes last.
@@ -198,6 +209,25 @@ func (e *ParamsError) Error() string {
 // StoredFile is a file that a client put below an artifact location: its path and the digest of its content.
 type StoredFile struct {
 	Path   string
+	Digest string
+	Size   int64
+}
+
+// UploadTime is how long an upload in parts may take; what is there of it is then forgotten.
+const UploadTime = 7 * 24 * time.Hour
+
+// Upload is the upload of a file in parts.
+type Upload struct {
+	ID, Path  string
+	Parts     int64
+	CreatedAt time.Time
+	// Digest is that of the file once the upload is complete.
+	Digest string
+}
+
+// Part is one part of an upload; numbers begin with 1.
+type Part struct {
+	Number int64
 	Digest string
 	Size   int64
 }

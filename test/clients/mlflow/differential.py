@@ -111,6 +111,7 @@ class Normaliser:
             s = s.replace(value, self.names[value])
         s = re.sub(r"\bm-[0-9a-f]{32}\b", "<model>", s)
         s = re.sub(r"\b[0-9a-f]{32}\b", "<id>", s)
+        s = re.sub(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "<uuid>", s)
         s = re.sub(r"\b[1-9]\d{17}\b", "<experiment>", s)
         return re.sub(r"\b[a-z]+-[a-z]+-\d{1,4}\b", "<name>", s)
 

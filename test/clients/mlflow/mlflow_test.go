@@ -59,16 +59,45 @@ func TestMLflowClientsWorkUnchanged(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			server := levadatest.Start(t)
-			cmd := script(t, interpreter, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "--color=no", ".")
-			cmd.Env = append(cmd.Env, "MLFLOW_TRACKING_URI="+server.URL, "PYTHONWARNINGS=ignore", "MLFLOW_HTTP_REQUEST_MAX_RETRIES=2")
-			out, err := cmd.CombinedOutput()
-			if err != nil {
-				t.Fatalf("pytest: %v\n%s\nserver:\n%s", err, out, server.Log())
-			}
-			t.Logf("%s", lastLine(out))
+			pytest(t, interpreter, ".", "--ignore=large")
 		})
 	}
+}
+
+// pytest runs the tests of a folder against a new server.
+func pytest(t *testing.T, interpreter string, args ...string) {
+	t.Helper()
+	server := levadatest.Start(t)
+	cmd := script(t, interpreter, append([]string{"-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "--color=no", "--durations=5"}, args...)...)
+	cmd.Env = append(cmd.Env, "MLFLOW_TRACKING_URI="+server.URL, "PYTHONWARNINGS=ignore", "MLFLOW_HTTP_REQUEST_MAX_RETRIES=2")
+	if wanted() {
+		cmd.Env = append(cmd.Env, "LEVADA_MLFLOW_RUNS=20000")
+	}
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("pytest: %v\n%s\nserver:\n%s", err, out, server.Log())
+	}
+	t.Logf("%s", out)
+}
+
+// wanted says whether tests are to run that take gigabytes or minutes.
+func wanted() bool { return os.Getenv("LEVADA_MLFLOW") == "all" }
+
+// large skips such a test unless it is wanted.
+func large(t *testing.T) {
+	t.Helper()
+	if !wanted() {
+		t.Skip("it takes minutes or gigabytes; make test-mlflow-all (LEVADA_MLFLOW=all) runs it")
+	}
+}
+
+func TestLightningAutologsUnchanged(t *testing.T) {
+	large(t)
+	interpreter, err := levadatest.MLflowPython("lightning")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pytest(t, interpreter, "large")
 }
 
 // script runs Python in a home of its own, because the client keeps settings there. What Python compiles is kept in the cache:

@@ -60,6 +60,7 @@ func TestMLflowInAComponentLogsOnItsTask(t *testing.T) {
 	if got := flat(run); got["param lr"] != "0.1" || run.Info.Status != "FINISHED" {
 		t.Errorf("the pipeline's run holds %v, status %s", got, run.Info.Status)
 	}
+	lineageOf(t, server, parent, task.Info.RunID)
 }
 
 // await returns the one run that a filter finds, as soon as it finds one.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -111,8 +112,9 @@ func (a attacker) ways() []string {
 	return append(out, "/"+a.secret, "%2f"+a.secret, "%252f"+a.secret)
 }
 
-// CVE-2023-6909, CVE-2023-2780, CVE-2024-1560, CVE-2023-6831, CVE-2023-6018: paths of artifacts that lead out, in every
-// encoding, for reading, listing, writing and deleting.
+// Paths of artifacts that lead out, in every encoding, for reading, listing, writing and deleting: CVE-2023-6831 (deletion),
+// CVE-2024-1560 (deletion with a path that is decoded twice), CVE-2026-2033 (the handler of artifacts). No path is used on a file
+// system, so there are no symbolic links to follow either.
 func TestNoSpellingOfAPathLeadsOutOfTheArtifacts(t *testing.T) {
 	a := newAttacker(t)
 	_, run := a.run()
@@ -123,6 +125,12 @@ func TestNoSpellingOfAPathLeadsOutOfTheArtifacts(t *testing.T) {
 		a.refused("write "+way, status, text)
 		status, _, text = a.send("DELETE", files+way, "", nil)
 		a.refused("delete "+way, status, text)
+		for _, below := range []string{"presigned/", "signed/", "mpu/part/"} {
+			status, _, text = a.send("GET", strings.TrimSuffix(files, "artifacts/")+below+way, "", nil)
+			if status != http.StatusMethodNotAllowed && status != http.StatusForbidden {
+				a.refused(below+way, status, text)
+			}
+		}
 		for _, list := range []string{strings.TrimSuffix(files, "/") + "?path=", api + "/artifacts/list?run_id=" + run + "&path=", "/get-artifact?run_id=" + run + "&path="} {
 			status, _, text = a.send("GET", list+strings.ReplaceAll(way, "#", "%23"), "", nil)
 			a.refused("list "+way, status, text)
@@ -133,8 +141,30 @@ func TestNoSpellingOfAPathLeadsOutOfTheArtifacts(t *testing.T) {
 	}
 }
 
-// CVE-2023-1177, CVE-2023-6977, CVE-2024-1558, CVE-2024-3573: a model version whose source is a file of the server, which is
-// then read through the registry.
+// Ids that are paths name nothing.
+func TestIdsAreNoPaths(t *testing.T) {
+	a := newAttacker(t)
+	for _, id := range []string{"..", "../..", "../../../../etc/passwd", "/etc/passwd", "..\\..\\x", "%2e%2e", "file:///etc/passwd", "C:\\x", "a\x00b", strings.Repeat("../", 200)} {
+		for path, body := range map[string]fields{
+			"/runs/create": {"experiment_id": id}, "/runs/update": {"run_id": id, "status": "FINISHED"}, "/runs/delete": {"run_id": id}, "/runs/log-batch": {"run_id": id},
+			"/experiments/delete": {"experiment_id": id}, "/experiments/update": {"experiment_id": id, "new_name": "x"}, "/logged-models": {"experiment_id": id},
+			"/artifacts/presigned-upload-url": {"run_id": id, "path": "x"},
+		} {
+			status, text := a.post(path, body)
+			a.refused(path+" "+id, status, text)
+		}
+		for _, path := range []string{"/runs/get?run_id=", "/artifacts/list?run_id=", "/experiments/get?experiment_id=", "/logged-models/", "/webhooks/"} {
+			status, _, text := a.send("GET", api+path+url.QueryEscape(id), "", nil)
+			a.refused("GET "+path+id, status, text)
+		}
+	}
+}
+
+// A model version whose source is a file of the server, which is then read through the registry: CVE-2023-1177, CVE-2023-2356 (ways
+// out in URIs of all schemes), CVE-2023-2780 (backslashes), CVE-2023-6977 (//proc/self/root), CVE-2024-1558 (the check of the
+// source), CVE-2024-3573 (URIs that are taken for no local ones), CVE-2024-8859 (dbfs: with a question mark),
+// CVE-2025-11201 (paths of model files). CVE-2023-6018 has the server fetch a source of another host and write what it gets;
+// CVE-2026-2614 calls the version one of a prompt, whose source was not checked.
 func TestAModelVersionCannotReadFilesOfTheServer(t *testing.T) {
 	a := newAttacker(t)
 	_, run := a.run()
@@ -146,9 +176,10 @@ func TestAModelVersionCannotReadFilesOfTheServer(t *testing.T) {
 		dir, "file://" + dir, "file:" + dir, "FILE://" + dir, "file:///%2e%2e" + dir, "//proxy/../.." + dir, "/", ".", "..", "C:" + dir,
 		"http://host/api/2.0/mlflow-artifacts/artifacts/../../.." + dir, "mlflow-artifacts:/../../.." + dir, "mlflow-artifacts://h:1/..%2f..%2f.." + dir,
 		"mlflow-artifacts:/0/other/artifacts", "s3://bucket/../.." + dir, "s3://b/%2e%2e/%2e%2e", "runs:/other/model", "runs://host/" + run + "/m", "models:/m-0", "models://h/m/1",
-		"mlflow-artifacts:%00" + dir,
+		"mlflow-artifacts:%00" + dir, "//proc/self/root", `file:///\..\..` + dir, `\..\..\etc`, "dbfs:/" + run + "/artifacts/a%3f/../../.." + dir, "s3://b/m#/../../.." + dir,
+		"mlflow-artifacts:/0/" + run + "/artifacts?/../../../.." + dir, "http://host/api/2.0/mlflow-artifacts/artifacts/", "models:/m/1",
 	} {
-		for _, extra := range []fields{{}, {"run_id": run}, {"model_id": "m-0"}} {
+		for _, extra := range []fields{{}, {"run_id": run}, {"model_id": "m-0"}, {"tags": []fields{{"key": "mlflow.prompt.is_prompt", "value": "true"}}}} {
 			body := fields{"name": "m", "source": source}
 			for k, v := range extra {
 				body[k] = v
@@ -165,8 +196,8 @@ func TestAModelVersionCannotReadFilesOfTheServer(t *testing.T) {
 	a.refused("read from a foreign place", status, text)
 }
 
-// CVE-2024-1483, CVE-2024-2928, CVE-2024-3848, CVE-2024-1593: experiments whose artifact location is a path of the server, plain
-// or hidden behind "#", "?" or ";".
+// Experiments whose artifact location is a path of the server: CVE-2023-6909 (plain), CVE-2024-1483, CVE-2024-2928 and CVE-2024-3848
+// (hidden behind "#"), CVE-2024-1593 (behind ";").
 func TestAnArtifactLocationCannotReadFilesOfTheServer(t *testing.T) {
 	a := newAttacker(t)
 	dir := filepath.Dir(a.secret)
@@ -201,7 +232,8 @@ func TestAnArtifactLocationCannotReadFilesOfTheServer(t *testing.T) {
 	}
 }
 
-// CVE-2023-6568 and stored scripts: nothing that a client has sent comes back as something that a browser runs.
+// Nothing that a client has sent comes back as something that a browser runs: stored files, and the content type of a request
+// (CVE-2023-6568).
 func TestABrowserRunsNothingThatAClientHasStored(t *testing.T) {
 	a := newAttacker(t)
 	_, run := a.run()
@@ -226,7 +258,8 @@ func TestABrowserRunsNothingThatAClientHasStored(t *testing.T) {
 	}
 }
 
-// CVE-2024-6838 and the like: what is too large is refused before it is stored.
+// What is too large is refused before it is stored, such as the name of an experiment (CVE-2024-6838). Nothing is unpacked on the
+// server, neither bodies nor archives (as in CVE-2025-15031).
 func TestWhatIsTooLargeIsRefused(t *testing.T) {
 	a := newAttacker(t)
 	_, run := a.run()
@@ -252,8 +285,8 @@ func TestWhatIsTooLargeIsRefused(t *testing.T) {
 	a.refused("a compressed body", status, text)
 }
 
-// CVE-2025-14279: a web page that reaches the server through the user's browser, by a cross-site request or by a name that was
-// made to resolve to this machine.
+// A web page that reaches the server through the user's browser, by a cross-site request or by a name that was made to resolve to
+// this machine (CVE-2025-14279).
 func TestWebPagesOfOthersReachNothing(t *testing.T) {
 	a := newAttacker(t)
 	body := []byte(`{"name": "from a page"}`)

@@ -155,17 +155,6 @@ def test_a_model_is_logged_registered_aliased_and_loaded(experiment):
         assert run_again.outputs.model_outputs[0].model_id == models["model_id"][0]
 
 
-def test_sklearn_autologging_lands_here(experiment):
-    mlflow.sklearn.autolog(log_models=False, silent=True)
-    try:
-        with mlflow.start_run() as run:
-            LinearRegression().fit(X, Y)
-    finally:
-        mlflow.sklearn.autolog(disable=True)
-    got = MlflowClient().get_run(run.info.run_id)
-    assert got.data.params["fit_intercept"] == "True" and "training_r2_score" in got.data.metrics
-
-
 @pytest.mark.skipif(not MLFLOW3, reason="MLflow 2 keeps prompts elsewhere")
 def test_prompts_are_no_models(experiment):
     name = f"prompt-{experiment.experiment_id}"

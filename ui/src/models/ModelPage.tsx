@@ -216,10 +216,10 @@ function Files({ model, version }: { model: string; version: ModelVersion }) {
                 {file.path}
               </button>
               <span>{bytes(file.size)}</span>
-              <code title={file.digest} className={css.digest}>
-                {shortDigest(file.digest)}
+              <code title={`sha256:${file.sha256}`} className={css.digest}>
+                {shortDigest(`sha256:${file.sha256}`)}
               </code>
-              <Copy text={file.digest} label={`Copy the digest of ${file.path}`} />
+              <Copy text={`sha256:${file.sha256}`} label={`Copy the digest of ${file.path}`} />
               <ButtonLink icon="download" label={`Download ${file.path}`} href={versionFileUrl(model, version.version, file.path, true)} download />
             </div>
             {open === file.path && (

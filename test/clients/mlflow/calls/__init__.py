@@ -1,13 +1,16 @@
 """The requests of the differential tests, as data: what is sent, in which order, what is remembered."""
 
 from calls.artifacts import artifacts
+from calls.edges import edges
 from calls.experiments import experiments
 from calls.metrics import metrics
+from calls.model_edges import model_edges
 from calls.models import logged_models
 from calls.others import others
 from calls.registry import registry
 from calls.runs import inputs, runs
 from calls.searches import searches
+from calls.webhooks import webhooks
 
 
 def scripts():
@@ -21,6 +24,9 @@ def scripts():
         artifacts,
         logged_models,
         registry,
+        edges,
+        model_edges,
+        webhooks,
         others,
     ):
         yield from group()

@@ -1,6 +1,6 @@
 """Requests about artifacts."""
 
-from calls.writing import FILES, experiment, get, raw, run, script
+from calls.writing import FILES, experiment, get, post, raw, run, script
 
 
 def artifacts():
@@ -55,4 +55,37 @@ def artifacts():
         get("/artifacts/list", run_id="{r}"),
         raw("PUT", "/ajax-api/2.0/mlflow-artifacts/artifacts/{exp}/{r}/artifacts/j.txt", b"j"),
         get("/artifacts/list", run_id="{r}"),
+    )
+    mpu = "/api/2.0/mlflow-artifacts/mpu/create/{exp}/{r}/artifacts"
+    yield script(
+        "uploads",
+        experiment(),
+        run("r"),
+        raw("PUT", root + "/a.txt", b"a"),
+        raw("POST", mpu, {"path": "x.bin", "num_parts": 2}),
+        raw("POST", mpu, {"num_parts": 2}),
+        raw("POST", mpu, {"path": 3}),
+        raw("POST", mpu + "/../x", {"path": "x.bin", "num_parts": 2}),
+        raw("GET", "/api/2.0/mlflow-artifacts/presigned/{exp}/{r}/artifacts/a.txt"),
+        raw("GET", "/api/2.0/mlflow-artifacts/presigned/../x"),
+        post("/artifacts/presigned-upload-url", {"run_id": "{r}", "path": "b.txt"}),
+        post("/artifacts/presigned-upload-url", {"run_id": "none", "path": "b.txt"}),
+        post("/artifacts/presigned-upload-url", {"path": "b.txt"}),
+        post("/artifacts/presigned-upload-url", {"run_id": "{r}", "model_id": "m", "path": "b"}),
+        post("/artifacts/presigned-upload-url", {"run_id": "{r}"}),
+        post("/artifacts/presigned-upload-url", {"run_id": "{r}", "path": "../b"}),
+        post("/artifacts/presigned-upload-url", {"run_id": "{r}", "path": 3}),
+        post("/artifacts/presigned-upload-url", {"model_id": "m-0", "path": "x"}),
+        post("/artifacts/presigned-download-url", {"run_id": "{r}", "path": "a.txt"}),
+        post("/artifacts/presigned-download-url", {"run_id": "{r}"}),
+        post("/artifacts/presigned-download-url", {"path": "a.txt"}),
+        post("/artifacts/presigned-download-url", {"run_id": "none", "path": "a.txt"}),
+        post(
+            "/artifacts/presigned-download-url",
+            {"run_id": "{r}", "path": "a.txt", "expiration": 604801},
+        ),
+        post(
+            "/artifacts/presigned-download-url",
+            {"run_id": "{r}", "path": "a.txt", "expiration": "x"},
+        ),
     )

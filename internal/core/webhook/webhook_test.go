@@ -1,0 +1,45 @@
+package webhook_test
+
+import (
+	"testing"
+	"time"
+
+	"levada/internal/core/webhook"
+)
+
+// The signature was made with Python: base64(hmac.new(b"secret", b"id-1.1700000000.{}", sha256).digest()).
+func TestSignaturesAreThoseThatReceiversCompute(t *testing.T) {
+	const want = "v1,INeKoTJf3oA0gkbf9o9zzhF1HmUVFbZjUB3nz8nalnc="
+	if got := webhook.Signature([]byte("secret"), "id-1", "1700000000", []byte("{}")); got != want {
+		t.Errorf("signature %s; want %s", got, want)
+	}
+}
+
+func TestBodiesHaveMLflowsForm(t *testing.T) {
+	at := time.Date(2026, 1, 2, 3, 4, 5, 6000, time.FixedZone("", 3600))
+	got, err := webhook.Body(webhook.Example(webhook.Event{Entity: "model_version_tag", Action: webhook.Deleted}), at)
+	const want = `{"entity":"model_version_tag","action":"deleted","timestamp":"2026-01-02T02:04:05.000006+00:00","data":{"name":"example_model","version":"1","key":"example_key"}}`
+	if err != nil || string(got) != want {
+		t.Errorf("got  %s %v\nwant %s", got, err, want)
+	}
+}
+
+func TestADeliveryIsGivenUpInTheEnd(t *testing.T) {
+	total, attempts := time.Duration(0), 1
+	for ; ; attempts++ {
+		pause, more := webhook.Pause(attempts, 0)
+		if !more {
+			break
+		}
+		total += pause
+	}
+	if attempts != len(webhook.Backoff)+1 || total < 12*time.Hour || total > 24*time.Hour {
+		t.Errorf("%d attempts over %v", attempts, total)
+	}
+	if pause, _ := webhook.Pause(1, 30*time.Second); pause != 30*time.Second {
+		t.Errorf("a receiver that asks for 30 s waits %v", pause)
+	}
+	if pause, _ := webhook.Pause(1, 100*time.Hour); pause != time.Hour {
+		t.Errorf("a receiver that asks for 100 h waits %v", pause)
+	}
+}
