@@ -405,3 +405,27 @@ func (r versionRow) Number(_ search.Entity, key string, _ search.Part) (float64,
 }
 
 func (versionRow) Each(string) []string { return nil }
+
+// Versions returns the newest versions of a model, at most limit of them, and how many there are.
+func (s *Service) Versions(ctx context.Context, name string, limit int) ([]Version, int, error) {
+	m, err := s.Model(ctx, name)
+	if err != nil {
+		return nil, 0, err
+	}
+	all, err := s.deps.Store.Versions(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	var versions []*model.Version
+	for _, v := range all {
+		if v.Name == name {
+			versions = append(versions, v)
+		}
+	}
+	slices.SortFunc(versions, func(a, b *model.Version) int { return cmp.Compare(b.Number, a.Number) })
+	out := make([]Version, min(limit, len(versions)))
+	for i := range out {
+		out[i] = Version{Version: *versions[i], Aliases: m.AliasesOf(versions[i].Number)}
+	}
+	return out, len(versions), nil
+}
