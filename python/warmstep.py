@@ -17,7 +17,7 @@ import types
 
 import stepmounts
 
-# What the file of a lightweight component is called; kfp names it so, and internal/adapter/runner/container.go writes it.
+# The file of a lightweight component: kfp names it so, and internal/adapter/runner/container.go writes it.
 COMPONENT = "ephemeral_component.py"
 HEADER = struct.Struct(">I")
 # A fork's end of its socket; high, so that steps do not meet it by chance.

@@ -47,7 +47,7 @@ func newTrace() (id [16]byte, body []byte) {
 		span = attribute(span, 9, "mlflow.spanType", []string{"LLM", "TOOL", "RETRIEVER"}[i%3])
 		span = attribute(span, 9, "mlflow.spanInputs", fmt.Sprint(rand.Uint64(), words[from:]))
 		span = attribute(span, 9, "mlflow.spanOutputs", strings.Repeat(words[from:]+words[:from], 4)+fmt.Sprint(rand.Uint64()))
-		span = field(span, 15, []byte{3<<3 | 0, 1})
+		span = field(span, 15, []byte{3 << 3, 1})
 		scope = field(scope, 2, span)
 	}
 	return id, field(nil, 1, field(nil, 2, scope))

@@ -105,7 +105,11 @@ class fails:  # noqa: N801
     def __init__(
         self, message: str = "the step failed, as the test asked", exit_code: int = 1
     ) -> None:
-        if isinstance(exit_code, bool) or not isinstance(exit_code, int) or not 1 <= exit_code <= 255:
+        if (
+            isinstance(exit_code, bool)
+            or not isinstance(exit_code, int)
+            or not 1 <= exit_code <= 255
+        ):
             raise ValueError(f"exit_code is {exit_code!r}: want a number from 1 to 255")
         self.message, self.exit_code = str(message), exit_code
 

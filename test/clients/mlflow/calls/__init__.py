@@ -10,9 +10,9 @@ from calls.others import others
 from calls.registry import registry
 from calls.runs import inputs, runs
 from calls.searches import searches
-from calls.webhooks import webhooks
 from calls.trace_searches import trace_searches
 from calls.traces import traces
+from calls.webhooks import webhooks
 
 
 def scripts():
