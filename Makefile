@@ -182,7 +182,7 @@ test-mlflow-all: build uv ## The same and more: a live MLflow server, PyTorch Li
 
 .PHONY: bench-tracking
 bench-tracking: build uv ## Measure tracking beside an MLflow server (docs/performance.md)
-	@MLFLOW_WORKERS=$${MLFLOW_WORKERS:-4} scripts/mlflow-server.sh go run ./bench/tracking -levada $(CURDIR)/$(BIN) -out bench/out
+	@MLFLOW_WORKERS=$${MLFLOW_WORKERS:-2} scripts/mlflow-server.sh go run ./bench/tracking -levada $(CURDIR)/$(BIN) -out bench/out
 
 .PHONY: bench-points
 bench-points: build ## Log ten million points to one run and ask for them (docs/performance.md)

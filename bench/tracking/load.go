@@ -27,6 +27,8 @@ type result struct {
 	kind          kind
 	perSecond     float64
 	p50, p95, p99 time.Duration
+	// failed counts the requests that were refused or took too long; they are in no other figure.
+	failed int
 }
 
 // kind says which target a load has.
@@ -127,7 +129,14 @@ func (s *server) measure(ctx context.Context, o options) ([]result, error) {
 	s.perPoint = float64(s.metricBytes()-before) / float64(o.runs*o.points)
 	defer s.watch()()
 	var out []result
-	for _, l := range s.loads(created.ID, runs) {
+	traced, err := s.traceLoads(ctx, created.ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range append(s.loads(created.ID, runs), traced...) {
+		if !strings.Contains(l.name, o.only) {
+			continue
+		}
 		for _, clients := range []int{1, 20} {
 			r, err := s.load(ctx, l, clients, o.duration)
 			if err != nil {
@@ -233,22 +242,22 @@ type load struct {
 }
 
 func (s *server) loads(experiment string, runs []string) []load {
-	post := func(path string, body fields) error {
-		_, err := s.call(context.Background(), "POST", api+path, body)
+	post := func(ctx context.Context, path string, body fields) error {
+		_, err := s.call(ctx, "POST", api+path, body)
 		return err
 	}
 	batch := func(n int) func(context.Context, string, int) error {
-		return func(_ context.Context, run string, i int) error {
+		return func(ctx context.Context, run string, i int) error {
 			metrics := make([]fields, n)
 			for k := range metrics {
 				metrics[k] = fields{"key": fmt.Sprint("b", k%10), "value": rand.Float64(), "timestamp": time.Now().UnixMilli(), "step": i*n + k}
 			}
-			return post("/runs/log-batch", fields{"run_id": run, "metrics": metrics})
+			return post(ctx, "/runs/log-batch", fields{"run_id": run, "metrics": metrics})
 		}
 	}
 	search := func(filter string, order ...string) func(context.Context, string, int) error {
-		return func(context.Context, string, int) error {
-			return post("/runs/search", fields{"experiment_ids": []string{experiment}, "filter": filter, "order_by": order, "max_results": 100})
+		return func(ctx context.Context, _ string, _ int) error {
+			return post(ctx, "/runs/search", fields{"experiment_ids": []string{experiment}, "filter": filter, "order_by": order, "max_results": 100})
 		}
 	}
 	get := func(format string) func(context.Context, string, int) error {
@@ -258,8 +267,8 @@ func (s *server) loads(experiment string, runs []string) []load {
 		}
 	}
 	return []load{
-		{"log_metric", write, func(_ context.Context, run string, i int) error {
-			return post("/runs/log-metric", fields{"run_id": run, "key": "loss", "value": rand.Float64(), "timestamp": time.Now().UnixMilli(), "step": i})
+		{"log_metric", write, func(ctx context.Context, run string, i int) error {
+			return post(ctx, "/runs/log-metric", fields{"run_id": run, "key": "loss", "value": rand.Float64(), "timestamp": time.Now().UnixMilli(), "step": i})
 		}},
 		{"log_batch, 10 metrics", write, batch(10)},
 		{"log_batch, 500 metrics", write, batch(500)},
@@ -275,36 +284,59 @@ func (s *server) loads(experiment string, runs []string) []load {
 	}
 }
 
+// runsFor makes a run for each client, one after the other. A server that has just been loaded may need a second try.
+func (s *server) runsFor(ctx context.Context, clients int) ([]string, error) {
+	runs := make([]string, clients)
+	for i := range runs {
+		var err error
+		for range 5 {
+			if runs[i], err = s.newRun(ctx, "0"); err == nil {
+				break
+			}
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return runs, nil
+}
+
 // load sends requests from several clients, each as fast as it gets answers.
 func (s *server) load(ctx context.Context, l load, clients int, d time.Duration) (result, error) {
-	// One request before the clock: both servers read something the first time.
-	run, err := s.newRun(ctx, "0")
-	if err == nil {
-		err = l.do(ctx, run, 0)
-	}
+	runs, err := s.runsFor(ctx, clients)
 	if err != nil {
+		return result{}, err
+	}
+	// One request before the clock: both servers read something the first time.
+	if err := l.do(ctx, runs[0], 0); err != nil && s.mustAnswer {
 		return result{}, err
 	}
 	var mu sync.Mutex
 	var took []time.Duration
-	end := time.Now().Add(d)
+	failed := 0
 	began := time.Now()
+	end := began.Add(d)
+	// What takes a minute longer than the load is given up.
+	bounded, cancel := context.WithDeadline(ctx, end.Add(time.Minute))
+	defer cancel()
 	err = parallel(clients, clients, func(c int) error {
-		run, err := s.newRun(ctx, "0")
-		if err != nil {
-			return err
-		}
 		var own []time.Duration
+		failures := 0
 		for i := 0; time.Now().Before(end) && ctx.Err() == nil; i++ {
 			start := time.Now()
-			if err := l.do(ctx, run, i*clients+c); err != nil {
+			switch err := l.do(bounded, runs[c], i*clients+c); {
+			case err == nil:
+				own = append(own, time.Since(start))
+			case s.mustAnswer:
 				return err
+			default:
+				failures++
 			}
-			own = append(own, time.Since(start))
 		}
 		mu.Lock()
 		defer mu.Unlock()
 		took = append(took, own...)
+		failed += failures
 		return nil
 	})
 	if err != nil {
@@ -315,7 +347,7 @@ func (s *server) load(ctx context.Context, l load, clients int, d time.Duration)
 		name = fmt.Sprintf("%s, %d clients", l.name, clients)
 	}
 	r := summary(name, took, time.Since(began))
-	r.kind = l.kind
+	r.kind, r.failed = l.kind, failed
 	return r, ctx.Err()
 }
 

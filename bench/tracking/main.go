@@ -31,6 +31,7 @@ type options struct {
 	duration    time.Duration
 	artifact    int64
 	oneRun      int
+	only        string
 }
 
 func main() {
@@ -42,6 +43,7 @@ func main() {
 	flag.DurationVar(&o.duration, "duration", 6*time.Second, "how long each load lasts")
 	flag.Int64Var(&o.artifact, "artifact", 1<<30, "bytes of the artifact that goes up and down")
 	flag.IntVar(&o.oneRun, "one-run", 0, "instead of all this, log so many points to one run of Levada and ask for them")
+	flag.StringVar(&o.only, "only", "", "a part of the names of the loads that are run, for instance trace")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -102,6 +104,8 @@ type server struct {
 	pid             int
 	stop            func()
 	perPoint        float64
+	// mustAnswer says that a request which fails ends the measurement.
+	mustAnswer bool
 
 	mu     sync.Mutex
 	peakKB int64
@@ -128,7 +132,7 @@ func startLevada(ctx context.Context, bin, data string) (*server, error) {
 				for lines.Scan() { // so that the server never waits for a reader
 				}
 			}()
-			return &server{name: "levada", url: url, data: data, pid: cmd.Process.Pid, stop: stop}, nil
+			return &server{name: "levada", mustAnswer: true, url: url, data: data, pid: cmd.Process.Pid, stop: stop}, nil
 		}
 	}
 	stop()

@@ -16,13 +16,33 @@ import (
 
 // oneRun logs very many points of one metric to one run, a thousand at a time, and measures what is then asked about it.
 func (s *server) oneRun(ctx context.Context, points int) (string, error) {
-	var b strings.Builder
 	run, err := s.newRun(ctx, "0")
 	if err != nil {
 		return "", err
 	}
 	defer s.watch()()
 	before := s.metricBytes()
+	logged, wall, err := s.logCurve(ctx, run, points)
+	if err != nil {
+		return "", err
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d points of one metric of one run, logged in %s: %.0f points a second.\n\n| | p50 ms | p95 ms | bytes |\n|---|---|---|---|\n",
+		points, wall.Round(time.Second), float64(points)/wall.Seconds())
+	fmt.Fprintf(&b, "| %s | %s | %s | |\n", logged.name, ms(logged.p50), ms(logged.p95))
+	for _, q := range questions(run, points) {
+		r, size, err := s.ask(ctx, q)
+		if err != nil {
+			return "", fmt.Errorf("%s: %w", q.name, err)
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s | %d |\n", r.name, ms(r.p50), ms(r.p95), size)
+	}
+	fmt.Fprintf(&b, "\nPeak memory %d MiB, %.2f bytes on disk per point.\n", s.memoryPeak()>>10, float64(s.metricBytes()-before)/float64(points))
+	return b.String(), nil
+}
+
+// logCurve logs a loss as a program prints it: falling, with noise, four digits.
+func (s *server) logCurve(ctx context.Context, run string, points int) (result, time.Duration, error) {
 	var took []time.Duration
 	rng := rand.New(rand.NewPCG(1, 1)) //nolint:gosec // measurements, no secrets
 	began := time.Now()
@@ -30,21 +50,26 @@ func (s *server) oneRun(ctx context.Context, points int) (string, error) {
 		metrics := make([]fields, min(1000, points-first))
 		for i := range metrics {
 			step := first + i
-			// A loss as a program prints it: falling, with noise, four digits.
 			value := math.Round((1/(1+float64(step)/1e6)+rng.Float64()/10)*1e4) / 1e4
 			metrics[i] = fields{"key": "loss", "value": value, "timestamp": 1_700_000_000_000 + int64(step)*20, "step": step}
 		}
 		start := time.Now()
 		if _, err := s.call(ctx, "POST", api+"/runs/log-batch", fields{"run_id": run, "metrics": metrics}); err != nil {
-			return "", err
+			return result{}, 0, err
 		}
 		took = append(took, time.Since(start))
 	}
 	wall := time.Since(began)
-	logged := summary("log_batch, 1000 metrics", took, wall)
-	fmt.Fprintf(&b, "%d points of one metric of one run, logged in %s: %.0f points a second.\n\n| | p50 ms | p95 ms | bytes |\n|---|---|---|---|\n",
-		points, wall.Round(time.Second), float64(points)/wall.Seconds())
-	fmt.Fprintf(&b, "| log_batch, 1000 metrics | %s | %s | |\n", ms(logged.p50), ms(logged.p95))
+	return summary("log_batch, 1000 metrics", took, wall), wall, nil
+}
+
+// question is a request about the run; it is a POST when it has a body.
+type question struct {
+	name, path string
+	body       any
+}
+
+func questions(run string, points int) []question {
 	page := func(offset int) string {
 		token := base64.StdEncoding.EncodeToString(fmt.Appendf(nil, `{"offset": %d}`, offset))
 		if offset == 0 {
@@ -53,10 +78,7 @@ func (s *server) oneRun(ctx context.Context, points int) (string, error) {
 		return "/metrics/get-history?metric_key=loss&max_results=25000&run_id=" + run + "&page_token=" + url.QueryEscape(token)
 	}
 	interval := "/metrics/get-history-bulk-interval?metric_key=loss&run_ids=" + run + "&max_results="
-	for _, q := range []struct {
-		name, path string
-		body       any
-	}{
+	return []question{
 		{"get-history, the first 25,000", page(0), nil},
 		{"get-history, 25,000 in the middle", page(points / 2), nil},
 		{"get-history, the last 25,000", page(points - 25_000), nil},
@@ -66,28 +88,28 @@ func (s *server) oneRun(ctx context.Context, points int) (string, error) {
 		{"bulk interval, 320 with extremes of all", interval + "320&sampling=extremes", nil},
 		{"get run", "/runs/get?run_id=" + run, nil},
 		{"search_runs by its lowest value", "/runs/search", fields{"experiment_ids": []string{"0"}, "filter": "metrics.loss.min < 0.5"}},
-	} {
-		var took []time.Duration
-		var answer []byte
-		method := "GET"
-		if q.body != nil {
-			method = "POST"
-		}
-		for i := 0; i < 20 && (i < 3 || sum(took) < 10*time.Second); i++ {
-			start := time.Now()
-			if answer, err = s.call(ctx, method, api+q.path, q.body); err != nil {
-				return "", err
-			}
-			took = append(took, time.Since(start))
-		}
-		if !json.Valid(answer) || len(answer) < 100 {
-			return "", fmt.Errorf("%s: unexpected answer %.200s", q.name, answer)
-		}
-		r := summary(q.name, took, sum(took))
-		fmt.Fprintf(&b, "| %s | %s | %s | %d |\n", r.name, ms(r.p50), ms(r.p95), len(answer))
 	}
-	fmt.Fprintf(&b, "\nPeak memory %d MiB, %.2f bytes on disk per point.\n", s.memoryPeak()>>10, float64(s.metricBytes()-before)/float64(points))
-	return b.String(), nil
+}
+
+// ask sends a question up to 20 times, or for ten seconds, and returns what it took and the bytes of an answer.
+func (s *server) ask(ctx context.Context, q question) (_ result, size int, err error) {
+	method := "GET"
+	if q.body != nil {
+		method = "POST"
+	}
+	var took []time.Duration
+	for i := 0; i < 20 && (i < 3 || sum(took) < 10*time.Second); i++ {
+		start := time.Now()
+		answer, err := s.call(ctx, method, api+q.path, q.body)
+		if err != nil {
+			return result{}, 0, err
+		}
+		took = append(took, time.Since(start))
+		if size = len(answer); !json.Valid(answer) || size < 100 {
+			return result{}, 0, fmt.Errorf("unexpected answer %.200s", answer)
+		}
+	}
+	return summary(q.name, took, sum(took)), size, nil
 }
 
 func sum(took []time.Duration) (total time.Duration) {

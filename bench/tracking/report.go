@@ -77,8 +77,8 @@ func report(servers []*server, rows []row, o options) string {
 		fmt.Fprintln(&b, "| load | levada /s | p50 ms | p95 ms | p99 ms | mlflow /s | p50 ms | p95 ms | p99 ms | throughput | p95 | wanted |\n"+
 			"|---|---|---|---|---|---|---|---|---|---|---|---|")
 		for _, r := range rows {
-			fmt.Fprintf(&b, "| %s | %.1f | %s | %s | %s | %.1f | %s | %s | %s | %s | %s | %s |\n", r.own.name, r.own.perSecond, ms(r.own.p50), ms(r.own.p95), ms(r.own.p99),
-				r.other.perSecond, ms(r.other.p50), ms(r.other.p95), ms(r.other.p99), times(r.throughput), times(r.p95), r.verdict())
+			fmt.Fprintf(&b, "| %s | %.1f | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", r.own.name, r.own.perSecond, ms(r.own.p50), ms(r.own.p95), ms(r.own.p99),
+				rate(r.other), ms(r.other.p50), ms(r.other.p95), ms(r.other.p99), times(r.throughput), times(r.p95), r.verdict())
 		}
 	}
 	fmt.Fprintln(&b)
@@ -99,6 +99,7 @@ func machineReadable(servers []*server, rows []row, o options) ([]byte, error) {
 		P50       float64 `json:"p50_ms"`
 		P95       float64 `json:"p95_ms"`
 		P99       float64 `json:"p99_ms"`
+		Failed    int     `json:"failed,omitempty"`
 	}
 	type line struct {
 		Name       string          `json:"name"`
@@ -122,7 +123,7 @@ func machineReadable(servers []*server, rows []row, o options) ([]byte, error) {
 	}
 	out.Runs, out.Points, out.Duration, out.Cores, out.Use = o.runs, o.points, o.duration.Seconds(), runtime.NumCPU(), map[string]use{}
 	of := func(r *result) load {
-		return load{r.perSecond, milliseconds(r.p50), milliseconds(r.p95), milliseconds(r.p99)}
+		return load{r.perSecond, milliseconds(r.p50), milliseconds(r.p95), milliseconds(r.p99), r.failed}
 	}
 	for _, r := range rows {
 		l := line{Name: r.own.name, Kind: r.own.kind, Servers: map[string]load{servers[0].name: of(r.own)}, Throughput: r.throughput, P95: r.p95, Verdict: r.verdict()}
@@ -135,6 +136,14 @@ func machineReadable(servers []*server, rows []row, o options) ([]byte, error) {
 		out.Use[s.name] = use{s.memoryPeak() >> 10, s.perPoint}
 	}
 	return json.MarshalIndent(out, "", "  ")
+}
+
+// rate is how many requests a second were answered, and how many were not.
+func rate(r *result) string {
+	if r.failed > 0 {
+		return fmt.Sprintf("%.1f (%d failed)", r.perSecond, r.failed)
+	}
+	return fmt.Sprintf("%.1f", r.perSecond)
 }
 
 func times(ratio float64) string {

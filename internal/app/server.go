@@ -36,6 +36,7 @@ import (
 	"levada/internal/pipeline"
 	"levada/internal/registry"
 	"levada/internal/secret"
+	"levada/internal/tracing"
 	"levada/internal/tracking"
 	"levada/internal/trigger"
 	"levada/internal/web"
@@ -89,6 +90,7 @@ type server struct {
 	// stopDelivery ends the delivery of metrics and waits for it.
 	stopDelivery func()
 	tracking     *tracking.Service
+	tracing      *tracing.Service
 	registry     *registry.Service
 	webhooks     *webhook.Service
 	// stopWebhooks ends the delivery to webhooks and waits for it; nil when nothing is delivered.
@@ -240,9 +242,9 @@ func (s *server) routes() http.Handler {
 	mux := http.NewServeMux()
 	mount := func(pattern, door string, h http.Handler) { mux.Handle(pattern, s.metrics.Requests(door, h)) }
 	mount(v1.Prefix+"/", "v1", v1.NewHandler(v1.Options{
-		Service: s.service, Schedules: s.trigger, Environments: environmentList{s.envs}, Secrets: s.secrets,
-		Tracked: s.tracking, Registered: s.registry, Log: s.log, Info: s.info,
-		Models: lineage{s.tracking, s.registry, modelSources{s.tracking}.Files},
+		Service: s.service, Schedules: s.trigger, Environments: environmentList{s.envs}, Secrets: s.secrets, Log: s.log, Info: s.info,
+		Models: lineage{s.tracking, s.registry, modelSources{s.tracking}.Files}, Tracking: s.tracking, Registry: s.registry,
+		Tracked: s.tracking, Registered: s.registry,
 	}))
 	mount("/apis/", "kfp", kfp.NewHandler(kfp.Options{Service: s.service, Recurring: s.trigger, Logger: s.log, Version: Version}))
 	mux.Handle("GET /metrics", s.metrics.Handler())
@@ -255,7 +257,9 @@ func (s *server) routes() http.Handler {
 		answer(w, http.StatusOK, "ready")
 	})
 	mount("/", "web", web.Handler())
-	tracked := s.metrics.Requests("mlflow", mlflow.New(mlflow.Options{Tracking: s.tracking, Registry: s.registry, Webhooks: s.webhooks, Logger: s.log}))
+	tracked := s.metrics.Requests("mlflow", mlflow.New(mlflow.Options{
+		Tracking: s.tracking, Registry: s.registry, Tracing: s.tracing, Webhooks: s.webhooks, Logger: s.log,
+	}))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if mlflow.Owns(r.URL.Path) {
 			tracked.ServeHTTP(w, r) // not through the mux, which cleans paths

@@ -18,6 +18,7 @@ import (
 	"levada/internal/core/model"
 	"levada/internal/core/track"
 	"levada/internal/registry"
+	"levada/internal/tracing"
 	"levada/internal/tracking"
 )
 
@@ -28,6 +29,9 @@ func (s *server) openTracking() (err error) {
 	}
 	s.tracking = tracking.New(tracking.Options{
 		Store: s.store.Tracking(), Series: s.series, Blobs: s.blobs, Now: time.Now, NewID: uuid.NewString,
+	})
+	s.tracing = tracing.New(tracing.Options{
+		Store: s.store.Traces(), Experiments: s.tracking, CheckName: tracking.CheckName, Now: time.Now, NewID: uuid.NewString,
 	})
 	s.registry = registry.New(registry.Options{
 		Store: s.store.Registry(), Sources: modelSources{s.tracking}, CheckName: tracking.CheckName, Now: time.Now,

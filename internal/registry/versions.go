@@ -326,6 +326,12 @@ func (s *Service) SearchVersions(ctx context.Context, q Query) ([]Version, bool,
 		tag, _ := track.Find(v.Tags, model.TagIsPrompt)
 		return (tag == "true" || byName[v.Name].Prompt()) != prompts || !filter.Match(versionRow{v})
 	})
+	found, more := topVersions(versions, orders, q)
+	return found, more, nil
+}
+
+// topVersions sorts versions as far as a page needs it, and returns the page and whether there are more.
+func topVersions(versions []*model.Version, orders []search.Order, q Query) ([]Version, bool) {
 	type keyed struct {
 		*model.Version
 		keys []search.Key
@@ -353,7 +359,7 @@ func (s *Service) SearchVersions(ctx context.Context, q Query) ([]Version, bool,
 	for i, v := range top {
 		out[i] = Version{Version: *v.Version}
 	}
-	return out, len(rows) > q.Offset+q.Limit, nil
+	return out, len(rows) > q.Offset+q.Limit
 }
 
 // From returns the versions that came of logged models or runs, in the order of their making.
@@ -399,3 +405,27 @@ func (r versionRow) Number(_ search.Entity, key string, _ search.Part) (float64,
 }
 
 func (versionRow) Each(string) []string { return nil }
+
+// Versions returns the newest versions of a model, at most limit of them, and how many there are.
+func (s *Service) Versions(ctx context.Context, name string, limit int) ([]Version, int, error) {
+	m, err := s.Model(ctx, name)
+	if err != nil {
+		return nil, 0, err
+	}
+	all, err := s.deps.Store.Versions(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	var versions []*model.Version
+	for _, v := range all {
+		if v.Name == name {
+			versions = append(versions, v)
+		}
+	}
+	slices.SortFunc(versions, func(a, b *model.Version) int { return cmp.Compare(b.Number, a.Number) })
+	out := make([]Version, min(limit, len(versions)))
+	for i := range out {
+		out[i] = Version{Version: *versions[i], Aliases: m.AliasesOf(versions[i].Number)}
+	}
+	return out, len(versions), nil
+}

@@ -125,6 +125,21 @@ func (s *Service) DeleteFiles(ctx context.Context, raw string) error {
 	return err
 }
 
+// DeleteBelow removes a directory below an artifact location with everything in it. One that is empty costs no write.
+func (s *Service) DeleteBelow(ctx context.Context, location, relative string) error {
+	p, err := CleanPath(relative)
+	if err != nil {
+		return err
+	}
+	if p, err = within(location, p); err != nil {
+		return err
+	}
+	if files, err := s.deps.Store.Children(ctx, p); err != nil || len(files) == 0 {
+		return err
+	}
+	return s.DeleteFiles(ctx, p)
+}
+
 // filesBelow lists a directory below an artifact location; the paths are relative to that.
 func (s *Service) filesBelow(ctx context.Context, location, raw string) ([]track.File, error) {
 	relative, err := CleanPath(raw)

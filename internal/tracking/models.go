@@ -208,6 +208,12 @@ func (s *Service) SearchModels(ctx context.Context, q ModelQuery) ([]track.Logge
 		})
 		return m.Deleted || !measured || !filter.Match(row)
 	})
+	found, more := topModels(all, orders, q)
+	return found, more, nil
+}
+
+// topModels sorts models as far as a page needs it, and returns the page and whether there are more.
+func topModels(all []*track.LoggedModel, orders []search.Order, q ModelQuery) ([]track.LoggedModel, bool) {
 	only := make([][]DatasetFilter, len(orders))
 	for i, o := range q.OrderBy {
 		if o.Dataset.Name != "" {
@@ -247,7 +253,7 @@ func (s *Service) SearchModels(ctx context.Context, q ModelQuery) ([]track.Logge
 	for i, m := range top {
 		found[i] = *m.LoggedModel
 	}
-	return found, len(rows) > q.Offset+q.Limit, nil
+	return found, len(rows) > q.Offset+q.Limit
 }
 
 func modelOrder(o ModelOrder) (search.Order, error) {

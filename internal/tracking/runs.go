@@ -228,6 +228,11 @@ func (s *Service) History(_ context.Context, runID, key string, offset, limit in
 	return s.deps.Series.History(runID, key, offset, limit)
 }
 
+// Metrics sums up the metrics of a run, in the order of their names. A run that does not exist has none.
+func (s *Service) Metrics(_ context.Context, runID string) ([]track.Stat, error) {
+	return s.deps.Series.Stats(runID)
+}
+
 // Sample returns at most n points of a metric in the order of steps: evenly spread, or with extremes those that a chart needs
 // to keep its lowest and highest values.
 func (s *Service) Sample(_ context.Context, runID, key string, within *track.Steps, n int, extremes bool) ([]track.Point, error) {

@@ -107,9 +107,13 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// isRoute knows the addresses of ui/src/app.tsx.
+// rooms are the first parts of the addresses of ui/src/app.tsx; true for those that have pages below them.
+var rooms = map[string]bool{"": false, "runs": true, "recurring-runs": false, "experiments": true, "tracked-runs": true, "compare": false, "models": true}
+
 func isRoute(p string) bool {
-	return p == "/" || p == "/runs" || p == "/recurring-runs" || strings.HasPrefix(p, "/runs/")
+	room, _, below := strings.Cut(strings.TrimPrefix(p, "/"), "/")
+	deep, known := rooms[room]
+	return known && (deep || !below)
 }
 
 func (f file) serve(w http.ResponseWriter, r *http.Request, status int) {

@@ -1,9 +1,19 @@
+import { type ComponentType, lazy, Suspense } from 'react'
 import { Route, Switch } from 'wouter'
+import { Loading } from './parts/Notice'
 import { RecurringPage } from './recurring/RecurringPage'
 import { RunPage } from './run/RunPage'
 import { RunsPage } from './runs/RunsPage'
 import { NotFound } from './shell/NotFound'
 import { Shell } from './shell/Shell'
+
+// Pages that are not the first are loaded when they are opened.
+const ExperimentsPage = lazy(() => import('./experiments/ExperimentsPage'))
+const ExperimentPage = lazy(() => import('./experiments/ExperimentPage'))
+const TrackedPage = lazy(() => import('./tracked/TrackedPage'))
+const ComparePage = lazy(() => import('./compare/ComparePage'))
+const ModelsPage = lazy(() => import('./models/ModelsPage'))
+const ModelPage = lazy(() => import('./models/ModelPage'))
 
 /** Every address of the application. internal/web/web.go knows them too. */
 export function App() {
@@ -21,10 +31,31 @@ export function App() {
         </Route>
         <Route path="/runs/:id">{({ id }) => <RunPage key={id} id={id} />}</Route>
         <Route path="/runs/:id/tasks/:task">{({ id, task }) => <RunPage key={id} id={id} taskId={task} />}</Route>
+        <Route path="/experiments">
+          <Late key="experiments" page={ExperimentsPage} />
+        </Route>
+        <Route path="/experiments/:id">{({ id }) => <Late key={id} page={ExperimentPage} id={id} />}</Route>
+        <Route path="/tracked-runs/:id">{({ id }) => <Late key={id} page={TrackedPage} id={id} />}</Route>
+        <Route path="/compare">
+          <Late key="compare" page={ComparePage} />
+        </Route>
+        <Route path="/models">
+          <Late key="models" page={ModelsPage} />
+        </Route>
+        <Route path="/models/:name">{({ name }) => <Late key={`model ${name}`} page={ModelPage} id={name} />}</Route>
         <Route>
           <NotFound what="There is no page at this address." />
         </Route>
       </Switch>
     </Shell>
+  )
+}
+
+/** A page that is loaded when it is opened. Its key makes the page before it end at once, not when this one is there. */
+function Late<P extends object>({ page: Page, ...props }: { page: ComponentType<P> } & P) {
+  return (
+    <Suspense fallback={<Loading what="the page" />}>
+      <Page {...(props as unknown as P)} />
+    </Suspense>
   )
 }

@@ -13,22 +13,26 @@ import (
 	"strings"
 	"sync"
 
+	"golang.org/x/sync/semaphore"
+
 	"levada/internal/core/fault"
 	"levada/internal/core/search"
 	"levada/internal/registry"
+	"levada/internal/tracing"
 	"levada/internal/tracking"
 	"levada/internal/webhook"
 )
 
-// Version is what /version answers: the release of MLflow whose API this is. From 3.4 on clients send spans to the server,
-// which is not supported here, and they take an older server's word for that.
-const Version = "3.3.2"
+// Version is what /version answers: the release of MLflow whose API this is, and with whose server it is compared. Clients send
+// spans to servers from 3.4 on; for everything else they ask for the call itself, and a bodyless 404 tells them that it is lacking.
+const Version = "3.17.2"
 
 // Options are what the door is made of.
 type Options struct {
 	Tracking *tracking.Service
 	Registry *registry.Service
 	Webhooks *webhook.Service
+	Tracing  *tracing.Service
 	Logger   *slog.Logger
 	// MaxBodyBytes bounds a JSON request; 0 means 32 MiB. Artifacts are streamed and not bounded.
 	MaxBodyBytes int64
@@ -40,6 +44,8 @@ type door struct {
 	routes map[string]methods
 	// buffers holds *output that nobody uses.
 	buffers sync.Pool
+	// decoding is what requests with spans share.
+	decoding *semaphore.Weighted
 }
 
 // methods are the calls of one path by HTTP method.
@@ -59,7 +65,7 @@ func New(o Options) http.Handler {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	d := &door{Options: o}
+	d := &door{Options: o, decoding: semaphore.NewWeighted(maxDecoding)}
 	d.routes = d.table()
 	return d
 }
@@ -71,7 +77,7 @@ func Owns(path string) bool {
 		return true
 	}
 	switch path {
-	case "/version", "/health", "/get-artifact", "/model-versions/get-artifact":
+	case "/version", "/health", "/get-artifact", "/model-versions/get-artifact", "/v1/traces":
 		return true
 	}
 	return false
@@ -95,6 +101,9 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	calls, args := d.find(path)
+	if calls == nil {
+		calls, args = d.findTrace(path, strings.Contains(r.URL.Path[:len(r.URL.Path)-len(path)], "/3.0/"))
+	}
 	if calls == nil {
 		// No body: that is how clients know a server that lacks a call from a thing that does not exist.
 		w.WriteHeader(http.StatusNotFound)

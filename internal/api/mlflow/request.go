@@ -70,10 +70,15 @@ func (r *request) body() ([]byte, error) {
 			return nil, fault.Invalidf("Bad Request. Content-Type must be one of ['application/json'].")
 		}
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(r.w, r.Body, r.limit))
+	return r.read(r.limit)
+}
+
+// read reads the body of a request, which has at most limit bytes.
+func (r *request) read(limit int64) ([]byte, error) {
+	body, err := io.ReadAll(http.MaxBytesReader(r.w, r.Body, limit))
 	var large *http.MaxBytesError
 	if errors.As(err, &large) {
-		return nil, fault.TooLargef("The request has more than the %d bytes that are allowed", r.limit)
+		return nil, fault.TooLargef("The request has more than the %d bytes that are allowed", limit)
 	}
 	if err != nil {
 		return nil, fault.Invalidf("The request broke off: %w", err)

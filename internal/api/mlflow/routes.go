@@ -15,6 +15,7 @@ func (d *door) table() map[string]methods {
 		"mlflow/server-info":          get(d.serverInfo),
 		"get-artifact":                get(d.getArtifact),
 		"model-versions/get-artifact": get(d.getVersionArtifact),
+		"v1/traces":                   post(d.addSpans),
 
 		"mlflow/experiments/create":                post(d.createExperiment),
 		"mlflow/experiments/search":                {"POST": d.searchExperiments, "GET": d.searchExperiments},

@@ -41,3 +41,17 @@ func (r *request) page() int {
 	}
 	return offset
 }
+
+// encodeJSON and decodeJSON are for tokens that hold more than an offset.
+
+func encodeJSON(v any) string {
+	return base64.StdEncoding.EncodeToString(appendMarshalled(nil, v))
+}
+
+func decodeJSON(token string, v any) error {
+	text, err := base64.StdEncoding.DecodeString(token)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(text, v)
+}

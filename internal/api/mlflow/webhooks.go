@@ -58,8 +58,8 @@ func wireWebhook(w webhook.Webhook) webhookWire {
 	return out
 }
 
-// enum reads a value of an enumeration, by name or by its number, which counts from 1.
-func enum[T ~string](o object, field string, values []T) T {
+// enumerated reads a value of an enumeration, by name or by its number, which counts from 1.
+func enumerated[T ~string](o object, field string, values []T) T {
 	v, _ := o.get(field)
 	if s, ok := v.(string); ok && s == strings.ToUpper(s) {
 		if value := T(strings.ToLower(s)); slices.Contains(values, value) {
@@ -80,7 +80,7 @@ func enum[T ~string](o object, field string, values []T) T {
 }
 
 func (o object) event() webhook.Event {
-	return webhook.Event{Entity: enum(o, "entity", webhook.Entities), Action: enum(o, "action", webhook.Actions)}
+	return webhook.Event{Entity: enumerated(o, "entity", webhook.Entities), Action: enumerated(o, "action", webhook.Actions)}
 }
 
 // webhookChange reads what a webhook is to be. Empty names and URLs count as none, as in MLflow.

@@ -245,7 +245,7 @@ func appendPairs(out []byte, list []track.KV) []byte {
 	return out
 }
 
-const hex = "0123456789abcdef"
+const hexDigits = "0123456789abcdef"
 
 // appendString writes a JSON string. Bytes that are no UTF-8 become the replacement character.
 func appendString(out []byte, s string) []byte {
@@ -269,7 +269,7 @@ func appendString(out []byte, s string) []byte {
 			continue
 		}
 		out = append(out, s[start:i]...)
-		out = append(out, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
+		out = append(out, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
 		i++
 		start = i
 	}

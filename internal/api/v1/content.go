@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"path"
 	"strings"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -61,18 +60,7 @@ func (h *handler) artifactContent(ctx context.Context, in *contentInput) (*huma.
 	}
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
 		defer f.Close()
-		r, w := humago.Unwrap(hc)
-		name := fileName(a, in.Path)
-		kind, err := contentType(a, name, f)
-		if err != nil {
-			h.abort(hc.Context(), a.ID, err)
-		}
-		contentHeaders(w, a.Digest+":"+in.Path)
-		w.Header().Set("Content-Type", kind)
-		if in.Download {
-			w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": name}))
-		}
-		http.ServeContent(w, r, "", time.Time{}, f)
+		h.sendContent(hc, f, a.Digest+":"+in.Path, fileName(a, in.Path), a.SchemaTitle, in.Download)
 	}}, nil
 }
 
@@ -111,11 +99,11 @@ func fileName(a run.Artifact, file string) string {
 }
 
 // contentType decides by name, then by the artifact's type, then by the first bytes. It leaves f at its beginning.
-func contentType(a run.Artifact, name string, f io.ReadSeeker) (string, error) {
+func contentType(schemaTitle, name string, f io.ReadSeeker) (string, error) {
 	if kind, known := typeByExtension(path.Ext(name)); known {
 		return kind, nil
 	}
-	switch a.SchemaTitle {
+	switch schemaTitle {
 	case "system.HTML":
 		return "text/html; charset=utf-8", nil
 	case "system.Markdown":

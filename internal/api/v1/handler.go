@@ -20,7 +20,10 @@ import (
 	"levada/internal/core/ir"
 	"levada/internal/core/listing"
 	"levada/internal/core/run"
+	"levada/internal/core/track"
 	"levada/internal/pipeline"
+	"levada/internal/registry"
+	"levada/internal/tracking"
 )
 
 // Prefix is the path below which the whole API lives.
@@ -66,6 +69,34 @@ type Catalog interface {
 	ListPipelines(ctx context.Context, q listing.Query) (listing.Page[catalog.Pipeline], error)
 }
 
+// Tracking is the part of the tracking service that this door opens.
+type Tracking interface {
+	Experiment(ctx context.Context, id string) (track.Experiment, error)
+	RunTable(ctx context.Context, q tracking.TableQuery) ([]tracking.TableRow, int, error)
+	FieldsOf(ctx context.Context, experiment string) (tracking.Fields, error)
+	Beneath(ctx context.Context, r *track.Run) (int, error)
+	Run(ctx context.Context, id string) (tracking.Tracked, error)
+	Runs(ctx context.Context, ids []string) (runs []tracking.Tracked, missing []string, err error)
+	Info(ctx context.Context, runID string) (track.Run, error)
+	Model(ctx context.Context, id string, deleted bool) (track.LoggedModel, error)
+	Metrics(ctx context.Context, runID string) ([]track.Stat, error)
+	Sample(ctx context.Context, runID, key string, within *track.Steps, n int, extremes bool) ([]track.Point, error)
+	RunFiles(ctx context.Context, runID, dir string) (string, []track.File, error)
+	OpenRunFile(ctx context.Context, runID, file string) (io.ReadSeekCloser, track.StoredFile, error)
+	OpenBelow(ctx context.Context, location, raw string) (io.ReadSeekCloser, track.StoredFile, error)
+}
+
+// Registry is the part of the model registry that this door opens.
+type Registry interface {
+	SearchModels(ctx context.Context, q registry.Query) ([]registry.Model, bool, error)
+	Model(ctx context.Context, name string) (registry.Model, error)
+	Versions(ctx context.Context, name string, limit int) ([]registry.Version, int, error)
+	From(ctx context.Context, modelIDs, runIDs []string) ([]registry.Version, error)
+	Version(ctx context.Context, name, version string) (registry.Version, error)
+	SetAlias(ctx context.Context, name, alias, version string) error
+	DeleteAlias(ctx context.Context, name, alias string) error
+}
+
 // Environments lists the managed Python environments.
 type Environments interface {
 	List(ctx context.Context) ([]Environment, error)
@@ -100,6 +131,9 @@ type Options struct {
 	Service Service
 	// Schedules answers for recurring runs. Required.
 	Schedules Schedules
+	// Tracking and Registry answer for tracked runs and registered models. Required where they are asked for.
+	Tracking Tracking
+	Registry Registry
 	// Environments lists the Python environments; without it the list is empty.
 	Environments Environments
 	// Secrets keeps secrets and config maps. Required where they are asked for.
@@ -121,6 +155,8 @@ type Options struct {
 type handler struct {
 	service      Service
 	schedules    Schedules
+	tracking     Tracking
+	registry     Registry
 	environments Environments
 	secrets      Secrets
 	models       Models
@@ -134,8 +170,8 @@ type handler struct {
 // NewHandler returns the API. It answers every path below Prefix and nothing else. What may reach it is the listener's business:
 // the server refuses requests of other sites for all doors at once.
 func NewHandler(o Options) http.Handler {
-	h := &handler{service: o.Service, schedules: o.Schedules, environments: o.Environments, secrets: o.Secrets, models: o.Models,
-		tracked: o.Tracked, registered: o.Registered, info: o.Info, log: o.Log, heartbeat: o.Heartbeat}
+	h := &handler{service: o.Service, schedules: o.Schedules, tracking: o.Tracking, registry: o.Registry, environments: o.Environments,
+		secrets: o.Secrets, models: o.Models, tracked: o.Tracked, registered: o.Registered, info: o.Info, log: o.Log, heartbeat: o.Heartbeat}
 	if h.log == nil {
 		h.log = slog.Default()
 	}
@@ -147,12 +183,14 @@ func NewHandler(o Options) http.Handler {
 	h.registerRuns(api)
 	h.registerTasks(api)
 	h.registerArtifacts(api)
-	h.registerModels(api)
 	h.registerCatalog(api)
 	h.registerSecrets(api)
 	h.registerCache(api)
 	h.registerRecurring(api)
 	h.registerImports(api)
+	h.registerTracked(api)
+	h.registerRegistry(api)
+	h.registerModels(api)
 	forbidNullArrays(api.OpenAPI().Components.Schemas.Map())
 	mux.HandleFunc(Prefix+"/", unknownEndpoint)
 	return mux
@@ -161,7 +199,7 @@ func NewHandler(o Options) http.Handler {
 // apiConfig leaves out huma's documentation page, which loads scripts from elsewhere, and its $schema links.
 func apiConfig() huma.Config {
 	c := huma.DefaultConfig("Levada", "v1")
-	c.Info.Description = "Runs, tasks, logs and artifacts of a Levada server."
+	c.Info.Description = "Runs, tasks, logs, artifacts, tracked runs and models of a Levada server."
 	c.OpenAPIPath = Prefix + "/openapi"
 	c.DocsPath = ""
 	c.SchemasPath = ""

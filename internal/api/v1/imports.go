@@ -47,25 +47,25 @@ type importMarksInput struct {
 	}
 }
 
-// TrackedExperiment is an experiment as tracking knows it; the API has another one, that of pipelines.
-type TrackedExperiment track.Experiment
+// ImportedExperiment is an experiment as tracking knows it; the API has another one, that of pipelines.
+type ImportedExperiment track.Experiment
 
-// TrackedRun is a run as tracking knows it.
-type TrackedRun track.Run
+// ImportedRun is a run as tracking knows it.
+type ImportedRun track.Run
 
-// TrackedModel is a logged model as tracking knows it.
-type TrackedModel track.LoggedModel
+// ImportedModel is a logged model as tracking knows it.
+type ImportedModel track.LoggedModel
 
 // RegisteredVersion is a version as the registry keeps it.
 type RegisteredVersion model.Version
 
-type importExperimentInput struct{ Body TrackedExperiment }
+type importExperimentInput struct{ Body ImportedExperiment }
 
-type importExperimentOutput struct{ Body TrackedExperiment }
+type importExperimentOutput struct{ Body ImportedExperiment }
 
 type importRunsInput struct {
 	Body struct {
-		Runs []TrackedRun `json:"runs" maxItems:"1000"`
+		Runs []ImportedRun `json:"runs" maxItems:"1000"`
 	}
 }
 
@@ -85,7 +85,7 @@ type importMetricsInput struct {
 
 type importLoggedInput struct {
 	Body struct {
-		Model   TrackedModel        `json:"model"`
+		Model   ImportedModel        `json:"model"`
 		Metrics []track.ModelSeries `json:"metrics,omitempty"`
 	}
 }
@@ -151,7 +151,7 @@ func (h *handler) importExperiment(ctx context.Context, in *importExperimentInpu
 	if err != nil {
 		return nil, h.problem(ctx, "import an experiment", err)
 	}
-	return &importExperimentOutput{TrackedExperiment(e)}, nil
+	return &importExperimentOutput{ImportedExperiment(e)}, nil
 }
 
 func (h *handler) importRuns(ctx context.Context, in *importRunsInput) (*importRunsOutput, error) {

@@ -1,6 +1,11 @@
 package v1
 
-import "levada/internal/core/listing"
+import (
+	"strconv"
+
+	"levada/internal/core/fault"
+	"levada/internal/core/listing"
+)
 
 // PageRequest holds the query parameters that every list takes. It is exported, like all embedded types here, because
 // huma does not look into unexported ones.
@@ -17,6 +22,34 @@ func (p PageRequest) query(where []listing.Predicate) listing.Query {
 type PageInfo struct {
 	NextPageToken string `json:"next_page_token,omitempty"`
 	Total         int    `json:"total" doc:"number of items on all pages"`
+}
+
+// limit is the size of a page of those lists that are paged by offset.
+func (p PageRequest) limit() int {
+	if p.PageSize == 0 {
+		return 20
+	}
+	return p.PageSize
+}
+
+// offsetOf reads the token of a list that is paged by offset: it has an order of its own for each request.
+func offsetOf(token string) (int, error) {
+	if token == "" {
+		return 0, nil
+	}
+	n, err := strconv.Atoi(token)
+	if err != nil || n < 0 {
+		return 0, fault.Invalidf("page_token %q is none that this list gave; leave it out to begin anew", token)
+	}
+	return n, nil
+}
+
+// nextOffset is the token of the page after, empty after the last.
+func nextOffset(offset, limit, total int) string {
+	if offset+limit >= total {
+		return ""
+	}
+	return strconv.Itoa(offset + limit)
 }
 
 // equals adds a condition for a parameter that was given.

@@ -32,6 +32,9 @@ type Grammar struct {
 	quotedNumbers bool
 	// lax filters take text without quotes, as those of logged models do.
 	lax bool
+	// rename maps a term to what it stands for, and compare reads what follows a term, where that differs from other kinds of rows.
+	rename  func(Term) Term
+	compare func(p *parser, t Term, op string) (Expr, error)
 }
 
 var (
@@ -121,6 +124,9 @@ func (g *Grammar) term(raw string, attributes []string) (Term, error) {
 		return t, fault.Invalidf("Invalid attribute key '%s' specified. Valid keys are '{'%s'}'", t.Key, strings.Join(attributes, "', '"))
 	case t.Entity == Dataset && !slices.Contains([]string{"name", "digest", "context"}, t.Key):
 		return t, fault.Invalidf("Invalid dataset key '%s' specified. Valid keys are '{'name', 'digest', 'context'}'", t.Key)
+	}
+	if g.rename != nil {
+		t = g.rename(t)
 	}
 	return t, nil
 }

@@ -37,8 +37,8 @@ func (g *Grammar) ParseOrder(clause string) (Order, error) {
 	if o.Term, err = g.term(tokens[0].raw, g.orders); err != nil {
 		return Order{}, err
 	}
-	if o.Entity == Dataset {
-		return Order{}, fault.Invalidf("Invalid identifier type 'dataset'")
+	if o.Entity == Dataset || o.Entity > Metadata {
+		return Order{}, fault.Invalidf("Invalid identifier type '%s'", o.Entity)
 	}
 	o.number = g.isNumber(o.Term)
 	return o, nil

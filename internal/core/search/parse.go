@@ -108,7 +108,7 @@ func (p *parser) all(depth int) (Expr, error) {
 			if len(every) == 0 {
 				return nil, p.unexpected()
 			}
-			return every, nil
+			return sameSpan(every), nil
 		}
 		if t.kind == semicolon {
 			p.take()
@@ -156,6 +156,13 @@ func (p *parser) comparison() (Expr, error) {
 	t, err := p.g.term(left.raw, p.g.attributes)
 	if err != nil {
 		return nil, err
+	}
+	if p.g.compare != nil {
+		if p.peek().kind == end && op != "IS NULL" && op != "IS NOT NULL" {
+			p.tokens = rest
+			return nil, p.unexpected()
+		}
+		return p.g.compare(p, t, op)
 	}
 	if op == "IS NULL" || op == "IS NOT NULL" {
 		if !slices.Contains(p.g.nullable, t.Entity) {
@@ -308,6 +315,21 @@ func (p *parser) list(t Term, op string) (Expr, error) {
 	if (t.Entity == Param || t.Entity == Tag) && !p.g.lax {
 		return nil, fault.Invalidf("Expected a quoted string value for %s (e.g. 'my-value'). Got value %s", t.Entity, p.found())
 	}
+	values, err := p.values()
+	if err != nil {
+		return nil, err
+	}
+	if err := p.g.checkOp(t, op); err != nil {
+		return nil, err
+	}
+	if op != "IN" && op != "NOT IN" {
+		return nil, fault.Invalidf("Invalid comparator '%s': a list is compared with IN or NOT IN", op)
+	}
+	return text{Term: t, op: op, values: values}, nil
+}
+
+// values reads a list of quoted texts in parentheses.
+func (p *parser) values() ([]string, error) {
 	whole := p.found()
 	p.take()
 	var values []string
@@ -332,13 +354,7 @@ func (p *parser) list(t Term, op string) (Expr, error) {
 	if len(values) == 0 {
 		return nil, fault.Invalidf("While parsing a list in the query, expected a non-empty list of string values, but got empty list")
 	}
-	if err := p.g.checkOp(t, op); err != nil {
-		return nil, err
-	}
-	if op != "IN" && op != "NOT IN" {
-		return nil, fault.Invalidf("Invalid comparator '%s': a list is compared with IN or NOT IN", op)
-	}
-	return text{Term: t, op: op, values: values}, nil
+	return values, nil
 }
 
 func illFormed() error {

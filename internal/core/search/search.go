@@ -23,11 +23,17 @@ const (
 	Param
 	Tag
 	Dataset
+	// The following are of traces alone.
+	Metadata
+	Span
+	Feedback
+	Expectation
+	Issue
 )
 
 // String returns the name that messages use.
 func (e Entity) String() string {
-	return [...]string{"attribute", "metric", "parameter", "tag", "dataset"}[e]
+	return [...]string{"attribute", "metric", "parameter", "tag", "dataset", "request_metadata", "span", "feedback", "expectation", "issue"}[e]
 }
 
 // Part says which number of a metric is meant.
@@ -207,34 +213,16 @@ func Lookup(r Row, t Term, low bool) (float64, bool) {
 	return r.Number(Metric, t.Key[:dot], p)
 }
 
-// pattern is what LIKE compares with.
-type pattern interface{ MatchString(string) bool }
-
-// pieces is a pattern of plain texts between %.
-type pieces []string
-
-// MatchString reports whether the text begins with the first piece, ends with the last and has the others between, in order.
-func (p pieces) MatchString(s string) bool {
-	last := len(p) - 1
-	s, ok := strings.CutPrefix(s, p[0])
-	if last == 0 || !ok {
-		return ok && s == ""
-	}
-	if s, ok = strings.CutSuffix(s, p[last]); !ok {
-		return false
-	}
-	for _, piece := range p[1:last] {
-		if _, s, ok = strings.Cut(s, piece); !ok {
-			return false
-		}
-	}
-	return true
-}
+// pattern is what text is compared with by LIKE or by a regular expression.
+type pattern interface{ MatchString(s string) bool }
 
 // like translates a pattern in which % stands for any text and _ for one character.
 func like(text string, foldCase bool) (pattern, error) {
-	if !foldCase && !strings.Contains(text, "_") {
-		return pieces(strings.Split(text, "%")), nil
+	if !strings.Contains(text, "_") {
+		if foldCase {
+			text = strings.ToLower(text)
+		}
+		return pieces{strings.Split(text, "%"), foldCase}, nil
 	}
 	var b strings.Builder
 	b.WriteString("(?s")
@@ -255,9 +243,37 @@ func like(text string, foldCase bool) (pattern, error) {
 	b.WriteString("$")
 	re, err := regexp.Compile(b.String())
 	if err != nil {
-		return nil, fault.Invalidf("the pattern %q cannot be used: %w", text, err)
+		return nil, fault.Invalidf("the pattern %q cannot be used: %w", fault.Shorten(text, 200), err)
 	}
 	return re, nil
+}
+
+// pieces are the texts between the % of a pattern, which is many times faster than a regular expression in long texts.
+type pieces struct {
+	list     []string
+	foldCase bool
+}
+
+func (p pieces) MatchString(s string) bool {
+	if p.foldCase {
+		s = strings.ToLower(s)
+	}
+	last := len(p.list) - 1
+	if last == 0 {
+		return s == p.list[0]
+	}
+	s, ok := strings.CutPrefix(s, p.list[0])
+	if !ok {
+		return false
+	}
+	for _, piece := range p.list[1:last] {
+		at := strings.Index(s, piece)
+		if at < 0 {
+			return false
+		}
+		s = s[at+len(piece):]
+	}
+	return strings.HasSuffix(s, p.list[last])
 }
 
 // quoted is a list of names as messages show them.

@@ -175,3 +175,15 @@ func FuzzAFilterIsReadOrRefused(f *testing.F) {
 		}
 	})
 }
+
+func TestPatternsMatchTheWholeText(t *testing.T) {
+	for pattern, want := range map[string]bool{
+		"Alpha": true, "alpha": false, "A%": true, "%a": true, "%lph%": true, "A%a": true, "A%p%a": true, "%": true, "%%": true, "A%A": false, "Alp": false, "lpha": false,
+		"%a%a": false, "Al%lpha": false, "Alph_": true, "_lph%": true, "Alph__": false, "": false,
+	} {
+		check(t, "tags.team LIKE '"+pattern+"'", want)
+	}
+	check(t, "tags.team ILIKE '%LPH%'", true)
+	check(t, "tags.team ILIKE 'ALPH_'", true)
+	check(t, "tags.`a b` LIKE 'x_y%'", true)
+}

@@ -7,6 +7,7 @@ package track
 
 import (
 	"cmp"
+	"slices"
 	"time"
 )
 
@@ -230,4 +231,12 @@ type Part struct {
 	Number int64
 	Digest string
 	Size   int64
+}
+
+// Once adds a value to a list that does not have it.
+func Once(list []string, value string) []string {
+	if slices.Contains(list, value) {
+		return list
+	}
+	return append(list, value)
 }

@@ -16,11 +16,11 @@ import (
 	"time"
 )
 
-// Entity is what an event is about, Action what happened to it.
-type (
-	Entity string
-	Action string
-)
+// Entity is what an event is about.
+type Entity string
+
+// Action is what happened to it.
+type Action string
 
 // The entities and actions, in the order of MLflow's numbers for them, which begin with 1.
 var (

@@ -1,5 +1,6 @@
 """Where Levada answers otherwise than MLflow on purpose, each with the reason."""
 
+import json
 import re
 
 # Parts of messages that are not compared: lists that Python prints in any order, and words of the database.
@@ -124,7 +125,8 @@ def text_of(step):
     "a value of the wrong type or an unknown word for a kind is refused; MLflow takes some of them for something else",
 )
 def _(script, step, want, got):
-    return got[0] == 400 and "Hint: Value was of type" in got[1]["message"]
+    hint = got[0] == 400 and "Hint: Value was of type" in got[1]["message"]
+    return hint and step["path"].endswith("search")
 
 
 @on_purpose(
@@ -132,7 +134,8 @@ def _(script, step, want, got):
 )
 def _(script, step, want, got):
     broken = want[0] == 500 or (want[0] == 400 and want[1]["error_code"] == "BAD_REQUEST")
-    return broken and got[0] in (200, 400) and "sqlite3." not in str(want[1])
+    explained = got[0] in (200, 400) and "sqlite3." not in str(want[1])
+    return broken and explained and step["path"].endswith("search")
 
 
 # What is understood here although MLflow refuses it, or takes the quotes for a part of the value.
@@ -236,11 +239,87 @@ def _(script, step, want, got):
     return same_kind(want, got) and "addresses a host other" in want[1]["message"]
 
 
+def about_traces(step):
+    return "/traces" in step["path"] or "get-trace-artifact" in step["path"]
+
+
 @on_purpose(
-    "version", "clients are told 3.3.2: from 3.4 on they would send spans, which are not kept yet"
+    "wrong values in traces",
+    "a trace or assessment with a wrong value or an unusable id is refused whole; MLflow stores what it could read",
 )
 def _(script, step, want, got):
-    return step["path"] == "/version"
+    return (
+        script == "traces with wrong values"
+        and got[0] == 400
+        and "Invalid " in got[1]["message"]
+        and step["method"] == "POST"
+    )
+
+
+@on_purpose(
+    "the place of a trace",
+    "clients cannot change where the files of a trace are; in MLflow they can, but not while it begins",
+)
+def _(script, step, want, got):
+    return "mlflow.artifactLocation" in str(step.get("body")) and (
+        (got[0] == 400 and "immutable" in got[1]["message"]) or (want[0] == 404 and got[0] == 200)
+    )
+
+
+@on_purpose(
+    "no experiment of a trace",
+    "a trace without an experiment is in the default one, and a wrong id is refused; MLflow fails on both",
+)
+def _(script, step, want, got):
+    return about_traces(step) and want[0] == 500 and "int()" in want[1]["message"] and got[0] < 500
+
+
+@on_purpose(
+    "states that are none", "MLflow fails with an internal error; here the state is refused"
+)
+def _(script, step, want, got):
+    return want[0] == 500 and "is not a valid TraceState" in want[1]["message"] and got[0] == 400
+
+
+@on_purpose(
+    "a trace that is told again", "the answer has all tags, not only those that were there before"
+)
+def _(script, step, want, got):
+    return "'again': '1'" in str(step.get("body")) and got[0] == want[0] == 200
+
+
+@on_purpose(
+    "spans without end",
+    "a trace whose spans have not ended has no duration; in MLflow it is negative",
+)
+def _(script, step, want, got):
+    return script == "spans" and '"execution_duration": "-' in json.dumps(want[1]) and got[0] == 200
+
+
+@on_purpose(
+    "answers in JSON", "spans that come as JSON are answered in JSON, as OpenTelemetry wants it"
+)
+def _(script, step, want, got):
+    return step["path"] == "/v1/traces" and want == [200, None] and got == [200, {}]
+
+
+@on_purpose(
+    "files of traces", "the same things are missing or refused; messages and codes are others"
+)
+def _(script, step, want, got):
+    return "get-trace-artifact" in step["path"] and want[0] == got[0] >= 400
+
+
+@on_purpose(
+    "text in filters", "trace.text may be written text; MLflow takes that word for one of SQL"
+)
+def _(script, step, want, got):
+    return (step.get("body") or {}).get("filter") == "text LIKE '%needle%'" and got[0] == 200
+
+
+@on_purpose("regular expressions", "one that is none is refused; in MLflow it matches nothing")
+def _(script, step, want, got):
+    return "RLIKE '('" in str(step.get("body")) and got[0] == 400
 
 
 @on_purpose(

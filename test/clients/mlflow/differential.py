@@ -39,7 +39,7 @@ class Server:
         path, body, headers = (
             self.fill(step["path"]),
             step.get("body"),
-            dict(step.get("headers", {})),
+            self.fill(step.get("headers", {})),
         )
         data = None
         if isinstance(body, bytes):
@@ -83,6 +83,8 @@ SORTED = {
     "files": ("path",),
     "dataset_summaries": ("name", "digest", "context"),
     "latest_versions": ("version",),
+    "assessments": ("assessment_name",),
+    "request_metadata": ("key",),
 }
 TIMES = {
     "creation_time",
@@ -129,12 +131,16 @@ class Normaliser:
             return items
         if key in TIMES and isinstance(v, int):
             return "<time>" if v > 10**12 else v
+        if key in ("create_time", "last_update_time") and str(v) > "2020":
+            return "<time>"
         if key == "next_page_token":
             return "<token>"
         if key == "message" and isinstance(v, str):
             return differences.message(self.text(v))
         if isinstance(v, str):
             return self.text(v)
+        if key.startswith("npmi"):
+            return round(v, 12)
         if isinstance(v, int) and str(v) in self.names:
             return self.names[str(v)]
         return v

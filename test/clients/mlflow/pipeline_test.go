@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -37,6 +38,8 @@ type tracked struct {
 //	    mlflow.log_metric("inner", 0.25, step=1)
 //	    mlflow.log_param("opt", "adam")
 //	    metrics.log_metric("accuracy", 0.9)
+//	    with mlflow.start_span("ask", span_type="LLM") as span:
+//	        span.set_inputs({"question": lr})
 //	    ...
 //
 // with mlflow-skinny as its only package: nothing in it names a server or a run.
@@ -55,12 +58,50 @@ func TestMLflowInAComponentLogsOnItsTask(t *testing.T) {
 	if got["param opt"] != "adam" || got["param lr"] != "0.1" || task.Info.Status != "FINISHED" {
 		t.Errorf("the task's run holds %v, status %s", got, task.Info.Status)
 	}
+	if names := tracesOf(t, server, task.Info.RunID); !slices.Equal(names, []string{"ask"}) {
+		t.Errorf("the task's traces have the spans %q, want the one that the step made", names)
+	}
 	parent, _ := got["tag mlflow.parentRunId"].(string)
 	run := await(t, server, "run_id = '"+parent+"' AND metrics.accuracy = 0.9")
 	if got := flat(run); got["param lr"] != "0.1" || run.Info.Status != "FINISHED" {
 		t.Errorf("the pipeline's run holds %v, status %s", got, run.Info.Status)
 	}
 	lineageOf(t, server, parent, task.Info.RunID)
+}
+
+// tracesOf returns the names of the spans of the traces that belong to a run.
+func tracesOf(t *testing.T, server *levadatest.Server, run string) []string {
+	t.Helper()
+	third := "/api/3.0/mlflow/traces"
+	body := fields{"locations": []fields{{"mlflow_experiment": fields{"experiment_id": "0"}}}, "filter": "run_id = '" + run + "'"}
+	text, ok := postTo(t.Context(), server.URL+third+"/search", body)
+	var found struct {
+		Traces []struct {
+			ID string `json:"trace_id"`
+		}
+	}
+	if err := json.Unmarshal(text, &found); err != nil || !ok {
+		t.Fatal(string(text), err)
+	}
+	var names []string
+	for _, trace := range found.Traces {
+		resp, err := server.Get(t.Context(), third+"/get?trace_id="+trace.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var whole struct {
+			Trace struct{ Spans []struct{ Name string } }
+		}
+		err = json.NewDecoder(resp.Body).Decode(&whole)
+		resp.Body.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range whole.Trace.Spans {
+			names = append(names, s.Name)
+		}
+	}
+	return names
 }
 
 // await returns the one run that a filter finds, as soon as it finds one.

@@ -14,13 +14,14 @@ export class ApiError extends Error {
   }
 }
 
-export type Query = Record<string, string | number | boolean | undefined>
+export type Query = Record<string, string | number | boolean | readonly string[] | undefined>
 
-/** Makes an address of the API: path segments and query values are escaped, absent ones are left out. */
+/** Makes an address of the API: path segments and query values are escaped, absent ones are left out, lists are repeated. */
 export function apiUrl(segments: readonly string[], query: Query = {}): string {
   const search = new URLSearchParams()
   for (const [key, value] of Object.entries(query)) {
-    if (value !== undefined && value !== '') search.set(key, String(value))
+    if (Array.isArray(value)) for (const one of value) search.append(key, one)
+    else if (value !== undefined && value !== '') search.set(key, String(value))
   }
   const tail = search.size > 0 ? `?${search}` : ''
   return `${prefix}/${segments.map(encodeURIComponent).join('/')}${tail}`
@@ -31,9 +32,9 @@ export async function getJson<T>(url: string, signal?: AbortSignal): Promise<T> 
   return (await response.json()) as T
 }
 
-/** Sends a request without a body whose answer is not looked at. */
-export async function send(method: 'POST' | 'DELETE', url: string): Promise<void> {
-  await request(url, { method })
+/** Sends a request whose answer is not looked at. */
+export async function send(method: 'POST' | 'PUT' | 'DELETE', url: string, body?: unknown): Promise<void> {
+  await request(url, body === undefined ? { method } : { method, headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) })
 }
 
 export interface Head {

@@ -201,12 +201,7 @@ export function contentUrl(artifactId: string, path: string, download = false): 
   return apiUrl(['artifacts', artifactId, 'content'], { path, download: download || undefined })
 }
 
-/** The first bytes of a file, enough to show what it is. */
-export function useContentHead(artifactId: string, path: string, limit: number) {
-  return useQuery<Head>({
-    queryKey: ['content', artifactId, path, limit],
-    queryFn: ({ signal }) => getHead(contentUrl(artifactId, path), limit, signal),
-    staleTime: Infinity,
-    gcTime: 60_000,
-  })
+/** The first bytes at an address, enough to show what is there. They are asked for again when the file may have been replaced. */
+export function useHead(url: string, limit: number, staleTime = 0) {
+  return useQuery<Head>({ queryKey: ['content', url, limit], queryFn: ({ signal }) => getHead(url, limit, signal), staleTime, gcTime: 60_000 })
 }

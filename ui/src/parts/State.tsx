@@ -33,12 +33,12 @@ export function StateIcon({ state }: { state: StateName }) {
   )
 }
 
-/** A state as icon, word and colour. */
-export function State({ state, large = false }: { state: StateName; large?: boolean }) {
+/** A state as icon, word and colour; word takes the place of the usual one. */
+export function State({ state, large = false, word }: { state: StateName; large?: boolean; word?: string }) {
   return (
     <span className={`${css.state} ${stateClass(state)} ${large ? css.large : ''}`} data-state={state}>
       <StateIcon state={state} />
-      {words[state]}
+      {word ?? words[state]}
     </span>
   )
 }

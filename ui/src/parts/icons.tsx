@@ -28,6 +28,10 @@ const paths = {
   turn: 'M3 5h7.5a2.5 2.5 0 0 1 2.5 2.5V13m-2.5-2.5L13 13l2-2.5M5.5 2.5L3 5l2.5 2.5',
   loop: 'M12.5 5.5A5 5 0 0 0 3.5 6M3.5 10.5a5 5 0 0 0 9-.5M13 2.5v3h-3M3 13.5v-3h3',
   group: 'M3 3h10v10H3zM3 6.5h10',
+  external: 'M6.5 3H3v10h10V9.5M9 3h4v4M13 3L7.5 8.5',
+  columns: 'M2.5 3h11v10h-11zM6.2 3v10M9.8 3v10',
+  folder: 'M2 4h4.5l1.5 2H14v7H2z',
+  file: 'M4 2h5l3 3v9H4zM9 2v3h3',
   warning: 'M8 2.5L14 13H2zM8 6.5v3m0 1.6v.4',
 } as const
 

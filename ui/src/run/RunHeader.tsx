@@ -54,12 +54,19 @@ function Facts({ run, tree, experiment }: { run: Run; tree: Tree; experiment: st
           {leaves.cached > 0 && <Cached>{`${leaves.cached} cached`}</Cached>}
         </Fact>
       )}
-      {experiment && <Fact name="Experiment">{experiment}</Fact>}
+      {experiment && (
+        <Fact name="Experiment">
+          <Link href={`/experiments/${run.experiment_id}`}>{experiment}</Link>
+        </Fact>
+      )}
       {run.recurring_run_id && (
         <Fact name="Recurring run">
           <Link href={`/runs?recurring=${run.recurring_run_id}`}>{recurring.data?.display_name ?? run.recurring_run_id.slice(0, 8)}</Link>
         </Fact>
       )}
+      <Fact name="Tracked run">
+        <Link href={`/tracked-runs/${run.id}`}>Metrics and tags</Link>
+      </Fact>
       {run.cache_off && <Fact name="Cache">off</Fact>}
       <Fact name="Run id">
         <code>{run.id.slice(0, 8)}</code>

@@ -22,6 +22,8 @@ export function Shell({ children }: { children: ReactNode }) {
         <nav aria-label="Main" className={css.pages}>
           <Page href="/runs" name="Runs" />
           <Page href="/recurring-runs" name="Recurring runs" />
+          <Page href="/experiments" name="Experiments" also={['/tracked-runs', '/compare']} />
+          <Page href="/models" name="Models" />
         </nav>
         <span className={css.space} />
         {info.data?.version && (
@@ -38,10 +40,10 @@ export function Shell({ children }: { children: ReactNode }) {
   )
 }
 
-/** A link of the navigation; it is marked on its own page and those below it. */
-function Page({ href, name }: { href: string; name: string }) {
+/** A link of the navigation; it is marked on its own page and those below it or the others. */
+function Page({ href, name, also = [] }: { href: string; name: string; also?: string[] }) {
   const [location] = useLocation()
-  const here = location === href || location.startsWith(`${href}/`) || (location === '/' && href === '/runs')
+  const here = [href, ...also].some((a) => location === a || location.startsWith(`${a}/`)) || (location === '/' && href === '/runs')
   return (
     <Link href={href} className={css.nav} aria-current={here ? 'page' : undefined}>
       {name}

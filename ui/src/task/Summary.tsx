@@ -103,6 +103,14 @@ function Facts({ run, task, tree }: Props) {
         {task.component}
         {task.image && <code className={css.image}>{task.image}</code>}
       </dd>
+      {isLeaf(task.kind) && task.state !== 'SKIPPED' && task.state !== 'PENDING' && (
+        <>
+          <dt>Tracked run</dt>
+          <dd>
+            <Link href={`/tracked-runs/${task.id}`}>Metrics and files</Link>
+          </dd>
+        </>
+      )}
       <CacheReason task={task} />
       {task.cache_key && (
         <>

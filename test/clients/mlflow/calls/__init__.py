@@ -11,6 +11,8 @@ from calls.registry import registry
 from calls.runs import inputs, runs
 from calls.searches import searches
 from calls.webhooks import webhooks
+from calls.trace_searches import trace_searches
+from calls.traces import traces
 
 
 def scripts():
@@ -27,6 +29,8 @@ def scripts():
         edges,
         model_edges,
         webhooks,
+        traces,
+        trace_searches,
         others,
     ):
         yield from group()

@@ -1,0 +1,175 @@
+package trace
+
+import (
+	"slices"
+	"strings"
+
+	"levada/internal/core/fault"
+	"levada/internal/core/track"
+)
+
+// Batch is what one request brings of one trace.
+type Batch struct {
+	TraceID string
+	Spans   []*Span
+	// Text is the spans as they are stored, a line each; the service writes it.
+	Text []byte
+	// Resource describes who sent the spans.
+	Resource []Attribute
+}
+
+// Rules are what Add has to ask others for.
+type Rules struct {
+	// Tag checks a tag and returns it as it is kept; an error means that it is left out.
+	Tag func(key, value string) (track.KV, error)
+	// Stored returns the spans that were stored before, in the order in which they were sent.
+	Stored func() ([]*Span, error)
+}
+
+// Add makes known what the spans of a batch say about the trace. A trace without a state is a new one. What the client has said
+// about the whole trace comes first.
+func (t *Trace) Add(b Batch, r Rules) error {
+	fresh := t.State == ""
+	start, end := times(b.Spans)
+	root := rootOf(b.Spans)
+	switch {
+	case fresh:
+		t.StartMS, t.State = start, InProgress
+		if end != 0 {
+			d := end - start
+			t.DurationMS = &d
+		}
+	case !t.Final():
+		if end != 0 {
+			if t.DurationMS != nil {
+				end = max(end, t.EndMS())
+			}
+			d := end - min(start, t.StartMS)
+			t.DurationMS = &d
+		}
+		t.StartMS = min(start, t.StartMS)
+	}
+	if root != nil && (t.State == InProgress || t.State == Unspecified) {
+		t.State = OK
+		if root.Status == SpanErr {
+			t.State = Failed
+		}
+	}
+	if err := t.addUsers(b.Spans); err != nil {
+		return err
+	}
+	t.addTags(b, root, r)
+	t.addPreviews(root)
+	return t.addSums(fresh, b.Spans, r)
+}
+
+func times(spans []*Span) (start, end int64) {
+	for i, s := range spans {
+		if at := int64(s.StartNS / 1e6); i == 0 || at < start { //nolint:gosec // nanoseconds divided by a million fit
+			start = at
+		}
+		end = max(end, int64(s.EndNS/1e6)) //nolint:gosec // as above
+	}
+	return start, end
+}
+
+// rootOf returns the last of the spans without parent; nil when all have one.
+func rootOf(spans []*Span) *Span {
+	for _, s := range slices.Backward(spans) {
+		if s.Root() {
+			return s
+		}
+	}
+	return nil
+}
+
+func (t *Trace) addPreviews(root *Span) {
+	if root == nil {
+		return
+	}
+	if v, there := root.Attribute(AttrInputs); there && says(v) && t.RequestPreview == nil {
+		p := Preview(v, "user")
+		t.RequestPreview = &p
+	}
+	if v, there := root.Attribute(AttrOutputs); there && says(v) && t.ResponsePreview == nil {
+		p := Preview(v, "assistant")
+		t.ResponsePreview = &p
+	}
+}
+
+// addUsers takes the session and the user from the first span that names one.
+func (t *Trace) addUsers(spans []*Span) error {
+	session, user := "", ""
+	for _, s := range spans {
+		if session == "" {
+			if session = s.Text("session.id"); session == "" {
+				session = s.Text("gen_ai.conversation.id")
+			}
+		}
+		if user == "" {
+			user = s.Text("user.id")
+		}
+	}
+	if err := CheckSession(session); err != nil {
+		return err
+	}
+	if _, there := track.Find(t.Metadata, MetaSession); session != "" && !there {
+		t.SetMeta(MetaSession, session)
+	}
+	if _, there := track.Find(t.Metadata, MetaUser); user != "" && !there {
+		t.SetMeta(MetaUser, user)
+	}
+	return nil
+}
+
+// CheckSession refuses the id of a session that is too long to be one.
+func CheckSession(id string) error {
+	if cut(id, MaxSession) != id {
+		return fault.Invalidf("'Session ID' exceeds the maximum length of %d characters", MaxSession)
+	}
+	return nil
+}
+
+func (t *Trace) addTags(b Batch, root *Span, r Rules) {
+	t.Tags = track.Set(t.Tags, TagSpansLocation, HereLocation)
+	set := func(key, value string) {
+		if tag, err := r.Tag(key, value); err == nil {
+			t.Tags = track.Set(t.Tags, tag.Key, tag.Value)
+		}
+	}
+	for _, a := range b.Resource {
+		if !strings.HasPrefix(a.Key, "telemetry.sdk.") && !strings.HasPrefix(a.Key, "mlflow.") {
+			set(a.Key, plain(a.Value))
+		}
+	}
+	if root == nil {
+		return
+	}
+	for _, a := range root.Attributes {
+		if key, ok := strings.CutPrefix(a.Key, attrTag); ok && !Fixed(key) {
+			set(key, plain(a.Value))
+		}
+	}
+}
+
+// addSums adds tokens and costs up over all spans, unless the client has said what they are.
+func (t *Trace) addSums(fresh bool, batch []*Span, r Rules) error {
+	var all []*Span
+	for key, x := range map[string]sums{MetaUsage: usage, MetaCost: cost} {
+		if _, there := track.Find(t.Metadata, key); there && t.Final() || x.total(batch) == "" {
+			continue
+		}
+		if all == nil && !fresh {
+			stored, err := r.Stored()
+			if err != nil {
+				return err
+			}
+			all = stored
+		}
+		t.Metadata = track.Set(t.Metadata, key, x.total(Arrange(append(slices.Clip(all), batch...))))
+	}
+	return nil
+}
+
+// HasRoot reports whether one of the spans has no parent: then the trace is told.
+func HasRoot(spans []*Span) bool { return rootOf(spans) != nil }

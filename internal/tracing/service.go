@@ -1,0 +1,329 @@
+// Package tracing owns traces: what an application did for each request, span by span, and the judgements on it.
+//
+// Its rules, limits and messages are MLflow's, because MLflow's clients are most callers. It must not know HTTP, SQL, or how spans
+// come over a wire: doors decode them. Start reading at Service.Start, Service.AddSpans and Service.Search.
+package tracing
+
+import (
+	"context"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"levada/internal/core/fault"
+	"levada/internal/core/trace"
+	"levada/internal/core/track"
+)
+
+// Options are what a service is made of.
+type Options struct {
+	Store       Store
+	Experiments Experiments
+	// CheckName refuses names that a tag must not have.
+	CheckName func(what, name string) error
+	// Now and NewID give the time and new UUIDs.
+	Now   func() time.Time
+	NewID func() string
+}
+
+// Service answers everything about traces. Its methods may be called from any goroutine.
+type Service struct{ deps Options }
+
+// New returns a service.
+func New(o Options) *Service { return &Service{deps: o} }
+
+func (s *Service) nowMS() int64 { return s.deps.Now().UnixMilli() }
+
+// newID is a prefix with a UUID without hyphens.
+func (s *Service) newID(prefix string) string {
+	return prefix + strings.ReplaceAll(s.deps.NewID(), "-", "")
+}
+
+// maxID bounds the id of a trace, in bytes.
+const maxID = 250
+
+// validID says what an id may be. Ids become parts of paths.
+var validID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.:-]{0,249}$`)
+
+func (s *Service) activeExperiment(ctx context.Context, id string) (track.Experiment, error) {
+	e, err := s.deps.Experiments.Experiment(ctx, id)
+	if err == nil && e.Deleted {
+		err = fault.Invalidf("The experiment %s must be in the 'active' state. Current state is deleted.", e.ID)
+	}
+	return e, err
+}
+
+// artifactTag says where the files of a trace are: its attachments, and the spans of older clients.
+func artifactTag(e track.Experiment, id string) track.KV {
+	return track.KV{Key: trace.TagLocation, Value: e.ArtifactLocation + "/traces/" + id + "/artifacts"}
+}
+
+// Start stores what a client says about a trace, mostly when it has ended. What spans said before is kept where the client is silent.
+func (s *Service) Start(ctx context.Context, given trace.Trace) (*trace.Trace, error) {
+	if !validID.MatchString(given.ID) {
+		return nil, fault.Invalidf("Invalid trace ID '%s': an ID has 1 to %d letters, digits and any of _ . : -, and begins with a letter or digit.",
+			fault.Shorten(given.ID, 100), maxID)
+	}
+	if err := check(given.Tags, given.Metadata); err != nil {
+		return nil, err
+	}
+	e, err := s.activeExperiment(ctx, given.ExperimentID)
+	if err != nil {
+		return nil, err
+	}
+	var stored *trace.Trace
+	err = s.deps.Store.Change(ctx, nil, func(tx trace.Tx) error {
+		t, err := tx.Trace(given.ID)
+		if err != nil {
+			return err
+		}
+		if t == nil {
+			t = &trace.Trace{ID: given.ID}
+		}
+		t.ExperimentID, t.StartMS, t.DurationMS, t.State = e.ID, given.StartMS, given.DurationMS, given.State
+		t.ClientRequestID = given.ClientRequestID
+		if given.RequestPreview != nil {
+			t.RequestPreview = given.RequestPreview
+		}
+		if given.ResponsePreview != nil {
+			t.ResponsePreview = given.ResponsePreview
+		}
+		setTags(t, given.Tags)
+		t.Tags = track.Set(t.Tags, trace.TagLocation, artifactTag(e, t.ID).Value)
+		for _, m := range given.Metadata {
+			t.SetMeta(m.Key, m.Value)
+		}
+		t.SetMeta(trace.MetaFinal, "true")
+		for _, a := range given.Assessments {
+			s.complete(&a)
+			t.Assessments = slices.DeleteFunc(t.Assessments, func(o trace.Assessment) bool { return o.ID == a.ID })
+			t.Assessments = append(t.Assessments, a)
+		}
+		stored = t
+		return tx.Put(t)
+	})
+	return stored, err
+}
+
+// check refuses names and sessions that are too long.
+func check(tags, metadata []track.KV) error {
+	if name, _ := track.Find(tags, trace.TagName); trace.Cut(name, trace.MaxName) != name {
+		return fault.Invalidf("'Trace name' exceeds the maximum length of %d characters", trace.MaxName)
+	}
+	session, _ := track.Find(metadata, trace.MetaSession)
+	return trace.CheckSession(session)
+}
+
+// Trace returns what is known about a trace.
+func (s *Service) Trace(ctx context.Context, id string) (*trace.Trace, error) {
+	t, err := s.deps.Store.Trace(ctx, id)
+	return t, noTrace(id, err)
+}
+
+func noTrace(id string, err error) error {
+	if fault.KindOf(err) == fault.NotFound {
+		return fault.NotFoundf("Trace with ID '%s' not found.", fault.Shorten(id, maxID))
+	}
+	return err
+}
+
+// Traces returns those of some traces that exist; those of some experiments only, unless experiments is nil.
+func (s *Service) Traces(ctx context.Context, ids, experiments []string) ([]*trace.Trace, error) {
+	found, err := s.deps.Store.Traces(ctx, ids)
+	if experiments != nil {
+		found = slices.DeleteFunc(found, func(t *trace.Trace) bool { return !slices.Contains(experiments, t.ExperimentID) })
+	}
+	return found, err
+}
+
+// change reads a trace, lets change change it, and stores it.
+func (s *Service) change(ctx context.Context, id string, missing error, change func(t *trace.Trace) error) (*trace.Trace, error) {
+	var stored *trace.Trace
+	err := s.deps.Store.Change(ctx, nil, func(tx trace.Tx) error {
+		t, err := tx.Trace(id)
+		if err != nil {
+			return err
+		}
+		if t == nil {
+			return missing
+		}
+		if err := change(t); err != nil {
+			return err
+		}
+		stored = t
+		return tx.Put(t)
+	})
+	return stored, err
+}
+
+// setTags sets tags that a client has sent, but for those that say where the data is.
+func setTags(t *trace.Trace, tags []track.KV) {
+	for _, tag := range tags {
+		if !trace.Fixed(tag.Key) {
+			t.Tags = track.Set(t.Tags, tag.Key, tag.Value)
+		}
+	}
+}
+
+// SetTag sets a tag of a trace.
+func (s *Service) SetTag(ctx context.Context, id, key, value string) error {
+	if trace.Fixed(key) {
+		return fault.Invalidf("Tag '%s' is immutable and cannot be set on a trace.", key)
+	}
+	tag, err := s.tag(key, value)
+	if err == nil {
+		err = check([]track.KV{tag}, nil)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = s.change(ctx, id, noTrace(id, fault.NotFoundf("")), func(t *trace.Trace) error {
+		t.Tags = track.Set(t.Tags, tag.Key, tag.Value)
+		return nil
+	})
+	return err
+}
+
+// tag checks a tag; a value that is too long is cut.
+func (s *Service) tag(key, value string) (track.KV, error) {
+	if err := s.deps.CheckName("key", key); err != nil {
+		return track.KV{}, err
+	}
+	if trace.Cut(key, trace.MaxTagKey) != key {
+		return track.KV{}, fault.Invalidf("'key' exceeds the maximum length of %d characters", trace.MaxTagKey)
+	}
+	return track.KV{Key: key, Value: trace.Cut(value, trace.MaxTagValue)}, nil
+}
+
+// DeleteTag removes a tag of a trace.
+func (s *Service) DeleteTag(ctx context.Context, id, key string) error {
+	if trace.Fixed(key) && key != trace.TagArchivalFailure {
+		return fault.Invalidf("Tag '%s' is immutable and cannot be deleted on a trace.", key)
+	}
+	missing := fault.NotFoundf("No trace tag with key '%s' for trace with ID '%s'", key, fault.Shorten(id, maxID))
+	_, err := s.change(ctx, id, missing, func(t *trace.Trace) error {
+		if _, there := track.Find(t.Tags, key); !there {
+			return missing
+		}
+		t.Tags = track.Without(t.Tags, key)
+		return nil
+	})
+	return err
+}
+
+// maxLinks is how many traces can be linked to a run at a time.
+const maxLinks = 100
+
+// LinkRun makes traces belong to a run as well. Ids that no trace has are left out.
+func (s *Service) LinkRun(ctx context.Context, ids []string, runID string) error {
+	if len(ids) > maxLinks {
+		return fault.Invalidf("Cannot link more than %d traces to a run in a single request. Provided %d traces.", maxLinks, len(ids))
+	}
+	return s.deps.Store.Change(ctx, nil, func(tx trace.Tx) error {
+		for _, id := range ids {
+			t, err := tx.Trace(id)
+			if err != nil {
+				return err
+			}
+			if t == nil {
+				continue
+			}
+			t.Runs = track.Once(t.Runs, runID)
+			if err := tx.Put(t); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// LinkPrompts notes which versions of prompts a trace has used, as "name/version".
+func (s *Service) LinkPrompts(ctx context.Context, id string, prompts []string) error {
+	if len(prompts) == 0 {
+		return nil
+	}
+	_, err := s.change(ctx, id, noTrace(id, fault.NotFoundf("")), func(t *trace.Trace) error {
+		for _, p := range prompts {
+			t.Prompts = track.Once(t.Prompts, p)
+		}
+		return nil
+	})
+	return err
+}
+
+// Deletion chooses traces of an experiment: by their ids, or up to a time, or both. Most goes with UpToMS: the oldest come first.
+type Deletion struct {
+	ExperimentID string
+	IDs          []string
+	UpToMS, Most *int64
+}
+
+// deleteBatch is how many traces are deleted at a time, so that other writes do not wait for all of them.
+const deleteBatch = 500
+
+// Delete removes traces with their spans and files and returns how many there were.
+func (s *Service) Delete(ctx context.Context, d Deletion) (int, error) {
+	total := 0
+	if d.UpToMS == nil {
+		for ids := range slices.Chunk(d.IDs, deleteBatch) {
+			n, err := s.delete(ctx, d.ExperimentID, func(trace.Tx) ([]string, error) { return ids, nil })
+			if total += n; err != nil {
+				return total, err
+			}
+		}
+		return total, nil
+	}
+	for {
+		most := deleteBatch
+		if d.Most != nil {
+			most = int(min(int64(most), *d.Most-int64(total)))
+		}
+		if most <= 0 {
+			return total, nil
+		}
+		n, err := s.delete(ctx, d.ExperimentID, func(tx trace.Tx) ([]string, error) { return tx.Oldest(d.ExperimentID, *d.UpToMS, int64(most)) })
+		if total += n; err != nil || n < most {
+			return total, err
+		}
+	}
+}
+
+func (s *Service) delete(ctx context.Context, experiment string, choose func(trace.Tx) ([]string, error)) (int, error) {
+	var gone []string
+	err := s.deps.Store.Change(ctx, nil, func(tx trace.Tx) error {
+		gone = nil
+		ids, err := choose(tx)
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			t, err := tx.Trace(id)
+			if err != nil {
+				return err
+			}
+			if t == nil || t.ExperimentID != experiment {
+				continue
+			}
+			if err := tx.Delete(id); err != nil {
+				return err
+			}
+			gone = append(gone, id)
+		}
+		return nil
+	})
+	if err != nil || len(gone) == 0 {
+		return 0, err
+	}
+	e, err := s.deps.Experiments.Experiment(ctx, experiment)
+	if err != nil {
+		return len(gone), err
+	}
+	for _, id := range gone {
+		// Invalid says that the files are kept elsewhere.
+		if err := s.deps.Experiments.DeleteBelow(ctx, e.ArtifactLocation, "traces/"+id); err != nil && fault.KindOf(err) != fault.Invalid {
+			return len(gone), err
+		}
+	}
+	return len(gone), nil
+}

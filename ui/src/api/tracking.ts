@@ -1,0 +1,158 @@
+// What the screens ask about experiments, tracked runs and models, as hooks.
+import { keepPreviousData, useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { apiUrl, getJson, send } from './client'
+import type {
+  Comparison,
+  CurveList,
+  ExperimentList,
+  ModelDetail,
+  ModelList,
+  RunTable,
+  TrackedDetail,
+  TrackedFileList,
+  TrackedRun,
+} from './types'
+
+/** Milliseconds after which a screen asks again while something it shows is going on. */
+const live = 2000
+
+/** Says whether a tracked run may still get metrics. */
+export function isGoingOn(run: TrackedRun): boolean {
+  return run.status === 'RUNNING' || run.status === 'SCHEDULED'
+}
+
+/** Pages of experiments, newest first. */
+export function useExperimentList(q: string) {
+  return useInfiniteQuery({
+    queryKey: ['experiments', 'list', q],
+    initialPageParam: '',
+    queryFn: ({ pageParam, signal }) => getJson<ExperimentList>(apiUrl(['experiments'], { page_size: 50, page_token: pageParam, q }), signal),
+    getNextPageParam: (last) => last.next_page_token || undefined,
+    placeholderData: keepPreviousData,
+  })
+}
+
+export interface TableQuery {
+  experiment: string
+  filter: string
+  /** As the API takes it: "metrics.loss DESC"; empty means newest first. */
+  order: string
+  /** The columns to ask for; undefined asks for everything, from which a choice can be made. */
+  columns: readonly string[] | undefined
+  nested: boolean
+}
+
+function tableUrl(q: TableQuery, more: Record<string, string | number>) {
+  return apiUrl(['experiments', q.experiment, 'tracked-runs'], {
+    filter: q.filter,
+    order_by: q.order,
+    column: q.columns && (q.columns.length > 0 ? q.columns : ['-']),
+    nested: q.nested || undefined,
+    ...more,
+  })
+}
+
+/** Pages of an experiment's runs. Asks again every few seconds only while a run on the first page is going on and few pages are read. */
+export function useRunTable(q: TableQuery, enabled = true) {
+  return useInfiniteQuery({
+    enabled,
+    queryKey: ['run table', q],
+    initialPageParam: '',
+    queryFn: ({ pageParam, signal }) => getJson<RunTable>(tableUrl(q, { page_size: 100, page_token: pageParam }), signal),
+    getNextPageParam: (last) => last.next_page_token || undefined,
+    placeholderData: (old, query) => (query?.queryKey[1] && (query.queryKey[1] as TableQuery).experiment === q.experiment ? old : undefined),
+    refetchInterval: (query) => {
+      const pages = query.state.data?.pages ?? []
+      return pages.length <= 3 && pages[0]?.runs.some(isGoingOn) ? 2 * live : false
+    },
+  })
+}
+
+/** The first runs beneath those that are open, by the id of the one they are beneath: one request for each, when it is opened. */
+export function childrenQuery(q: TableQuery, parent: string) {
+  return {
+    queryKey: ['run table', q, 'beneath', parent],
+    queryFn: ({ signal }: { signal: AbortSignal }) => getJson<RunTable>(tableUrl({ ...q, nested: true }, { page_size: 200, parent }), signal),
+    placeholderData: keepPreviousData,
+  }
+}
+
+/** A tracked run; asks again while it is going on. */
+export function useTrackedRun(id: string) {
+  return useQuery({
+    queryKey: ['tracked', id],
+    queryFn: ({ signal }) => getJson<TrackedDetail>(apiUrl(['tracked-runs', id]), signal),
+    refetchInterval: (query) => (query.state.data && isGoingOn(query.state.data.run) ? live : false),
+  })
+}
+
+/** Several runs at once, in the order of the ids. */
+export function useComparison(ids: readonly string[]) {
+  return useQuery({
+    queryKey: ['comparison', ids],
+    enabled: ids.length > 0,
+    queryFn: ({ signal }) => getJson<Comparison>(apiUrl(['comparison'], { run_id: ids }), signal),
+    placeholderData: keepPreviousData,
+    refetchInterval: (query) => (query.state.data?.runs.some(isGoingOn) ? 2 * live : false),
+  })
+}
+
+/** As many curves as the server gives at once. */
+export const maxCurves = 100
+
+/** The curves of metrics of runs. The more there are, the fewer points each has: a screen has only so many pixels. */
+export function useCurves(runs: readonly string[], keys: readonly string[], goingOn: boolean) {
+  const points = Math.max(200, Math.min(1000, Math.floor(24_000 / Math.max(1, runs.length * keys.length))))
+  return useQuery({
+    queryKey: ['curves', runs, keys],
+    enabled: runs.length > 0 && keys.length > 0,
+    queryFn: ({ signal }) => getJson<CurveList>(apiUrl(['curves'], { run_id: runs, key: keys, points }), signal),
+    placeholderData: keepPreviousData,
+    refetchInterval: goingOn ? live : false,
+  })
+}
+
+export function useTrackedFiles(id: string, path: string) {
+  return useQuery({
+    queryKey: ['tracked', id, 'files', path],
+    queryFn: ({ signal }) => getJson<TrackedFileList>(apiUrl(['tracked-runs', id, 'files'], { path }), signal),
+  })
+}
+
+export function trackedFileUrl(id: string, path: string, download = false): string {
+  return apiUrl(['tracked-runs', id, 'content'], { path, download: download || undefined })
+}
+
+export function versionFileUrl(name: string, version: string, path: string, download = false): string {
+  return apiUrl(['models', name, 'versions', version, 'content'], { path, download: download || undefined })
+}
+
+/** Pages of registered models, by name. */
+export function useModels(q: string) {
+  return useInfiniteQuery({
+    queryKey: ['models', q],
+    initialPageParam: '',
+    queryFn: ({ pageParam, signal }) => getJson<ModelList>(apiUrl(['models'], { page_size: 100, page_token: pageParam, q }), signal),
+    getNextPageParam: (last) => last.next_page_token || undefined,
+    placeholderData: keepPreviousData,
+  })
+}
+
+export function useModel(name: string) {
+  return useQuery({ queryKey: ['model', name], queryFn: ({ signal }) => getJson<ModelDetail>(apiUrl(['models', name]), signal) })
+}
+
+/** Lets an alias point to a version, or with an undefined version removes it. */
+export function useChangeAlias(name: string) {
+  const client = useQueryClient()
+  return useMutation({
+    mutationFn: ({ alias, version }: { alias: string; version: string | undefined }) => {
+      const url = apiUrl(['models', name, 'aliases', alias])
+      return version === undefined ? send('DELETE', url) : send('PUT', url, { version })
+    },
+    onSettled: async () => {
+      await client.invalidateQueries({ queryKey: ['model', name] })
+      await client.invalidateQueries({ queryKey: ['models'] })
+    },
+  })
+}

@@ -1,0 +1,80 @@
+// Curves as charts need them: on one x axis, smoothed, with what a logarithm cannot show left out.
+import type { Curve } from '../api/types'
+
+export type Axis = 'step' | 'time' | 'wall'
+
+/** One line of a chart. */
+export interface Line {
+  id: string
+  label: string
+  /** Which of the looks of a line it has: the same run looks the same in every chart. */
+  look: number
+  xs: number[]
+  ys: (number | null)[]
+}
+
+/**
+ * Smooths with an exponential moving average that is corrected at its beginning, as TensorBoard does; weight 0 changes nothing,
+ * and values that are no numbers stay as they are.
+ */
+export function smooth(values: readonly (number | null)[], weight: number): (number | null)[] {
+  if (weight <= 0) return [...values]
+  let sum = 0
+  let n = 0
+  return values.map((v) => {
+    if (v === null) return null
+    sum = sum * weight + (1 - weight) * v
+    n++
+    return sum / (1 - weight ** n)
+  })
+}
+
+/** The x values of a curve: steps, seconds since its run began, or seconds since 1970. */
+export function along(curve: Curve, axis: Axis, startMs: number): number[] {
+  if (axis === 'step') return curve.steps
+  if (axis === 'wall') return curve.time_ms.map((t) => t / 1000)
+  return curve.time_ms.map((t) => (t - startMs) / 1000)
+}
+
+/** Puts points in the order of x, which for times differs from that of steps when a run was resumed. */
+export function inOrder(xs: number[], ys: (number | null)[]): { xs: number[]; ys: (number | null)[] } {
+  if (xs.every((x, i) => i === 0 || x >= (xs[i - 1] ?? x))) return { xs, ys }
+  const order = xs.map((_, i) => i).toSorted((a, b) => (xs[a] ?? 0) - (xs[b] ?? 0))
+  return { xs: order.map((i) => xs[i] ?? 0), ys: order.map((i) => ys[i] ?? null) }
+}
+
+/** The values that a logarithmic axis can show; the others become gaps. */
+export function positive(values: readonly (number | null)[]): (number | null)[] {
+  return values.map((v) => (v !== null && v > 0 ? v : null))
+}
+
+/** One sorted x axis for lines that each have their own, and the values of each on it. Where a line has several values at an x the last one counts. */
+export function align(lines: readonly Line[]): [number[], ...(number | null | undefined)[][]] {
+  const xs = [...new Set(lines.flatMap((line) => line.xs))].toSorted((a, b) => a - b)
+  const at = new Map(xs.map((x, i) => [x, i]))
+  const columns = lines.map((line) => {
+    const column: (number | null | undefined)[] = Array.from({ length: xs.length })
+    for (const [i, x] of line.xs.entries()) column[at.get(x) ?? 0] = line.ys[i] ?? null
+    return column
+  })
+  return [xs, ...columns]
+}
+
+/** The nearest place at which a line has a value. */
+export function nearest(column: ArrayLike<number | null | undefined>, index: number): number | null {
+  for (let d = 0; d < column.length; d++) {
+    if (column[index - d] != null) return index - d
+    if (column[index + d] != null) return index + d
+  }
+  return null
+}
+
+const dashes: readonly (readonly number[])[] = [[], [7, 4], [2, 3], [9, 3, 2, 3]]
+
+/** How many colours there are: see --series-1 and its siblings. */
+export const colours = 8
+
+/** The look of a line: a colour, and once the colours are used up, dashes. */
+export function lookOf(n: number): { token: string; dash: number[] } {
+  return { token: `var(--series-${(n % colours) + 1})`, dash: [...(dashes[Math.floor(n / colours) % dashes.length] ?? [])] }
+}

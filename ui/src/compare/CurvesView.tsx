@@ -1,0 +1,138 @@
+import { lazy, Suspense, useMemo } from 'react'
+import { isGoingOn, maxCurves, useCurves } from '../api/tracking'
+import type { Curve, TrackedRun } from '../api/types'
+import { along, type Axis, inOrder, type Line, positive, smooth } from '../chart/curve'
+import { count } from '../format/value'
+import { ColumnPicker } from '../experiments/ColumnPicker'
+import { useAddress } from '../parts/address'
+import { Loading, Notice } from '../parts/Notice'
+import type { ViewProps } from './ComparePage'
+import css from './ComparePage.module.css'
+
+const Curves = lazy(() => import('../chart/Curves'))
+
+const axes: readonly (readonly [Axis, string])[] = [
+  ['step', 'Step'],
+  ['time', 'Time since the start'],
+  ['wall', 'Date and time'],
+]
+
+export interface CurveSettings {
+  axis: Axis
+  log: boolean
+  weight: number
+}
+
+/** How curves are drawn, as the address has it. */
+export function useCurveSettings(): [CurveSettings, React.ReactNode] {
+  const [search, change] = useAddress()
+  const axis = axes.find(([a]) => a === search.get('x'))?.[0] ?? 'step'
+  const log = search.get('log') === '1'
+  const weight = Math.min(0.99, Math.max(0, Number(search.get('smooth')) || 0))
+  const tools = (
+    <>
+      <label>
+        Along
+        <select value={axis} onChange={(e) => change({ x: e.target.value === 'step' ? undefined : e.target.value })}>
+          {axes.map(([value, label]) => (
+            <option key={value} value={value}>
+              {label}
+            </option>
+          ))}
+        </select>
+      </label>
+      <label>
+        Smoothing
+        <input type="range" min="0" max="0.99" step="0.01" value={weight} onChange={(e) => change({ smooth: Number(e.target.value) > 0 ? e.target.value : undefined })} />
+        <output>{weight.toFixed(2)}</output>
+      </label>
+      <label>
+        <input type="checkbox" checked={log} onChange={(e) => change({ log: e.target.checked ? '1' : undefined })} />
+        Logarithmic
+      </label>
+    </>
+  )
+  const settings = useMemo(() => ({ axis, log, weight }), [axis, log, weight])
+  return [settings, tools]
+}
+
+/** The metrics that the most runs have, and of those the ones with the most points. */
+export function usualMetrics(runs: readonly TrackedRun[], most: number): string[] {
+  const seen = new Map<string, { runs: number; points: number }>()
+  for (const run of runs) {
+    for (const m of run.metrics) {
+      const old = seen.get(m.key) ?? { runs: 0, points: 0 }
+      seen.set(m.key, { runs: old.runs + 1, points: old.points + m.count })
+    }
+  }
+  return [...seen]
+    .toSorted(([a, x], [b, y]) => y.runs - x.runs || y.points - x.points || (a < b ? -1 : 1))
+    .slice(0, most)
+    .map(([key]) => key)
+}
+
+export function CurvesView({ runs, focus }: ViewProps) {
+  const [search, change] = useAddress()
+  const [settings, tools] = useCurveSettings()
+  const all = useMemo(() => [...new Set(runs.flatMap((r) => r.metrics.map((m) => m.key)))].toSorted(), [runs])
+  const named = useMemo(() => search.getAll('metric'), [search])
+  const fits = Math.max(1, Math.floor(maxCurves / Math.max(1, runs.length)))
+  const chosen = useMemo(() => (named.length > 0 ? named : usualMetrics(runs, Math.min(4, fits))), [named, runs, fits])
+  if (all.length === 0) return <p className={css.note}>None of these runs has a metric.</p>
+  return (
+    <>
+      <div className={css.tools}>
+        <ColumnPicker
+          label="Metrics"
+          fields={{ metrics: all, params: [], tags: [] }}
+          chosen={chosen.map((key) => `metrics.${key}`)}
+          onChange={(next) => change({ metric: next?.map((name) => name.slice('metrics.'.length)) })}
+        />
+        {tools}
+      </div>
+      <Charts runs={runs} metrics={chosen.slice(0, fits)} settings={settings} focus={focus} />
+      {chosen.length > fits && <p className={css.note}>{`Only the first ${count(fits, 'metric')}: at most ${maxCurves} curves are shown at once. Leave runs out to see more.`}</p>}
+    </>
+  )
+}
+
+interface ChartsProps {
+  runs: readonly TrackedRun[]
+  metrics: readonly string[]
+  settings: CurveSettings
+  focus?: string | undefined
+}
+
+/** A chart for each metric, with a line for each run. */
+export function Charts({ runs, metrics, settings, focus }: ChartsProps) {
+  const ids = useMemo(() => runs.map((r) => r.id), [runs])
+  const curves = useCurves(ids, metrics, runs.some(isGoingOn))
+  const charts = useMemo(() => chartsOf(curves.data?.curves ?? [], runs, metrics, settings), [curves.data, runs, metrics, settings])
+  if (curves.error) return <Notice tone="danger" title="The curves could not be read">{curves.error.message}</Notice>
+  if (curves.isPending) return <Loading what="curves" />
+  return (
+    <Suspense fallback={<Loading what="charts" />}>
+      <div className={css.charts}>
+        {charts.map((c) => (
+          <Curves key={c.metric} title={c.metric} lines={c.lines} axis={settings.axis} log={settings.log} focus={focus} note={c.note} />
+        ))}
+      </div>
+    </Suspense>
+  )
+}
+
+function chartsOf(curves: readonly Curve[], runs: readonly TrackedRun[], metrics: readonly string[], { axis, log, weight }: CurveSettings) {
+  const places = new Map(runs.map((run, i) => [run.id, { run, look: i }]))
+  return metrics.map((metric) => {
+    let left = 0
+    const lines = curves.flatMap((curve): Line[] => {
+      const place = places.get(curve.run_id)
+      if (curve.key !== metric || !place) return []
+      const smoothed = smooth(curve.values, weight)
+      const shown = log ? positive(smoothed) : smoothed
+      left += smoothed.filter((v, i) => v !== shown[i]).length
+      return [{ id: curve.run_id, label: place.run.name, look: place.look, ...inOrder(along(curve, axis, place.run.start_ms), shown) }]
+    })
+    return { metric, lines, note: left > 0 ? `${count(left, 'point')} not above zero left out` : undefined }
+  })
+}

@@ -1,0 +1,81 @@
+import { describe, expect, test } from 'vitest'
+import type { TrackedRun } from '../api/types'
+import { align, along, inOrder, lookOf, nearest, positive, smooth } from '../chart/curve'
+import { usualMetrics } from './CurvesView'
+import { differences, scaleOf } from './differences'
+
+function run(id: string, params: Record<string, string>, metrics: Record<string, number | undefined> = {}): TrackedRun {
+  return {
+    id,
+    name: id,
+    experiment_id: '1',
+    status: 'FINISHED',
+    start_ms: 0,
+    params,
+    tags: {},
+    metrics: Object.entries(metrics).map(([key, value]) => ({ key, step: 0, time_ms: 0, count: 1, ...(value === undefined ? {} : { value }) })),
+  }
+}
+
+describe('curves', () => {
+  test('smoothing is exact for constants from the first point on, and keeps gaps', () => {
+    expect(smooth([2, 2, null, 2], 0.9).map((v) => v && Number(v.toFixed(9)))).toEqual([2, 2, null, 2])
+    expect(smooth([1, 3], 0)).toEqual([1, 3])
+    const [first, second] = smooth([0, 1], 0.5)
+    expect(first).toBe(0)
+    expect(second).toBeCloseTo(2 / 3)
+  })
+
+  test('a logarithm leaves out what is not above zero', () => {
+    expect(positive([1, 0, -2, null, 3])).toEqual([1, null, null, null, 3])
+  })
+
+  test('lines with steps of their own get one axis', () => {
+    const line = (id: string, xs: number[], ys: (number | null)[]) => ({ id, label: id, look: 0, xs, ys })
+    expect(align([line('a', [0, 2], [1, 2]), line('b', [1, 2], [3, null])])).toEqual([
+      [0, 1, 2],
+      [1, undefined, 2],
+      [undefined, 3, null],
+    ])
+  })
+
+  test('times are put in order, also when a later step was logged earlier', () => {
+    const curve = { run_id: 'a', key: 'm', steps: [1, 2], time_ms: [5000, 3000], values: [10, 20], total: 2 }
+    expect(inOrder(along(curve, 'time', 1000), curve.values)).toEqual({ xs: [2, 4], ys: [20, 10] })
+    expect(along(curve, 'wall', 0)).toEqual([5, 3])
+  })
+
+  test('the cursor finds the nearest value of a line', () => {
+    expect(nearest([1, undefined, undefined, 2], 2)).toBe(3)
+    expect(nearest([null, undefined], 0)).toBeNull()
+  })
+
+  test('a hundred lines: colours come again with other dashes', () => {
+    expect(lookOf(0).token).toBe(lookOf(8).token)
+    expect(lookOf(0).dash).not.toEqual(lookOf(8).dash)
+    expect(lookOf(99).token).toMatch(/^var\(--series-[1-8]\)$/)
+  })
+
+  test('the metrics shown first are those that most runs have', () => {
+    expect(usualMetrics([run('a', {}, { x: 1, y: 1 }), run('b', {}, { y: 1 })], 1)).toEqual(['y'])
+  })
+})
+
+describe('differences', () => {
+  test('a value that one run lacks differs, and two that are no numbers do not', () => {
+    const runs = [run('a', { lr: '1', same: 's' }, { nan: undefined }), run('b', { same: 's' }, { nan: undefined })]
+    expect(differences(runs, 'params').map((d) => [d.key, d.differs])).toEqual([
+      ['lr', true],
+      ['same', false],
+    ])
+    expect(differences(runs, 'metrics')[0]?.differs).toBe(false)
+  })
+
+  test('an axis is by size only when all values are numbers', () => {
+    const sizes = scaleOf(['0.1', '0.3', undefined])
+    expect([sizes.numeric, sizes.place('0.2')?.toFixed(3), sizes.place(undefined)]).toEqual([true, '0.500', undefined])
+    const texts = scaleOf(['adam', 'sgd', '1'])
+    expect([texts.numeric, texts.place('sgd')]).toEqual([false, 1])
+    expect(scaleOf(['5', '5']).place('5')).toBe(0.5)
+  })
+})

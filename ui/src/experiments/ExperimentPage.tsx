@@ -1,0 +1,114 @@
+import { useMemo } from 'react'
+import { Link } from 'wouter'
+import { ApiError } from '../api/client'
+import { isGoingOn, type TableQuery, useRunTable } from '../api/tracking'
+import { useAddress } from '../parts/address'
+import { Button } from '../parts/Button'
+import { Loading, Notice } from '../parts/Notice'
+import { Clock } from '../parts/now'
+import { Empty, Failed, Page } from '../parts/Page'
+import { ColumnPicker } from './ColumnPicker'
+import { LogHere } from './ExperimentsPage'
+import css from './ExperimentPage.module.css'
+import { defaultColumns, namesOf, nextSort, orderOf, parseField, parseSort } from './fields'
+import { FilterBar } from './FilterBar'
+import { RunsTable } from './RunsTable'
+
+/** As many runs as can be compared. */
+const mostSelected = 100
+
+/** The table of an experiment's runs. The address holds filter, order, columns, nesting and selection. */
+export default function ExperimentPage({ id }: { id: string }) {
+  const [search, change] = useAddress()
+  const filter = search.get('filter') ?? ''
+  const flat = search.get('flat') === '1'
+  const sort = parseSort(search.get('sort') ?? '')
+  const columnText = search.get('cols')
+  const explicit = useMemo(() => columnText?.split(',').filter((name) => parseField(name)), [columnText])
+  const selected = useMemo(() => search.getAll('run'), [search])
+  const query: TableQuery = { experiment: id, filter, order: orderOf(sort), columns: explicit, nested: !flat }
+  const table = useRunTable(query)
+  const answered = table.data?.pages[0]
+  const refused = table.error instanceof ApiError && table.error.status === 400 && (filter !== '' || sort !== undefined)
+  // What a filter that is wrong keeps the server from telling: the experiment's name, and names to complete.
+  const plain = useRunTable({ ...query, filter: '', order: '' }, refused)
+  const first = answered ?? plain.data?.pages[0]
+  const fields = first?.fields
+  const names = useMemo(() => namesOf(fields), [fields])
+  const columns = useMemo(() => explicit ?? defaultColumns(fields), [explicit, fields])
+  if (table.error && !refused && !first) return <Failed error={table.error} what="experiment" />
+  const runs = table.data?.pages.flatMap((page) => page.runs) ?? []
+  const total = answered?.total ?? 0
+  return (
+    <Page title={first?.experiment.name ?? 'Experiment'} wide crumbs={[<Link key="all" href="/experiments">Experiments</Link>]}>
+      <div className={css.tools}>
+        <FilterBar value={filter} names={names} error={refused ? table.error?.message : undefined} onChange={(text) => change({ filter: text })} />
+        <div className={css.buttons}>
+          <Button
+            aria-pressed={!flat}
+            icon="group"
+            title="Show runs beneath the run that started them. With a filter, a run is shown when it or one beneath it matches."
+            onClick={() => change({ flat: flat ? undefined : '1' })}
+          >
+            Nested
+          </Button>
+          <ColumnPicker fields={fields} chosen={columns} onChange={(next) => change({ cols: next && (next.length > 0 ? next.join(',') : 'none') })} />
+          <CompareLink selected={selected} onClear={() => change({ run: undefined })} />
+        </div>
+      </div>
+      {table.error && !refused && (
+        <Notice tone="danger" title="The table could not be brought up to date">
+          {table.error.message}
+        </Notice>
+      )}
+      {first?.experiment.deleted && <Notice tone="warning">This experiment is deleted, and its runs with it. MLflow’s client can restore it.</Notice>}
+      {table.isPending && !table.error && <Loading what="runs" />}
+      <Clock ticking={runs.some(isGoingOn)}>
+        {runs.length > 0 && !refused && (
+          <RunsTable
+            query={query}
+            runs={runs}
+            total={total}
+            columns={columns}
+            sort={sort}
+            selected={selected}
+            more={table}
+            onSort={(name) => change({ sort: nextSort(name, sort) })}
+            onSelect={(next) => change({ run: next.slice(0, mostSelected) })}
+          />
+        )}
+      </Clock>
+      {answered && !answered.experiment.deleted && runs.length === 0 && !table.error && (filter ? <NoMatch onClear={() => change({ filter: undefined })} /> : <NoRuns experiment={answered.experiment.name} />)}
+    </Page>
+  )
+}
+
+function CompareLink({ selected, onClear }: { selected: readonly string[]; onClear: () => void }) {
+  if (selected.length === 0) return null
+  const query = new URLSearchParams(selected.map((id) => ['run', id]))
+  return (
+    <>
+      <Link href={`/compare?${query}`} className={css.compare}>
+        Compare {selected.length}
+      </Link>
+      <Button look="quiet" icon="close" aria-label="Select none" onClick={onClear} />
+    </>
+  )
+}
+
+function NoMatch({ onClear }: { onClear: () => void }) {
+  return (
+    <Empty title="No run matches">
+      <Button onClick={onClear}>Show all runs</Button>
+    </Empty>
+  )
+}
+
+function NoRuns({ experiment }: { experiment: string }) {
+  return (
+    <Empty title="No runs yet">
+      <p>Log one with MLflow, or run a pipeline in this experiment:</p>
+      <LogHere experiment={experiment} />
+    </Empty>
+  )
+}

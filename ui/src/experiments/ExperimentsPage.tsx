@@ -1,0 +1,97 @@
+import { useCallback } from 'react'
+import { Link } from 'wouter'
+import { useExperimentList } from '../api/tracking'
+import { useAddress } from '../parts/address'
+import { Command } from '../parts/Command'
+import { More } from '../parts/More'
+import { Loading, Notice } from '../parts/Notice'
+import { Ago, Clock } from '../parts/now'
+import { Empty, Page, pageCss as css, Search } from '../parts/Page'
+
+export default function ExperimentsPage() {
+  const [search, change] = useAddress()
+  const q = search.get('q') ?? ''
+  const setQ = useCallback((text: string) => change({ q: text }), [change])
+  return (
+    <Page
+      title="Experiments"
+      head={
+        <>
+          <span className={css.space} />
+          <Search label="Name contains" value={q} onChange={setQ} />
+        </>
+      }
+    >
+      <Experiments q={q} />
+    </Page>
+  )
+}
+
+function Experiments({ q }: { q: string }) {
+  const list = useExperimentList(q)
+  const items = list.data?.pages.flatMap((page) => page.experiments) ?? []
+  if (list.isPending) return <Loading what="experiments" />
+  return (
+    <Clock ticking={false}>
+      {list.error && (
+        <Notice tone="danger" title="The list could not be brought up to date">
+          {list.error.message}
+        </Notice>
+      )}
+      {items.length > 0 && (
+        <table className={css.list}>
+          <caption className="visually-hidden">Experiments, newest first</caption>
+          <thead>
+            <tr>
+              <th scope="col">Experiment</th>
+              <th scope="col" className={css.optional}>
+                Last pipeline run
+              </th>
+              <th scope="col">Created</th>
+            </tr>
+          </thead>
+          <tbody>
+            {items.map((e) => (
+              <tr key={e.id}>
+                <th scope="row">
+                  <Link href={`/experiments/${e.id}`}>{e.display_name}</Link>
+                  {e.description && <div className={css.soft}>{e.description}</div>}
+                </th>
+                <td className={css.optional}>{e.last_run_at ? <Ago time={e.last_run_at} /> : <span className={css.soft}>none</span>}</td>
+                <td>
+                  <Ago time={e.created_at} />
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
+      {items.length > 0 && <More shown={items.length} total={list.data?.pages[0]?.total ?? 0} noun="experiment" pages={list} />}
+      {items.length === 0 && !list.error && (q ? <Empty title="No experiment matches" /> : <FirstExperiment />)}
+    </Clock>
+  )
+}
+
+/** How to log to this server. */
+export function LogHere({ experiment }: { experiment: string }) {
+  return (
+    <Command
+      text={`import mlflow
+
+mlflow.set_tracking_uri("${window.location.origin}")
+mlflow.set_experiment(${JSON.stringify(experiment)})
+with mlflow.start_run():
+    mlflow.log_param("lr", 0.01)
+    mlflow.log_metric("loss", 0.3, step=1)`}
+    />
+  )
+}
+
+function FirstExperiment() {
+  return (
+    <Empty title="No experiments yet">
+      <p>Log something with MLflow, or run a pipeline:</p>
+      <LogHere experiment="first" />
+    </Empty>
+  )
+}

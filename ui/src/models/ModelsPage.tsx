@@ -1,0 +1,119 @@
+import { useCallback } from 'react'
+import { Link } from 'wouter'
+import { useModels } from '../api/tracking'
+import { useAddress } from '../parts/address'
+import { Button } from '../parts/Button'
+import { Command } from '../parts/Command'
+import { Loading, Notice } from '../parts/Notice'
+import { Ago, Clock } from '../parts/now'
+import { Empty, Page, pageCss as css, Search } from '../parts/Page'
+import own from './ModelPage.module.css'
+
+export default function ModelsPage() {
+  const [search, change] = useAddress()
+  const q = search.get('q') ?? ''
+  const setQ = useCallback((text: string) => change({ q: text }), [change])
+  return (
+    <Page
+      title="Models"
+      head={
+        <>
+          <span className={css.space} />
+          <Search label="Name contains" value={q} onChange={setQ} />
+        </>
+      }
+    >
+      <Models q={q} />
+    </Page>
+  )
+}
+
+/** The first sentence of a Markdown text that is no heading, without its marks. */
+function plain(markdown: string): string {
+  const line = markdown.split('\n').find((l) => l.trim() !== '' && !l.startsWith('#')) ?? markdown
+  return line.replaceAll(/[*_`#]/g, '').trim()
+}
+
+function Models({ q }: { q: string }) {
+  const list = useModels(q)
+  const items = list.data?.pages.flatMap((page) => page.models) ?? []
+  if (list.isPending) return <Loading what="models" />
+  return (
+    <Clock ticking={false}>
+      {list.error && (
+        <Notice tone="danger" title="The list could not be brought up to date">
+          {list.error.message}
+        </Notice>
+      )}
+      {items.length > 0 && (
+        <table className={css.list}>
+          <caption className="visually-hidden">Registered models</caption>
+          <thead>
+            <tr>
+              <th scope="col">Model</th>
+              <th scope="col">Latest</th>
+              <th scope="col">Aliases</th>
+              <th scope="col" className={css.optional}>
+                Changed
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {items.map((m) => (
+              <tr key={m.name}>
+                <th scope="row">
+                  <Link href={`/models/${encodeURIComponent(m.name)}`}>{m.name}</Link>
+                  {m.description && <div className={`${css.soft} ${own.oneLine}`}>{plain(m.description)}</div>}
+                </th>
+                <td>
+                  {m.latest.length === 0 && <span className={css.soft}>no version</span>}
+                  {m.latest.map((v) => (
+                    <div key={v.version} className={own.latest}>
+                      {v.version}
+                      {v.stage !== 'None' && <span className={own.badge}>{v.stage}</span>}
+                    </div>
+                  ))}
+                </td>
+                <td>
+                  <span className={own.badges}>
+                    {m.aliases.map((a) => (
+                      <span key={a.name} className={own.alias}>
+                        @{a.name}&nbsp;→&nbsp;{a.version}
+                      </span>
+                    ))}
+                  </span>
+                </td>
+                <td className={css.optional}>
+                  <Ago time={m.updated_at} />
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
+      {list.hasNextPage && (
+        <p>
+          <Button busy={list.isFetchingNextPage} onClick={() => void list.fetchNextPage()}>
+            Load more
+          </Button>
+        </p>
+      )}
+      {items.length === 0 && !list.error && (q ? <Empty title="No model matches" /> : <FirstModel />)}
+    </Clock>
+  )
+}
+
+function FirstModel() {
+  return (
+    <Empty title="No models yet">
+      <p>Register one with MLflow, in a step of a pipeline or anywhere else:</p>
+      <Command
+        text={`import mlflow
+
+mlflow.set_tracking_uri("${window.location.origin}")
+with mlflow.start_run():
+    mlflow.sklearn.log_model(model, name="model", registered_model_name="delays")`}
+      />
+    </Empty>
+  )
+}
