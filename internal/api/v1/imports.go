@@ -85,7 +85,7 @@ type importMetricsInput struct {
 
 type importLoggedInput struct {
 	Body struct {
-		Model   ImportedModel        `json:"model"`
+		Model   ImportedModel       `json:"model"`
 		Metrics []track.ModelSeries `json:"metrics,omitempty"`
 	}
 }

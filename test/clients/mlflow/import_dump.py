@@ -124,12 +124,12 @@ def dump_version(version):
 
 def dump_model(name):
     model = registry.get_registered_model(name)
-    prompt = model.tags.get("mlflow.prompt.is_prompt") == "true"
+    prompt = model._is_prompt()
     query = f"name = '{name}'"
     if prompt:
         query += " AND tags.`mlflow.prompt.is_prompt` = 'true'"
     # The client notes in a tag from which experiment a prompt was read, this script too: that changes the prompt.
-    tags = {k: v for k, v in model.tags.items() if k != "_mlflow_experiment_ids"}
+    tags = {k: v for k, v in model._tags.items() if k != "_mlflow_experiment_ids"}
     return {
         "description": model.description or "",
         "tags": tags,
