@@ -124,17 +124,17 @@ def dump_version(version):
 
 def dump_model(name):
     model = registry.get_registered_model(name)
-    prompt = model.tags.get("mlflow.prompt.is_prompt") == "true"
+    prompt = model._is_prompt()
     query = f"name = '{name}'"
     if prompt:
         query += " AND tags.`mlflow.prompt.is_prompt` = 'true'"
-    # The client notes in a tag from which experiment a prompt was read, that of this script too.
-    tags = {k: v for k, v in model.tags.items() if k != "_mlflow_experiment_ids"}
+    # The client notes in a tag from which experiment a prompt was read, this script too: that changes the prompt.
+    tags = {k: v for k, v in model._tags.items() if k != "_mlflow_experiment_ids"}
     return {
         "description": model.description or "",
         "tags": tags,
         "aliases": {k: int(v) for k, v in model.aliases.items()},
-        "times": [model.creation_timestamp, model.last_updated_timestamp],
+        "times": [model.creation_timestamp, 0 if prompt else model.last_updated_timestamp],
         "versions": {
             int(v.version): dump_version(v)
             for v in pages(registry.search_model_versions, filter_string=query, max_results=100)
