@@ -1,21 +1,23 @@
 """Puts runs with metrics into the database of an MLflow server, which would take hours through its API.
 
-usage: fill.py DATABASE EXPERIMENT RUNS POINTS-PER-RUN
+usage: fill.py DATABASE EXPERIMENT RUNS POINTS-PER-RUN < testdata/curves.json
 The rows are those that MLflow 3.17 writes for the same calls.
 """
 
-import random
+import json
 import sqlite3
 import sys
 
 
 def main(database, experiment, runs, points):
     """Writes the runs of bench/tracking/load.go: five metrics, ten parameters and three tags each."""
-    rng = random.Random(1)  # noqa: S311 (measurements, no secrets)
+    curves = json.load(sys.stdin)
     db = sqlite3.connect(database, timeout=60)
     for i in range(runs):
         run = f"{i:032x}"
         start = 1_700_000_000_000 + i
+        curve = curves[i % len(curves)]
+        ms = curve["ms"]
         db.execute(
             "INSERT INTO runs (run_uuid, name, source_type, source_name, entry_point_name, user_id, status,"
             " start_time, end_time, source_version, lifecycle_stage, artifact_uri, experiment_id)"
@@ -42,7 +44,18 @@ def main(database, experiment, runs, points):
             ],
         )
         for k in range(5):
-            rows = [(f"m{k}", rng.random(), start + s, run, s, 0) for s in range(points // 5)]
+            values = curve[f"m{k}"]
+            rows = [
+                (
+                    f"m{k}",
+                    values[s % len(values)],
+                    start + s // len(ms) * ms[-1] + ms[s % len(ms)],
+                    run,
+                    s,
+                    0,
+                )
+                for s in range(points // 5)
+            ]
             db.executemany(
                 "INSERT INTO metrics (key, value, timestamp, run_uuid, step, is_nan) VALUES (?, ?, ?, ?, ?, ?)",
                 rows,

@@ -157,10 +157,33 @@ func (s *server) metricBytes() int64 {
 	return bytesBelow(filepath.Join(s.data, "metrics"), "")
 }
 
+// curve is what a training logged, recorded by record.py: five metrics, and when, in milliseconds since the first epoch.
+type curve struct {
+	M0, M1, M2, M3, M4 []float64
+	MS                 []int
+}
+
+// at is the time of a step; more steps than were recorded go on as the recording did.
+func (c curve) at(step int) int {
+	n := len(c.MS)
+	return step/n*c.MS[n-1] + c.MS[step%n]
+}
+
+// readCurves reads what record.py wrote.
+func readCurves() ([]curve, error) {
+	var out []curve
+	err := json.Unmarshal(curvesFile, &out)
+	return out, err
+}
+
+//go:embed testdata/curves.json
+var curvesFile []byte
+
 // fill puts the runs in that searches look through: through the API where that is quick enough, else into the database.
 func (s *server) fill(ctx context.Context, experiment string, o options) ([]string, error) {
 	if s.name == "mlflow" {
 		cmd := exec.CommandContext(ctx, "python3", "-c", fillScript, filepath.Join(s.data, "mlflow.db"), experiment, fmt.Sprint(o.runs), fmt.Sprint(o.points))
+		cmd.Stdin = bytes.NewReader(curvesFile)
 		if text, err := cmd.CombinedOutput(); err != nil {
 			return nil, fmt.Errorf("fill: %w: %s", err, text)
 		}
@@ -170,6 +193,10 @@ func (s *server) fill(ctx context.Context, experiment string, o options) ([]stri
 		}
 		return runs, nil
 	}
+	curves, err := readCurves()
+	if err != nil {
+		return nil, err
+	}
 	runs := make([]string, o.runs)
 	return runs, parallel(20, o.runs, func(i int) error {
 		id, err := s.newRun(ctx, experiment)
@@ -177,11 +204,12 @@ func (s *server) fill(ctx context.Context, experiment string, o options) ([]stri
 			return err
 		}
 		runs[i] = id
-		r := rand.New(rand.NewPCG(uint64(i), 1))
+		recorded := curves[i%len(curves)]
 		var metrics, params []fields
-		for k := range 5 {
+		for k, values := range [][]float64{recorded.M0, recorded.M1, recorded.M2, recorded.M3, recorded.M4} {
 			for step := range o.points / 5 {
-				metrics = append(metrics, fields{"key": fmt.Sprint("m", k), "value": r.Float64(), "timestamp": 1_700_000_000_000 + i + step, "step": step})
+				metrics = append(metrics, fields{"key": fmt.Sprint("m", k), "value": values[step%len(values)], "step": step,
+					"timestamp": 1_700_000_000_000 + i + recorded.at(step)})
 			}
 		}
 		for k := range 10 {
@@ -277,7 +305,7 @@ func (s *server) loads(experiment string, runs []string) []load {
 			return err
 		}},
 		{"search_runs, all, 100", find, search("")},
-		{"search_runs, metric filter", find, search("metrics.m0 > 0.9 AND params.p1 = '3'")},
+		{"search_runs, metric filter", find, search("metrics.m0 > 0.97 AND params.p1 = '3'")},
 		{"search_runs, order by metric", find, search("tags.team = 't1'", "metrics.m1 DESC")},
 		{"metric history", others, get("/metrics/get-history?metric_key=m0&run_id=%s")},
 		{"bulk interval, 1 run", others, get("/metrics/get-history-bulk-interval?metric_key=m0&max_results=320&run_ids=%s")},

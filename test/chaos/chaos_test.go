@@ -35,7 +35,7 @@ def f(n: int, folder: str, most: float) -> int:
     if os.path.exists(mine):
         for line in open(mine):
             word, attempt, pid = line.split()
-            root = '/' + attempt.rpartition('-')[0] + '/' + attempt.rpartition('-')[2] + '/'
+            root = '/%s.%s/' % (attempt.rpartition('-')[0], attempt.rpartition('-')[2])
             try:
                 if word == 'began' and root in os.readlink('/proc/' + pid + '/cwd'):
                     open(mine, 'a').write('beside %s %s\n' % (attempt, pid))

@@ -163,7 +163,7 @@ var known = map[string]bool{
 	"model_versions": true, "model_version_tags": true,
 }
 
-// others are tables with things that Levada does not keep.
+// others are tables with things that an import does not bring.
 var others = map[string]string{
 	"trace_info": "traces", "assessments": "assessments of traces", "webhooks": "webhooks", "scorers": "scorers",
 	"evaluation_datasets": "evaluation datasets", "endpoints": "gateway endpoints", "review_queues": "review queues", "label_schemas": "label schemas",

@@ -34,7 +34,7 @@ type Source interface {
 	RegisteredModels(ctx context.Context, one func(Registered) error) error
 	// Files opens the files of a run, a logged model or a version. Where they cannot be read it says why instead.
 	Files(ctx context.Context, of Owner) (Tree, string)
-	// Others counts what the source has that Levada does not keep, by what it is.
+	// Others counts what the source has and an import does not bring, by what it is.
 	Others(ctx context.Context) map[string]int64
 	Close() error
 }
