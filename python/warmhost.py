@@ -13,7 +13,7 @@ then JSON.
                      {"op": "failed", "id": 1, "error": "..."}                           the step could not be started
                      {"op": "exit", "id": 1, "pid": 4711, "code": 0, "signal": 0, "children": false}
                                                                    children: it may still have some
-                     {"op": "lost", "id": 1}                       its process ended before it had the step
+                     {"op": "lost", "id": 1, "code": 0, "signal": 9}     its process ended before it had the step
                      {"op": "learned", "modules": ["pandas"]}                            what a step imported
                      {"op": "unsafe", "module": "x"}              x starts threads; the host ends
 
@@ -28,6 +28,7 @@ of a process with threads copies locks that nobody will ever release.
 import contextlib
 import gc
 import json
+import mmap
 import os
 import platform
 import resource
@@ -40,6 +41,8 @@ import stepmounts
 import warmstep
 
 MAX_MESSAGE = 256 << 20
+# How many forks there may be at once.
+MAX_FORKS = 4096
 # How many forks stand by.
 STANDBY = 2
 # How many forks that share their process may wait for its next step: as many as steps run at once on a small machine.
@@ -103,10 +106,11 @@ def ended() -> tuple:
 class Fork:
     """A forked process, as the host sees it."""
 
-    def __init__(self, pid: int, sock: socket.socket) -> None:
+    def __init__(self, pid: int, sock: socket.socket, slot: int) -> None:
         self.pid = pid
         self.sock = sock
         self.job = None  # the id of the step it runs
+        self.slot = slot
         self.reuse = None
 
 
@@ -119,6 +123,9 @@ class Host:
         self.buffer = bytearray()
         self.fds = []
         self.forks = {}  # by pid
+        # A byte for each fork, shared with it: it says that the fork has the step it was given.
+        self.taken = mmap.mmap(-1, MAX_FORKS)
+        self.slots = list(range(MAX_FORKS))
         self.standby = []
         self.idle = {}  # forks that wait for the next step of a component, by its name
         self.selector = selectors.DefaultSelector()
@@ -165,17 +172,21 @@ class Host:
             time.sleep(0.05)
 
     def fork(self) -> Fork:
+        if not self.slots:
+            raise OSError(f"there are {MAX_FORKS} steps already")
+        slot = self.slots.pop()
         ours, theirs = socket.socketpair()
         try:
             pid = os.fork()
         except OSError:
             ours.close()
             theirs.close()
+            self.slots.append(slot)
             raise
         if pid == 0:
-            warmstep.live(theirs, self.main)  # does not return
+            warmstep.live(theirs, self.main, self.taken, slot)  # does not return
         theirs.close()
-        fork = Fork(pid, ours)
+        fork = Fork(pid, ours, slot)
         self.forks[pid] = fork
         self.selector.register(ours, selectors.EVENT_READ, fork)
         return fork
@@ -215,15 +226,14 @@ class Host:
             self.send({"op": "failed", "id": message["id"], "error": str(e)})
         else:
             fork.job = message["id"]
+            self.taken[fork.slot] = 0
             # First the server knows the process, then the process gets the step: so none runs that nobody knows.
             self.send({"op": "started", "id": fork.job, "pid": fork.pid})
             try:
                 socket.send_fds(fork.sock, [frame[: warmstep.HEADER.size]], stdio)
                 fork.sock.sendall(frame[warmstep.HEADER.size :])
             except OSError:
-                self.send({"op": "lost", "id": fork.job})
-                fork.job = None
-                os.kill(fork.pid, signal.SIGKILL)
+                os.kill(fork.pid, signal.SIGKILL)  # it has not got the step, and will be found so
         finally:
             for fd in stdio:
                 os.close(fd)
@@ -310,7 +320,11 @@ class Host:
         for waiting in (self.standby, self.idle.get(fork.reuse, [])):
             if fork in waiting:
                 waiting.remove(fork)
+        if fork.job is not None and not self.taken[fork.slot]:
+            self.send({"op": "lost", "id": fork.job, "code": code, "signal": sig})
+            fork.job = None
         self.over(fork, code, sig, False)
+        self.slots.append(fork.slot)
 
     def end(self) -> None:
         for fork in self.forks.values():

@@ -6,6 +6,7 @@ What the step's own code sees must be what a new interpreter would show it; warm
 import contextlib
 import importlib.util
 import json
+import mmap
 import os
 import resource
 import select
@@ -74,7 +75,7 @@ def readable(fd: int) -> bool:
     return fd < 1024 and bool(select.select([fd], [], [], 0)[0])
 
 
-def live(sock: socket.socket, main: Main) -> None:
+def live(sock: socket.socket, main: Main, taken: mmap.mmap, slot: int) -> None:
     """Be a fork: wait for a step, run it, tell the host.
 
     Every path ends the process: nothing of the host may run on.
@@ -85,6 +86,7 @@ def live(sock: socket.socket, main: Main) -> None:
         job = take()
         while job is not None:
             code = 1
+            taken[slot] = 1
             message, stdio = job
             before = set(sys.modules)
             enter(message, stdio)

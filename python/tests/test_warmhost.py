@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+import time
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -81,13 +82,7 @@ class Server:
 
     def run(self, *args: str, env: dict) -> tuple:
         """Run a step; returns its exit message, its output and what the host sent meanwhile."""
-        out_r, out_w = os.pipe()
-        null = os.open(os.devnull, os.O_RDONLY)
-        message = {"op": "run", "id": 7, "args": args, "env": env, "cwd": self.directory}
-        body = json.dumps(message).encode()
-        socket.send_fds(self.sock, [struct.pack(">I", len(body)) + body], [null, out_w, out_w])
-        os.close(out_w)
-        os.close(null)
+        out_r = self.ask(*args, env=env)
         with open(out_r) as out:
             text = out.read()
         seen = []
@@ -96,6 +91,17 @@ class Server:
             seen.append(m)
             if m["op"] in ("exit", "failed", "end"):
                 return m, text, seen
+
+    def ask(self, *args: str, env: dict) -> int:
+        """Ask for a step; returns the end of the pipe it writes to."""
+        out_r, out_w = os.pipe()
+        null = os.open(os.devnull, os.O_RDONLY)
+        message = {"op": "run", "id": 7, "args": args, "env": env, "cwd": self.directory}
+        body = json.dumps(message).encode()
+        socket.send_fds(self.sock, [struct.pack(">I", len(body)) + body], [null, out_w, out_w])
+        os.close(out_w)
+        os.close(null)
+        return out_r
 
 
 ARTIFACT = textwrap.dedent("""
@@ -152,6 +158,28 @@ class WarmHostTest(unittest.TestCase):
         end, text, _ = self.run_step("none", "x" * (3 << 20))
         self.assertEqual(end["code"], 0)
         self.assertGreater(len(text), 3 << 20)
+
+    @unittest.skipUnless(sys.platform == "linux", "finds the forks in /proc")
+    def test_a_fork_that_ends_before_it_has_its_step_is_told_from_a_step_that_fails(self) -> None:
+        self.assertEqual(self.server.run("exit", "87", env={})[0]["code"], 87)
+        host = self.server.process.pid
+        forks = []
+        while len(forks) != 2:  # those that stand by
+            time.sleep(0.05)
+            with open(f"/proc/{host}/task/{host}/children") as f:
+                forks = [int(pid) for pid in f.read().split()]
+        for pid in forks:
+            os.kill(pid, signal.SIGSTOP)
+        os.close(self.server.ask("exit", "0", env={}))
+        started = self.server.receive()
+        self.assertIn(started["pid"], forks)
+        os.kill(started["pid"], signal.SIGKILL)
+        self.assertEqual(
+            self.server.receive(), {"op": "lost", "id": 7, "code": 0, "signal": signal.SIGKILL}
+        )
+        for pid in forks:
+            if pid != started["pid"]:
+                os.kill(pid, signal.SIGCONT)
 
 
 class UnsafeModuleTest(unittest.TestCase):

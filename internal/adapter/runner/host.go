@@ -255,7 +255,11 @@ func (h *host) handle(m hostMessage) {
 	case "failed":
 		j.started <- startedJob{err: errors.New(steplog.Printable([]byte(m.Error)))}
 	case "lost":
-		j.done <- ending{err: errors.New("the process that was to run it ended before")}
+		why := fmt.Sprintf("exit status %d", m.Code)
+		if m.Signal != 0 {
+			why = syscall.Signal(m.Signal).String()
+		}
+		j.done <- ending{err: fmt.Errorf("the process that was to run it ended before (%s)%s", why, withDetail(h.stderr.text()))}
 	case "exit":
 		j.done <- ending{code: m.Code, signal: syscall.Signal(m.Signal), children: m.Children}
 	}
