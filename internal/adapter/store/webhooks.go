@@ -199,11 +199,13 @@ func (h Webhooks) Settle(ctx context.Context, d webhook.Delivery, o webhook.Outc
 		if err != nil {
 			return err
 		}
+		// Uses the primary key. SQLite gives the number of a row that is gone to a new one: the id says whether it is still the same.
 		if o.State == webhook.Retrying {
-			_, err = tx.exec(ctx, `UPDATE webhook_deliveries SET attempts = $2, next_us = $3 WHERE id = $1`, d.Row, o.Attempts, nextUS)
+			_, err = tx.exec(ctx, `UPDATE webhook_deliveries SET attempts = $3, next_us = $4 WHERE id = $1 AND delivery_id = $2`,
+				d.Row, d.ID, o.Attempts, nextUS)
 			return err
 		}
-		_, err = tx.exec(ctx, `DELETE FROM webhook_deliveries WHERE id = $1`, d.Row)
+		_, err = tx.exec(ctx, `DELETE FROM webhook_deliveries WHERE id = $1 AND delivery_id = $2`, d.Row, d.ID)
 		return err
 	})
 }
