@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"time"
 
@@ -33,5 +34,34 @@ func TestParametersOfWritesThatAreCommittedTogetherAreInTheIndexOnce(t *testing.
 	runs, err := tr.RunsOf(ctx, "7")
 	if err != nil || len(runs) != 1 || len(runs[0].Params) != 1 {
 		t.Errorf("the index has %+v, %v; want one run with one parameter", runs, err)
+	}
+}
+
+func TestTheIndexKeepsNothingOfExperimentsWithoutRuns(t *testing.T) {
+	s := openForTest(t)
+	tr := s.Tracking()
+	ctx := t.Context()
+	if err := tr.CreateExperiment(ctx, track.Experiment{ID: "7", Name: "e", CreatedAt: time.UnixMilli(1)}); err != nil {
+		t.Fatal(err)
+	}
+	var searches sync.WaitGroup
+	for range 8 {
+		searches.Go(func() {
+			for _, id := range []string{"7", "never there", "nor this"} {
+				if runs, err := tr.RunsOf(ctx, id); err != nil || len(runs) != 0 {
+					t.Errorf("experiment %q has %d runs, %v", id, len(runs), err)
+				}
+			}
+		})
+	}
+	searches.Wait()
+	if n := len(s.index.sets); n != 0 {
+		t.Errorf("%d experiments without runs are kept", n)
+	}
+	if err := tr.CreateRun(ctx, track.Run{ID: "r", ExperimentID: "7", Status: track.Running, ArtifactURI: "u"}); err != nil {
+		t.Fatal(err)
+	}
+	if runs, err := tr.RunsOf(ctx, "7"); err != nil || len(runs) != 1 || len(s.index.sets) != 1 {
+		t.Errorf("%d runs in %d experiments, %v; want the first run of the experiment", len(runs), len(s.index.sets), err)
 	}
 }
