@@ -76,7 +76,7 @@ func (s *Service) SearchRuns(ctx context.Context, q Query) ([]Tracked, bool, err
 	}
 	slices.Sort(q.Experiments)
 	experiments := slices.Compact(q.Experiments)
-	row := runRow{service: s, orders: orders}
+	row := runRow{service: s, ended: ctx.Err, orders: orders}
 	found := firstRuns{n: q.Offset + q.Limit + 1, orders: orders, byStart: !search.Has(orders, "start_time")}
 	// Runs come as they are wanted where nothing else is asked for: then the first of them will do.
 	ordered := len(orders) == 0 && len(experiments) == 1
@@ -89,7 +89,10 @@ func (s *Service) SearchRuns(ctx context.Context, q Query) ([]Tracked, bool, err
 			return nil, false, err
 		}
 		row.begin(id, runs)
-		for row.at = range runs {
+		for at := range runs {
+			if !row.goOn(at) {
+				return nil, false, row.err
+			}
 			if !q.View.Includes(runs[row.at].Deleted) || !filter.Match(&row) {
 				continue
 			}
