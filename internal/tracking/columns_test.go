@@ -62,17 +62,18 @@ func TestColumnsOfMadeUpNamesAreBounded(t *testing.T) {
 
 func TestColumnsKeepNoRunsInMemory(t *testing.T) {
 	s := New(Options{Series: quiet{}})
-	runs := someRuns(100)
-	first := weak.Make(runs[0])
-	kept, err := s.column(always, "0", runs, "m", search.Latest)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if again, err := s.column(always, "0", runs, "m", search.Latest); err != nil || again != kept {
-		t.Errorf("the same list was read again, %v", err)
-	}
-	runtime.KeepAlive(runs)
-	runs = nil
+	var kept *column
+	first := func() weak.Pointer[track.Run] {
+		runs := someRuns(100)
+		first, err := s.column(always, "0", runs, "m", search.Latest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if kept, err = s.column(always, "0", runs, "m", search.Latest); err != nil || kept != first {
+			t.Errorf("the same list was read again, %v", err)
+		}
+		return weak.Make(runs[0])
+	}()
 	runtime.GC()
 	if first.Value() != nil {
 		t.Error("a run is held that nobody but a column knows")

@@ -10,7 +10,8 @@ import (
 	"levada/internal/core/track"
 )
 
-// maxIndexed is how many runs may be held in memory for searches. The experiment that was searched longest ago goes first.
+// maxIndexed is how many runs are held in memory for searches when an experiment is read, unless it has more itself: a search needs all
+// runs of an experiment. The experiment that was searched longest ago goes first.
 const maxIndexed = 200_000
 
 // runIndex holds the runs of experiments that were searched, newest first, so that a search reads no table. A run in it is
