@@ -310,11 +310,10 @@ func TestAModelShowsWhereItIsFromAndItsFiles(t *testing.T) {
 		}
 	}
 	type list struct{ Models []v1.RegisteredModel }
-	for part, want := range map[string]int{"": 1, "IT'S": 1, "other": 0} {
+	for part, want := range map[string]int{"": 1, "IT'S": 1, "other": 0, `'"`: 0, "_": 0, "%": 0} {
 		if got := get[list](d, 200, "/models", url.Values{"q": {part}}); len(got.Models) != want {
 			t.Errorf("models with %q in their names: %d; want %d", part, len(got.Models), want)
 		}
 	}
-	get[struct{}](d, 400, "/models", url.Values{"q": {`'"`}})
 	get[struct{}](d, 404, "/models/other", nil)
 }

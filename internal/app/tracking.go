@@ -34,7 +34,7 @@ func (s *server) openTracking() (err error) {
 		Store: s.store.Traces(), Experiments: s.tracking, CheckName: tracking.CheckName, Now: time.Now, NewID: uuid.NewString,
 	})
 	s.registry = registry.New(registry.Options{
-		Store: s.store.Registry(), Sources: modelSources{s.tracking}, CheckName: tracking.CheckName, Now: time.Now,
+		Store: s.store.Registry(), Sources: modelSources{s.tracking}, CheckName: tracking.CheckName, Now: time.Now, Logger: s.log,
 	})
 	s.stopDelivery = s.deliverMetrics()
 	return nil

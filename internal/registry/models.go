@@ -191,7 +191,9 @@ func (s *Service) DeleteAlias(ctx context.Context, name, alias string) error {
 
 // Query asks for a page of a search.
 type Query struct {
-	Filter        string
+	Filter string
+	// NamePart is in the name of each model that is asked for, in upper or lower case; empty asks for all.
+	NamePart      string
 	OrderBy       []string
 	Offset, Limit int
 }
@@ -220,7 +222,10 @@ func (s *Service) SearchModels(ctx context.Context, q Query) ([]Model, bool, err
 	}
 	prompts := search.WantsTag(filter, model.TagIsPrompt)
 	filter = search.WithoutTag(filter, model.TagIsPrompt)
-	models = slices.DeleteFunc(models, func(m model.Registered) bool { return m.Prompt() != prompts || !filter.Match(modelRow{m}) })
+	part := strings.ToLower(q.NamePart)
+	models = slices.DeleteFunc(models, func(m model.Registered) bool {
+		return m.Prompt() != prompts || !strings.Contains(strings.ToLower(m.Name), part) || !filter.Match(modelRow{m})
+	})
 	total := len(models)
 	models = search.Top(models, q.Offset+q.Limit, func(a, b model.Registered) int {
 		for _, o := range orders {

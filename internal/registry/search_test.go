@@ -166,3 +166,19 @@ func BenchmarkSearch(b *testing.B) {
 		}
 	})
 }
+
+func TestAPartOfANameIsTakenLiterally(t *testing.T) {
+	s, db := open(t, filepath.Join(t.TempDir(), "db"))
+	defer db.Close()
+	for _, name := range []string{"Churn_v1", "churn-v1", "100% 'real'", `say "it's"`} {
+		if _, err := s.CreateModel(t.Context(), name, nil, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for part, want := range map[string]int{"": 4, "churn_v": 1, "CHURN": 2, "%": 1, "_": 1, "'": 2, `"it's"`: 1, "0% 'R": 1, "zzz": 0} {
+		found, _, err := s.SearchModels(t.Context(), registry.Query{NamePart: part, Limit: 10})
+		if err != nil || len(found) != want {
+			t.Errorf("%q: found %d models, %v; want %d", part, len(found), err, want)
+		}
+	}
+}

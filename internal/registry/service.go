@@ -5,6 +5,7 @@
 package registry
 
 import (
+	"log/slog"
 	"path"
 	"regexp"
 	"strconv"
@@ -24,13 +25,20 @@ type Options struct {
 	// Checks names of tags; app hands in the rule that tracking has for all names.
 	CheckName func(where, name string) error
 	Now       func() time.Time
+	// Logger is told of what went wrong without failing a call; nil for nobody.
+	Logger *slog.Logger
 }
 
 // Service answers everything about registered models. Its methods may be called from any goroutine.
 type Service struct{ deps Options }
 
 // New returns a service.
-func New(o Options) *Service { return &Service{deps: o} }
+func New(o Options) *Service {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Service{deps: o}
+}
 
 func (s *Service) now() int64 { return s.deps.Now().UnixMicro() }
 

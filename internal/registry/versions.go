@@ -70,10 +70,17 @@ func (s *Service) CreateVersion(ctx context.Context, n NewVersion) (Version, err
 	if fault.KindOf(err) == fault.NotFound {
 		err = noModel(n.Name)
 	}
-	if err == nil && src.modelID != "" {
-		err = s.deps.Sources.Registered(ctx, src.modelID, n.Name, v.Number)
+	if err != nil {
+		return Version{}, err
 	}
-	return Version{Version: v}, err
+	if src.modelID != "" {
+		// The version is stored: a client that is told of an error would make another one.
+		if err := s.deps.Sources.Registered(context.WithoutCancel(ctx), src.modelID, n.Name, v.Number); err != nil {
+			s.deps.Logger.WarnContext(ctx, "a logged model could not be told of its version", "model", n.Name, "version", v.Number,
+				"logged model", src.modelID, "error", err)
+		}
+	}
+	return Version{Version: v}, nil
 }
 
 func deref(s *string) string {

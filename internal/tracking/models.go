@@ -182,6 +182,9 @@ func (d DatasetFilter) holds(m track.ModelMetric) bool {
 
 // SearchModels returns a page of the logged models that match, and whether there are more.
 func (s *Service) SearchModels(ctx context.Context, q ModelQuery) ([]track.LoggedModel, bool, error) {
+	if err := checkExperiments(q.Experiments); err != nil {
+		return nil, false, err
+	}
 	for _, d := range q.Datasets {
 		if d.Name == "" {
 			return nil, false, fault.Invalidf("`dataset_name` in the `datasets` clause must be specified.")

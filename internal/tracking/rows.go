@@ -10,7 +10,9 @@ import (
 
 // runRow shows the runs of an experiment to a filter, one after the other.
 type runRow struct {
-	service    *Service
+	service *Service
+	// ended returns an error when the caller no longer waits.
+	ended      func() error
 	orders     []search.Order
 	experiment string
 	runs       []*track.Run
@@ -31,6 +33,14 @@ type namedColumn struct {
 // begin goes on with the runs of another experiment.
 func (r *runRow) begin(experiment string, runs []*track.Run) {
 	r.experiment, r.runs, r.at, r.columns = experiment, runs, 0, r.columns[:0]
+}
+
+// goOn moves to a run. It is false, with err set, when the search is to end.
+func (r *runRow) goOn(at int) bool {
+	if r.at = at; at%checkEvery == 0 && r.err == nil {
+		r.err = r.ended()
+	}
+	return r.err == nil
 }
 
 func (r *runRow) Text(e search.Entity, key string) (string, bool) {
@@ -85,7 +95,7 @@ func (r *runRow) Number(e search.Entity, key string, p search.Part) (float64, bo
 			return c.values[r.at], c.there[r.at]
 		}
 	}
-	c, err := r.service.column(r.experiment, r.runs, key, p)
+	c, err := r.service.column(r.ended, r.experiment, r.runs, key, p)
 	if err != nil {
 		r.err = err
 		c = &column{values: make([]float64, len(r.runs)), there: make([]bool, len(r.runs))}

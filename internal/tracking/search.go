@@ -34,6 +34,21 @@ func checkLimit(n int) error {
 	return nil
 }
 
+// checkExperiments bounds what one search may ask for.
+func checkExperiments(ids []string) error {
+	const most, longest = 10_000, 250
+	if len(ids) > most {
+		return fault.Invalidf("Invalid value for parameter 'experiment_ids' supplied: there are %d ids; at most %d are allowed", len(ids), most)
+	}
+	for _, id := range ids {
+		if len(id) > longest {
+			return fault.Invalidf("Invalid value %s for parameter 'experiment_ids' supplied: an id has %d bytes; at most %d are allowed",
+				strconv.Quote(fault.Shorten(id, 50)), len(id), longest)
+		}
+	}
+	return nil
+}
+
 // page cuts a page out of rows and says whether there are more.
 func page[T any](rows []T, offset, limit int) ([]T, bool) {
 	rows = rows[min(offset, len(rows)):]
@@ -48,6 +63,9 @@ func (s *Service) SearchRuns(ctx context.Context, q Query) ([]Tracked, bool, err
 	if err := checkLimit(q.Limit); err != nil {
 		return nil, false, err
 	}
+	if err := checkExperiments(q.Experiments); err != nil {
+		return nil, false, err
+	}
 	filter, err := search.Runs.Parse(q.Filter)
 	if err != nil {
 		return nil, false, err
@@ -58,17 +76,23 @@ func (s *Service) SearchRuns(ctx context.Context, q Query) ([]Tracked, bool, err
 	}
 	slices.Sort(q.Experiments)
 	experiments := slices.Compact(q.Experiments)
-	row := runRow{service: s, orders: orders}
+	row := runRow{service: s, ended: ctx.Err, orders: orders}
 	found := firstRuns{n: q.Offset + q.Limit + 1, orders: orders, byStart: !search.Has(orders, "start_time")}
 	// Runs come as they are wanted where nothing else is asked for: then the first of them will do.
 	ordered := len(orders) == 0 && len(experiments) == 1
 	for _, id := range experiments {
+		if err := ctx.Err(); err != nil {
+			return nil, false, err
+		}
 		runs, err := s.deps.Store.RunsOf(ctx, id)
 		if err != nil {
 			return nil, false, err
 		}
 		row.begin(id, runs)
-		for row.at = range runs {
+		for at := range runs {
+			if !row.goOn(at) {
+				return nil, false, row.err
+			}
 			if !q.View.Includes(runs[row.at].Deleted) || !filter.Match(&row) {
 				continue
 			}
@@ -194,10 +218,16 @@ type DatasetSummary struct {
 // Datasets returns the datasets that the runs of experiments read, each with each of its contexts once.
 func (s *Service) Datasets(ctx context.Context, experiments []string) ([]DatasetSummary, error) {
 	const most = 1000
+	if err := checkExperiments(experiments); err != nil {
+		return nil, err
+	}
 	var out []DatasetSummary
 	type key struct{ experiment, name, digest, context string }
 	seen := map[key]bool{}
 	for _, id := range experiments {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		runs, err := s.deps.Store.RunsOf(ctx, id)
 		if err != nil {
 			return nil, err

@@ -2,10 +2,12 @@ package tracking_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -15,6 +17,7 @@ import (
 
 	"levada/internal/adapter/series"
 	"levada/internal/adapter/store"
+	"levada/internal/core/fault"
 	"levada/internal/core/track"
 	"levada/internal/tracking"
 )
@@ -142,4 +145,27 @@ func TestSearchesBesideWritersSeeEachWriteOnceItIsAcknowledged(t *testing.T) {
 		})
 	}
 	writers.Wait()
+}
+
+func TestASearchOfTooManyOrTooLongExperimentsIsRefusedAndAnAbandonedOneEnds(t *testing.T) {
+	service := openService(t)
+	ended, end := context.WithCancel(t.Context())
+	end()
+	for name, c := range map[string]struct {
+		ctx context.Context
+		ids []string
+		is  func(error) bool
+	}{
+		"many":      {t.Context(), slices.Repeat([]string{"0"}, 10_001), func(err error) bool { return fault.KindOf(err) == fault.Invalid }},
+		"long":      {t.Context(), []string{strings.Repeat("x", 251)}, func(err error) bool { return fault.KindOf(err) == fault.Invalid }},
+		"abandoned": {ended, []string{"0"}, func(err error) bool { return errors.Is(err, context.Canceled) }},
+		"allowed":   {t.Context(), append(slices.Repeat([]string{"0"}, 9_999), strings.Repeat("x", 250)), func(err error) bool { return err == nil }},
+	} {
+		if _, _, err := service.SearchRuns(c.ctx, tracking.Query{Experiments: slices.Clone(c.ids), Limit: 1}); !c.is(err) {
+			t.Errorf("%s: the search of runs answered %v", name, err)
+		}
+		if _, err := service.Datasets(c.ctx, c.ids); !c.is(err) {
+			t.Errorf("%s: the search of datasets answered %v", name, err)
+		}
+	}
 }

@@ -46,11 +46,10 @@ func (s *Service) RunTable(ctx context.Context, q TableQuery) ([]TableRow, int, 
 	if err != nil {
 		return nil, 0, err
 	}
-	row := runRow{service: s, orders: orders}
+	row := runRow{service: s, ended: ctx.Err, orders: orders}
 	row.begin(q.Experiment, all)
 	matches := func(at int32) bool {
-		row.at = int(at)
-		return !all[at].Deleted && filter.Match(&row)
+		return row.goOn(int(at)) && !all[at].Deleted && filter.Match(&row)
 	}
 	var shown []int32
 	var families families

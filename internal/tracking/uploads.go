@@ -30,35 +30,36 @@ const (
 // ErrSignature is what a URL is refused with that gives no right.
 var ErrSignature = errors.New("the signature of this URL is wrong, or its time is over: ask the server for a new one")
 
-// Sign returns when a right ends, in seconds since 1970, and the signature to prove it. The right is to do one thing, such as to put
-// one part of one upload.
-func (s *Service) Sign(ctx context.Context, right string, last time.Duration) (expires int64, signature string, err error) {
-	expires = s.now().Add(last).Unix()
-	signature, err = s.signature(ctx, right, expires)
-	return expires, signature, err
+// Signer returns when a right ends, in seconds since 1970, and the signature to prove it. The right is to do one thing, such as to put
+// one part of one upload; no two things may have the same text.
+type Signer func(right string, last time.Duration) (expires int64, signature string)
+
+// Signer reads the key once, for as many signatures as are needed.
+func (s *Service) Signer(ctx context.Context) (Signer, error) {
+	key, err := s.deps.Store.URLKey(ctx)
+	return func(right string, last time.Duration) (int64, string) {
+		expires := s.now().Add(last).Unix()
+		return expires, signature(key, right, expires)
+	}, err
 }
 
-func (s *Service) signature(ctx context.Context, right string, expires int64) (string, error) {
-	key, err := s.deps.Store.URLKey(ctx)
-	if err != nil {
-		return "", err
-	}
+func signature(key []byte, right string, expires int64) string {
 	mac := hmac.New(sha256.New, key)
 	fmt.Fprintf(mac, "%d\n%s", expires, right)
-	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil)), nil
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
 // CheckSigned returns ErrSignature unless a signature proves a right that has not ended.
-func (s *Service) CheckSigned(ctx context.Context, right, expires, signature string) error {
+func (s *Service) CheckSigned(ctx context.Context, right, expires, given string) error {
 	at, err := strconv.ParseInt(expires, 10, 64)
 	if err != nil {
 		return ErrSignature
 	}
-	want, err := s.signature(ctx, right, at)
+	key, err := s.deps.Store.URLKey(ctx)
 	if err != nil {
 		return err
 	}
-	if !hmac.Equal([]byte(want), []byte(signature)) || s.now().Unix() >= at {
+	if !hmac.Equal([]byte(signature(key, right, at)), []byte(given)) || s.now().Unix() >= at {
 		return ErrSignature
 	}
 	return nil

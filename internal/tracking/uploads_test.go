@@ -115,10 +115,11 @@ func TestWhatAnAbandonedUploadHoldsIsNoLongerNeeded(t *testing.T) {
 func TestASignatureEndsWithItsTime(t *testing.T) {
 	c := &clock{time.Now()}
 	s, _ := open(t, tracking.Options{Now: func() time.Time { return c.now }})
-	expires, signature, err := s.Sign(t.Context(), "GET x", time.Minute)
+	sign, err := s.Signer(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
+	expires, signature := sign("GET x", time.Minute)
 	at := func(right, signature string) error {
 		return s.CheckSigned(t.Context(), right, strconv.FormatInt(expires, 10), signature)
 	}

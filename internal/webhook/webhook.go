@@ -31,8 +31,11 @@ type Store interface {
 	ChangeWebhook(ctx context.Context, id string, change func(*webhook.Webhook) error) error
 	// DeleteWebhook deletes a webhook with what waits for it.
 	DeleteWebhook(ctx context.Context, id string) error
-	// Due returns the first delivery of each webhook that is due at a time, and the time at which the next one is, 0 for never.
+	// Due returns, without its body, the first delivery of each webhook that is due at a time, and the time at which the next one
+	// is, 0 for never.
 	Due(ctx context.Context, atUS int64) (due []webhook.Delivery, nextUS int64, err error)
+	// DeliveryBody returns what a delivery is to send, a NotFound error when it was dropped.
+	DeliveryBody(ctx context.Context, d webhook.Delivery) ([]byte, error)
 	// Settle notes how an attempt went. A delivery that is to be tried again is due at nextUS; another one is removed.
 	Settle(ctx context.Context, d webhook.Delivery, o webhook.Outcome, nextUS int64) error
 	// WaitingDeliveries is how many deliveries there are.

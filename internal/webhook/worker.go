@@ -1,8 +1,10 @@
 package webhook
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"levada/internal/core/fault"
@@ -19,6 +21,7 @@ const (
 // Run delivers until ctx ends. A receiver that is slow or down holds up nobody else.
 func (s *Service) Run(ctx context.Context) {
 	busy := map[string]bool{} // by webhook
+	var turns turns
 	done := make(chan string)
 	defer func() {
 		for range len(busy) {
@@ -38,11 +41,13 @@ func (s *Service) Run(ctx context.Context) {
 		case next > 0:
 			wait = max(time.UnixMicro(next).Sub(now), time.Millisecond)
 		}
+		turns.sort(due)
 		for _, d := range due {
 			if busy[d.WebhookID] || len(busy) == parallel {
 				continue // looked at again when one is done
 			}
 			busy[d.WebhookID] = true
+			turns.took(d.WebhookID)
 			go func() {
 				s.deliver(ctx, d)
 				done <- d.WebhookID
@@ -63,12 +68,37 @@ func (s *Service) Run(ctx context.Context) {
 	}
 }
 
+// turns says whose turn it is: who was served longest ago comes first, so that a few receivers that are slow and have much to get leave
+// their places to the others.
+type turns struct {
+	now  int64
+	last map[string]int64 // by webhook; 0 for one that was never served
+}
+
+// maxTurns bounds how many webhooks are remembered, deleted ones among them; then all are forgotten.
+const maxTurns = 10 * maxWebhooks
+
+func (t *turns) took(id string) {
+	if t.last == nil || len(t.last) >= maxTurns {
+		t.last = map[string]int64{}
+	}
+	t.now++
+	t.last[id] = t.now
+}
+
+func (t *turns) sort(due []webhook.Delivery) {
+	slices.SortStableFunc(due, func(a, b webhook.Delivery) int { return cmp.Compare(t.last[a.WebhookID], t.last[b.WebhookID]) })
+}
+
 // deliver makes one attempt of a delivery and notes how it went. What cannot be noted is sent again.
 func (s *Service) deliver(ctx context.Context, d webhook.Delivery) {
 	w, err := s.deps.Store.Webhook(ctx, d.WebhookID)
+	if err == nil {
+		d.Body, err = s.deps.Store.DeliveryBody(ctx, d)
+	}
 	if err != nil {
 		if fault.KindOf(err) != fault.NotFound && ctx.Err() == nil {
-			s.deps.Logger.WarnContext(ctx, "a webhook cannot be read", "id", d.WebhookID, "error", err)
+			s.deps.Logger.WarnContext(ctx, "a webhook or its delivery cannot be read", "id", d.WebhookID, "delivery", d.ID, "error", err)
 			s.pause(ctx)
 		}
 		return

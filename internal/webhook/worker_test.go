@@ -1,10 +1,15 @@
 package webhook_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -52,6 +57,8 @@ func (m *memory) Due(_ context.Context, at int64) (due []core.Delivery, next int
 	}
 	return nil, next, nil
 }
+
+func (m *memory) DeliveryBody(_ context.Context, d core.Delivery) ([]byte, error) { return d.Body, nil }
 
 func (m *memory) Settle(_ context.Context, d core.Delivery, o core.Outcome, next int64) error {
 	m.hook.Last = &o
@@ -106,4 +113,83 @@ func TestADeadReceiverIsTriedForHoursAndThenGivenUp(t *testing.T) {
 			}
 		})
 	}
+}
+
+// crowd is a store of many webhooks, for virtual time. What it does with deliveries is as in the real one.
+type crowd struct {
+	webhook.Store
+	mu      sync.Mutex
+	waiting []core.Delivery
+}
+
+func (c *crowd) Webhook(_ context.Context, id string) (core.Webhook, error) {
+	return core.Webhook{ID: id, URL: id}, nil
+}
+func (c *crowd) DeliverySignal() <-chan struct{} { return nil }
+func (c *crowd) DeliveryBody(context.Context, core.Delivery) ([]byte, error) {
+	return []byte("{}"), nil
+}
+
+func (c *crowd) Due(_ context.Context, at int64) (due []core.Delivery, next int64, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	slices.SortStableFunc(c.waiting, func(a, b core.Delivery) int { return cmp.Compare(a.NextUS, b.NextUS) })
+	seen := map[string]bool{}
+	for _, d := range c.waiting {
+		if d.NextUS > at {
+			return due, d.NextUS, nil
+		}
+		if !seen[d.WebhookID] {
+			seen[d.WebhookID] = true
+			due = append(due, d)
+		}
+	}
+	return due, 0, nil
+}
+
+func (c *crowd) Settle(_ context.Context, d core.Delivery, o core.Outcome, next int64) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	i := slices.IndexFunc(c.waiting, func(w core.Delivery) bool { return w.ID == d.ID })
+	if o.State != core.Retrying {
+		c.waiting = slices.Delete(c.waiting, i, i+1)
+		return nil
+	}
+	c.waiting[i].Attempts, c.waiting[i].NextUS = o.Attempts, next
+	return nil
+}
+
+// mixed has one receiver that answers at once; the others let it wait for 30 seconds and then fail.
+type mixed struct{ good atomic.Int64 }
+
+func (*mixed) Check(context.Context, string) error { return nil }
+func (m *mixed) Send(_ context.Context, url string, _ map[string]string, _ []byte) (core.Answer, error) {
+	if url == "good" {
+		m.good.Add(1)
+		return core.Answer{Status: 200}, nil
+	}
+	time.Sleep(30 * time.Second) // virtual
+	return core.Answer{}, context.DeadlineExceeded
+}
+
+func TestSlowReceiversWithMuchToGetLeaveTheirPlacesToOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &crowd{}
+		for event := range 50 {
+			for w := range 16 {
+				store.waiting = append(store.waiting, core.Delivery{ID: fmt.Sprint(w, ".", event), WebhookID: fmt.Sprint("slow ", w), NextUS: int64(event)})
+			}
+		}
+		for event := range 3 {
+			store.waiting = append(store.waiting, core.Delivery{ID: fmt.Sprint("good.", event), WebhookID: "good", NextUS: int64(1000 + event)})
+		}
+		receivers := &mixed{}
+		s := webhook.New(webhook.Options{Store: store, Sender: receivers, Logger: slog.New(slog.DiscardHandler), Now: time.Now})
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Second)
+		defer cancel()
+		s.Run(ctx)
+		if n := receivers.good.Load(); n != 3 {
+			t.Errorf("the receiver that answers got %d of its 3 deliveries while 16 slow ones had each to get 50", n)
+		}
+	})
 }

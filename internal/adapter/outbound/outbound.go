@@ -197,8 +197,20 @@ func (s *Sender) Send(ctx context.Context, raw string, headers map[string]string
 		return webhook.Answer{}, fmt.Errorf("the answer broke off: %w", err)
 	}
 	a := webhook.Answer{Status: resp.StatusCode, Body: strings.ToValidUTF8(string(text), "\uFFFD")}
-	if seconds, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && seconds > 0 {
-		a.Again = time.Duration(min(seconds, 86400)) * time.Second
-	}
+	a.Again = retryAfter(resp.Header.Get("Retry-After"), time.Now())
 	return a, nil
+}
+
+// retryAfter is how long a Retry-After asks to wait, a day at most: it holds seconds or a date (RFC 9110, section 10.2.3). What cannot
+// be read asks for nothing.
+func retryAfter(value string, now time.Time) time.Duration {
+	const day = 24 * time.Hour
+	if seconds, err := strconv.ParseInt(value, 10, 64); err == nil {
+		return time.Duration(min(max(seconds, 0), int64(day/time.Second))) * time.Second
+	}
+	at, err := http.ParseTime(value)
+	if err != nil {
+		return 0
+	}
+	return min(max(at.Sub(now), 0), day)
 }

@@ -10,7 +10,8 @@ import (
 	"levada/internal/core/track"
 )
 
-// maxIndexed is how many runs may be held in memory for searches. The experiment that was searched longest ago goes first.
+// maxIndexed is how many runs are held in memory for searches when an experiment is read, unless it has more itself: a search needs all
+// runs of an experiment. The experiment that was searched longest ago goes first.
 const maxIndexed = 200_000
 
 // runIndex holds the runs of experiments that were searched, newest first, so that a search reads no table. A run in it is
@@ -33,7 +34,9 @@ type runSet struct {
 	ready chan struct{}
 	done  bool
 	stale map[string]bool
-	err   error
+	// err and none say, once ready is closed, what came of reading: an error, or that there are no runs. Neither set is kept.
+	err  error
+	none bool
 }
 
 // change replaces a run by a copy that fn has changed.
@@ -124,7 +127,7 @@ func (t Tracking) RunsOf(ctx context.Context, experiment string) ([]*track.Run, 
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
-		if set.err != nil {
+		if set.err != nil || set.none {
 			return nil, set.err
 		}
 	}
@@ -182,6 +185,14 @@ func (t Tracking) load(ctx context.Context, experiment string, set *runSet) ([]*
 		}
 	}
 	set.done = true
+	if len(set.runs) == 0 {
+		// Clients ask for what they like, also for experiments that there never were.
+		set.none = true
+		if x.sets[experiment] == set {
+			delete(x.sets, experiment)
+		}
+		return nil, nil
+	}
 	x.evict(experiment)
 	set.lent = true
 	return set.runs, nil

@@ -21,11 +21,12 @@ func (s *Store) projectRun(ctx context.Context, tx *tx, runID string, changed *r
 		return nil
 	}
 	var experiment, location string
+	var deletedAt int64
 	// Uses the primary keys.
 	err := tx.get(ctx, `
-		SELECT runs.experiment_id, COALESCE(experiments.artifact_location, '')
-		FROM runs LEFT JOIN experiments ON experiments.id = runs.experiment_id
-		WHERE runs.id = $1`, []any{runID}, []any{&experiment, &location})
+		SELECT runs.experiment_id, COALESCE(experiments.artifact_location, ''), COALESCE(tracking_runs.deleted_at, runs.archived)
+		FROM runs LEFT JOIN experiments ON experiments.id = runs.experiment_id LEFT JOIN tracking_runs ON tracking_runs.id = runs.id
+		WHERE runs.id = $1`, []any{runID}, []any{&experiment, &location, &deletedAt})
 	if err != nil {
 		return err
 	}
@@ -33,22 +34,24 @@ func (s *Store) projectRun(ctx context.Context, tx *tx, runID string, changed *r
 		location = artifactScheme + experiment
 	}
 	var written []string
-	put := func(r track.Run) error {
+	put := func(r track.Run, begins bool) error {
 		r.ExperimentID, r.ArtifactURI = experiment, location+"/"+r.ID+"/artifacts"
 		written = append(written, r.ID)
-		return s.projectOne(ctx, tx, r)
+		return s.projectOne(ctx, tx, r, begins, deletedAt)
 	}
 	if changed != nil {
-		if err := put(track.FromPipeline(*changed)); err != nil {
+		if err := put(track.FromPipeline(*changed), true); err != nil {
 			return err
 		}
 	}
 	for _, t := range tasks {
 		r, ok := track.FromTask(experiment, t)
 		if !ok || r.Status == track.Scheduled {
-			continue // a task becomes a tracked run when it starts or its result is found, not while it waits
+			continue
 		}
-		if err := put(r); err != nil {
+		// A task becomes a tracked run when it starts or its result is found: not while it waits, and not when it is cancelled
+		// before it has started.
+		if err := put(r, t.State != run.Canceled || t.StartedAt != nil); err != nil {
 			return err
 		}
 		if err := s.projectMetrics(ctx, tx, t); err != nil {
@@ -63,8 +66,9 @@ func (s *Store) projectRun(ctx context.Context, tx *tx, runID string, changed *r
 	return nil
 }
 
-// projectOne writes one tracked run. What steps and people have logged on it stays.
-func (s *Store) projectOne(ctx context.Context, tx *tx, r track.Run) error {
+// projectOne writes one tracked run: a new one only where it begins, deleted as that of its pipeline's run is. What steps and people have
+// logged on it stays.
+func (s *Store) projectOne(ctx context.Context, tx *tx, r track.Run, begins bool, deletedAt int64) error {
 	before, err := runRow(ctx, tx, r.ID)
 	known := err == nil
 	switch {
@@ -72,12 +76,19 @@ func (s *Store) projectOne(ctx context.Context, tx *tx, r track.Run) error {
 		return nil
 	case known:
 		r.Name = before.Name
+	case !begins:
+		return nil
 	}
 	if err := putTrackedRun(ctx, tx, r); err != nil {
 		return err
 	}
 	if known {
 		return nil // its parameters and tags are there; some may have been changed or deleted since
+	}
+	if deletedAt != 0 {
+		if _, err := tx.exec(ctx, `UPDATE tracking_runs SET deleted_at = $2 WHERE id = $1`, r.ID, deletedAt); err != nil {
+			return err
+		}
 	}
 	if _, err := addParams(ctx, tx, r.ID, r.Params); err != nil {
 		var other *track.ParamsError

@@ -164,46 +164,51 @@ func (t Tracking) SetRunDeleted(ctx context.Context, id string, deleted bool, at
 // LogData adds parameters and sets tags of a run that is not deleted, all or nothing. It returns a *track.ParamsError when
 // parameters have other values already.
 func (t Tracking) LogData(ctx context.Context, id string, params, tags []track.KV) error {
-	return t.s.update(ctx, func(ctx context.Context, tx *tx) error {
-		r, err := activeRow(ctx, tx, id)
-		if err != nil {
+	return t.s.update(ctx, func(ctx context.Context, tx *tx) error { return t.logData(ctx, tx, id, params, tags) })
+}
+
+func (t Tracking) logData(ctx context.Context, tx *tx, id string, params, tags []track.KV) error {
+	r, err := activeRow(ctx, tx, id)
+	if err != nil {
+		return err
+	}
+	added, err := addParams(ctx, tx, id, params)
+	if err != nil {
+		return err
+	}
+	if err := putTags(ctx, tx, id, tags); err != nil {
+		return err
+	}
+	name, renamed := "", false
+	for _, kv := range tags {
+		if kv.Key == track.TagRunName && kv.Value != "" {
+			name, renamed = kv.Value, true
+		}
+	}
+	if renamed {
+		if _, err := tx.exec(ctx, `UPDATE tracking_runs SET name = $2 WHERE id = $1`, id, name); err != nil {
 			return err
 		}
-		added, err := addParams(ctx, tx, id, params)
-		if err != nil {
-			return err
-		}
-		if err := putTags(ctx, tx, id, tags); err != nil {
-			return err
-		}
-		name, renamed := "", false
-		for _, kv := range tags {
-			if kv.Key == track.TagRunName && kv.Value != "" {
-				name, renamed = kv.Value, true
+	}
+	tx.committed(func() {
+		t.s.index.change(r.ExperimentID, id, func(c *track.Run) {
+			one := &t.s.index.texts
+			c.Params = slices.Grow(c.Params[:len(c.Params):len(c.Params)], len(added))
+			for _, kv := range added {
+				if _, there := track.Find(c.Params, kv.Key); there {
+					continue // a run that was read again for a write of the same batch has it already
+				}
+				c.Params = append(c.Params, track.KV{Key: one.of([]byte(kv.Key)), Value: one.of([]byte(kv.Value))})
 			}
-		}
-		if renamed {
-			if _, err := tx.exec(ctx, `UPDATE tracking_runs SET name = $2 WHERE id = $1`, id, name); err != nil {
-				return err
+			for _, kv := range tags {
+				c.Tags = track.Set(c.Tags, one.of([]byte(kv.Key)), one.of([]byte(kv.Value)))
 			}
-		}
-		tx.committed(func() {
-			t.s.index.change(r.ExperimentID, id, func(c *track.Run) {
-				one := &t.s.index.texts
-				c.Params = slices.Grow(c.Params[:len(c.Params):len(c.Params)], len(added))
-				for _, kv := range added {
-					c.Params = append(c.Params, track.KV{Key: one.of([]byte(kv.Key)), Value: one.of([]byte(kv.Value))})
-				}
-				for _, kv := range tags {
-					c.Tags = track.Set(c.Tags, one.of([]byte(kv.Key)), one.of([]byte(kv.Value)))
-				}
-				if renamed {
-					c.Name = name
-				}
-			})
+			if renamed {
+				c.Name = name
+			}
 		})
-		return nil
 	})
+	return nil
 }
 
 // addParams stores the parameters that are new and returns them.

@@ -153,20 +153,23 @@ func (s *Store) signalDeliveries() {
 // DeliverySignal is sent to when there is a new delivery.
 func (h Webhooks) DeliverySignal() <-chan struct{} { return h.s.deliveries }
 
-// Due returns the oldest delivery of each webhook that is due, and when the next one is; 0 for never.
+// Due returns, without its body, the delivery of each webhook that has been due for the longest time, and when the next one is; 0 for
+// never.
 func (h Webhooks) Due(ctx context.Context, atUS int64) ([]webhook.Delivery, int64, error) {
-	// Uses webhook_deliveries_by_webhook.
+	// Uses webhook_deliveries_by_webhook, once for each webhook: of a backlog only its beginning is read.
 	due, err := readAll(ctx, h.s, func(scan scanner) (webhook.Delivery, error) {
 		var d webhook.Delivery
-		var body string
-		err := scan(&d.Row, &d.ID, &d.WebhookID, &d.Event, &body, &d.Attempts, &d.NextUS)
-		d.Body = []byte(body)
+		err := scan(&d.Row, &d.ID, &d.WebhookID, &d.Event, &d.Attempts, &d.NextUS)
 		return d, err
 	}, `
-		SELECT id, delivery_id, webhook_id, event, body, attempts, next_us
-		FROM webhook_deliveries
-		WHERE id IN (SELECT MIN(id) FROM webhook_deliveries WHERE next_us <= $1 GROUP BY webhook_id)
-		ORDER BY next_us, id`, atUS)
+		SELECT d.id, d.delivery_id, d.webhook_id, d.event, d.attempts, d.next_us
+		FROM webhooks w JOIN webhook_deliveries d ON d.id = (
+			SELECT id
+			FROM webhook_deliveries
+			WHERE webhook_id = w.id AND next_us <= $1
+			ORDER BY next_us, id
+			LIMIT 1)
+		ORDER BY d.next_us, d.id`, atUS)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -174,6 +177,16 @@ func (h Webhooks) Due(ctx context.Context, atUS int64) ([]webhook.Delivery, int6
 	// Uses webhook_deliveries_by_time.
 	err = h.s.read.QueryRowContext(ctx, `SELECT MIN(next_us) FROM webhook_deliveries WHERE next_us > $1`, atUS).Scan(&next)
 	return due, next.Int64, h.s.readError(err)
+}
+
+// DeliveryBody returns what a delivery is to send; NotFound when it was dropped.
+func (h Webhooks) DeliveryBody(ctx context.Context, d webhook.Delivery) ([]byte, error) {
+	// Uses the primary key.
+	return readOne(ctx, h.s, "delivery", d.ID, `SELECT body FROM webhook_deliveries WHERE id = $1 AND delivery_id = $2`, func(scan scanner) ([]byte, error) {
+		var body string
+		err := scan(&body)
+		return []byte(body), err
+	}, d.Row, d.ID)
 }
 
 // Settle notes how an attempt went: on the webhook, and on the delivery, which is removed when it is not to be tried again.
@@ -199,11 +212,13 @@ func (h Webhooks) Settle(ctx context.Context, d webhook.Delivery, o webhook.Outc
 		if err != nil {
 			return err
 		}
+		// Uses the primary key. SQLite gives the number of a row that is gone to a new one: the id says whether it is still the same.
 		if o.State == webhook.Retrying {
-			_, err = tx.exec(ctx, `UPDATE webhook_deliveries SET attempts = $2, next_us = $3 WHERE id = $1`, d.Row, o.Attempts, nextUS)
+			_, err = tx.exec(ctx, `UPDATE webhook_deliveries SET attempts = $3, next_us = $4 WHERE id = $1 AND delivery_id = $2`,
+				d.Row, d.ID, o.Attempts, nextUS)
 			return err
 		}
-		_, err = tx.exec(ctx, `DELETE FROM webhook_deliveries WHERE id = $1`, d.Row)
+		_, err = tx.exec(ctx, `DELETE FROM webhook_deliveries WHERE id = $1 AND delivery_id = $2`, d.Row, d.ID)
 		return err
 	})
 }

@@ -142,7 +142,7 @@ func readLoggedToken(token string, q tracking.ModelQuery) (int, error) {
 		err = json.Unmarshal(text, &t)
 	}
 	switch {
-	case err != nil || t.Offset < 0:
+	case err != nil || t.Offset < 0 || t.Offset > maxOffset:
 		return 0, fault.Invalidf("Invalid page token: %s.", token)
 	case !slices.Equal(t.Experiments, q.Experiments):
 		return 0, fault.Invalidf("Experiment IDs in the page token do not match the requested experiment IDs. Expected: %v. Found: %v", q.Experiments, t.Experiments)

@@ -10,6 +10,9 @@ import (
 
 // Page tokens are what MLflow makes: the base64 of a JSON object with an offset. Clients take them for opaque.
 
+// maxOffset bounds what a token may ask for: no list is that long, and sums with it do not overflow.
+const maxOffset = 1 << 40
+
 func encodeToken(offset int) string {
 	return base64.StdEncoding.EncodeToString([]byte(`{"offset": ` + strconv.Itoa(offset) + `}`))
 }
@@ -27,7 +30,7 @@ func decodeToken(token string) (int, error) {
 		return 0, fault.Invalidf("Invalid page token, decoded value=b'%s'", text)
 	}
 	n, ok := parsed["offset"].(float64)
-	if !ok || n <= 0 || n > 1<<40 {
+	if !ok || n <= 0 || n > maxOffset {
 		return 0, fault.Invalidf("Invalid page token, parsed value=%s", text)
 	}
 	return int(n), nil

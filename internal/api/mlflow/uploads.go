@@ -7,6 +7,7 @@ import (
 	"path"
 	"strconv"
 	"strings"
+	"time"
 
 	"levada/internal/core/fault"
 	"levada/internal/core/track"
@@ -54,17 +55,10 @@ func (r *request) self() string {
 }
 
 // signedURL is a URL that gives a right.
-func (d *door) signedURL(r *request, below, right string, seconds int64) (string, error) {
-	last, err := tracking.SignedTime(seconds)
-	if err != nil {
-		return "", err
-	}
-	expires, signature, err := d.Tracking.Sign(r.Context(), right, last)
-	if err != nil {
-		return "", err
-	}
+func (r *request) signedURL(sign tracking.Signer, below, right string, last time.Duration) string {
+	expires, signature := sign(right, last)
 	u := url.URL{Path: filesRoot + below}
-	return fmt.Sprintf("%s%s?expires=%d&signature=%s", r.self(), u.EscapedPath(), expires, url.QueryEscape(signature)), nil
+	return fmt.Sprintf("%s%s?expires=%d&signature=%s", r.self(), u.EscapedPath(), expires, url.QueryEscape(signature))
 }
 
 func (d *door) signed(r *request, right string) error {
@@ -72,7 +66,11 @@ func (d *door) signed(r *request, right string) error {
 	return d.Tracking.CheckSigned(r.Context(), right, q.Get("expires"), q.Get("signature"))
 }
 
-func partRight(id string, number int64) string { return fmt.Sprintf("PUT part %d of %s", number, id) }
+// Rights begin with what they are of, so that no name of a file makes one right of another.
+
+func partRight(id string, number int64) string { return fmt.Sprintf("part %d of %s", number, id) }
+
+func fileRight(method, file string) string { return "file " + method + " " + file }
 
 func (d *door) createUpload(r *request) (any, error) {
 	local, parts := r.text("path", required), r.whole("num_parts", optional)
@@ -97,11 +95,12 @@ func (d *door) createUpload(r *request) (any, error) {
 		Credentials []credential `json:"credentials"`
 	}
 	answer.ID = u.ID
+	sign, err := d.Tracking.Signer(r.Context())
+	if err != nil {
+		return nil, err
+	}
 	for n := int64(1); n <= u.Parts; n++ {
-		to, err := d.signedURL(r, fmt.Sprintf("mpu/part/%s/%d", u.ID, n), partRight(u.ID, n), int64(tracking.PartTime.Seconds()))
-		if err != nil {
-			return nil, err
-		}
+		to := r.signedURL(sign, fmt.Sprintf("mpu/part/%s/%d", u.ID, n), partRight(u.ID, n), tracking.PartTime)
 		answer.Credentials = append(answer.Credentials, credential{URL: to, Number: n, Headers: map[string]string{}})
 	}
 	return answer, nil
@@ -146,7 +145,15 @@ func (d *door) abortUpload(r *request) (any, error) {
 
 // signedFile returns the URL of one file for one method.
 func (d *door) signedFile(r *request, method, file string, seconds int64) (string, error) {
-	return d.signedURL(r, "signed/"+file, method+" "+file, seconds)
+	last, err := tracking.SignedTime(seconds)
+	if err != nil {
+		return "", err
+	}
+	sign, err := d.Tracking.Signer(r.Context())
+	if err != nil {
+		return "", err
+	}
+	return r.signedURL(sign, "signed/"+file, fileRight(method, file), last), nil
 }
 
 const defaultSigned = 900 // seconds, as in MLflow
@@ -167,7 +174,7 @@ func (d *door) presignFile(r *request) (any, error) {
 func (d *door) getSigned(r *request) (any, error) {
 	file, err := tracking.CleanPath(r.args[0])
 	if err == nil {
-		err = d.signed(r, http.MethodGet+" "+file)
+		err = d.signed(r, fileRight(http.MethodGet, file))
 	}
 	if err != nil {
 		return nil, err
@@ -178,7 +185,7 @@ func (d *door) getSigned(r *request) (any, error) {
 func (d *door) putSigned(r *request) (any, error) {
 	file, err := tracking.CleanPath(r.args[0])
 	if err == nil {
-		err = d.signed(r, http.MethodPut+" "+file)
+		err = d.signed(r, fileRight(http.MethodPut, file))
 	}
 	if err != nil {
 		return nil, err

@@ -32,13 +32,16 @@ func (p PageRequest) limit() int {
 	return p.PageSize
 }
 
+// maxOffset bounds what a token may ask for: no list is that long, and sums with it do not overflow.
+const maxOffset = 1 << 40
+
 // offsetOf reads the token of a list that is paged by offset: it has an order of its own for each request.
 func offsetOf(token string) (int, error) {
 	if token == "" {
 		return 0, nil
 	}
 	n, err := strconv.Atoi(token)
-	if err != nil || n < 0 {
+	if err != nil || n < 0 || n > maxOffset {
 		return 0, fault.Invalidf("page_token %q is none that this list gave; leave it out to begin anew", token)
 	}
 	return n, nil

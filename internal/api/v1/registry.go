@@ -132,31 +132,14 @@ func wireModel(m registry.Model) RegisteredModel {
 	return out
 }
 
-// nameFilter is the filter of registered models whose name has a part, in upper or lower case.
-func nameFilter(part string) (string, error) {
-	switch {
-	case part == "":
-		return "", nil
-	case !strings.Contains(part, "'"):
-		return "name ILIKE '%" + part + "%'", nil
-	case !strings.Contains(part, `"`):
-		return `name ILIKE "%` + part + `%"`, nil
-	}
-	return "", fault.Invalidf("list models: a part of a name with both kinds of quotes cannot be looked for; leave one out")
-}
-
 func (h *handler) listModels(ctx context.Context, in *listModelsInput) (*listModelsOutput, error) {
 	const doing = "list models"
 	offset, err := offsetOf(in.PageToken)
 	if err != nil {
 		return nil, h.problem(ctx, doing, err)
 	}
-	filter, err := nameFilter(in.Q)
-	if err != nil {
-		return nil, h.problem(ctx, doing, err)
-	}
 	limit := in.limit()
-	models, more, err := h.registry.SearchModels(ctx, registry.Query{Filter: filter, Offset: offset, Limit: limit})
+	models, more, err := h.registry.SearchModels(ctx, registry.Query{NamePart: in.Q, Offset: offset, Limit: limit})
 	if err != nil {
 		return nil, h.problem(ctx, doing, err)
 	}

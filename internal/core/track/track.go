@@ -51,11 +51,23 @@ func Find(list []KV, key string) (string, bool) {
 }
 
 // Newest is the order of searches that ask for none: the run that started last comes first.
-func Newest(a, b *Run) int {
-	if c := cmp.Compare(b.StartMS, a.StartMS); c != 0 {
+func Newest(a, b *Run) int { return a.Place().Compare(b.Place()) }
+
+// Place is where a run stands in the order of Newest.
+type Place struct {
+	StartMS int64
+	ID      string
+}
+
+// Place returns where the run stands.
+func (r *Run) Place() Place { return Place{r.StartMS, r.ID} }
+
+// Compare is negative for a place before another one.
+func (p Place) Compare(to Place) int {
+	if c := cmp.Compare(to.StartMS, p.StartMS); c != 0 {
 		return c
 	}
-	return cmp.Compare(a.ID, b.ID)
+	return cmp.Compare(p.ID, to.ID)
 }
 
 // Set returns a copy of list in which key has the value; a new key comes last.

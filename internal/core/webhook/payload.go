@@ -1,5 +1,11 @@
 package webhook
 
+import (
+	"maps"
+	"slices"
+	"unicode/utf8"
+)
+
 // What the events tell, field by field as MLflow 3.17 sends it. A nil description, run or template is sent as null.
 type (
 	// Model is told of a new registered model or prompt.
@@ -82,3 +88,61 @@ func (e Event) Known() bool { return examples[e] != nil }
 
 // Example is a happening of a kind with made-up data; the event must be known.
 func Example(e Event) Happening { return Happening{e, examples[e]} }
+
+// maxText and maxTags bound, in bytes, each text and all tags of a payload. What is stored may be larger; a payload is stored and sent
+// once for each webhook.
+const (
+	maxText = 256 << 10
+	maxTags = 256 << 10
+)
+
+// bounded is data without what is too much of it: the end of a long text, and tags from the first on, in the order of their keys,
+// that has no room.
+func bounded(data any) any {
+	switch d := data.(type) {
+	case Model:
+		d.Tags, d.Description = firstTags(d.Tags), beginning(d.Description)
+		return d
+	case Version:
+		d.Tags, d.Description = firstTags(d.Tags), beginning(d.Description)
+		return d
+	case PromptVersion:
+		d.Tags, d.Description, d.Template = firstTags(d.Tags), beginning(d.Description), beginning(d.Template)
+		return d
+	case Tag:
+		d.Value = beginning(d.Value)
+		return d
+	}
+	return data
+}
+
+func firstTags(tags map[string]string) map[string]string {
+	left := maxTags
+	for k, v := range tags {
+		left -= len(k) + len(v)
+	}
+	if left >= 0 {
+		return tags
+	}
+	out := map[string]string{}
+	left = maxTags
+	for _, k := range slices.Sorted(maps.Keys(tags)) {
+		if left -= len(k) + len(tags[k]); left < 0 {
+			break
+		}
+		out[k] = tags[k]
+	}
+	return out
+}
+
+func beginning(text *string) *string {
+	if text == nil || len(*text) <= maxText {
+		return text
+	}
+	n := maxText
+	for !utf8.RuneStart((*text)[n]) {
+		n--
+	}
+	cut := (*text)[:n]
+	return &cut
+}

@@ -6,6 +6,7 @@
 package webhook
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -128,14 +129,18 @@ type Answer struct {
 	Again time.Duration
 }
 
-// Body is what is sent of a happening: one JSON object.
+// Body is what is sent of a happening: one JSON object. Of long texts and many tags it has only the beginning.
 func Body(h Happening, at time.Time) ([]byte, error) {
-	return json.Marshal(struct {
+	var b bytes.Buffer
+	to := json.NewEncoder(&b)
+	to.SetEscapeHTML(false) // as MLflow: a < is sent as it is
+	err := to.Encode(struct {
 		Entity    Entity `json:"entity"`
 		Action    Action `json:"action"`
 		Timestamp string `json:"timestamp"`
 		Data      any    `json:"data"`
-	}{h.Entity, h.Action, at.UTC().Format("2006-01-02T15:04:05.000000-07:00"), h.Data})
+	}{h.Entity, h.Action, at.UTC().Format("2006-01-02T15:04:05.000000-07:00"), bounded(h.Data)})
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
 }
 
 // Signature is what the receiver checks with the secret that it shares: HMAC-SHA-256 (RFC 2104) of id, time in seconds since

@@ -1,8 +1,13 @@
 package webhook_test
 
 import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"levada/internal/core/webhook"
 )
@@ -41,5 +46,28 @@ func TestADeliveryIsGivenUpInTheEnd(t *testing.T) {
 	}
 	if pause, _ := webhook.Pause(1, 100*time.Hour); pause != time.Hour {
 		t.Errorf("a receiver that asks for 100 h waits %v", pause)
+	}
+}
+
+func TestAPayloadIsBoundedAndIsTextAsItIs(t *testing.T) {
+	long := strings.Repeat("é<", 1<<20)
+	tags := map[string]string{"zz": "last", "a": "<b>&"}
+	for i := range 2000 {
+		tags[fmt.Sprintf("k%04d", i)] = strings.Repeat("v", 5000)
+	}
+	for _, data := range []any{
+		webhook.Model{Name: "m", Tags: tags, Description: &long}, webhook.Version{Name: "m", Tags: tags, Description: &long},
+		webhook.PromptVersion{Name: "m", Tags: tags, Template: &long, Description: &long}, webhook.Tag{Name: "m", Key: "k", Value: &long},
+	} {
+		body, err := webhook.Body(webhook.Happening{Data: data}, time.Now())
+		if err != nil || !json.Valid(body) || !utf8.Valid(body) || len(body) > 1<<20 || bytes.HasSuffix(body, []byte("\n")) {
+			t.Errorf("%T: %d bytes, %v; want JSON of at most 1 MiB", data, len(body), err)
+		}
+		if _, tag := data.(webhook.Tag); !tag && (!bytes.Contains(body, []byte(`"a":"<b>&"`)) || bytes.Contains(body, []byte(`"zz"`))) {
+			t.Errorf("%T: want the first tags, as they are, and not the last: %.200s", data, body)
+		}
+	}
+	if len(tags) != 2002 {
+		t.Error("the tags of the caller were changed")
 	}
 }

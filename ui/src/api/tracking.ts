@@ -68,12 +68,16 @@ export function useRunTable(q: TableQuery, enabled = true) {
   })
 }
 
-/** The first runs beneath those that are open, by the id of the one they are beneath: one request for each, when it is opened. */
-export function childrenQuery(q: TableQuery, parent: string) {
+/**
+ * The first runs beneath those that are open, by the id of the one they are beneath: one request for each, when it is opened. Asks again
+ * while one of them is going on, or the one they are beneath, which may still start others.
+ */
+export function childrenQuery(q: TableQuery, parent: string, goingOn: boolean) {
   return {
     queryKey: ['run table', q, 'beneath', parent],
     queryFn: ({ signal }: { signal: AbortSignal }) => getJson<RunTable>(tableUrl({ ...q, nested: true }, { page_size: 200, parent }), signal),
     placeholderData: keepPreviousData,
+    refetchInterval: (query: { state: { data: RunTable | undefined } }) => (goingOn || query.state.data?.runs.some(isGoingOn) ? 2 * live : (false as const)),
   }
 }
 

@@ -1,7 +1,7 @@
 import { useMemo } from 'react'
 import { lookOf } from '../chart/curve'
 import { ColumnPicker } from '../experiments/ColumnPicker'
-import { parseField, valueOf } from '../experiments/fields'
+import { asAddress, fieldsIn, parseField, valueOf } from '../experiments/fields'
 import { number } from '../format/value'
 import { useAddress } from '../parts/address'
 import type { ViewProps } from './ComparePage'
@@ -20,10 +20,10 @@ export function ParallelView({ runs, focus, setFocus }: ViewProps) {
   const [search, change] = useAddress()
   const params = useMemo(() => differences(runs, 'params'), [runs])
   const metrics = useMemo(() => differences(runs, 'metrics').map((d) => d.key), [runs])
-  const named = search.get('axes')
+  const named = useMemo(() => fieldsIn(search, 'axes'), [search])
   const chosen = useMemo(
     () =>
-      named?.split(',').filter((n) => parseField(n)) ?? [
+      named ?? [
         ...params.filter((d) => d.differs).slice(0, 5).map((d) => `params.${d.key}`),
         ...usualMetrics(runs, 2).map((key) => `metrics.${key}`),
       ],
@@ -46,7 +46,7 @@ export function ParallelView({ runs, focus, setFocus }: ViewProps) {
   return (
     <>
       <div className={css.tools}>
-        <ColumnPicker label="Axes" fields={{ metrics, params: params.map((d) => d.key), tags: [] }} chosen={chosen} onChange={(next) => change({ axes: next && (next.join(',') || 'none') })} />
+        <ColumnPicker label="Axes" fields={{ metrics, params: params.map((d) => d.key), tags: [] }} chosen={chosen} onChange={(next) => change({ axes: next && asAddress(next) })} />
         <span className={css.reading}>{pointed ? `${pointed.name}: ${axes.map((a) => `${a.field.key} ${valueOf(pointed, a.field) ?? '–'}`).join(', ')}` : 'Point at a run to follow it.'}</span>
       </div>
       {axes.length < 2 ? (

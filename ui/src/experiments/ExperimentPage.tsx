@@ -10,9 +10,10 @@ import { Empty, Failed, Page } from '../parts/Page'
 import { ColumnPicker } from './ColumnPicker'
 import { LogHere } from './ExperimentsPage'
 import css from './ExperimentPage.module.css'
-import { defaultColumns, namesOf, nextSort, orderOf, parseField, parseSort } from './fields'
+import { asAddress, defaultColumns, fieldsIn, namesOf, nextSort, orderOf, parseSort } from './fields'
 import { FilterBar } from './FilterBar'
 import { RunsTable } from './RunsTable'
+import { runsOf } from './rows'
 
 /** As many runs as can be compared. */
 const mostSelected = 100
@@ -23,8 +24,7 @@ export default function ExperimentPage({ id }: { id: string }) {
   const filter = search.get('filter') ?? ''
   const flat = search.get('flat') === '1'
   const sort = parseSort(search.get('sort') ?? '')
-  const columnText = search.get('cols')
-  const explicit = useMemo(() => columnText?.split(',').filter((name) => parseField(name)), [columnText])
+  const explicit = useMemo(() => fieldsIn(search, 'cols'), [search])
   const selected = useMemo(() => search.getAll('run'), [search])
   const query: TableQuery = { experiment: id, filter, order: orderOf(sort), columns: explicit, nested: !flat }
   const table = useRunTable(query)
@@ -36,8 +36,8 @@ export default function ExperimentPage({ id }: { id: string }) {
   const fields = first?.fields
   const names = useMemo(() => namesOf(fields), [fields])
   const columns = useMemo(() => explicit ?? defaultColumns(fields), [explicit, fields])
+  const runs = useMemo(() => runsOf(table.data?.pages ?? []), [table.data])
   if (table.error && !refused && !first) return <Failed error={table.error} what="experiment" />
-  const runs = table.data?.pages.flatMap((page) => page.runs) ?? []
   const total = answered?.total ?? 0
   return (
     <Page title={first?.experiment.name ?? 'Experiment'} wide crumbs={[<Link key="all" href="/experiments">Experiments</Link>]}>
@@ -52,7 +52,7 @@ export default function ExperimentPage({ id }: { id: string }) {
           >
             Nested
           </Button>
-          <ColumnPicker fields={fields} chosen={columns} onChange={(next) => change({ cols: next && (next.length > 0 ? next.join(',') : 'none') })} />
+          <ColumnPicker fields={fields} chosen={columns} onChange={(next) => change({ cols: next && asAddress(next) })} />
           <CompareLink selected={selected} onClear={() => change({ run: undefined })} />
         </div>
       </div>

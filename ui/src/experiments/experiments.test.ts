@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import type { TrackedRun } from '../api/types'
+import { childrenQuery } from '../api/tracking'
 import { accept, complete } from './complete'
-import { defaultColumns, latest, nextSort, orderOf, own, parseField, parseSort, quoted, valueOf } from './fields'
-import { rowsOf } from './rows'
+import { asAddress, defaultColumns, fieldsIn, latest, nextSort, orderOf, own, parseField, parseSort, quoted, valueOf } from './fields'
+import { rowsOf, runsOf } from './rows'
 
 const names = ['params.lr', 'params.learning-rate', 'metrics.loss', 'metrics.val/loss', 'tags.team']
 const at = (text: string) => complete(text, text.length, names)
@@ -100,5 +101,32 @@ describe('rows', () => {
     const note = (children: { runs: undefined; total: number; error: string | undefined }) => rowsOf([tracked('a')], () => children)[1]?.note
     expect(note({ runs: undefined, total: 0, error: undefined })).toBe('Loading…')
     expect(note({ runs: undefined, total: 0, error: 'gone' })).toBe('gone')
+  })
+})
+
+describe('pages', () => {
+  test('a run that comes on two pages is shown once, as it came last', () => {
+    const pages = [{ runs: [tracked('a'), tracked('b', { status: 'RUNNING' })] }, { runs: [tracked('b'), tracked('c')] }]
+    expect(runsOf(pages).map((run) => `${run.id} ${run.status}`)).toEqual(['a FINISHED', 'b FINISHED', 'c FINISHED'])
+  })
+
+  test('the runs beneath one are asked for again while one of them, or it, is going on', () => {
+    const every = (goingOn: boolean, ...runs: TrackedRun[]) => {
+      const page = { runs, total: runs.length, experiment: { id: '1', name: 'e', deleted: false, artifact_location: '', tags: {} } }
+      return childrenQuery({ experiment: '1', filter: '', order: '', columns: undefined, nested: true }, 'p', goingOn).refetchInterval({ state: { data: page } })
+    }
+    expect(every(false, tracked('a'))).toBe(false)
+    expect(every(false, tracked('a'), tracked('b', { status: 'RUNNING' }))).toBeGreaterThan(0)
+    expect(every(true)).toBeGreaterThan(0)
+  })
+})
+
+describe('the choice of columns in the address', () => {
+  test('names come back as they were chosen, also with commas', () => {
+    for (const chosen of [['metrics.loss'], ['params.a,b', 'metrics.x', 'tags.1,metrics.y'], []]) {
+      const search = new URLSearchParams(asAddress(chosen).map((name) => ['cols', name]))
+      expect(fieldsIn(new URLSearchParams(search.toString()), 'cols')).toEqual(chosen)
+    }
+    expect(fieldsIn(new URLSearchParams('flat=1'), 'cols')).toBeUndefined()
   })
 })

@@ -78,3 +78,17 @@ export function nextSort(name: string, now: Sort | undefined): string {
 export function orderOf(sort: Sort | undefined): string {
   return sort ? `${quoted(sort.name)} ${sort.descending ? 'DESC' : 'ASC'}` : ''
 }
+
+/** What stands in the address for a choice of nothing; it is no field. */
+const nothing = 'none'
+
+/** The fields that the address names with a key, one in each; undefined where it says nothing of them. */
+export function fieldsIn(search: URLSearchParams, key: string): string[] | undefined {
+  const named = search.getAll(key)
+  return named.length > 0 ? named.filter((name) => parseField(name)) : undefined
+}
+
+/** How a choice of fields is written into the address: names may hold any character, so each stands alone. */
+export function asAddress(names: readonly string[]): readonly string[] {
+  return names.length > 0 ? names : [nothing]
+}

@@ -38,3 +38,8 @@ export function rowsOf(runs: readonly TrackedRun[], childrenOf: (id: string) => 
   add(runs, 0, '')
   return rows
 }
+
+/** The runs of all pages, each once: while runs are added, the end of a page comes again at the beginning of the next. */
+export function runsOf(pages: readonly { runs: readonly TrackedRun[] }[]): TrackedRun[] {
+  return [...new Map(pages.flatMap((page) => page.runs.map((run) => [run.id, run]))).values()]
+}

@@ -60,6 +60,12 @@ function withTab(old: URLSearchParams, tab: string): URLSearchParams {
   return next
 }
 
+/** Says whether a task is a tracked run: it holds no others, and has started or reused a result. */
+function isTracked(task: Task): boolean {
+  if (!isLeaf(task.kind) || task.state === 'SKIPPED' || task.state === 'PENDING') return false
+  return task.state !== 'CANCELED' || task.started_at !== undefined
+}
+
 function Facts({ run, task, tree }: Props) {
   const now = useNow()
   const ms = between(task.started_at, task.finished_at, now)
@@ -103,7 +109,7 @@ function Facts({ run, task, tree }: Props) {
         {task.component}
         {task.image && <code className={css.image}>{task.image}</code>}
       </dd>
-      {isLeaf(task.kind) && task.state !== 'SKIPPED' && task.state !== 'PENDING' && (
+      {isTracked(task) && (
         <>
           <dt>Tracked run</dt>
           <dd>
