@@ -110,7 +110,7 @@ func (i *importer) bringExperiment(ctx context.Context, e track.Experiment) erro
 		if err != nil {
 			return err
 		}
-		if noted[key].Mark == mark {
+		if isKnown(noted[key], mark) {
 			i.experiments[e.ID] = noted[key].Target
 			i.report.before(Experiments, 1)
 			i.report.before(Tags, len(e.Tags))
@@ -138,11 +138,15 @@ func (i *importer) bringExperiment(ctx context.Context, e track.Experiment) erro
 	return i.to.MarkImported(ctx, track.ImportedExperiment, map[string]string{key: mark})
 }
 
-// markOf says what a thing looks like.
+// isKnown reports whether a thing was brought whole and has not changed since. The empty mark is that of a thing which was not
+// brought whole, so it is never one that is known.
+func isKnown(noted track.Imported, mark string) bool { return mark != "" && noted.Mark == mark }
+
+// markOf says what a thing looks like; empty for what JSON cannot hold (NaN), which is brought again.
 func markOf(v any) string {
 	b, err := json.Marshal(v)
 	if err != nil {
-		return "" // never equal to a mark: it is brought again
+		return ""
 	}
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:8])
@@ -243,7 +247,7 @@ func (i *importer) unfinished(ctx context.Context, runs []Run, ids []string, mar
 		return nil, err
 	}
 	return slices.DeleteFunc(runs, func(r Run) bool {
-		if noted[r.ID].Mark != marks[r.ID] {
+		if !isKnown(noted[r.ID], marks[r.ID]) {
 			return false
 		}
 		i.report.before(Runs, 1)

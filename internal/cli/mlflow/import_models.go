@@ -29,22 +29,25 @@ func (i *importer) bringLogged(ctx context.Context, m track.LoggedModel) error {
 		place = filesScheme + path.Join(experiment, "models", m.ID, "artifacts")
 	}
 	i.place(m.ArtifactLocation, m.ID, place)
-	mark := markOf([]any{m, m.Metrics})
+	metrics := modelSeries(m)
+	bare := m
+	bare.Metrics = nil
+	mark := markOf([]any{bare, metrics}) // JSON has no NaN; the values of series are bytes
 	if i.to != nil && !i.recheck {
 		noted, err := i.to.Imported(ctx, track.ImportedLoggedModel, []string{m.ID})
 		if err != nil {
 			return err
 		}
-		if noted[m.ID].Mark == mark {
+		if isKnown(noted[m.ID], mark) {
 			i.report.before(LoggedModels, 1)
 			i.countLogged(m, i.report.before)
 			return nil
 		}
 	}
 	if i.to != nil {
-		sent := m
-		sent.ExperimentID, sent.ArtifactLocation, sent.Metrics = experiment, uri, nil
-		if _, err := i.to.ImportLoggedModel(ctx, sent, modelSeries(m)); err != nil {
+		sent := bare
+		sent.ExperimentID, sent.ArtifactLocation = experiment, uri
+		if _, err := i.to.ImportLoggedModel(ctx, sent, metrics); err != nil {
 			return i.perItem(err, "logged models", m.ID)
 		}
 		i.report.written(LoggedModels, 1)
@@ -112,7 +115,7 @@ func (i *importer) sendRegistered(ctx context.Context, r Registered) error {
 		if err != nil {
 			return err
 		}
-		if n := noted[key]; n.Mark == mark {
+		if n := noted[key]; isKnown(n, mark) {
 			i.names[r.Name] = n.Target
 			i.report.before(RegisteredModels, 1)
 			i.countRegistered(r, i.report.before)
