@@ -53,13 +53,14 @@ func importedAs(ctx context.Context, tx *tx, kind track.ImportKind, id string) (
 	return target, err == nil, err
 }
 
-// noteImported notes that a thing is being brought; an earlier mark no longer holds.
+// noteImported notes that a thing is being brought; an earlier mark no longer holds, but it stays known that there was one.
 func noteImported(ctx context.Context, tx *tx, kind track.ImportKind, id, target string) error {
 	// Uses the primary key.
 	_, err := tx.exec(ctx, `
 		INSERT INTO imported (kind, id, target, mark)
 		VALUES ($1, $2, $3, '')
-		ON CONFLICT (kind, id) DO UPDATE SET target = excluded.target, mark = ''`, string(kind), id, target)
+		ON CONFLICT (kind, id) DO UPDATE
+		SET target = excluded.target, mark = CASE mark WHEN '' THEN '' ELSE $4 END`, string(kind), id, target, track.MarkChanged)
 	return err
 }
 
@@ -123,8 +124,12 @@ func importRun(ctx context.Context, tx *tx, r track.Run, deletedAt int64) error 
 	if !r.Deleted {
 		deletedAt = 0
 	}
-	// Uses the primary key.
-	if _, err := tx.exec(ctx, `UPDATE tracking_runs SET deleted_at = $2 WHERE id = $1`, r.ID, deletedAt); err != nil {
+	// Files that were brought here stay the run's, also when a later import does not find them. Uses the primary key.
+	_, err := tx.exec(ctx, `
+		UPDATE tracking_runs
+		SET deleted_at = $2, artifact_uri = CASE WHEN artifact_uri LIKE 'mlflow-artifacts:%' THEN artifact_uri ELSE $3 END
+		WHERE id = $1`, r.ID, deletedAt, r.ArtifactURI)
+	if err != nil {
 		return err
 	}
 	for _, kv := range r.Params {

@@ -81,7 +81,7 @@ func TestAMarkHoldsUntilTheThingComesAgain(t *testing.T) {
 		}
 		got = append(got, mark())
 	}
-	if diff := cmp.Diff([]string{"none", "", "whole", ""}, got); diff != "" {
+	if diff := cmp.Diff([]string{"none", "", "whole", track.MarkChanged}, got); diff != "" {
 		t.Error(diff)
 	}
 }

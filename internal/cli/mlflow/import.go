@@ -44,7 +44,7 @@ func Import(ctx context.Context, from Source, to Target, recheck bool, report *R
 	if err := i.from.Runs(ctx, func(runs []Run) error { return i.bringRuns(ctx, runs) }); err != nil {
 		return err
 	}
-	if err := i.from.LoggedModels(ctx, func(m track.LoggedModel) error { return i.bringLogged(ctx, m) }); err != nil {
+	if err := i.from.LoggedModels(ctx, func(m track.LoggedModel, read bool) error { return i.bringLogged(ctx, m, read) }); err != nil {
 		return err
 	}
 	if err := i.bringRegistered(ctx); err != nil {
@@ -172,11 +172,11 @@ func (i *importer) bringRuns(ctx context.Context, runs []Run) error {
 			place = filesScheme + path.Join(i.experiments[r.ExperimentID], r.ID, "artifacts")
 		}
 		i.place(r.ArtifactURI, r.ID, place)
-		marks[r.ID] = markOf([]any{r.Run, r.State})
+		marks[r.ID] = markOf([]any{r.Run, r.State, i.hasFiles(r.owner())})
 		ids = append(ids, r.ID)
 		todo = append(todo, r)
 	}
-	todo, err := i.unfinished(ctx, todo, ids, marks)
+	todo, again, err := i.unfinished(ctx, todo, ids, marks)
 	if err != nil || len(todo) == 0 {
 		return err
 	}
@@ -190,7 +190,7 @@ func (i *importer) bringRuns(ctx context.Context, runs []Run) error {
 	for n, r := range todo {
 		if failed[r.ID] == "" {
 			group.Go(func() (err error) {
-				whole[n], err = i.bringRun(gctx, r)
+				whole[n], err = i.bringRun(gctx, r, again[r.ID])
 				return err
 			})
 		}
@@ -230,30 +230,43 @@ func (i *importer) uriHere(uri string) string {
 	if _, is := elsewhere(uri); !is {
 		return ""
 	}
-	if tree, _ := i.from.Files(context.Background(), Owner{URI: uri}); tree != nil {
-		_ = tree.Close() // it was only looked for
+	if i.hasFiles(Owner{URI: uri}) {
 		return ""
 	}
 	return uri
 }
 
-// unfinished leaves out what an earlier import has brought whole and what has not changed since.
-func (i *importer) unfinished(ctx context.Context, runs []Run, ids []string, marks map[string]string) ([]Run, error) {
+// hasFiles reports whether the files of an owner can be read. It is part of a mark: files that an earlier import did not find are
+// brought when they are there.
+func (i *importer) hasFiles(of Owner) bool {
+	tree, _ := i.from.Files(context.Background(), of)
+	if tree == nil {
+		return false
+	}
+	_ = tree.Close() // it was only looked for
+	return true
+}
+
+// unfinished leaves out what an earlier import has brought whole and what has not changed since, and says which of the others
+// were whole once.
+func (i *importer) unfinished(ctx context.Context, runs []Run, ids []string, marks map[string]string) (todo []Run, again map[string]bool, err error) {
 	if i.to == nil || i.recheck {
-		return runs, nil
+		return runs, nil, nil
 	}
 	noted, err := i.to.Imported(ctx, track.ImportedRun, ids)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	again = map[string]bool{}
 	return slices.DeleteFunc(runs, func(r Run) bool {
 		if !isKnown(noted[r.ID], marks[r.ID]) {
+			again[r.ID] = noted[r.ID].Mark != ""
 			return false
 		}
 		i.report.before(Runs, 1)
 		i.countRun(r, i.report.before)
 		return true
-	}), nil
+	}), again, nil
 }
 
 // sendRuns sends runs and reports those that were refused.
@@ -309,12 +322,13 @@ func sizeOf(r track.Run) (n int) {
 	return n + 500
 }
 
-// bringRun brings the points and files of a run and reports whether all of them came.
-func (i *importer) bringRun(ctx context.Context, r Run) (whole bool, err error) {
+// bringRun brings the points and files of a run and reports whether all of them came. Files of a run that was whole once are
+// brought again: they may have changed and kept their sizes.
+func (i *importer) bringRun(ctx context.Context, r Run, again bool) (whole bool, err error) {
 	points := pending{importer: i, run: r.ID}
 	err = i.from.Points(ctx, r, func(key string, pts []track.Point) error { return points.add(ctx, key, pts) })
-	if err == nil {
-		err = points.flush(ctx)
+	if err == nil || errors.Is(err, errUnread) {
+		err = errors.Join(err, points.flush(ctx))
 	}
 	switch {
 	case ctx.Err() != nil:
@@ -323,9 +337,11 @@ func (i *importer) bringRun(ctx context.Context, r Run) (whole bool, err error) 
 		return false, points.broken
 	case err != nil: // the source is at fault
 		points.failed = true
-		i.report.fail("metric points", "cannot be read: "+fault.Shorten(err.Error(), 300), r.ID)
+		if !errors.Is(err, errUnread) {
+			i.report.fail("metric points", "cannot be read: "+fault.Shorten(err.Error(), 300), r.ID)
+		}
 	}
-	files, err := i.bringFiles(ctx, Owner{URI: r.ArtifactURI, ExperimentID: r.ExperimentID, RunID: r.ID}, i.owners[r.ID])
+	files, err := i.bringFiles(ctx, r.owner(), i.owners[r.ID], again)
 	return files && !points.failed, err
 }
 

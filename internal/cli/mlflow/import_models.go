@@ -15,7 +15,7 @@ import (
 )
 
 // bringLogged brings a logged model with its metrics and files.
-func (i *importer) bringLogged(ctx context.Context, m track.LoggedModel) error {
+func (i *importer) bringLogged(ctx context.Context, m track.LoggedModel, read bool) error {
 	i.report.read(LoggedModels, 1)
 	i.countLogged(m, i.report.read)
 	experiment, ok := i.experiments[m.ExperimentID]
@@ -32,7 +32,8 @@ func (i *importer) bringLogged(ctx context.Context, m track.LoggedModel) error {
 	metrics := modelSeries(m)
 	bare := m
 	bare.Metrics = nil
-	mark := markOf([]any{bare, metrics}) // JSON has no NaN; the values of series are bytes
+	owner, again := Owner{URI: m.ArtifactLocation, ExperimentID: m.ExperimentID, ModelID: m.ID}, false
+	mark := markOf([]any{bare, metrics, i.hasFiles(owner)}) // JSON has no NaN; the values of series are bytes
 	if i.to != nil && !i.recheck {
 		noted, err := i.to.Imported(ctx, track.ImportedLoggedModel, []string{m.ID})
 		if err != nil {
@@ -43,6 +44,7 @@ func (i *importer) bringLogged(ctx context.Context, m track.LoggedModel) error {
 			i.countLogged(m, i.report.before)
 			return nil
 		}
+		again = noted[m.ID].Mark != ""
 	}
 	if i.to != nil {
 		sent := bare
@@ -53,8 +55,8 @@ func (i *importer) bringLogged(ctx context.Context, m track.LoggedModel) error {
 		i.report.written(LoggedModels, 1)
 		i.countLogged(m, i.report.written)
 	}
-	whole, err := i.bringFiles(ctx, Owner{URI: m.ArtifactLocation, ExperimentID: m.ExperimentID, ModelID: m.ID}, place)
-	if err != nil || !whole || i.to == nil {
+	whole, err := i.bringFiles(ctx, owner, place, again)
+	if err != nil || !whole || !read || i.to == nil {
 		return err
 	}
 	return i.to.MarkImported(ctx, track.ImportedLoggedModel, map[string]string{m.ID: mark})
@@ -86,15 +88,17 @@ func (i *importer) bringRegistered(ctx context.Context) error {
 	return i.from.RegisteredModels(ctx, func(r Registered) error {
 		i.report.read(RegisteredModels, 1)
 		i.countRegistered(r, i.report.read)
+		files := make([]bool, len(r.Versions))
 		for n := range r.Versions {
-			if err := i.locate(ctx, r.Name, &r.Versions[n]); err != nil {
+			var err error
+			if files[n], err = i.locate(ctx, r.Name, &r.Versions[n]); err != nil {
 				return err
 			}
 		}
 		if i.to == nil {
 			return nil
 		}
-		return i.sendRegistered(ctx, r)
+		return i.sendRegistered(ctx, r, markOf([]any{r, files}))
 	})
 }
 
@@ -107,9 +111,8 @@ func (i *importer) countRegistered(r Registered, count func(Kind, int)) {
 	}
 }
 
-func (i *importer) sendRegistered(ctx context.Context, r Registered) error {
+func (i *importer) sendRegistered(ctx context.Context, r Registered, mark string) error {
 	key := track.ImportKey(r.Name, r.CreatedUS)
-	mark := markOf(r)
 	if !i.recheck {
 		noted, err := i.to.Imported(ctx, track.ImportedRegisteredModel, []string{key})
 		if err != nil {
@@ -143,10 +146,11 @@ func (i *importer) sendRegistered(ctx context.Context, r Registered) error {
 }
 
 // locate finds where the files of a version are here, and rewrites its location and source so that they lead there. Files that
-// belong to no run and no logged model are brought to a place of the version's own.
-func (i *importer) locate(ctx context.Context, name string, v *model.Version) error {
+// belong to no run and no logged model are brought to a place of the version's own. It reports whether all of those came.
+func (i *importer) locate(ctx context.Context, name string, v *model.Version) (whole bool, err error) {
+	whole = true
 	if v.Location == "prompt-template" || v.Location == "dummy-source" {
-		return nil // a prompt has no files
+		return true, nil // a prompt has no files
 	}
 	here, found := i.find(v.Location)
 	if !found {
@@ -157,9 +161,11 @@ func (i *importer) locate(ctx context.Context, name string, v *model.Version) er
 	if !found {
 		sum := sha256.Sum256([]byte(name))
 		here = filesScheme + path.Join("imported", "models", hex.EncodeToString(sum[:6]), strconv.FormatInt(v.Number, 10))
-		if _, err := i.bringFiles(ctx, Owner{URI: v.Location}, here); err != nil {
-			return err
+		owner := Owner{URI: v.Location}
+		if whole, err = i.bringFiles(ctx, owner, here, false); err != nil {
+			return false, err
 		}
+		whole = whole && i.hasFiles(owner)
 	}
 	switch {
 	case strings.HasPrefix(v.Source, "models:/m-"), strings.HasPrefix(v.Source, "runs:/"):
@@ -172,7 +178,7 @@ func (i *importer) locate(ctx context.Context, name string, v *model.Version) er
 		v.Source = here
 	}
 	v.Location = here
-	return nil
+	return whole, nil
 }
 
 // find returns where a location of the source is here: below the files of a run or logged model that was brought.

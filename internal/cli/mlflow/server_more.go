@@ -40,7 +40,7 @@ var modelStatuses = map[string]track.ModelStatus{
 }
 
 // LoggedModels asks for the logged models of each experiment. A server before MLflow 3 has none; deleted ones are not shown.
-func (s *server) LoggedModels(ctx context.Context, one func(track.LoggedModel) error) error {
+func (s *server) LoggedModels(ctx context.Context, one func(track.LoggedModel, bool) error) error {
 	for _, id := range s.experiments {
 		for token := ""; ; {
 			var answer struct {
@@ -63,7 +63,7 @@ func (s *server) LoggedModels(ctx context.Context, one func(track.LoggedModel) e
 					m.Metrics = append(m.Metrics, track.ModelMetric{RunID: x.Run, Metric: track.Metric{Key: x.Key, Point: x.point(), ModelID: m.ID,
 						DatasetName: x.Dataset, DatasetDigest: x.Digest}})
 				}
-				if err := one(m); err != nil {
+				if err := one(m, true); err != nil {
 					return err
 				}
 			}
@@ -287,13 +287,13 @@ type remoteTree struct {
 // maxDepth bounds how deep directories may lie in one another.
 const maxDepth = 100
 
-func (t *remoteTree) Walk(ctx context.Context, file func(path string, size int64) error, left func(path, reason string)) error {
+func (t *remoteTree) Walk(ctx context.Context, file func(path string, size int64) error, left leftOut) error {
 	return t.walk(ctx, "", 0, file, left)
 }
 
-func (t *remoteTree) walk(ctx context.Context, dir string, depth int, file func(string, int64) error, left func(path, reason string)) error {
+func (t *remoteTree) walk(ctx context.Context, dir string, depth int, file func(string, int64) error, left leftOut) error {
 	if depth > maxDepth {
-		left(dir, "lies too deep")
+		left(dir, "lies too deep", false)
 		return nil
 	}
 	for token := ""; ; {
@@ -326,7 +326,7 @@ func (t *remoteTree) walk(ctx context.Context, dir string, depth int, file func(
 				if why == "" {
 					why = "has a path that leads elsewhere"
 				}
-				left(f.Path, why)
+				left(f.Path, why, false)
 				continue
 			}
 			var err error

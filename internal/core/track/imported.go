@@ -25,9 +25,14 @@ type Imported struct {
 	// ID names the thing where it came from, Target here.
 	ID     string `json:"id"`
 	Target string `json:"target"`
-	// Mark says what the thing looked like when it was brought whole; it is empty while parts are missing.
+	// Mark says what the thing looked like when it was brought whole. It is empty until then, and MarkChanged while a thing that was
+	// whole is brought again.
 	Mark string `json:"mark"`
 }
+
+// MarkChanged is the mark of a thing that was brought whole once and is being brought again: what is here of it may be older than
+// what the source has.
+const MarkChanged = "changed"
 
 // ImportKey is the id under which an import notes what has no id that is one everywhere: the id or name that it has where it came
 // from, and when it was created there, in milliseconds or microseconds since 1970.

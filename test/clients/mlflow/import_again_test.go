@@ -1,7 +1,9 @@
 package mlflow
 
 import (
+	"io"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -28,5 +30,116 @@ func TestALoggedModelWithANaNComesOnce(t *testing.T) {
 	}
 	if r, _ := bring(t, server, 0, dir); !r.ok || r.Counts["logged models"].Before != 1 {
 		t.Errorf("the second report is %+v", r)
+	}
+}
+
+// file reads a tracked file from a server; empty when there is none.
+func file(t *testing.T, server *levadatest.Server, path string) string {
+	t.Helper()
+	resp, err := http.Get(server.URL + files + path) //nolint:noctx // a test's
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		return ""
+	}
+	return string(text)
+}
+
+func TestFilesThatWereNotThereComeWhenTheirPlaceIsNamed(t *testing.T) {
+	server := levadatest.Start(t)
+	dir, copied := mlruns(t, filepath.Join(t.TempDir(), "mlruns")), t.TempDir()
+	id := strings.Repeat("c", 32)
+	write(t, filepath.Join(dir, "7", id, "meta.yaml"), "run_id: "+id+"\nstatus: 3\nlifecycle_stage: active\nartifact_uri: s3://bucket/c\n")
+	write(t, filepath.Join(copied, "c", "y.txt"), "y")
+	where := func() string {
+		t.Helper()
+		var got struct {
+			Run struct {
+				Info struct {
+					URI string `json:"artifact_uri"`
+				}
+			}
+		}
+		if err := server.Call(t.Context(), http.MethodGet, api+"/runs/get?run_id="+id, nil, &got); err != nil {
+			t.Fatal(err)
+		}
+		return got.Run.Info.URI
+	}
+	if r, _ := bring(t, server, 0, dir); !r.ok || where() != "s3://bucket/c" {
+		t.Errorf("the run's files are at %s; %+v", where(), r)
+	}
+	r, _ := bring(t, server, 0, dir, "--artifact-root", "s3://bucket="+copied)
+	if want := "mlflow-artifacts:/7/" + id + "/artifacts"; !r.ok || r.Counts["runs"].Written != 1 || where() != want {
+		t.Errorf("the run's files are at %s; %+v", where(), r)
+	}
+	if r, _ := bring(t, server, 0, dir); !r.ok || where() == "s3://bucket/c" { // they are here now
+		t.Errorf("the run's files are at %s; %+v", where(), r)
+	}
+	if got := file(t, server, "7/"+id+"/artifacts/y.txt"); got != "y" {
+		t.Errorf("the file holds %q", got)
+	}
+}
+
+func TestAFileThatChangedAndKeptItsSizeComesWithItsRun(t *testing.T) {
+	server := levadatest.Start(t)
+	dir := mlruns(t, filepath.Join(t.TempDir(), "mlruns"))
+	run := filepath.Join(dir, "7", strings.Repeat("a", 32))
+	if r, _ := bring(t, server, 0, dir); !r.ok {
+		t.Fatalf("the report is %+v", r)
+	}
+	write(t, filepath.Join(run, "artifacts", "x.txt"), "y")
+	write(t, filepath.Join(run, "metrics", "m"), "1 0.5 0\n2 0.25 1\n3 0.125 2\n")
+	// As if the second import had been killed after it had sent the run.
+	again := map[string]any{"runs": []map[string]any{{"id": strings.Repeat("a", 32), "experiment_id": "7", "run_name": "first", "status": "FINISHED", "start_ms": 1}}}
+	var answer struct{ Errors map[string]string }
+	if err := server.Call(t.Context(), http.MethodPost, "/api/v1/imports/runs", again, &answer); err != nil || len(answer.Errors) > 0 {
+		t.Fatal(answer, err)
+	}
+	if r, _ := bring(t, server, 0, dir); !r.ok || r.Counts["files"].Written != 1 {
+		t.Errorf("the report is %+v", r)
+	}
+	if got := file(t, server, "7/"+strings.Repeat("a", 32)+"/artifacts/x.txt"); got != "y" {
+		t.Errorf("the file holds %q", got)
+	}
+	if r, _ := bring(t, server, 0, dir); r.Counts["runs"].Before != 1 {
+		t.Errorf("the last report is %+v", r)
+	}
+}
+
+func TestWhatCouldNotBeReadComesAnotherTime(t *testing.T) {
+	server := levadatest.Start(t)
+	dir := mlruns(t, filepath.Join(t.TempDir(), "mlruns"))
+	run := filepath.Join(dir, "7", strings.Repeat("a", 32))
+	if err := os.Symlink(filepath.Join("sub", "z.txt"), filepath.Join(run, "artifacts", "z.txt")); err != nil {
+		t.Fatal(err)
+	}
+	broken := filepath.Join(run, "metrics", "broken")
+	write(t, broken, strings.Repeat("1", 100_000)) // a line that is too long to be read
+	info, err := os.Stat(broken)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r, _ := bring(t, server, 0, dir); r.ok || r.Counts["metric points"].Written != 2 || r.Counts["files"].Written != 1 {
+		t.Errorf("the report is %+v", r)
+	}
+	write(t, filepath.Join(run, "artifacts", "sub", "z.txt"), "z")
+	write(t, broken, "1 2 3\n"+strings.Repeat("\n", 100_000-6))
+	if err := os.Chtimes(broken, info.ModTime(), info.ModTime()); err != nil {
+		t.Fatal(err)
+	}
+	if r, _ := bring(t, server, 0, dir); !r.ok || r.Counts["metric points"].Written != 3 {
+		t.Errorf("the second report is %+v", r)
+	}
+	if got := file(t, server, "7/"+strings.Repeat("a", 32)+"/artifacts/z.txt"); got != "z" {
+		t.Errorf("the file holds %q", got)
+	}
+	if r, _ := bring(t, server, 0, dir); !r.ok || r.Counts["runs"].Before != 1 {
+		t.Errorf("the last report is %+v", r)
 	}
 }
