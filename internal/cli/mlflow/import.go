@@ -27,7 +27,7 @@ type Target interface {
 	ImportRuns(ctx context.Context, runs []track.Run) (map[string]string, error)
 	ImportMetrics(ctx context.Context, runID string, metrics []track.Series) error
 	ImportLoggedModel(ctx context.Context, m track.LoggedModel, metrics []track.ModelSeries) (string, error)
-	ImportRegisteredModel(ctx context.Context, key string, m model.Registered, versions []model.Version) (string, []int64, error)
+	ImportRegisteredModel(ctx context.Context, key string, m model.Registered, versions []model.Version) (model.Brought, error)
 	Files(ctx context.Context, dir string) (map[string]int64, error)
 	PutFile(ctx context.Context, path string, content io.Reader) error
 }
@@ -139,8 +139,10 @@ func (i *importer) bringExperiment(ctx context.Context, e track.Experiment) erro
 }
 
 // isKnown reports whether a thing was brought whole and has not changed since. The empty mark is that of a thing which was not
-// brought whole, so it is never one that is known.
-func isKnown(noted track.Imported, mark string) bool { return mark != "" && noted.Mark == mark }
+// brought whole, so it is never one that is known; the empty target that of a thing that was deleted here.
+func isKnown(noted track.Imported, mark string) bool {
+	return mark != "" && noted.Mark == mark && noted.Target != ""
+}
 
 // markOf says what a thing looks like; empty for what JSON cannot hold (NaN), which is brought again.
 func markOf(v any) string {

@@ -125,21 +125,30 @@ func (i *importer) sendRegistered(ctx context.Context, r Registered, mark string
 			return nil
 		}
 	}
-	name, kept, err := i.to.ImportRegisteredModel(ctx, key, r.Registered, r.Versions)
+	there, err := i.to.ImportRegisteredModel(ctx, key, r.Registered, r.Versions)
 	if err != nil {
 		return i.perItem(err, "registered models", r.Name)
 	}
+	name := there.Name
 	i.names[r.Name] = name
+	if name == "" {
+		i.report.leave("registered models", "were deleted here and stay so", r.Name, 1)
+		return nil
+	}
 	if name != r.Name {
 		i.report.leave("registered models", "have another name here, because there was one of theirs", fmt.Sprintf("%q is %q", r.Name, name), 1)
 	}
 	i.report.written(RegisteredModels, 1)
 	i.countRegistered(r, i.report.written)
-	for _, n := range kept {
+	for _, n := range there.Kept {
 		i.report.written(Versions, -1)
 		i.report.fail("model versions", "have a number that a version made here has; that one stays", name+"/"+strconv.FormatInt(n, 10))
 	}
-	if len(kept) > 0 {
+	for _, n := range there.Deleted {
+		i.report.written(Versions, -1)
+		i.report.leave("model versions", "were deleted here and stay so", name+"/"+strconv.FormatInt(n, 10), 1)
+	}
+	if len(there.Kept) > 0 {
 		return nil
 	}
 	return i.to.MarkImported(ctx, track.ImportedRegisteredModel, map[string]string{key: mark})

@@ -1,6 +1,7 @@
 package mlflow
 
 import (
+	"encoding/json"
 	"io"
 	"net/http"
 	"os"
@@ -141,5 +142,54 @@ func TestWhatCouldNotBeReadComesAnotherTime(t *testing.T) {
 	}
 	if r, _ := bring(t, server, 0, dir); !r.ok || r.Counts["runs"].Before != 1 {
 		t.Errorf("the last report is %+v", r)
+	}
+}
+
+func TestWhatWasChangedHereStaysWhenEverythingIsLookedAtAgain(t *testing.T) {
+	server := levadatest.Start(t)
+	dir := mlruns(t, filepath.Join(t.TempDir(), "mlruns"))
+	id := strings.Repeat("a", 32)
+	write(t, filepath.Join(dir, "7", id, "tags", "owner"), "ada")
+	write(t, filepath.Join(dir, "7", "tags", "team"), "one")
+	write(t, filepath.Join(dir, "models", "price", "meta.yaml"), "name: price\ncreation_timestamp: 5\nlast_updated_timestamp: 5\n")
+	write(t, filepath.Join(dir, "models", "price", "aliases", "live"), "1")
+	for _, n := range []string{"1", "2"} {
+		write(t, filepath.Join(dir, "models", "price", "version-"+n, "meta.yaml"), "name: price\nversion: "+n+"\ncurrent_stage: None\nsource: "+dir+"/7/"+id+"/artifacts\n")
+	}
+	if r, _ := bring(t, server, 0, dir); !r.ok {
+		t.Fatalf("the report is %+v", r)
+	}
+	var ignored json.RawMessage
+	for _, change := range []struct {
+		call string
+		body fields
+	}{
+		{"/runs/set-tag", fields{"run_id": id, "key": "owner", "value": "bob"}},
+		{"/experiments/set-experiment-tag", fields{"experiment_id": "7", "key": "team", "value": "two"}},
+		{"/registered-models/alias", fields{"name": "price", "alias": "live", "version": "2"}},
+		{"/runs/delete", fields{"run_id": id}},
+		{"/experiments/delete", fields{"experiment_id": "7"}},
+	} {
+		if err := server.Call(t.Context(), http.MethodPost, api+change.call, change.body, &ignored); err != nil {
+			t.Fatalf("%s: %v", change.call, err)
+		}
+	}
+	if r, _ := bring(t, server, 0, dir, "--recheck"); !r.ok || r.Counts["files"].Written != 1 {
+		t.Errorf("the report is %+v", r)
+	}
+	for call, parts := range map[string][]string{
+		"/runs/get?run_id=" + id:                         {`"bob"`, `"deleted"`},
+		"/experiments/get?experiment_id=7":               {`"two"`, `"deleted"`},
+		"/registered-models/alias?name=price&alias=live": {`"version":"2"`},
+	} {
+		var got json.RawMessage
+		if err := server.Call(t.Context(), http.MethodGet, api+call, nil, &got); err != nil {
+			t.Fatal(err)
+		}
+		for _, part := range parts {
+			if !strings.Contains(strings.ReplaceAll(string(got), " ", ""), part) {
+				t.Errorf("%s has not %s: %s", call, part, got)
+			}
+		}
 	}
 }
