@@ -289,13 +289,8 @@ func (i *importer) sendRuns(ctx context.Context, runs []Run) (failed map[string]
 			size += sizeOf(sent[n])
 			n++
 		}
-		some, err := i.to.ImportRuns(ctx, sent[:n])
-		if err != nil {
-			return nil, fmt.Errorf("bring runs: %w", err)
-		}
-		for id, why := range some {
-			failed[id] = why
-			i.report.fail("runs", strings.ReplaceAll(why, id, "…"), id)
+		if err := i.sendSome(ctx, sent[:n], failed); err != nil {
+			return nil, err
 		}
 		sent = sent[n:]
 	}
@@ -306,6 +301,27 @@ func (i *importer) sendRuns(ctx context.Context, runs []Run) (failed map[string]
 		}
 	}
 	return failed, nil
+}
+
+// sendSome sends runs in one request, or in more where they are too large for one. Those that were refused are noted in failed.
+func (i *importer) sendSome(ctx context.Context, sent []track.Run, failed map[string]string) error {
+	some, err := i.to.ImportRuns(ctx, sent)
+	switch half := len(sent) / 2; {
+	case fault.KindOf(err) == fault.TooLarge && half > 0:
+		if err := i.sendSome(ctx, sent[:half], failed); err != nil {
+			return err
+		}
+		return i.sendSome(ctx, sent[half:], failed)
+	case fault.KindOf(err) == fault.TooLarge:
+		some = map[string]string{sent[0].ID: "have parameters, tags and links that are together too long for one request"}
+	case err != nil:
+		return fmt.Errorf("bring runs: %w", err)
+	}
+	for id, why := range some {
+		failed[id] = why
+		i.report.fail("runs", strings.ReplaceAll(why, id, "…"), id)
+	}
+	return nil
 }
 
 func sizeOf(r track.Run) (n int) {

@@ -181,7 +181,9 @@ func (s *server) registered(ctx context.Context, w registeredWire) (Registered, 
 		}
 		for _, v := range answer.Versions {
 			if v.Name == w.Name {
-				s.addVersion(ctx, &r, v)
+				if err := s.addVersion(ctx, &r, v); err != nil {
+					return r, err
+				}
 			}
 		}
 		if token = answer.Token; token == "" {
@@ -192,17 +194,23 @@ func (s *server) registered(ctx context.Context, w registeredWire) (Registered, 
 	return r, nil
 }
 
-func (s *server) addVersion(ctx context.Context, r *Registered, v versionWire) {
+func (s *server) addVersion(ctx context.Context, r *Registered, v versionWire) error {
 	var where struct {
 		URI string `json:"artifact_uri"`
 	}
 	q := url.Values{"name": {v.Name}, "version": {strconv.FormatInt(int64(v.Version), 10)}}
-	if err := s.call(ctx, http.MethodGet, "/api/2.0/mlflow/model-versions/get-download-uri?"+q.Encode(), nil, &where); err != nil {
+	err := s.call(ctx, http.MethodGet, "/api/2.0/mlflow/model-versions/get-download-uri?"+q.Encode(), nil, &where)
+	var status *statusError
+	switch {
+	case errors.As(err, &status):
 		where.URI = v.Source // then the source must do
+	case err != nil:
+		return fmt.Errorf("read where version %d of %q is: %w", v.Version, v.Name, err)
 	}
 	r.addVersion(model.Version{Number: int64(v.Version), Description: v.Description, CreatedUS: 1000 * int64(v.Created), UpdatedUS: 1000 * int64(v.Updated),
 		UserID: v.User, Stage: model.Stage(v.Stage), Source: v.Source, Location: where.URI, RunID: v.Run, RunLink: v.Link, Status: v.Status,
 		StatusMessage: v.Message, Tags: v.Tags})
+	return nil
 }
 
 // Others says whether there are traces: their number is not asked for.

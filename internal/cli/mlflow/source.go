@@ -27,7 +27,7 @@ type Source interface {
 	Experiments(ctx context.Context) ([]track.Experiment, error)
 	// Runs gives all runs, deleted ones too, some at a time.
 	Runs(ctx context.Context, some func([]Run) error) error
-	// Points gives all points of a run, those of one metric after the other. With errUnread some could not be read, which the report
+	// Points gives all points of a run, in each call those of one metric. With errUnread some could not be read, which the report
 	// says already.
 	Points(ctx context.Context, r Run, some func(key string, points []track.Point) error) error
 	// LoggedModels gives the models that MLflow 3 keeps beside runs, with their metrics, and whether all of those could be read.

@@ -2,10 +2,12 @@ package mlflow
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -191,5 +193,23 @@ func TestWhatWasChangedHereStaysWhenEverythingIsLookedAtAgain(t *testing.T) {
 				t.Errorf("%s has not %s: %s", call, part, got)
 			}
 		}
+	}
+}
+
+func TestARunThatIsTooLargeHoldsUpNoOther(t *testing.T) {
+	server := levadatest.Start(t)
+	dir := mlruns(t, filepath.Join(t.TempDir(), "mlruns"))
+	for _, c := range []string{"b", "c"} {
+		write(t, filepath.Join(dir, "7", strings.Repeat(c, 32), "meta.yaml"), "run_id: "+strings.Repeat(c, 32)+"\nstatus: 3\nlifecycle_stage: active\n")
+	}
+	for n := range 20 { // a quote is two bytes in a request, < is six
+		write(t, filepath.Join(dir, "7", strings.Repeat("b", 32), "tags", "t"+strconv.Itoa(n)), strings.Repeat("<", 1_000_000))
+	}
+	r, _ := bring(t, server, 0, dir)
+	if r.ok || r.Counts["runs"].Written != 2 || r.Counts["metric points"].Written != 2 {
+		t.Errorf("the report is %+v", r)
+	}
+	if text := fmt.Sprintf("%+v", r.Notes); !strings.Contains(text, "too long for one request") {
+		t.Errorf("the report does not say why: %s", text)
 	}
 }
