@@ -42,7 +42,7 @@ func (a *app) importMLflowCommand() *cobra.Command {
 		Args: cobra.ExactArgs(1),
 	}
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "read everything and count, write nothing")
-	cmd.Flags().BoolVar(&recheck, "recheck", false, "look again at what earlier imports brought whole")
+	cmd.Flags().BoolVar(&recheck, "recheck", false, "look again at what earlier imports brought whole, and copy its files again")
 	cmd.Flags().StringArrayVar(&roots, "artifact-root", nil, "`[URI=]DIR` that files of runs and models may be read from; may be repeated")
 	out := addOutput(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {

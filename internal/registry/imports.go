@@ -16,28 +16,28 @@ type Import struct {
 	Versions []model.Version
 }
 
-// Import brings a registered model as it is, and returns the name it has here and the numbers of versions that are here already
-// and that no import has brought: those stay as they are. The name stays when it is free; a model of the same name that is
+// Import brings a registered model as it is; of one that was brought before, what has changed in the source since. Versions that
+// no import has brought stay as they are, what was deleted here stays deleted. The name stays when it is free; a model of the same name that is
 // another one is left alone, and the new one is called "NAME-imported".
 //
 // The locations of versions were chosen by the importer: they may be places that are kept here, or object stores.
-func (s *Service) Import(ctx context.Context, in Import) (name string, strangers []int64, err error) {
+func (s *Service) Import(ctx context.Context, in Import) (out model.Brought, err error) {
 	if err := checkModelName("name", in.Model.Name); err != nil {
-		return "", nil, err
+		return out, err
 	}
 	if in.Model.Tags, err = s.checkTags(in.Model.Tags); err != nil {
-		return "", nil, err
+		return out, err
 	}
 	for i := range in.Versions {
 		v := &in.Versions[i]
 		if err := s.checkImported(ctx, v); err != nil {
-			return "", nil, fmt.Errorf("version %d: %w", v.Number, err)
+			return out, fmt.Errorf("version %d: %w", v.Number, err)
 		}
 		in.Model.Last = max(in.Model.Last, v.Number)
 	}
 	for _, a := range in.Model.Aliases {
 		if err := checkAlias(a.Name); err != nil {
-			return "", nil, err
+			return out, err
 		}
 	}
 	names := func(try int) string {

@@ -19,7 +19,7 @@ type Store interface {
 	DeleteModel(ctx context.Context, name string) error
 	// ImportModel stores a model of another server with its versions under the first name that is free, or gives the one that an
 	// import brought before what has changed. It returns its name and the numbers of versions that no import has brought.
-	ImportModel(ctx context.Context, key string, names func(try int) string, m model.Registered, versions []model.Version) (name string, strangers []int64, err error)
+	ImportModel(ctx context.Context, key string, names func(try int) string, m model.Registered, versions []model.Version) (model.Brought, error)
 	VersionStore
 }
 

@@ -2,6 +2,7 @@ package tracking
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/url"
 	"strconv"
@@ -24,7 +25,8 @@ type ImportStore interface {
 	Imported(ctx context.Context, kind track.ImportKind, ids []string) ([]track.Imported, error)
 	// MarkImported returns a NotFound error for what no import began to bring.
 	MarkImported(ctx context.Context, kind track.ImportKind, marks map[string]string) error
-	NoteExperiment(ctx context.Context, id, target string) error
+	// NoteExperiment keeps the experiment as it is in the source.
+	NoteExperiment(ctx context.Context, id, target string, e track.Experiment) error
 	// ImportRuns returns the ids of runs that are here and that no import has brought; those stay as they are.
 	ImportRuns(ctx context.Context, runs []track.Run, deletedAt int64) (strangers []string, err error)
 	ImportLoggedModel(ctx context.Context, m track.LoggedModel) (stranger bool, err error)
@@ -42,13 +44,14 @@ func (s *Service) MarkImported(ctx context.Context, kind track.ImportKind, marks
 
 // ImportExperiment brings an experiment and returns it as it is here. Its id and name stay when they are free. The default
 // experiment of the other server is the one here. An experiment of the same id, name and time of creation is the same one; any
-// other of the same name is left alone, and the new one is called "NAME (imported)".
+// other of the same name is left alone, and the new one is called "NAME (imported)". One that was brought before gets what has
+// changed in the source since.
 func (s *Service) ImportExperiment(ctx context.Context, e track.Experiment) (track.Experiment, error) {
 	if err := checkImported(e); err != nil {
 		return e, err
 	}
 	key := track.ImportKey(e.ID, e.CreatedAt.UnixMilli())
-	there, err := s.importTarget(ctx, key, e)
+	there, before, err := s.importTarget(ctx, key, e)
 	if err != nil {
 		return e, err
 	}
@@ -57,10 +60,12 @@ func (s *Service) ImportExperiment(ctx context.Context, e track.Experiment) (tra
 	}
 	err = s.deps.Store.ChangeExperiment(ctx, there.ID, func(x *track.Experiment) error {
 		for _, t := range e.Tags {
-			x.Tags = track.Set(x.Tags, t.Key, t.Value)
+			if old, found := track.Find(before.Tags, t.Key); !found || old != t.Value {
+				x.Tags = track.Set(x.Tags, t.Key, t.Value)
+			}
 		}
 		if x.ID != catalog.DefaultExperimentID {
-			x.Deleted = e.Deleted
+			x.Deleted = track.Merged(x.Deleted, before.Deleted, e.Deleted)
 		}
 		x.UpdatedAt = latest(x.UpdatedAt, e.UpdatedAt)
 		*there = *x
@@ -69,7 +74,7 @@ func (s *Service) ImportExperiment(ctx context.Context, e track.Experiment) (tra
 	if err != nil {
 		return e, err
 	}
-	return *there, s.deps.Store.NoteExperiment(ctx, key, there.ID)
+	return *there, s.deps.Store.NoteExperiment(ctx, key, there.ID, e)
 }
 
 func latest(a, b time.Time) time.Time {
@@ -113,35 +118,36 @@ func checkElsewhere(location string) error {
 	return nil
 }
 
-// importTarget finds the experiment here that an imported one is; nil when there is none.
-func (s *Service) importTarget(ctx context.Context, key string, e track.Experiment) (*track.Experiment, error) {
-	if e.ID == catalog.DefaultExperimentID && e.Name == "Default" {
-		there, err := s.deps.Store.Experiment(ctx, e.ID)
-		return &there, err
-	}
+// importTarget finds the experiment here that an imported one is, nil when there is none, and what the source had of it when it
+// was brought last.
+func (s *Service) importTarget(ctx context.Context, key string, e track.Experiment) (there *track.Experiment, before track.Experiment, err error) {
 	noted, err := s.deps.Store.Imported(ctx, track.ImportedExperiment, []string{key})
 	if err != nil {
-		return nil, err
+		return nil, before, err
 	}
-	id := e.ID
+	id, same := e.ID, e.ID == catalog.DefaultExperimentID && e.Name == "Default"
 	if len(noted) > 0 {
-		id = noted[0].Target
+		if err := json.Unmarshal([]byte(noted[0].Last), &before); err != nil {
+			return nil, before, fmt.Errorf("read the note of the experiment %q: %w", e.Name, err)
+		}
+		id, same = noted[0].Target, true
 	}
-	there, err := s.deps.Store.Experiment(ctx, id)
+	found, err := s.deps.Store.Experiment(ctx, id)
 	if fault.KindOf(err) == fault.NotFound {
-		return nil, nil
+		return nil, before, nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, before, err
 	}
-	if len(noted) > 0 || there.Name == e.Name && there.CreatedAt.UnixMilli() == e.CreatedAt.UnixMilli() {
-		return &there, nil
+	if same || found.Name == e.Name && found.CreatedAt.UnixMilli() == e.CreatedAt.UnixMilli() {
+		return &found, before, nil
 	}
-	return nil, nil
+	return nil, before, nil
 }
 
 // createImported creates an experiment under an id and a name that are free.
 func (s *Service) createImported(ctx context.Context, key string, e track.Experiment) (track.Experiment, error) {
+	sent := e
 	if !s.idIsFree(ctx, e.ID) {
 		e.ID = catalog.ExperimentID(s.deps.NewID())
 	}
@@ -156,10 +162,11 @@ func (s *Service) createImported(ctx context.Context, key string, e track.Experi
 			return e, err
 		}
 	}
-	if err := s.deps.Store.CreateExperiment(ctx, e); err != nil {
+	// The note comes first: a note without its experiment is harmless, an experiment without its note would be brought twice.
+	if err := s.deps.Store.NoteExperiment(ctx, key, e.ID, sent); err != nil {
 		return e, err
 	}
-	return e, s.deps.Store.NoteExperiment(ctx, key, e.ID)
+	return e, s.deps.Store.CreateExperiment(ctx, e)
 }
 
 // importedName is the name to be tried: first the one that a thing has.

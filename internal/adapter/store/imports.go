@@ -2,13 +2,15 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"strconv"
+	"slices"
+	"strings"
 
 	"levada/internal/core/fault"
-	"levada/internal/core/model"
 	"levada/internal/core/track"
 )
 
@@ -21,9 +23,9 @@ func (t Tracking) Imported(ctx context.Context, kind track.ImportKind, ids []str
 	// Uses the primary key.
 	return readAll(ctx, t.s, func(scan scanner) (track.Imported, error) {
 		var i track.Imported
-		err := scan(&i.ID, &i.Target, &i.Mark)
+		err := scan(&i.ID, &i.Target, &i.Mark, &i.Last)
 		return i, err
-	}, `SELECT id, target, mark FROM imported WHERE kind = $1 AND id IN (SELECT value FROM json_each($2))`, string(kind), string(list))
+	}, `SELECT id, target, mark, last FROM imported WHERE kind = $1 AND id IN (SELECT value FROM json_each($2))`, string(kind), string(list))
 }
 
 // MarkImported notes of things that they were brought whole. What no import began to bring is a NotFound error.
@@ -43,30 +45,36 @@ func (t Tracking) MarkImported(ctx context.Context, kind track.ImportKind, marks
 	})
 }
 
-// importedAs returns the name here of a thing that an import brought.
-func importedAs(ctx context.Context, tx *tx, kind track.ImportKind, id string) (target string, found bool, err error) {
+// importedAs returns what is noted about a thing that an import brought, mark aside.
+func importedAs(ctx context.Context, tx *tx, kind track.ImportKind, id string) (noted track.Imported, found bool, err error) {
 	// Uses the primary key.
-	err = tx.get(ctx, `SELECT target FROM imported WHERE kind = $1 AND id = $2`, []any{string(kind), id}, []any{&target})
+	err = tx.get(ctx, `SELECT target, last FROM imported WHERE kind = $1 AND id = $2`, []any{string(kind), id}, []any{&noted.Target, &noted.Last})
 	if errors.Is(err, sql.ErrNoRows) {
-		return "", false, nil
+		return noted, false, nil
 	}
-	return target, err == nil, err
+	return noted, err == nil, err
 }
 
-// noteImported notes that a thing is being brought; an earlier mark no longer holds.
-func noteImported(ctx context.Context, tx *tx, kind track.ImportKind, id, target string) error {
+// noteImported notes that a thing is being brought, and what the source has of it; an earlier mark no longer holds, but it stays
+// known that there was one.
+func noteImported(ctx context.Context, tx *tx, kind track.ImportKind, id, target string, now any) error {
+	last, err := encode("imported "+string(kind), now)
+	if err != nil {
+		return err
+	}
 	// Uses the primary key.
-	_, err := tx.exec(ctx, `
-		INSERT INTO imported (kind, id, target, mark)
-		VALUES ($1, $2, $3, '')
-		ON CONFLICT (kind, id) DO UPDATE SET target = excluded.target, mark = ''`, string(kind), id, target)
+	_, err = tx.exec(ctx, `
+		INSERT INTO imported (kind, id, target, mark, last)
+		VALUES ($1, $2, $3, '', $4)
+		ON CONFLICT (kind, id) DO UPDATE
+		SET target = excluded.target, last = excluded.last, mark = CASE mark WHEN '' THEN '' ELSE $5 END`, string(kind), id, target, last, track.MarkChanged)
 	return err
 }
 
 // NoteExperiment notes which experiment here is the one of an import.
-func (t Tracking) NoteExperiment(ctx context.Context, id, target string) error {
+func (t Tracking) NoteExperiment(ctx context.Context, id, target string, e track.Experiment) error {
 	return t.s.update(ctx, func(ctx context.Context, tx *tx) error {
-		return noteImported(ctx, tx, track.ImportedExperiment, id, target)
+		return noteImported(ctx, tx, track.ImportedExperiment, id, target, e)
 	})
 }
 
@@ -114,18 +122,41 @@ func isStranger(ctx context.Context, tx *tx, kind track.ImportKind, id, exists s
 }
 
 func importRun(ctx context.Context, tx *tx, r track.Run, deletedAt int64) error {
-	if err := noteImported(ctx, tx, track.ImportedRun, r.ID, r.ID); err != nil {
+	var before track.Run
+	if err := importedLast(ctx, tx, track.ImportedRun, r.ID, &before); err != nil {
 		return err
 	}
-	if err := putTrackedRun(ctx, tx, r); err != nil {
+	now := r
+	now.Params, now.Datasets, now.ModelInputs, now.Outputs, now.Tags = nil, nil, nil, nil, shortened(r.Tags)
+	if err := noteImported(ctx, tx, track.ImportedRun, r.ID, r.ID, now); err != nil {
 		return err
 	}
-	if !r.Deleted {
-		deletedAt = 0
-	}
-	// Uses the primary key.
-	if _, err := tx.exec(ctx, `UPDATE tracking_runs SET deleted_at = $2 WHERE id = $1`, r.ID, deletedAt); err != nil {
+	row, tags := r, r.Tags
+	here, err := runRow(ctx, tx, r.ID)
+	switch {
+	case fault.KindOf(err) == fault.NotFound:
+		here.Deleted = false // as putTrackedRun writes it
+	case err != nil:
 		return err
+	default:
+		row.Name, row.Status = track.Merged(here.Name, before.Name, r.Name), track.Merged(here.Status, before.Status, r.Status)
+		row.StartMS, row.EndMS = track.Merged(here.StartMS, before.StartMS, r.StartMS), track.MergedPointer(here.EndMS, before.EndMS, r.EndMS)
+		row.Deleted, tags = track.Merged(here.Deleted, before.Deleted, r.Deleted), changedTags(before.Tags, r.Tags)
+		if strings.HasPrefix(here.ArtifactURI, keptHere) {
+			row.ArtifactURI = here.ArtifactURI // the files that were brought stay the run's, also when this import does not find them
+		}
+	}
+	if err := putTrackedRun(ctx, tx, row); err != nil {
+		return err
+	}
+	if row.Deleted != here.Deleted || row.ArtifactURI != here.ArtifactURI {
+		if !row.Deleted {
+			deletedAt = 0
+		}
+		// Uses the primary key.
+		if _, err := tx.exec(ctx, `UPDATE tracking_runs SET deleted_at = $2, artifact_uri = $3 WHERE id = $1`, r.ID, deletedAt, row.ArtifactURI); err != nil {
+			return err
+		}
 	}
 	for _, kv := range r.Params {
 		// A parameter never changes its value.
@@ -137,24 +168,66 @@ func importRun(ctx context.Context, tx *tx, r track.Run, deletedAt int64) error 
 			return err
 		}
 	}
-	if err := putTags(ctx, tx, r.ID, r.Tags); err != nil {
+	if err := putTags(ctx, tx, r.ID, tags); err != nil {
 		return err
 	}
 	return importLinks(ctx, tx, r)
 }
 
-func importLinks(ctx context.Context, tx *tx, r track.Run) error {
-	if _, err := tx.exec(ctx, `DELETE FROM tracking_links WHERE run_id = $1`, r.ID); err != nil {
+// keptHere begins the locations of files that the server keeps.
+const keptHere = "mlflow-artifacts:"
+
+// importedLast reads what the source had of a thing when it was sent last; nothing the first time.
+func importedLast(ctx context.Context, tx *tx, kind track.ImportKind, id string, out any) error {
+	noted, _, err := importedAs(ctx, tx, kind, id)
+	if err != nil || noted.Last == "" {
 		return err
 	}
-	n := 0
+	return decode("imported "+string(kind), noted.Last, out)
+}
+
+// shortened are tags as notes keep them: of a long value only what tells whether it has changed.
+func shortened(tags []track.KV) []track.KV {
+	out := slices.Clone(tags)
+	for i, kv := range out {
+		if len(kv.Value) > 64 {
+			sum := sha256.Sum256([]byte(kv.Value))
+			out[i].Value = "sha256:" + hex.EncodeToString(sum[:])
+		}
+	}
+	return out
+}
+
+// changedTags are the tags that the source has changed since the notes of them.
+func changedTags(before, now []track.KV) []track.KV {
+	var out []track.KV
+	for i, kv := range shortened(now) {
+		if old, found := track.Find(before, kv.Key); !found || old != kv.Value {
+			out = append(out, now[i])
+		}
+	}
+	return out
+}
+
+// importLinks adds the links that are not here yet; those that were made here stay.
+func importLinks(ctx context.Context, tx *tx, r track.Run) error {
+	var n int64
+	// Uses the primary key.
+	if err := tx.get(ctx, `SELECT COALESCE(MAX(n), 0) FROM tracking_links WHERE run_id = $1`, []any{r.ID}, []any{&n}); err != nil {
+		return err
+	}
 	put := func(kind, ref string, value any) error {
 		body, err := encode(kind, value)
 		if err != nil {
 			return err
 		}
 		n++
-		_, err = tx.exec(ctx, `INSERT INTO tracking_links (run_id, kind, ref, n, body) VALUES ($1, $2, $3, $4, $5)`, r.ID, kind, ref, n, body)
+		// An output is another one at another step. Uses the primary key.
+		_, err = tx.exec(ctx, `
+			INSERT INTO tracking_links (run_id, kind, ref, n, body)
+			SELECT $1, $2, $3, $4, $5
+			WHERE NOT EXISTS (SELECT 1 FROM tracking_links WHERE run_id = $1 AND kind = $2 AND ref = $3 AND (kind <> 'output' OR body = $5))`,
+			r.ID, kind, ref, n, body)
 		return err
 	}
 	for _, d := range r.Datasets {
@@ -173,133 +246,4 @@ func importLinks(ctx context.Context, tx *tx, r track.Run) error {
 		}
 	}
 	return nil
-}
-
-// ImportLoggedModel stores a logged model as it is, with its metrics. It reports whether there is one with this id that no import
-// has brought; that one stays as it is.
-func (t Tracking) ImportLoggedModel(ctx context.Context, m track.LoggedModel) (stranger bool, err error) {
-	body, err := encode("logged model", m)
-	if err != nil {
-		return false, err
-	}
-	err = t.s.update(ctx, func(ctx context.Context, tx *tx) (err error) {
-		stranger, err = isStranger(ctx, tx, track.ImportedLoggedModel, m.ID, `SELECT 1 FROM tracking_models WHERE id = $1`)
-		if err != nil || stranger {
-			return err
-		}
-		if err := noteImported(ctx, tx, track.ImportedLoggedModel, m.ID, m.ID); err != nil {
-			return err
-		}
-		// Uses the primary key.
-		_, err = tx.exec(ctx, `
-			INSERT INTO tracking_models (id, experiment_id, body)
-			VALUES ($1, $2, $3)
-			ON CONFLICT (id) DO UPDATE SET experiment_id = excluded.experiment_id, body = excluded.body`, m.ID, m.ExperimentID, body)
-		if err != nil {
-			return err
-		}
-		for _, x := range m.Metrics {
-			x.ModelID = m.ID
-			if err := putModelMetric(ctx, tx, x.RunID, x.Metric); err != nil {
-				return err
-			}
-		}
-		tx.committed(func() { t.mirrorLogged(m.ID) })
-		return nil
-	})
-	return stranger, err
-}
-
-// ImportModel stores a registered model with its versions, in one transaction, and returns the name it has here and the numbers
-// of versions that exist here already and that no import has brought: those stay as they are. key names the model where it
-// came from. A model that an import brought before gets what has changed; for a new one the names are tried in turn until
-// one is free.
-func (r Registry) ImportModel(ctx context.Context, key string, names func(try int) string, m model.Registered, versions []model.Version) (name string, strangers []int64, err error) {
-	err = r.s.update(ctx, func(ctx context.Context, tx *tx) (err error) {
-		strangers = nil
-		var there model.Registered
-		if name, there, err = importedModel(ctx, tx, key, names, m); err != nil {
-			return err
-		}
-		there.Description, there.UpdatedUS = m.Description, max(m.UpdatedUS, there.UpdatedUS)
-		there.Last = max(there.Last, m.Last)
-		for _, tag := range m.Tags {
-			there.Tags = track.Set(there.Tags, tag.Key, tag.Value)
-		}
-		foreign := map[int64]bool{}
-		for _, v := range versions {
-			v.Name = name
-			stranger, err := r.importVersion(ctx, tx, key, v)
-			if err != nil {
-				return err
-			}
-			if stranger {
-				strangers = append(strangers, v.Number)
-				foreign[v.Number] = true
-			}
-		}
-		for _, a := range m.Aliases {
-			if !foreign[a.Version] {
-				there.Aliases = model.SetAlias(there.Aliases, a.Name, a.Version)
-			}
-		}
-		return r.setModel(ctx, tx, name, there)
-	})
-	return name, strangers, err
-}
-
-// importedModel finds the model that an import has brought, or creates it under the first name that is free.
-func importedModel(ctx context.Context, tx *tx, key string, names func(try int) string, m model.Registered) (string, model.Registered, error) {
-	if name, found, err := importedAs(ctx, tx, track.ImportedRegisteredModel, key); err != nil {
-		return "", m, err
-	} else if found {
-		there, err := getModel(ctx, tx, name)
-		if fault.KindOf(err) != fault.NotFound {
-			return name, there, errors.Join(err, noteImported(ctx, tx, track.ImportedRegisteredModel, key, name))
-		}
-	}
-	for try := 0; ; try++ {
-		name := names(try)
-		if _, err := getModel(ctx, tx, name); err == nil {
-			continue
-		} else if fault.KindOf(err) != fault.NotFound {
-			return "", m, err
-		}
-		fresh := model.Registered{Name: name, CreatedUS: m.CreatedUS}
-		body, err := encode("registered model", fresh)
-		if err != nil {
-			return "", m, err
-		}
-		if _, err := tx.exec(ctx, `INSERT INTO registry_models (name, body) VALUES ($1, $2)`, name, body); err != nil {
-			return "", m, err
-		}
-		return name, fresh, noteImported(ctx, tx, track.ImportedRegisteredModel, key, name)
-	}
-}
-
-// importVersion stores a version, and reports whether there is one that no import has brought.
-func (r Registry) importVersion(ctx context.Context, tx *tx, key string, v model.Version) (stranger bool, err error) {
-	body, err := encode("model version", v)
-	if err != nil {
-		return false, err
-	}
-	id := key + "/" + strconv.FormatInt(v.Number, 10)
-	_, ours, err := importedAs(ctx, tx, track.ImportedModelVersion, id)
-	if err != nil {
-		return false, err
-	}
-	insert := `INSERT INTO registry_versions (name, version, body) VALUES ($1, $2, $3) ON CONFLICT (name, version) DO NOTHING`
-	if ours {
-		insert = `
-			INSERT INTO registry_versions (name, version, body)
-			VALUES ($1, $2, $3)
-			ON CONFLICT (name, version) DO UPDATE SET body = excluded.body`
-	}
-	// Uses the primary key.
-	n, err := tx.exec(ctx, insert, v.Name, v.Number, body)
-	if err != nil || n == 0 {
-		return err == nil, err
-	}
-	r.s.mirrorVersion(tx, v)
-	return false, noteImported(ctx, tx, track.ImportedModelVersion, id, v.Name)
 }

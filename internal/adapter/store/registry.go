@@ -160,6 +160,9 @@ func (r Registry) ChangeModel(ctx context.Context, name string, change func(*mod
 		if err := r.setModel(ctx, tx, name, m); err != nil || m.Name == name {
 			return err
 		}
+		if err := moveImported(ctx, tx, name, m.Name); err != nil {
+			return err
+		}
 		// The rows of the versions followed by their foreign key; their bodies hold the name too.
 		versions, err := versionsIn(ctx, tx, m.Name)
 		if err != nil {
@@ -192,6 +195,9 @@ func (r Registry) DeleteModel(ctx context.Context, name string) error {
 		n, err := tx.exec(ctx, `DELETE FROM registry_models WHERE name = $1`, name)
 		if err == nil && n == 0 {
 			return notFound("registered model", name)
+		}
+		if err == nil {
+			err = moveImported(ctx, tx, name, "")
 		}
 		tx.committed(func() {
 			r.s.models.remove(func(k string) bool { return k == name })

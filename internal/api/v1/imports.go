@@ -24,7 +24,7 @@ type TrackedImports interface {
 
 // RegisteredImports takes the registered models that an import brings.
 type RegisteredImports interface {
-	Import(ctx context.Context, in registry.Import) (name string, strangers []int64, err error)
+	Import(ctx context.Context, in registry.Import) (model.Brought, error)
 }
 
 type importKnownInput struct {
@@ -104,12 +104,7 @@ type importRegisteredInput struct {
 	}
 }
 
-type importRegisteredOutput struct {
-	Body struct {
-		Name string  `json:"name" doc:"the name that the model has here"`
-		Kept []int64 `json:"kept,omitempty" doc:"versions that were here already and stay as they are"`
-	}
-}
+type importRegisteredOutput struct{ Body model.Brought }
 
 // importLimit bounds one request of an importer.
 const importLimit = 64 << 20
@@ -219,11 +214,9 @@ func (h *handler) importRegistered(ctx context.Context, in *importRegisteredInpu
 	for i, v := range in.Body.Versions {
 		versions[i] = model.Version(v)
 	}
-	name, kept, err := h.registered.Import(ctx, registry.Import{Key: in.Body.Key, Model: in.Body.Model, Versions: versions})
+	out, err := h.registered.Import(ctx, registry.Import{Key: in.Body.Key, Model: in.Body.Model, Versions: versions})
 	if err != nil {
 		return nil, h.problem(ctx, "import a registered model", err)
 	}
-	out := &importRegisteredOutput{}
-	out.Body.Name, out.Body.Kept = name, kept
-	return out, nil
+	return &importRegisteredOutput{out}, nil
 }

@@ -63,14 +63,10 @@ func (c *Client) ImportLoggedModel(ctx context.Context, m track.LoggedModel, met
 	return out.Location, c.bring(ctx, "logged-models", map[string]any{"model": m, "metrics": metrics}, &out)
 }
 
-// ImportRegisteredModel brings a registered model, and returns its name on the server and the versions that were there already.
-func (c *Client) ImportRegisteredModel(ctx context.Context, key string, m model.Registered, versions []model.Version) (string, []int64, error) {
-	var out struct {
-		Name string  `json:"name"`
-		Kept []int64 `json:"kept"`
-	}
-	err := c.bring(ctx, "registered-models", map[string]any{"key": key, "model": m, "versions": versions}, &out)
-	return out.Name, out.Kept, err
+// ImportRegisteredModel brings a registered model, and returns what became of it.
+func (c *Client) ImportRegisteredModel(ctx context.Context, key string, m model.Registered, versions []model.Version) (model.Brought, error) {
+	var out model.Brought
+	return out, c.bring(ctx, "registered-models", map[string]any{"key": key, "model": m, "versions": versions}, &out)
 }
 
 // filesPath is where the server takes and gives the files of tracked runs, as MLflow's clients know it.

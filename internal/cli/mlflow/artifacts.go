@@ -17,11 +17,13 @@ import (
 
 // Tree is the files of one owner. Paths are relative, with slashes.
 type Tree interface {
-	// Walk gives each file, and each thing that is none with the reason why it is left out.
-	Walk(ctx context.Context, file func(path string, size int64) error, left func(path, reason string)) error
+	// Walk gives each file, and each thing that is left out with the reason why, and whether it may come another time.
+	Walk(ctx context.Context, file func(path string, size int64) error, left leftOut) error
 	Open(ctx context.Context, path string) (io.ReadCloser, error)
 	Close() error
 }
+
+type leftOut func(path, reason string, later bool)
 
 // Root is a directory that artifacts may be read from. With a URI it holds what is below that; without one it holds what the
 // paths below it name, and what a server keeps as mlflow-artifacts.
@@ -130,14 +132,14 @@ func openTree(dir, rel string) (Tree, error) {
 	return localTree{sub}, nil
 }
 
-func (t localTree) Walk(ctx context.Context, file func(path string, size int64) error, left func(path, reason string)) error {
+func (t localTree) Walk(ctx context.Context, file func(path string, size int64) error, left leftOut) error {
 	return fs.WalkDir(t.root.FS(), ".", func(p string, d fs.DirEntry, err error) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		switch {
 		case err != nil:
-			left(p, "cannot be read: "+cause(err))
+			left(p, "cannot be read: "+cause(err), true)
 			return nil
 		case d.IsDir():
 			return nil
@@ -145,11 +147,11 @@ func (t localTree) Walk(ctx context.Context, file func(path string, size int64) 
 		info, err := t.root.Stat(filepath.FromSlash(p)) // follows links, within the root
 		switch {
 		case err != nil && d.Type()&fs.ModeSymlink != 0:
-			left(p, "is a link to a place outside of the artifacts, or to nothing")
+			left(p, "is a link to a place outside of the artifacts, or to nothing", errors.Is(err, fs.ErrNotExist))
 		case err != nil:
-			left(p, "cannot be read: "+cause(err))
+			left(p, "cannot be read: "+cause(err), true)
 		case !info.Mode().IsRegular():
-			left(p, "is neither a file nor a directory, or a link to a directory")
+			left(p, "is neither a file nor a directory, or a link to a directory", false)
 		default:
 			return file(p, info.Size())
 		}

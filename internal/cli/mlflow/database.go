@@ -24,8 +24,9 @@ import (
 // database reads the tables that an MLflow server writes. Their columns differ between its versions: those that a database does
 // not have are read as their defaults. Queries are short, so that a server that works on the database meanwhile is not held up.
 type database struct {
-	db   *sql.DB
-	name string
+	db     *sql.DB
+	name   string
+	sqlite bool
 	// dir is where relative artifact locations begin.
 	dir    string
 	roots  []Root
@@ -58,7 +59,7 @@ func openSQLite(ctx context.Context, path string, o Options) (Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &database{db: db, name: abs, dir: filepath.Dir(abs), roots: o.Roots, report: o.Report}
+	d := &database{db: db, name: abs, sqlite: true, dir: filepath.Dir(abs), roots: o.Roots, report: o.Report}
 	return d.opened(ctx, `SELECT name FROM sqlite_master WHERE type = 'table'`)
 }
 
@@ -338,44 +339,20 @@ func (d *database) complete(ctx context.Context, runs []Run) error {
 		})
 	}
 	if err == nil {
-		err = d.links(ctx, runs, at)
-	}
-	return err
-}
-
-// Points reads the points of a run in the order of metric, time and step.
-func (d *database) Points(ctx context.Context, r Run, some func(string, []track.Point) error) error {
-	var pts []track.Point
-	last := ""
-	flush := func() error {
-		if len(pts) == 0 {
-			return nil
-		}
-		err := some(last, pts)
-		pts = nil
-		return err
-	}
-	// Uses the index on run_uuid.
-	query := `SELECT ` + d.pick("metrics", "key", "timestamp", "step", "value", "is_nan") + ` FROM metrics WHERE run_uuid = $1 ORDER BY key, timestamp`
-	err := d.each(ctx, query, []any{r.ID}, func(scan func(...any) error) error {
-		var key string
-		var at, step sql.NullInt64
-		var value sql.NullFloat64
-		var nan sql.NullBool
-		if err := scan(&key, &at, &step, &value, &nan); err != nil {
-			return err
-		}
-		if key != last || len(pts) >= chunk {
-			if err := flush(); err != nil {
-				return err
+		// A point may come late, with a step or time below the newest. Uses the index on run_uuid.
+		query := `SELECT run_uuid, COUNT(*) FROM metrics WHERE ` + where + ` GROUP BY run_uuid`
+		err = d.each(ctx, query, args, func(scan func(...any) error) error {
+			var id string
+			var n int64
+			err := scan(&id, &n)
+			if r := at[id]; r != nil {
+				r.State = append(r.State, strconv.FormatInt(n, 10))
 			}
-			last = key
-		}
-		pts = append(pts, track.Point{Time: at.Int64, Step: step.Int64, Value: number(value, nan.Bool)})
-		return nil
-	})
+			return err
+		})
+	}
 	if err == nil {
-		err = flush()
+		err = d.links(ctx, runs, at)
 	}
 	return err
 }

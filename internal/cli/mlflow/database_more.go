@@ -89,7 +89,7 @@ func pointer(s sql.NullString) *string {
 }
 
 // LoggedModels reads logged models in the order of their ids, a batch at a time.
-func (d *database) LoggedModels(ctx context.Context, one func(track.LoggedModel) error) error {
+func (d *database) LoggedModels(ctx context.Context, one func(track.LoggedModel, bool) error) error {
 	if !d.has("logged_models", "model_id") {
 		return nil
 	}
@@ -111,7 +111,7 @@ func (d *database) LoggedModels(ctx context.Context, one func(track.LoggedModel)
 			if err := d.completeModel(ctx, &m); err != nil {
 				return err
 			}
-			if err := one(m); err != nil {
+			if err := one(m, true); err != nil {
 				return err
 			}
 		}

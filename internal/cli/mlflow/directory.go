@@ -164,14 +164,17 @@ func (d *directory) pairs(kind, dir string) []track.KV {
 	return out
 }
 
-// files calls fn with each file below a directory, by the path from there.
-func (d *directory) files(kind, dir string, fn func(key string, info fs.FileInfo)) {
+// files calls fn with each file below a directory, by the path from there. It reports false when some could not be read that may be
+// readable another time.
+func (d *directory) files(kind, dir string, fn func(key string, info fs.FileInfo)) (whole bool) {
+	whole = true
 	sub, err := d.root.OpenRoot(filepath.FromSlash(dir))
 	if err != nil {
 		if !errors.Is(err, fs.ErrNotExist) {
 			d.report.fail(kind, "cannot be read: "+cause(err), dir)
+			return false
 		}
-		return
+		return true
 	}
 	defer sub.Close()
 	err = localTree{sub}.Walk(context.Background(), func(p string, _ int64) error {
@@ -181,10 +184,14 @@ func (d *directory) files(kind, dir string, fn func(key string, info fs.FileInfo
 		}
 		fn(p, info)
 		return nil
-	}, func(p, reason string) { d.report.fail(kind, reason, path.Join(dir, p)) })
+	}, func(p, reason string, later bool) {
+		whole = whole && !later
+		d.report.fail(kind, reason, path.Join(dir, p))
+	})
 	if err != nil {
 		d.report.fail(kind, "cannot be read: "+cause(err), dir)
 	}
+	return whole && err == nil
 }
 
 type experimentMeta struct {

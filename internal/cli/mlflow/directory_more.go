@@ -17,12 +17,12 @@ import (
 )
 
 // lines calls fn with the fields of each line of a metric's file: time, value, step, and what is behind. What is no point is
-// reported.
+// reported, as is what cannot be read: that is errUnread.
 func (d *directory) lines(file string, fn func(p track.Point, more []string) error) error {
 	f, err := d.root.Open(filepath.FromSlash(file))
 	if err != nil {
 		d.report.fail("metric points", "cannot be read: "+cause(err), file)
-		return nil
+		return errUnread
 	}
 	defer f.Close()
 	scan := bufio.NewScanner(f)
@@ -42,6 +42,7 @@ func (d *directory) lines(file string, fn func(p track.Point, more []string) err
 	}
 	if err := scan.Err(); err != nil {
 		d.report.fail("metric points", "cannot be read to its end: "+cause(err), file)
+		return errUnread
 	}
 	return nil
 }
@@ -66,11 +67,12 @@ func point(fields []string) (p track.Point, ok bool) {
 	return p, true
 }
 
-// Points reads the files of a run's metrics. A point that is in a file twice is given once.
+// Points reads the files of a run's metrics, and goes on with the next when one cannot be read. A point that is in a file twice is
+// given once.
 func (d *directory) Points(ctx context.Context, r Run, some func(string, []track.Point) error) error {
 	var keys []string
 	dir := path.Join(r.dir, "metrics")
-	d.files("metric points", dir, func(key string, _ fs.FileInfo) { keys = append(keys, key) })
+	unread := !d.files("metric points", dir, func(key string, _ fs.FileInfo) { keys = append(keys, key) })
 	for _, key := range keys {
 		var pts []track.Point
 		flush := func() error {
@@ -97,12 +99,18 @@ func (d *directory) Points(ctx context.Context, r Run, some func(string, []track
 			}
 			return flush()
 		})
+		if errors.Is(err, errUnread) {
+			unread, err = true, nil // what was read of it comes
+		}
 		if err == nil {
 			err = flush()
 		}
 		if err != nil {
 			return err
 		}
+	}
+	if unread {
+		return errUnread
 	}
 	return nil
 }
@@ -128,7 +136,7 @@ type loggedMeta struct {
 }
 
 // LoggedModels reads the models that MLflow 3 keeps beside runs.
-func (d *directory) LoggedModels(ctx context.Context, one func(track.LoggedModel) error) error {
+func (d *directory) LoggedModels(ctx context.Context, one func(track.LoggedModel, bool) error) error {
 	for _, id := range d.ids {
 		if _, ok := d.locations[id]; !ok {
 			continue
@@ -150,8 +158,8 @@ func (d *directory) LoggedModels(ctx context.Context, one func(track.LoggedModel
 			logged := track.LoggedModel{ID: name, ExperimentID: id, Name: m.Name, Type: m.Type, SourceRunID: m.Run, ArtifactLocation: m.Location,
 				Status: track.ModelStatus(m.Status), Deleted: m.Stage == "deleted", CreatedUS: 1000 * m.Created, UpdatedUS: 1000 * m.Updated,
 				Params: d.pairs("params", path.Join(dir, "params")), Tags: d.pairs("tags", path.Join(dir, "tags"))}
-			d.modelMetrics(&logged, path.Join(dir, "metrics"))
-			if err := one(logged); err != nil {
+			whole := d.modelMetrics(&logged, path.Join(dir, "metrics"))
+			if err := one(logged, whole); err != nil {
 				return err
 			}
 		}
@@ -159,9 +167,11 @@ func (d *directory) LoggedModels(ctx context.Context, one func(track.LoggedModel
 	return nil
 }
 
-func (d *directory) modelMetrics(m *track.LoggedModel, dir string) {
-	d.files("metric points", dir, func(key string, _ fs.FileInfo) {
-		_ = d.lines(path.Join(dir, key), func(p track.Point, more []string) error { // fn returns no error
+// modelMetrics reads the metrics of a logged model and reports whether all could be read.
+func (d *directory) modelMetrics(m *track.LoggedModel, dir string) bool {
+	read := true
+	listed := d.files("metric points", dir, func(key string, _ fs.FileInfo) {
+		err := d.lines(path.Join(dir, key), func(p track.Point, more []string) error {
 			x := track.ModelMetric{Metric: track.Metric{Key: key, Point: p, ModelID: m.ID}}
 			if len(more) > 0 {
 				x.RunID = more[0]
@@ -172,7 +182,9 @@ func (d *directory) modelMetrics(m *track.LoggedModel, dir string) {
 			m.Metrics = append(m.Metrics, x)
 			return nil
 		})
+		read = read && err == nil
 	})
+	return listed && read
 }
 
 type registeredMeta struct {

@@ -27,7 +27,7 @@ type Target interface {
 	ImportRuns(ctx context.Context, runs []track.Run) (map[string]string, error)
 	ImportMetrics(ctx context.Context, runID string, metrics []track.Series) error
 	ImportLoggedModel(ctx context.Context, m track.LoggedModel, metrics []track.ModelSeries) (string, error)
-	ImportRegisteredModel(ctx context.Context, key string, m model.Registered, versions []model.Version) (string, []int64, error)
+	ImportRegisteredModel(ctx context.Context, key string, m model.Registered, versions []model.Version) (model.Brought, error)
 	Files(ctx context.Context, dir string) (map[string]int64, error)
 	PutFile(ctx context.Context, path string, content io.Reader) error
 }
@@ -44,7 +44,7 @@ func Import(ctx context.Context, from Source, to Target, recheck bool, report *R
 	if err := i.from.Runs(ctx, func(runs []Run) error { return i.bringRuns(ctx, runs) }); err != nil {
 		return err
 	}
-	if err := i.from.LoggedModels(ctx, func(m track.LoggedModel) error { return i.bringLogged(ctx, m) }); err != nil {
+	if err := i.from.LoggedModels(ctx, func(m track.LoggedModel, read bool) error { return i.bringLogged(ctx, m, read) }); err != nil {
 		return err
 	}
 	if err := i.bringRegistered(ctx); err != nil {
@@ -110,7 +110,7 @@ func (i *importer) bringExperiment(ctx context.Context, e track.Experiment) erro
 		if err != nil {
 			return err
 		}
-		if noted[key].Mark == mark {
+		if isKnown(noted[key], mark) {
 			i.experiments[e.ID] = noted[key].Target
 			i.report.before(Experiments, 1)
 			i.report.before(Tags, len(e.Tags))
@@ -138,11 +138,17 @@ func (i *importer) bringExperiment(ctx context.Context, e track.Experiment) erro
 	return i.to.MarkImported(ctx, track.ImportedExperiment, map[string]string{key: mark})
 }
 
-// markOf says what a thing looks like.
+// isKnown reports whether a thing was brought whole and has not changed since. The empty mark is that of a thing which was not
+// brought whole, so it is never one that is known; the empty target that of a thing that was deleted here.
+func isKnown(noted track.Imported, mark string) bool {
+	return mark != "" && noted.Mark == mark && noted.Target != ""
+}
+
+// markOf says what a thing looks like; empty for what JSON cannot hold (NaN), which is brought again.
 func markOf(v any) string {
 	b, err := json.Marshal(v)
 	if err != nil {
-		return "" // never equal to a mark: it is brought again
+		return ""
 	}
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:8])
@@ -168,11 +174,11 @@ func (i *importer) bringRuns(ctx context.Context, runs []Run) error {
 			place = filesScheme + path.Join(i.experiments[r.ExperimentID], r.ID, "artifacts")
 		}
 		i.place(r.ArtifactURI, r.ID, place)
-		marks[r.ID] = markOf([]any{r.Run, r.State})
+		marks[r.ID] = markOf([]any{r.Run, r.State, i.hasFiles(r.owner())})
 		ids = append(ids, r.ID)
 		todo = append(todo, r)
 	}
-	todo, err := i.unfinished(ctx, todo, ids, marks)
+	todo, again, err := i.unfinished(ctx, todo, ids, marks)
 	if err != nil || len(todo) == 0 {
 		return err
 	}
@@ -186,7 +192,7 @@ func (i *importer) bringRuns(ctx context.Context, runs []Run) error {
 	for n, r := range todo {
 		if failed[r.ID] == "" {
 			group.Go(func() (err error) {
-				whole[n], err = i.bringRun(gctx, r)
+				whole[n], err = i.bringRun(gctx, r, again[r.ID])
 				return err
 			})
 		}
@@ -226,30 +232,43 @@ func (i *importer) uriHere(uri string) string {
 	if _, is := elsewhere(uri); !is {
 		return ""
 	}
-	if tree, _ := i.from.Files(context.Background(), Owner{URI: uri}); tree != nil {
-		_ = tree.Close() // it was only looked for
+	if i.hasFiles(Owner{URI: uri}) {
 		return ""
 	}
 	return uri
 }
 
-// unfinished leaves out what an earlier import has brought whole and what has not changed since.
-func (i *importer) unfinished(ctx context.Context, runs []Run, ids []string, marks map[string]string) ([]Run, error) {
+// hasFiles reports whether the files of an owner can be read. It is part of a mark: files that an earlier import did not find are
+// brought when they are there.
+func (i *importer) hasFiles(of Owner) bool {
+	tree, _ := i.from.Files(context.Background(), of)
+	if tree == nil {
+		return false
+	}
+	_ = tree.Close() // it was only looked for
+	return true
+}
+
+// unfinished leaves out what an earlier import has brought whole and what has not changed since, and says which of the others
+// were whole once.
+func (i *importer) unfinished(ctx context.Context, runs []Run, ids []string, marks map[string]string) (todo []Run, again map[string]bool, err error) {
 	if i.to == nil || i.recheck {
-		return runs, nil
+		return runs, nil, nil
 	}
 	noted, err := i.to.Imported(ctx, track.ImportedRun, ids)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	again = map[string]bool{}
 	return slices.DeleteFunc(runs, func(r Run) bool {
-		if noted[r.ID].Mark != marks[r.ID] {
+		if !isKnown(noted[r.ID], marks[r.ID]) {
+			again[r.ID] = noted[r.ID].Mark != ""
 			return false
 		}
 		i.report.before(Runs, 1)
 		i.countRun(r, i.report.before)
 		return true
-	}), nil
+	}), again, nil
 }
 
 // sendRuns sends runs and reports those that were refused.
@@ -270,13 +289,8 @@ func (i *importer) sendRuns(ctx context.Context, runs []Run) (failed map[string]
 			size += sizeOf(sent[n])
 			n++
 		}
-		some, err := i.to.ImportRuns(ctx, sent[:n])
-		if err != nil {
-			return nil, fmt.Errorf("bring runs: %w", err)
-		}
-		for id, why := range some {
-			failed[id] = why
-			i.report.fail("runs", strings.ReplaceAll(why, id, "…"), id)
+		if err := i.sendSome(ctx, sent[:n], failed); err != nil {
+			return nil, err
 		}
 		sent = sent[n:]
 	}
@@ -287,6 +301,27 @@ func (i *importer) sendRuns(ctx context.Context, runs []Run) (failed map[string]
 		}
 	}
 	return failed, nil
+}
+
+// sendSome sends runs in one request, or in more where they are too large for one. Those that were refused are noted in failed.
+func (i *importer) sendSome(ctx context.Context, sent []track.Run, failed map[string]string) error {
+	some, err := i.to.ImportRuns(ctx, sent)
+	switch half := len(sent) / 2; {
+	case fault.KindOf(err) == fault.TooLarge && half > 0:
+		if err := i.sendSome(ctx, sent[:half], failed); err != nil {
+			return err
+		}
+		return i.sendSome(ctx, sent[half:], failed)
+	case fault.KindOf(err) == fault.TooLarge:
+		some = map[string]string{sent[0].ID: "have parameters, tags and links that are together too long for one request"}
+	case err != nil:
+		return fmt.Errorf("bring runs: %w", err)
+	}
+	for id, why := range some {
+		failed[id] = why
+		i.report.fail("runs", strings.ReplaceAll(why, id, "…"), id)
+	}
+	return nil
 }
 
 func sizeOf(r track.Run) (n int) {
@@ -305,12 +340,13 @@ func sizeOf(r track.Run) (n int) {
 	return n + 500
 }
 
-// bringRun brings the points and files of a run and reports whether all of them came.
-func (i *importer) bringRun(ctx context.Context, r Run) (whole bool, err error) {
+// bringRun brings the points and files of a run and reports whether all of them came. Files of a run that was whole once are
+// brought again: they may have changed and kept their sizes.
+func (i *importer) bringRun(ctx context.Context, r Run, again bool) (whole bool, err error) {
 	points := pending{importer: i, run: r.ID}
 	err = i.from.Points(ctx, r, func(key string, pts []track.Point) error { return points.add(ctx, key, pts) })
-	if err == nil {
-		err = points.flush(ctx)
+	if err == nil || errors.Is(err, errUnread) {
+		err = errors.Join(err, points.flush(ctx))
 	}
 	switch {
 	case ctx.Err() != nil:
@@ -319,9 +355,11 @@ func (i *importer) bringRun(ctx context.Context, r Run) (whole bool, err error) 
 		return false, points.broken
 	case err != nil: // the source is at fault
 		points.failed = true
-		i.report.fail("metric points", "cannot be read: "+fault.Shorten(err.Error(), 300), r.ID)
+		if !errors.Is(err, errUnread) {
+			i.report.fail("metric points", "cannot be read: "+fault.Shorten(err.Error(), 300), r.ID)
+		}
 	}
-	files, err := i.bringFiles(ctx, Owner{URI: r.ArtifactURI, ExperimentID: r.ExperimentID, RunID: r.ID}, i.owners[r.ID])
+	files, err := i.bringFiles(ctx, r.owner(), i.owners[r.ID], again)
 	return files && !points.failed, err
 }
 

@@ -9,8 +9,8 @@ import (
 )
 
 // bringFiles brings the files of an owner to a place of Levada's, and reports whether all came that are to come. Files in an
-// object store stay there.
-func (i *importer) bringFiles(ctx context.Context, of Owner, place string) (whole bool, err error) {
+// object store stay there. With again all of them are sent, whatever is here already.
+func (i *importer) bringFiles(ctx context.Context, of Owner, place string, again bool) (whole bool, err error) {
 	tree, why := i.from.Files(ctx, of)
 	if tree == nil {
 		if why != "" {
@@ -19,8 +19,9 @@ func (i *importer) bringFiles(ctx context.Context, of Owner, place string) (whol
 		return true, nil
 	}
 	defer tree.Close()
-	b := &fileBringer{importer: i, tree: tree, owner: of, place: strings.TrimPrefix(place, filesScheme), there: map[string]map[string]int64{}}
-	err = tree.Walk(ctx, func(p string, size int64) error { return b.file(ctx, p, size) }, func(p, reason string) {
+	b := &fileBringer{importer: i, tree: tree, owner: of, again: again || i.recheck, place: strings.TrimPrefix(place, filesScheme), there: map[string]map[string]int64{}}
+	err = tree.Walk(ctx, func(p string, size int64) error { return b.file(ctx, p, size) }, func(p, reason string, later bool) {
+		b.failed = b.failed || later
 		i.report.fail("files", reason, path.Join(of.URI, p))
 	})
 	if err != nil && ctx.Err() == nil && !b.stopped {
@@ -37,6 +38,7 @@ type fileBringer struct {
 	tree  Tree
 	owner Owner
 	place string
+	again bool
 	// there are the sizes of files that are here already, by directory and name.
 	there map[string]map[string]int64
 	// failed is set when a file did not come and may another time, stopped when Levada takes no more.
@@ -98,7 +100,7 @@ func (b *fileBringer) unread(ctx context.Context, p string, err error) error {
 
 // has reports whether a file of this size is here. A file appears here whole or not at all.
 func (b *fileBringer) has(ctx context.Context, p string, size int64) (bool, error) {
-	if b.recheck {
+	if b.again {
 		return false, nil
 	}
 	dir, name := path.Split(p)

@@ -15,7 +15,7 @@ import (
 )
 
 // bringLogged brings a logged model with its metrics and files.
-func (i *importer) bringLogged(ctx context.Context, m track.LoggedModel) error {
+func (i *importer) bringLogged(ctx context.Context, m track.LoggedModel, read bool) error {
 	i.report.read(LoggedModels, 1)
 	i.countLogged(m, i.report.read)
 	experiment, ok := i.experiments[m.ExperimentID]
@@ -29,29 +29,34 @@ func (i *importer) bringLogged(ctx context.Context, m track.LoggedModel) error {
 		place = filesScheme + path.Join(experiment, "models", m.ID, "artifacts")
 	}
 	i.place(m.ArtifactLocation, m.ID, place)
-	mark := markOf([]any{m, m.Metrics})
+	metrics := modelSeries(m)
+	bare := m
+	bare.Metrics = nil
+	owner, again := Owner{URI: m.ArtifactLocation, ExperimentID: m.ExperimentID, ModelID: m.ID}, false
+	mark := markOf([]any{bare, metrics, i.hasFiles(owner)}) // JSON has no NaN; the values of series are bytes
 	if i.to != nil && !i.recheck {
 		noted, err := i.to.Imported(ctx, track.ImportedLoggedModel, []string{m.ID})
 		if err != nil {
 			return err
 		}
-		if noted[m.ID].Mark == mark {
+		if isKnown(noted[m.ID], mark) {
 			i.report.before(LoggedModels, 1)
 			i.countLogged(m, i.report.before)
 			return nil
 		}
+		again = noted[m.ID].Mark != ""
 	}
 	if i.to != nil {
-		sent := m
-		sent.ExperimentID, sent.ArtifactLocation, sent.Metrics = experiment, uri, nil
-		if _, err := i.to.ImportLoggedModel(ctx, sent, modelSeries(m)); err != nil {
+		sent := bare
+		sent.ExperimentID, sent.ArtifactLocation = experiment, uri
+		if _, err := i.to.ImportLoggedModel(ctx, sent, metrics); err != nil {
 			return i.perItem(err, "logged models", m.ID)
 		}
 		i.report.written(LoggedModels, 1)
 		i.countLogged(m, i.report.written)
 	}
-	whole, err := i.bringFiles(ctx, Owner{URI: m.ArtifactLocation, ExperimentID: m.ExperimentID, ModelID: m.ID}, place)
-	if err != nil || !whole || i.to == nil {
+	whole, err := i.bringFiles(ctx, owner, place, again)
+	if err != nil || !whole || !read || i.to == nil {
 		return err
 	}
 	return i.to.MarkImported(ctx, track.ImportedLoggedModel, map[string]string{m.ID: mark})
@@ -83,15 +88,17 @@ func (i *importer) bringRegistered(ctx context.Context) error {
 	return i.from.RegisteredModels(ctx, func(r Registered) error {
 		i.report.read(RegisteredModels, 1)
 		i.countRegistered(r, i.report.read)
+		files := make([]bool, len(r.Versions))
 		for n := range r.Versions {
-			if err := i.locate(ctx, r.Name, &r.Versions[n]); err != nil {
+			var err error
+			if files[n], err = i.locate(ctx, r.Name, &r.Versions[n]); err != nil {
 				return err
 			}
 		}
 		if i.to == nil {
 			return nil
 		}
-		return i.sendRegistered(ctx, r)
+		return i.sendRegistered(ctx, r, markOf([]any{r, files}))
 	})
 }
 
@@ -104,46 +111,55 @@ func (i *importer) countRegistered(r Registered, count func(Kind, int)) {
 	}
 }
 
-func (i *importer) sendRegistered(ctx context.Context, r Registered) error {
+func (i *importer) sendRegistered(ctx context.Context, r Registered, mark string) error {
 	key := track.ImportKey(r.Name, r.CreatedUS)
-	mark := markOf(r)
 	if !i.recheck {
 		noted, err := i.to.Imported(ctx, track.ImportedRegisteredModel, []string{key})
 		if err != nil {
 			return err
 		}
-		if n := noted[key]; n.Mark == mark {
+		if n := noted[key]; isKnown(n, mark) {
 			i.names[r.Name] = n.Target
 			i.report.before(RegisteredModels, 1)
 			i.countRegistered(r, i.report.before)
 			return nil
 		}
 	}
-	name, kept, err := i.to.ImportRegisteredModel(ctx, key, r.Registered, r.Versions)
+	there, err := i.to.ImportRegisteredModel(ctx, key, r.Registered, r.Versions)
 	if err != nil {
 		return i.perItem(err, "registered models", r.Name)
 	}
+	name := there.Name
 	i.names[r.Name] = name
+	if name == "" {
+		i.report.leave("registered models", "were deleted here and stay so", r.Name, 1)
+		return nil
+	}
 	if name != r.Name {
 		i.report.leave("registered models", "have another name here, because there was one of theirs", fmt.Sprintf("%q is %q", r.Name, name), 1)
 	}
 	i.report.written(RegisteredModels, 1)
 	i.countRegistered(r, i.report.written)
-	for _, n := range kept {
+	for _, n := range there.Kept {
 		i.report.written(Versions, -1)
 		i.report.fail("model versions", "have a number that a version made here has; that one stays", name+"/"+strconv.FormatInt(n, 10))
 	}
-	if len(kept) > 0 {
+	for _, n := range there.Deleted {
+		i.report.written(Versions, -1)
+		i.report.leave("model versions", "were deleted here and stay so", name+"/"+strconv.FormatInt(n, 10), 1)
+	}
+	if len(there.Kept) > 0 {
 		return nil
 	}
 	return i.to.MarkImported(ctx, track.ImportedRegisteredModel, map[string]string{key: mark})
 }
 
 // locate finds where the files of a version are here, and rewrites its location and source so that they lead there. Files that
-// belong to no run and no logged model are brought to a place of the version's own.
-func (i *importer) locate(ctx context.Context, name string, v *model.Version) error {
+// belong to no run and no logged model are brought to a place of the version's own. It reports whether all of those came.
+func (i *importer) locate(ctx context.Context, name string, v *model.Version) (whole bool, err error) {
+	whole = true
 	if v.Location == "prompt-template" || v.Location == "dummy-source" {
-		return nil // a prompt has no files
+		return true, nil // a prompt has no files
 	}
 	here, found := i.find(v.Location)
 	if !found {
@@ -154,9 +170,11 @@ func (i *importer) locate(ctx context.Context, name string, v *model.Version) er
 	if !found {
 		sum := sha256.Sum256([]byte(name))
 		here = filesScheme + path.Join("imported", "models", hex.EncodeToString(sum[:6]), strconv.FormatInt(v.Number, 10))
-		if _, err := i.bringFiles(ctx, Owner{URI: v.Location}, here); err != nil {
-			return err
+		owner := Owner{URI: v.Location}
+		if whole, err = i.bringFiles(ctx, owner, here, false); err != nil {
+			return false, err
 		}
+		whole = whole && i.hasFiles(owner)
 	}
 	switch {
 	case strings.HasPrefix(v.Source, "models:/m-"), strings.HasPrefix(v.Source, "runs:/"):
@@ -169,7 +187,7 @@ func (i *importer) locate(ctx context.Context, name string, v *model.Version) er
 		v.Source = here
 	}
 	v.Location = here
-	return nil
+	return whole, nil
 }
 
 // find returns where a location of the source is here: below the files of a run or logged model that was brought.

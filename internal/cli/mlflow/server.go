@@ -38,6 +38,8 @@ type server struct {
 	models bool
 }
 
+var errElsewhere = errors.New("the server sends its clients elsewhere: give the URL at which it answers itself")
+
 func openServer(ctx context.Context, where string, o Options) (Source, error) {
 	u, err := url.Parse(where)
 	if err != nil || u.Host == "" {
@@ -55,8 +57,9 @@ func openServer(ctx context.Context, where string, o Options) (Source, error) {
 	}
 	s := &server{base: strings.TrimSuffix(u.String(), "/"), options: o, report: o.Report, http: &http.Client{Transport: t,
 		CheckRedirect: func(r *http.Request, via []*http.Request) error {
-			if r.URL.Host != via[0].URL.Host || len(via) > 3 {
-				return errors.New("the server sends its clients elsewhere")
+			// Over another scheme a password could go in clear.
+			if r.URL.Scheme != via[0].URL.Scheme || r.URL.Host != via[0].URL.Host || len(via) > 3 {
+				return errElsewhere
 			}
 			return nil
 		}}}
@@ -147,6 +150,9 @@ func (s *server) ask(ctx context.Context, method, path string, body []byte) (*ht
 		if err != nil {
 			if ctx.Err() != nil {
 				return nil, ctx.Err()
+			}
+			if errors.Is(err, errElsewhere) {
+				return nil, errElsewhere
 			}
 			var u *url.Error
 			if errors.As(err, &u) {

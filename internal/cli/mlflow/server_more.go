@@ -40,7 +40,7 @@ var modelStatuses = map[string]track.ModelStatus{
 }
 
 // LoggedModels asks for the logged models of each experiment. A server before MLflow 3 has none; deleted ones are not shown.
-func (s *server) LoggedModels(ctx context.Context, one func(track.LoggedModel) error) error {
+func (s *server) LoggedModels(ctx context.Context, one func(track.LoggedModel, bool) error) error {
 	for _, id := range s.experiments {
 		for token := ""; ; {
 			var answer struct {
@@ -63,7 +63,7 @@ func (s *server) LoggedModels(ctx context.Context, one func(track.LoggedModel) e
 					m.Metrics = append(m.Metrics, track.ModelMetric{RunID: x.Run, Metric: track.Metric{Key: x.Key, Point: x.point(), ModelID: m.ID,
 						DatasetName: x.Dataset, DatasetDigest: x.Digest}})
 				}
-				if err := one(m); err != nil {
+				if err := one(m, true); err != nil {
 					return err
 				}
 			}
@@ -181,7 +181,9 @@ func (s *server) registered(ctx context.Context, w registeredWire) (Registered, 
 		}
 		for _, v := range answer.Versions {
 			if v.Name == w.Name {
-				s.addVersion(ctx, &r, v)
+				if err := s.addVersion(ctx, &r, v); err != nil {
+					return r, err
+				}
 			}
 		}
 		if token = answer.Token; token == "" {
@@ -192,17 +194,23 @@ func (s *server) registered(ctx context.Context, w registeredWire) (Registered, 
 	return r, nil
 }
 
-func (s *server) addVersion(ctx context.Context, r *Registered, v versionWire) {
+func (s *server) addVersion(ctx context.Context, r *Registered, v versionWire) error {
 	var where struct {
 		URI string `json:"artifact_uri"`
 	}
 	q := url.Values{"name": {v.Name}, "version": {strconv.FormatInt(int64(v.Version), 10)}}
-	if err := s.call(ctx, http.MethodGet, "/api/2.0/mlflow/model-versions/get-download-uri?"+q.Encode(), nil, &where); err != nil {
+	err := s.call(ctx, http.MethodGet, "/api/2.0/mlflow/model-versions/get-download-uri?"+q.Encode(), nil, &where)
+	var status *statusError
+	switch {
+	case errors.As(err, &status):
 		where.URI = v.Source // then the source must do
+	case err != nil:
+		return fmt.Errorf("read where version %d of %q is: %w", v.Version, v.Name, err)
 	}
 	r.addVersion(model.Version{Number: int64(v.Version), Description: v.Description, CreatedUS: 1000 * int64(v.Created), UpdatedUS: 1000 * int64(v.Updated),
 		UserID: v.User, Stage: model.Stage(v.Stage), Source: v.Source, Location: where.URI, RunID: v.Run, RunLink: v.Link, Status: v.Status,
 		StatusMessage: v.Message, Tags: v.Tags})
+	return nil
 }
 
 // Others says whether there are traces: their number is not asked for.
@@ -287,13 +295,13 @@ type remoteTree struct {
 // maxDepth bounds how deep directories may lie in one another.
 const maxDepth = 100
 
-func (t *remoteTree) Walk(ctx context.Context, file func(path string, size int64) error, left func(path, reason string)) error {
+func (t *remoteTree) Walk(ctx context.Context, file func(path string, size int64) error, left leftOut) error {
 	return t.walk(ctx, "", 0, file, left)
 }
 
-func (t *remoteTree) walk(ctx context.Context, dir string, depth int, file func(string, int64) error, left func(path, reason string)) error {
+func (t *remoteTree) walk(ctx context.Context, dir string, depth int, file func(string, int64) error, left leftOut) error {
 	if depth > maxDepth {
-		left(dir, "lies too deep")
+		left(dir, "lies too deep", false)
 		return nil
 	}
 	for token := ""; ; {
@@ -326,7 +334,7 @@ func (t *remoteTree) walk(ctx context.Context, dir string, depth int, file func(
 				if why == "" {
 					why = "has a path that leads elsewhere"
 				}
-				left(f.Path, why)
+				left(f.Path, why, false)
 				continue
 			}
 			var err error

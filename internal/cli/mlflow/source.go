@@ -7,6 +7,7 @@ package mlflow
 
 import (
 	"context"
+	"errors"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -26,10 +27,11 @@ type Source interface {
 	Experiments(ctx context.Context) ([]track.Experiment, error)
 	// Runs gives all runs, deleted ones too, some at a time.
 	Runs(ctx context.Context, some func([]Run) error) error
-	// Points gives all points of a run, those of one metric after the other.
+	// Points gives all points of a run, in each call those of one metric. With errUnread some could not be read, which the report
+	// says already.
 	Points(ctx context.Context, r Run, some func(key string, points []track.Point) error) error
-	// LoggedModels gives the models that MLflow 3 keeps beside runs, with their metrics.
-	LoggedModels(ctx context.Context, one func(track.LoggedModel) error) error
+	// LoggedModels gives the models that MLflow 3 keeps beside runs, with their metrics, and whether all of those could be read.
+	LoggedModels(ctx context.Context, one func(m track.LoggedModel, whole bool) error) error
 	// RegisteredModels gives registered models with their versions.
 	RegisteredModels(ctx context.Context, one func(Registered) error) error
 	// Files opens the files of a run, a logged model or a version. Where they cannot be read it says why instead.
@@ -49,6 +51,13 @@ type Run struct {
 	// keys are the metrics that a server named.
 	keys []string
 }
+
+func (r Run) owner() Owner {
+	return Owner{URI: r.ArtifactURI, ExperimentID: r.ExperimentID, RunID: r.ID}
+}
+
+// errUnread says that something could not be read that may be readable another time, and that the report says so.
+var errUnread = errors.New("not everything could be read")
 
 // Registered is a registered model with its versions.
 type Registered struct {

@@ -3,6 +3,9 @@ package mlflow_test
 import (
 	"context"
 	"database/sql"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -201,5 +204,126 @@ func TestPointsSurviveTheWayToTheServer(t *testing.T) {
 	s.Steps = s.Steps[:1]
 	if _, err := s.Points(); fault.KindOf(err) != fault.Invalid {
 		t.Errorf("lists of different lengths: %v", err)
+	}
+}
+
+func change(t *testing.T, file, statement string) {
+	t.Helper()
+	db, err := sql.Open("sqlite", file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.ExecContext(t.Context(), statement); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAPointThatComesLateIsSeen(t *testing.T) {
+	// The newest values of metrics stay what they are.
+	file, _ := makeDatabase(t, oldTables+`CREATE TABLE latest_metrics (key VARCHAR(250), value FLOAT, timestamp BIGINT, step BIGINT, run_uuid VARCHAR(32));
+		INSERT INTO latest_metrics VALUES ('m', 1.5, 11, 0, 'r1');`)
+	source, _ := open(t, file)
+	state := func() (state []string) {
+		t.Helper()
+		err := source.Runs(t.Context(), func(runs []mlflow.Run) error {
+			for _, r := range runs {
+				if r.ID == "r1" {
+					state = r.State
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return state
+	}
+	before := state()
+	change(t, file, `INSERT INTO metrics VALUES ('m', 3, 1, 'r1')`)
+	if after := state(); len(before) == 0 || slices.Equal(before, after) {
+		t.Errorf("the state is %q, and was %q", after, before)
+	}
+}
+
+func TestADatabaseCanBeWrittenWhilePointsAreSent(t *testing.T) {
+	file, _ := makeDatabase(t, oldTables+`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 45000)
+		INSERT INTO metrics SELECT 'k' || (i % 2), i, i, 'r3' FROM n;`)
+	source, _ := open(t, file)
+	got := map[string]int{}
+	seen := map[track.Point]bool{}
+	err := source.Points(t.Context(), mlflow.Run{Run: track.Run{ID: "r3"}}, func(key string, points []track.Point) error {
+		change(t, file, `PRAGMA busy_timeout = 0; BEGIN EXCLUSIVE; INSERT INTO metrics VALUES ('m', 1, 1, 'r1'); COMMIT`)
+		got[key] += len(points)
+		for _, p := range points {
+			seen[p] = true
+		}
+		return nil
+	})
+	if diff := cmp.Diff(map[string]int{"k0": 22500, "k1": 22500}, got); diff != "" || len(seen) != 45000 || err != nil {
+		t.Errorf("%d points, %v\n%s", len(seen), err, diff)
+	}
+}
+
+func serve(t *testing.T, answer http.HandlerFunc) string {
+	t.Helper()
+	server := httptest.NewServer(answer)
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+func TestAServerThatSendsToAnotherSchemeIsNotFollowed(t *testing.T) {
+	asked := 0
+	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		asked++
+		http.Redirect(w, r, "https://"+r.Host+r.URL.Path, http.StatusTemporaryRedirect)
+	})
+	_, err := mlflow.Open(t.Context(), url, mlflow.Options{Report: mlflow.NewReport(), Token: "t"})
+	if err == nil || !strings.Contains(err.Error(), "elsewhere") || asked != 1 {
+		t.Errorf("asked %d times, %v", asked, err)
+	}
+}
+
+func TestAVersionIsNotSentToAGuessedPlaceWhenTheServerFails(t *testing.T) {
+	where := "no JSON"
+	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/version":
+			fmt.Fprint(w, "2.22.5")
+		case "/api/2.0/mlflow/registered-models/search":
+			if r.URL.Query().Get("filter") != "" {
+				fmt.Fprint(w, `{}`)
+				return
+			}
+			fmt.Fprint(w, `{"registered_models": [{"name": "price"}]}`)
+		case "/api/2.0/mlflow/registered-models/get":
+			fmt.Fprint(w, `{"registered_model": {"name": "price"}}`)
+		case "/api/2.0/mlflow/model-versions/search":
+			fmt.Fprint(w, `{"model_versions": [{"name": "price", "version": "1", "source": "s3://b/source"}]}`)
+		case "/api/2.0/mlflow/model-versions/get-download-uri":
+			if where == "" {
+				w.WriteHeader(http.StatusNotFound)
+			}
+			fmt.Fprint(w, where)
+		default:
+			fmt.Fprint(w, `{}`)
+		}
+	})
+	source, _ := open(t, url)
+	var got []string
+	models := func() error {
+		return source.RegisteredModels(t.Context(), func(r mlflow.Registered) error {
+			for _, v := range r.Versions {
+				got = append(got, v.Location)
+			}
+			return nil
+		})
+	}
+	if err := models(); err == nil || len(got) > 0 {
+		t.Errorf("an answer that is none: %v, %v", got, err)
+	}
+	where = ""
+	if err := models(); err != nil || !slices.Equal(got, []string{"s3://b/source"}) {
+		t.Errorf("a server that does not say it: %v, %v", got, err)
 	}
 }

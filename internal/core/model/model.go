@@ -106,6 +106,15 @@ type Version struct {
 	Files []File `json:"files,omitempty"`
 }
 
+// Brought says what became of a registered model that an import sent.
+type Brought struct {
+	// Name is the name that the model has here; empty for one that was deleted here.
+	Name string `json:"name" doc:"the name that the model has here; empty for one that was deleted here and stays deleted"`
+	// Kept are versions that were made here and stay as they are, Deleted those that were deleted here and stay so.
+	Kept    []int64 `json:"kept,omitempty" doc:"versions that were here already and stay as they are"`
+	Deleted []int64 `json:"deleted,omitempty" doc:"versions that were deleted here and stay so"`
+}
+
 // File is a file of a version.
 type File struct {
 	Path   string `json:"path"`

@@ -25,13 +25,36 @@ type Imported struct {
 	// ID names the thing where it came from, Target here.
 	ID     string `json:"id"`
 	Target string `json:"target"`
-	// Mark says what the thing looked like when it was brought whole; it is empty while parts are missing.
+	// Mark says what the thing looked like when it was brought whole. It is empty until then, and MarkChanged while a thing that was
+	// whole is brought again.
 	Mark string `json:"mark"`
+	// Last is what the source had of it when it was sent last, as the store keeps it.
+	Last string `json:"-"`
 }
+
+// MarkChanged is the mark of a thing that was brought whole once and is being brought again: what is here of it may be older than
+// what the source has.
+const MarkChanged = "changed"
 
 // ImportKey is the id under which an import notes what has no id that is one everywhere: the id or name that it has where it came
 // from, and when it was created there, in milliseconds or microseconds since 1970.
 func ImportKey(name string, created int64) string { return name + "@" + strconv.FormatInt(created, 10) }
+
+// Merged is a value after an import: the one of the source where that has changed there since the last import, else the one here.
+func Merged[T comparable](here, before, now T) T {
+	if now == before {
+		return here
+	}
+	return now
+}
+
+// MergedPointer is Merged for values that may be missing.
+func MergedPointer[T comparable](here, before, now *T) *T {
+	if now == before || now != nil && before != nil && *now == *before {
+		return here
+	}
+	return now
+}
 
 // Series are points of one metric as they are sent from an importer to the server: one list for each part of a point. Values are
 // the bytes of IEEE 754 numbers of 64 bits, little end first, because JSON has none for NaN.
