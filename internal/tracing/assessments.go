@@ -123,7 +123,7 @@ func (s *Service) UpdateAssessment(ctx context.Context, traceID, id string, u Up
 
 // DeleteAssessment removes an assessment; one that it overrode is valid again. One that is not there is no error.
 func (s *Service) DeleteAssessment(ctx context.Context, traceID, id string) error {
-	return s.deps.Store.Change(ctx, nil, func(tx trace.Tx) error {
+	return s.deps.Store.Change(ctx, nil, func(tx trace.Tx, _ []bool) error {
 		t, err := tx.Trace(traceID)
 		if err != nil || t == nil {
 			return err

@@ -23,7 +23,7 @@ func (s *Service) Begin(ctx context.Context, experiment string, startMS int64, m
 	for _, m := range metadata {
 		t.SetMeta(m.Key, m.Value)
 	}
-	return t, s.deps.Store.Change(ctx, nil, func(tx trace.Tx) error { return tx.Put(t) })
+	return t, s.deps.Store.Change(ctx, nil, func(tx trace.Tx, _ []bool) error { return tx.Put(t) })
 }
 
 // End says how a trace ended that was begun with Begin.

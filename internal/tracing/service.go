@@ -28,7 +28,10 @@ type Options struct {
 }
 
 // Service answers everything about traces. Its methods may be called from any goroutine.
-type Service struct{ deps Options }
+type Service struct {
+	deps Options
+	sums kept
+}
 
 // New returns a service.
 func New(o Options) *Service { return &Service{deps: o} }
@@ -73,7 +76,7 @@ func (s *Service) Start(ctx context.Context, given trace.Trace) (*trace.Trace, e
 		return nil, err
 	}
 	var stored *trace.Trace
-	err = s.deps.Store.Change(ctx, nil, func(tx trace.Tx) error {
+	err = s.deps.Store.Change(ctx, nil, func(tx trace.Tx, _ []bool) error {
 		t, err := tx.Trace(given.ID)
 		if err != nil {
 			return err
@@ -140,7 +143,7 @@ func (s *Service) Traces(ctx context.Context, ids, experiments []string) ([]*tra
 // change reads a trace, lets change change it, and stores it.
 func (s *Service) change(ctx context.Context, id string, missing error, change func(t *trace.Trace) error) (*trace.Trace, error) {
 	var stored *trace.Trace
-	err := s.deps.Store.Change(ctx, nil, func(tx trace.Tx) error {
+	err := s.deps.Store.Change(ctx, nil, func(tx trace.Tx, _ []bool) error {
 		t, err := tx.Trace(id)
 		if err != nil {
 			return err
@@ -220,7 +223,7 @@ func (s *Service) LinkRun(ctx context.Context, ids []string, runID string) error
 	if len(ids) > maxLinks {
 		return fault.Invalidf("Cannot link more than %d traces to a run in a single request. Provided %d traces.", maxLinks, len(ids))
 	}
-	return s.deps.Store.Change(ctx, nil, func(tx trace.Tx) error {
+	return s.deps.Store.Change(ctx, nil, func(tx trace.Tx, _ []bool) error {
 		for _, id := range ids {
 			t, err := tx.Trace(id)
 			if err != nil {
@@ -291,7 +294,7 @@ func (s *Service) Delete(ctx context.Context, d Deletion) (int, error) {
 
 func (s *Service) delete(ctx context.Context, experiment string, choose func(trace.Tx) ([]string, error)) (int, error) {
 	var gone []string
-	err := s.deps.Store.Change(ctx, nil, func(tx trace.Tx) error {
+	err := s.deps.Store.Change(ctx, nil, func(tx trace.Tx, _ []bool) error {
 		gone = nil
 		ids, err := choose(tx)
 		if err != nil {

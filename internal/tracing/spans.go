@@ -40,7 +40,7 @@ func (s *Service) AddSpans(ctx context.Context, experiment, runID string, batche
 		return rejected, err
 	}
 	e, noExperiment := s.deps.Experiments.Experiment(ctx, experiment)
-	err = s.deps.Store.Change(ctx, stored, func(tx trace.Tx) error {
+	err = s.deps.Store.Change(ctx, stored, func(tx trace.Tx, fresh []bool) error {
 		for i, b := range stored {
 			t, err := tx.Trace(b.TraceID)
 			if err != nil {
@@ -52,12 +52,11 @@ func (s *Service) AddSpans(ctx context.Context, experiment, runID string, batche
 				}
 				t = &trace.Trace{ID: b.TraceID, ExperimentID: e.ID, Tags: []track.KV{artifactTag(e, b.TraceID)}}
 			}
-			rules := trace.Rules{Tag: s.tag, Stored: func() ([]*trace.Span, error) { return tx.Spans(b.TraceID) }}
-			if err := t.Add(b, rules); err != nil {
-				return err
+			if fresh[i] {
+				if err := s.add(tx, t, b, bytes[i]); err != nil {
+					return err
+				}
 			}
-			t.Spans += int64(len(b.Spans))
-			t.Bytes += bytes[i]
 			if runID != "" && trace.HasRoot(b.Spans) {
 				t.Runs = track.Once(t.Runs, runID)
 			}
@@ -67,7 +66,44 @@ func (s *Service) AddSpans(ctx context.Context, experiment, runID string, batche
 		}
 		return nil
 	})
+	if err != nil {
+		for _, b := range stored {
+			s.sums.take(b.TraceID, 0, 0)
+		}
+	}
 	return rejected, err
+}
+
+// add makes a batch that was not stored before part of its trace.
+func (s *Service) add(tx trace.Tx, t *trace.Trace, b trace.Batch, bytes int64) error {
+	sums := s.sums.take(t.ID, t.Spans, t.Bytes)
+	if sums != nil {
+		sums.Add(b.Shares)
+	}
+	rules := trace.Rules{Tag: s.tag, Sums: func() (*trace.Sums, error) {
+		if sums != nil {
+			return sums, nil
+		}
+		sums = &trace.Sums{}
+		if t.Spans > 0 {
+			stored, err := tx.Spans(t.ID)
+			if err != nil {
+				return nil, err
+			}
+			sums.Add(trace.SharesOf(stored))
+		}
+		sums.Add(b.Shares)
+		return sums, nil
+	}}
+	if err := t.Add(b, rules); err != nil {
+		return err
+	}
+	t.Spans += int64(len(b.Spans))
+	t.Bytes += bytes
+	if sums != nil {
+		s.sums.keep(t.ID, t.Spans, t.Bytes, sums)
+	}
+	return nil
 }
 
 // within brings spans into the form in which they are stored and leaves out what is over a bound. sizes are the bytes of what is left.
@@ -87,6 +123,7 @@ func (s *Service) within(ctx context.Context, batches []trace.Batch) (stored []t
 			}
 			kept = append(kept, span)
 		}
+		batches[i].Shares = trace.SharesOf(kept)
 		batches[i].Spans, all[i] = kept, int64(len(batches[i].Text))
 	}
 	full, err := s.full(ctx, batches, all)

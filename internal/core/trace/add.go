@@ -12,6 +12,8 @@ import (
 type Batch struct {
 	TraceID string
 	Spans   []*Span
+	// Shares are what the spans add to the sums of the trace.
+	Shares []Share
 	// Text is the spans as they are stored, a line each; the service writes it.
 	Text []byte
 	// Resource describes who sent the spans.
@@ -22,18 +24,17 @@ type Batch struct {
 type Rules struct {
 	// Tag checks a tag and returns it as it is kept; an error means that it is left out.
 	Tag func(key, value string) (track.KV, error)
-	// Stored returns the spans that were stored before, in the order in which they were sent.
-	Stored func() ([]*Span, error)
+	// Sums returns what all spans of the trace add, also those of the batch.
+	Sums func() (*Sums, error)
 }
 
 // Add makes known what the spans of a batch say about the trace. A trace without a state is a new one. What the client has said
 // about the whole trace comes first.
 func (t *Trace) Add(b Batch, r Rules) error {
-	fresh := t.State == ""
 	start, end := times(b.Spans)
 	root := rootOf(b.Spans)
 	switch {
-	case fresh:
+	case t.State == "":
 		t.StartMS, t.State = start, InProgress
 		if end != 0 {
 			d := end - start
@@ -60,7 +61,7 @@ func (t *Trace) Add(b Batch, r Rules) error {
 	}
 	t.addTags(b, root, r)
 	t.addPreviews(root)
-	return t.addSums(fresh, b.Spans, r)
+	return t.addSums(b.Shares, r)
 }
 
 func times(spans []*Span) (start, end int64) {
@@ -153,20 +154,18 @@ func (t *Trace) addTags(b Batch, root *Span, r Rules) {
 }
 
 // addSums adds tokens and costs up over all spans, unless the client has said what they are.
-func (t *Trace) addSums(fresh bool, batch []*Span, r Rules) error {
-	var all []*Span
+func (t *Trace) addSums(batch []Share, r Rules) error {
 	for key, x := range map[string]sums{MetaUsage: usage, MetaCost: cost} {
-		if _, there := track.Find(t.Metadata, key); there && t.Final() || x.total(batch) == "" {
+		if _, there := track.Find(t.Metadata, key); there && t.Final() || !has(batch, x) {
 			continue
 		}
-		if all == nil && !fresh {
-			stored, err := r.Stored()
-			if err != nil {
-				return err
-			}
-			all = stored
+		all, err := r.Sums()
+		if err != nil {
+			return err
 		}
-		t.Metadata = track.Set(t.Metadata, key, x.total(Arrange(append(slices.Clip(all), batch...))))
+		if text := all.total(x); text != "" {
+			t.Metadata = track.Set(t.Metadata, key, text)
+		}
 	}
 	return nil
 }

@@ -73,7 +73,8 @@ type Trace struct {
 	// Runs were linked to the trace after it was made; Prompts are versions of prompts, as "name/version".
 	Runs    []string `json:"runs,omitempty"`
 	Prompts []string `json:"prompts,omitempty"`
-	// Spans and Bytes count what was stored, before compression; a span that was sent twice counts twice.
+	// Spans and Bytes count what is stored, before compression. A batch that is sent again counts once; a span that comes again with
+	// others counts twice.
 	Spans int64 `json:"spans,omitempty"`
 	Bytes int64 `json:"bytes,omitempty"`
 }
