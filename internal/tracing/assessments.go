@@ -86,6 +86,9 @@ type Update struct {
 
 // UpdateAssessment changes an assessment and returns it.
 func (s *Service) UpdateAssessment(ctx context.Context, traceID, id string, u Update) (trace.Assessment, error) {
+	if len(u.Metadata) > trace.MaxEntries {
+		return trace.Assessment{}, fault.Invalidf("An assessment can have at most %d entries of metadata; %d were given", trace.MaxEntries, len(u.Metadata))
+	}
 	var changed trace.Assessment
 	_, err := s.change(ctx, traceID, noTraceOfAssessment(traceID), func(t *trace.Trace) error {
 		i := find(t, id)
@@ -113,6 +116,9 @@ func (s *Service) UpdateAssessment(ctx context.Context, traceID, id string, u Up
 		}
 		for _, m := range u.Metadata {
 			a.Metadata = track.Set(a.Metadata, m.Key, m.Value)
+		}
+		if len(a.Metadata) > trace.MaxEntries {
+			return fault.Invalidf("Assessment '%s' would have more than %d entries of metadata", id, trace.MaxEntries)
 		}
 		a.UpdatedMS = s.nowMS()
 		changed = *a

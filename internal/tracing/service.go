@@ -75,6 +75,13 @@ func (s *Service) Start(ctx context.Context, given trace.Trace) (*trace.Trace, e
 	if err != nil {
 		return nil, err
 	}
+	if len(given.Assessments) > maxAssessments {
+		return nil, fault.Invalidf("A trace can have at most %d assessments; %d were given", maxAssessments, len(given.Assessments))
+	}
+	given.Assessments = slices.Clone(given.Assessments)
+	for i := range given.Assessments {
+		s.complete(&given.Assessments[i])
+	}
 	var stored *trace.Trace
 	err = s.deps.Store.Change(ctx, nil, func(tx trace.Tx, _ []bool) error {
 		t, err := tx.Trace(given.ID)
@@ -92,16 +99,13 @@ func (s *Service) Start(ctx context.Context, given trace.Trace) (*trace.Trace, e
 		if given.ResponsePreview != nil {
 			t.ResponsePreview = given.ResponsePreview
 		}
-		setTags(t, given.Tags)
-		t.Tags = track.Set(t.Tags, trace.TagLocation, artifactTag(e, t.ID).Value)
-		for _, m := range given.Metadata {
-			t.SetMeta(m.Key, m.Value)
+		if err := say(t, given.Tags, given.Metadata); err != nil {
+			return err
 		}
+		t.Tags = track.Set(t.Tags, trace.TagLocation, artifactTag(e, t.ID).Value)
 		t.SetMeta(trace.MetaFinal, "true")
-		for _, a := range given.Assessments {
-			s.complete(&a)
-			t.Assessments = slices.DeleteFunc(t.Assessments, func(o trace.Assessment) bool { return o.ID == a.ID })
-			t.Assessments = append(t.Assessments, a)
+		if err := s.replace(t, given.Assessments); err != nil {
+			return err
 		}
 		stored = t
 		return tx.Put(t)
@@ -109,8 +113,46 @@ func (s *Service) Start(ctx context.Context, given trace.Trace) (*trace.Trace, e
 	return stored, err
 }
 
-// check refuses names and sessions that are too long.
+// say makes tags, but for those that say where the data is, and metadata part of a trace.
+func say(t *trace.Trace, tags, metadata []track.KV) error {
+	tags = slices.DeleteFunc(slices.Clone(tags), func(tag track.KV) bool { return trace.Fixed(tag.Key) })
+	if !t.SetTags(tags) || !t.SetMetadata(metadata) {
+		return tooMany(t.ID)
+	}
+	return nil
+}
+
+func tooMany(id string) error {
+	return fault.Invalidf("Trace '%s' would have more than %d tags or entries of metadata: leave some out", id, trace.MaxEntries)
+}
+
+// replace adds assessments to those of a trace, in the place of those with the same ids.
+func (s *Service) replace(t *trace.Trace, given []trace.Assessment) error {
+	last := make(map[string]int, len(given))
+	for i := range given {
+		last[given[i].ID] = i
+	}
+	kept := slices.DeleteFunc(slices.Clone(t.Assessments), func(a trace.Assessment) bool {
+		_, there := last[a.ID]
+		return there
+	})
+	for i, a := range given {
+		if last[a.ID] == i {
+			kept = append(kept, a)
+		}
+	}
+	if len(kept) > maxAssessments {
+		return fault.Invalidf("Trace '%s' would have %d assessments; it can have at most %d", t.ID, len(kept), maxAssessments)
+	}
+	t.Assessments = kept
+	return nil
+}
+
+// check refuses names and sessions that are too long, and too many tags.
 func check(tags, metadata []track.KV) error {
+	if len(tags) > trace.MaxEntries || len(metadata) > trace.MaxEntries {
+		return fault.Invalidf("A trace can have at most %d tags and %d entries of metadata; %d and %d were given", trace.MaxEntries, trace.MaxEntries, len(tags), len(metadata))
+	}
 	if name, _ := track.Find(tags, trace.TagName); trace.Cut(name, trace.MaxName) != name {
 		return fault.Invalidf("'Trace name' exceeds the maximum length of %d characters", trace.MaxName)
 	}
@@ -160,15 +202,6 @@ func (s *Service) change(ctx context.Context, id string, missing error, change f
 	return stored, err
 }
 
-// setTags sets tags that a client has sent, but for those that say where the data is.
-func setTags(t *trace.Trace, tags []track.KV) {
-	for _, tag := range tags {
-		if !trace.Fixed(tag.Key) {
-			t.Tags = track.Set(t.Tags, tag.Key, tag.Value)
-		}
-	}
-}
-
 // SetTag sets a tag of a trace.
 func (s *Service) SetTag(ctx context.Context, id, key, value string) error {
 	if trace.Fixed(key) {
@@ -182,7 +215,9 @@ func (s *Service) SetTag(ctx context.Context, id, key, value string) error {
 		return err
 	}
 	_, err = s.change(ctx, id, noTrace(id, fault.NotFoundf("")), func(t *trace.Trace) error {
-		t.Tags = track.Set(t.Tags, tag.Key, tag.Value)
+		if !t.SetTags([]track.KV{tag}) {
+			return tooMany(t.ID)
+		}
 		return nil
 	})
 	return err
@@ -232,7 +267,9 @@ func (s *Service) LinkRun(ctx context.Context, ids []string, runID string) error
 			if t == nil {
 				continue
 			}
-			t.Runs = track.Once(t.Runs, runID)
+			if t.Runs, err = link(t, t.Runs, runID); err != nil {
+				return err
+			}
 			if err := tx.Put(t); err != nil {
 				return err
 			}
@@ -247,12 +284,30 @@ func (s *Service) LinkPrompts(ctx context.Context, id string, prompts []string) 
 		return nil
 	}
 	_, err := s.change(ctx, id, noTrace(id, fault.NotFoundf("")), func(t *trace.Trace) error {
-		for _, p := range prompts {
-			t.Prompts = track.Once(t.Prompts, p)
-		}
-		return nil
+		var err error
+		t.Prompts, err = link(t, t.Prompts, prompts...)
+		return err
 	})
 	return err
+}
+
+// link adds to what a trace is linked to, each once.
+func link(t *trace.Trace, list []string, more ...string) ([]string, error) {
+	there := make(map[string]bool, len(list))
+	for _, one := range list {
+		there[one] = true
+	}
+	for _, one := range more {
+		if there[one] {
+			continue
+		}
+		if len(list) >= trace.MaxEntries {
+			return nil, fault.Invalidf("Trace '%s' cannot be linked to more than %d runs and %d prompts", t.ID, trace.MaxEntries, trace.MaxEntries)
+		}
+		there[one] = true
+		list = append(list, one)
+	}
+	return list, nil
 }
 
 // Deletion chooses traces of an experiment: by their ids, or up to a time, or both. Most goes with UpToMS: the oldest come first.

@@ -57,7 +57,7 @@ func (s *Service) AddSpans(ctx context.Context, experiment, runID string, batche
 					return err
 				}
 			}
-			if runID != "" && trace.HasRoot(b.Spans) {
+			if runID != "" && trace.HasRoot(b.Spans) && len(t.Runs) < trace.MaxEntries {
 				t.Runs = track.Once(t.Runs, runID)
 			}
 			if err := tx.Put(t); err != nil {
@@ -113,6 +113,10 @@ func (s *Service) within(ctx context.Context, batches []trace.Batch) (stored []t
 		kept := batches[i].Spans[:0:0]
 		for _, span := range batches[i].Spans {
 			span.Adopt()
+			if err := trace.CheckSession(span.Session()); err != nil {
+				rejected.add(1, err.Error())
+				continue
+			}
 			before := len(batches[i].Text)
 			batches[i].Text = append(span.AppendContent(batches[i].Text), '\n')
 			n := len(batches[i].Text) - before

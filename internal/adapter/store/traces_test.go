@@ -329,3 +329,96 @@ func TestASearchForSpansReadsThem(t *testing.T) {
 		}
 	}
 }
+
+func entries(from, to int) []track.KV {
+	var out []track.KV
+	for i := from; i < to; i++ {
+		out = append(out, track.KV{Key: fmt.Sprint(i), Value: "v"})
+	}
+	return out
+}
+
+func TestWhatATraceSaysAboutItselfIsBounded(t *testing.T) {
+	s, _ := openTracing(t)
+	ctx := t.Context()
+	full := trace.Trace{ID: "t", ExperimentID: "1", Tags: entries(0, trace.MaxEntries), Metadata: entries(0, trace.MaxEntries)}
+	if _, err := s.Start(ctx, full); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Start(ctx, full); err != nil {
+		t.Errorf("the same again: %v", err)
+	}
+	if err := s.SetTag(ctx, "t", "0", "w"); err != nil {
+		t.Errorf("a tag that is there: %v", err)
+	}
+	more, assessments, prompts := entries(5000, 5001), make([]trace.Assessment, 10_001), make([]string, trace.MaxEntries+1)
+	for i := range prompts {
+		prompts[i] = fmt.Sprint("p/", i)
+	}
+	begun, err := s.Begin(ctx, "1", 1, entries(0, trace.MaxEntries), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	errs := map[string]error{"a tag": s.SetTag(ctx, "t", "new", "v"), "prompts": s.LinkPrompts(ctx, "t", prompts)}
+	_, errs["tags"] = s.Start(ctx, trace.Trace{ID: "t", ExperimentID: "1", Tags: more})
+	_, errs["metadata"] = s.Start(ctx, trace.Trace{ID: "t", ExperimentID: "1", Metadata: more})
+	_, errs["tags of one request"] = s.Start(ctx, trace.Trace{ID: "u", ExperimentID: "1", Tags: entries(0, trace.MaxEntries+1)})
+	_, errs["assessments"] = s.Start(ctx, trace.Trace{ID: "t", ExperimentID: "1", Assessments: assessments})
+	_, errs["begin"] = s.Begin(ctx, "1", 1, entries(0, trace.MaxEntries+1), nil)
+	_, errs["end"] = s.End(ctx, begun.ID, 2, trace.OK, more, nil)
+	for name, err := range errs {
+		if fault.KindOf(err) != fault.Invalid {
+			t.Errorf("%s: %v, want it refused", name, err)
+		}
+	}
+	// Spans are kept without the tags that there is no room for.
+	root := spanOf(1, 1, 1, "x")
+	for _, kv := range entries(0, trace.MaxEntries+5) {
+		root.Attributes = append(root.Attributes, trace.Attribute{Key: "mlflow.traceTag." + kv.Key, Value: `"v"`})
+	}
+	addSpans(t, s, "1", root)
+	if got, err := s.Trace(ctx, trace.IDOf(root.TraceID)); err != nil || len(got.Tags) != trace.MaxEntries {
+		t.Errorf("%d tags, %v", len(got.Tags), err)
+	}
+}
+
+func TestAssessmentsOfManyRequestsAreBoundedAndReplaced(t *testing.T) {
+	s, _ := openTracing(t)
+	start := func(ids ...int) (*trace.Trace, error) {
+		given := trace.Trace{ID: "t", ExperimentID: "1"}
+		for _, id := range ids {
+			given.Assessments = append(given.Assessments, trace.Assessment{ID: fmt.Sprint(id), Name: fmt.Sprint("in ", len(ids)), Kind: trace.Feedback, Value: "1"})
+		}
+		return s.Start(t.Context(), given)
+	}
+	numbers := func(from, to int) (out []int) {
+		for i := from; i < to; i++ {
+			out = append(out, i)
+		}
+		return out
+	}
+	if _, err := start(numbers(0, 10_000)...); err != nil {
+		t.Fatal(err)
+	}
+	got, err := start(5, 6, 5)
+	if err != nil || len(got.Assessments) != 10_000 || got.Assessments[9_998].ID != "6" || got.Assessments[9_999].Name != "in 3" {
+		t.Errorf("%d assessments, %v", len(got.Assessments), err)
+	}
+	if _, err := start(10_000); fault.KindOf(err) != fault.Invalid {
+		t.Errorf("one more than are allowed: %v", err)
+	}
+}
+
+func TestASessionThatIsTooLongCostsItsSpanAlone(t *testing.T) {
+	s, _ := openTracing(t)
+	bad := spanOf(1, 1, 1, "bad")
+	bad.Attributes = append(bad.Attributes, trace.Attribute{Key: "session.id", Value: `"` + strings.Repeat("s", 251) + `"`})
+	id := trace.IDOf(bad.TraceID)
+	rejected, err := s.AddSpans(t.Context(), "1", "", []trace.Batch{{TraceID: id, Spans: []*trace.Span{bad, spanOf(1, 2, 1, "good")}}})
+	if err != nil || rejected.Spans != 1 || !strings.Contains(rejected.Reason, "Session ID") {
+		t.Errorf("%+v, %v", rejected, err)
+	}
+	if got := textsOf(t, s, id); !slices.Equal(got, []string{"good"}) {
+		t.Errorf("%q", got)
+	}
+}

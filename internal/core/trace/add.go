@@ -103,9 +103,7 @@ func (t *Trace) addUsers(spans []*Span) error {
 	session, user := "", ""
 	for _, s := range spans {
 		if session == "" {
-			if session = s.Text("session.id"); session == "" {
-				session = s.Text("gen_ai.conversation.id")
-			}
+			session = s.Session()
 		}
 		if user == "" {
 			user = s.Text("user.id")
@@ -123,6 +121,14 @@ func (t *Trace) addUsers(spans []*Span) error {
 	return nil
 }
 
+// Session is the conversation that the span says it belongs to; empty where it says nothing.
+func (s *Span) Session() string {
+	if id := s.Text("session.id"); id != "" {
+		return id
+	}
+	return s.Text("gen_ai.conversation.id")
+}
+
 // CheckSession refuses the id of a session that is too long to be one.
 func CheckSession(id string) error {
 	if cut(id, MaxSession) != id {
@@ -132,10 +138,10 @@ func CheckSession(id string) error {
 }
 
 func (t *Trace) addTags(b Batch, root *Span, r Rules) {
-	t.Tags = track.Set(t.Tags, TagSpansLocation, HereLocation)
+	tags := []track.KV{{Key: TagSpansLocation, Value: HereLocation}}
 	set := func(key, value string) {
 		if tag, err := r.Tag(key, value); err == nil {
-			t.Tags = track.Set(t.Tags, tag.Key, tag.Value)
+			tags = append(tags, tag)
 		}
 	}
 	for _, a := range b.Resource {
@@ -143,14 +149,14 @@ func (t *Trace) addTags(b Batch, root *Span, r Rules) {
 			set(a.Key, plain(a.Value))
 		}
 	}
-	if root == nil {
-		return
-	}
-	for _, a := range root.Attributes {
-		if key, ok := strings.CutPrefix(a.Key, attrTag); ok && !Fixed(key) {
-			set(key, plain(a.Value))
+	if root != nil {
+		for _, a := range root.Attributes {
+			if key, ok := strings.CutPrefix(a.Key, attrTag); ok && !Fixed(key) {
+				set(key, plain(a.Value))
+			}
 		}
 	}
+	t.SetTags(tags) // spans count also when the trace has no room for more tags
 }
 
 // addSums adds tokens and costs up over all spans, unless the client has said what they are.
