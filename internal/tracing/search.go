@@ -144,7 +144,7 @@ func (s *Service) each(ctx context.Context, q Query, filter search.Expr, yield f
 	}
 	first := readAhead
 	if q.Limit > 0 && q.Filter == "" && len(q.OrderBy) == 0 {
-		first = min(q.Limit, readAhead)
+		first = q.Limit
 	}
 	bounds := search.BoundsOf(filter)
 	if bounds.RunID != "" {
@@ -202,6 +202,9 @@ func (s *Service) eachOfRun(ctx context.Context, runID string, experiments []str
 // readAhead is how many traces are read at a time once a few did not do: not so many that a read holds the database's log up.
 const readAhead = 500
 
+// maxAhead bounds how many traces of all experiments together a search holds, but for one of each.
+const maxAhead = 10_000
+
 // merge goes through several experiments in the order of time. It reads first traces at first.
 func (s *Service) merge(ctx context.Context, experiments []string, after trace.Place, from, to int64, first int, yield func(*trace.Trace) bool) error {
 	type cursor struct {
@@ -210,16 +213,17 @@ func (s *Service) merge(ctx context.Context, experiments []string, after trace.P
 		n          int
 	}
 	cursors := make([]*cursor, 0, len(experiments))
+	ahead := max(1, min(readAhead, maxAhead/max(1, len(experiments))))
 	fill := func(c *cursor, after trace.Place) error {
 		next, err := s.deps.Store.Newest(ctx, c.experiment, after, from, to, c.n)
-		c.n = readAhead
+		c.n = ahead
 		if c.next = next; err == nil && len(next) > 0 {
 			cursors = append(cursors, c)
 		}
 		return err
 	}
 	for _, e := range experiments {
-		if err := fill(&cursor{experiment: e, n: first}, after); err != nil {
+		if err := fill(&cursor{experiment: e, n: min(first, ahead)}, after); err != nil {
 			return err
 		}
 	}
@@ -342,8 +346,11 @@ type spanRow struct {
 
 func (r *spanRow) Content() string { return string(r.content) }
 
-// May looks for what the content of a span with the value has in it.
+// May looks for what the content of a span with the value has in it. A text that JSON may write in several ways is not looked for.
 func (r *spanRow) May(key, value string) bool {
+	if strings.ContainsFunc(value, func(c rune) bool { return c < ' ' || c > '~' || strings.ContainsRune("\"\\/<>&'", c) }) {
+		return true
+	}
 	quoted := trace.AppendQuoted(nil, value)
 	switch key {
 	case "name":

@@ -324,13 +324,14 @@ const deleteBatch = 500
 func (s *Service) Delete(ctx context.Context, d Deletion) (int, error) {
 	total := 0
 	if d.UpToMS == nil {
+		var first error
 		for ids := range slices.Chunk(d.IDs, deleteBatch) {
 			n, err := s.delete(ctx, d.ExperimentID, func(trace.Tx) ([]string, error) { return ids, nil })
-			if total += n; err != nil {
-				return total, err
+			if total += n; first == nil {
+				first = err
 			}
 		}
-		return total, nil
+		return total, first
 	}
 	for {
 		most := deleteBatch
@@ -347,10 +348,40 @@ func (s *Service) Delete(ctx context.Context, d Deletion) (int, error) {
 	}
 }
 
+// delete removes files first: what breaks off can be repeated as long as the trace is there. Traces whose files cannot be deleted
+// stay; the error is the one of the first.
 func (s *Service) delete(ctx context.Context, experiment string, choose func(trace.Tx) ([]string, error)) (int, error) {
-	var gone []string
+	chosen, err := s.those(ctx, experiment, choose, func(trace.Tx, string) error { return nil })
+	if err != nil || len(chosen) == 0 {
+		return 0, err
+	}
+	e, err := s.deps.Experiments.Experiment(ctx, experiment)
+	if err != nil {
+		return 0, err
+	}
+	var first error
+	bare := make([]string, 0, len(chosen))
+	for _, id := range chosen {
+		// Invalid says that the files are kept elsewhere.
+		err := s.deps.Experiments.DeleteBelow(ctx, e.ArtifactLocation, "traces/"+id)
+		if err == nil || fault.KindOf(err) == fault.Invalid {
+			bare = append(bare, id)
+		} else if first == nil {
+			first = err
+		}
+	}
+	gone, err := s.those(ctx, experiment, func(trace.Tx) ([]string, error) { return bare, nil }, trace.Tx.Delete)
+	if err == nil {
+		err = first
+	}
+	return len(gone), err
+}
+
+// those calls do for the traces of an experiment among those that are chosen, and returns which they were.
+func (s *Service) those(ctx context.Context, experiment string, choose func(trace.Tx) ([]string, error), do func(trace.Tx, string) error) ([]string, error) {
+	var found []string
 	err := s.deps.Store.Change(ctx, nil, func(tx trace.Tx, _ []bool) error {
-		gone = nil
+		found = nil
 		ids, err := choose(tx)
 		if err != nil {
 			return err
@@ -363,25 +394,15 @@ func (s *Service) delete(ctx context.Context, experiment string, choose func(tra
 			if t == nil || t.ExperimentID != experiment {
 				continue
 			}
-			if err := tx.Delete(id); err != nil {
+			if err := do(tx, id); err != nil {
 				return err
 			}
-			gone = append(gone, id)
+			found = append(found, id)
 		}
 		return nil
 	})
-	if err != nil || len(gone) == 0 {
-		return 0, err
-	}
-	e, err := s.deps.Experiments.Experiment(ctx, experiment)
 	if err != nil {
-		return len(gone), err
+		return nil, err
 	}
-	for _, id := range gone {
-		// Invalid says that the files are kept elsewhere.
-		if err := s.deps.Experiments.DeleteBelow(ctx, e.ArtifactLocation, "traces/"+id); err != nil && fault.KindOf(err) != fault.Invalid {
-			return len(gone), err
-		}
-	}
-	return len(gone), nil
+	return found, nil
 }

@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -327,6 +328,86 @@ func TestASearchForSpansReadsThem(t *testing.T) {
 		if err != nil || len(page.Traces) != want {
 			t.Errorf("%s: %d traces, %v; want %d", filter, len(page.Traces), err, want)
 		}
+	}
+}
+
+// Text may be written in several ways in JSON; MLflow's client sends the type as JSON of Python, which writes all but ASCII as numbers.
+func TestASearchForSpansFindsTextInEachSpellingOfJSON(t *testing.T) {
+	s, _ := openTracing(t)
+	span := spanOf(1, 1, 1, "x")
+	span.Name = "a/b<\"é\""
+	span.Attributes = append(span.Attributes, trace.Attribute{Key: trace.AttrType, Value: `"caf\u00e9\/\u003c"`})
+	addSpans(t, s, "1", span)
+	for filter, want := range map[string]int{"span.type = 'café/<'": 1, "span.type = 'cafe'": 0, `span.name = 'a/b<"é"'`: 1} {
+		page, err := s.Search(t.Context(), tracing.Query{Experiments: []string{"1"}, Limit: 10, Filter: filter})
+		if err != nil || len(page.Traces) != want {
+			t.Errorf("%s: %d traces, %v; want %d", filter, len(page.Traces), err, want)
+		}
+	}
+}
+
+// counting sees how many traces are asked for at a time.
+type counting struct {
+	tracing.Store
+
+	most int
+}
+
+func (c *counting) Newest(ctx context.Context, experiment string, after trace.Place, from, to int64, n int) ([]*trace.Trace, error) {
+	c.most = max(c.most, n)
+	return c.Store.Newest(ctx, experiment, after, from, to, n)
+}
+
+func TestASearchOfManyExperimentsReadsFewOfEach(t *testing.T) {
+	s, db := openTracing(t)
+	experiments := make([]string, 3000)
+	for i := range experiments {
+		experiments[i] = fmt.Sprint(i)
+	}
+	for i := range 20 {
+		startTrace(t, s, fmt.Sprint(i%2), fmt.Sprintf("t%02d", i), int64(i))
+	}
+	seen := &counting{Store: db.Traces()}
+	page, err := tracing.New(tracing.Options{Store: seen}).Search(t.Context(), tracing.Query{Experiments: experiments, Limit: 20, Filter: "status = 'OK'"})
+	if err != nil || len(page.Traces) != 20 || page.Traces[0].ID != "t19" || page.Traces[19].ID != "t00" || seen.most > 3 {
+		t.Errorf("%q, at most %d at a time: %v", ids(page.Traces), seen.most, err)
+	}
+}
+
+// broken cannot delete the files of one trace, and says what there was when files were deleted.
+type broken struct {
+	places
+	trace string
+	first func(id string)
+}
+
+func (b broken) DeleteBelow(_ context.Context, _, relative string) error {
+	id := strings.TrimPrefix(relative, "traces/")
+	b.first(id)
+	if id == b.trace {
+		return errors.New("the disk is broken")
+	}
+	return nil
+}
+
+func TestATraceStaysUntilItsFilesAreDeleted(t *testing.T) {
+	s, db := openTracing(t)
+	for _, id := range []string{"a", "b", "c"} {
+		startTrace(t, s, "1", id, 1)
+	}
+	disk := &broken{trace: "a", first: func(id string) {
+		if _, err := s.Trace(t.Context(), id); err != nil {
+			t.Errorf("the trace of %s was deleted before its files: %v", id, err)
+		}
+	}}
+	deleting := tracing.New(tracing.Options{Store: db.Traces(), Experiments: disk})
+	want := tracing.Deletion{ExperimentID: "1", IDs: []string{"a", "b", "c"}}
+	if n, err := deleting.Delete(t.Context(), want); n != 2 || err == nil {
+		t.Errorf("%d deleted, %v; want those whose files are gone, and the error", n, err)
+	}
+	disk.trace = ""
+	if n, err := deleting.Delete(t.Context(), want); n != 1 || err != nil {
+		t.Errorf("again: %d deleted, %v", n, err)
 	}
 }
 
