@@ -137,10 +137,12 @@ func (s *Service) each(ctx context.Context, q Query, filter search.Expr, yield f
 	if q.After != nil {
 		after = *q.After
 	}
-	r := &row{ctx: ctx, store: s.deps.Store}
+	r := &row{ctx: ctx, service: s}
 	offer := func(t *trace.Trace) bool {
-		*r = row{Trace: t, ctx: ctx, store: r.store, err: r.err}
-		return !filter.Match(r) && r.err == nil || r.err == nil && yield(t)
+		r.show(t)
+		matches := filter.Match(r)
+		r.free()
+		return r.err == nil && (!matches || yield(t))
 	}
 	first := readAhead
 	if q.Limit > 0 && q.Filter == "" && len(q.OrderBy) == 0 {
@@ -252,11 +254,23 @@ func (s *Service) merge(ctx context.Context, experiments []string, after trace.P
 // row shows a trace to a filter.
 type row struct {
 	*trace.Trace
-	ctx   context.Context //nolint:containedctx // a row lives as long as the search
-	store Store
-	spans []spanRow
-	read  bool
-	err   error
+	ctx     context.Context //nolint:containedctx // a row lives as long as the search
+	service *Service        // nil where spans are not asked for
+	spans   []spanRow
+	read    bool
+	release func()
+	err     error
+}
+
+// show makes r the row of another trace.
+func (r *row) show(t *trace.Trace) { r.Trace, r.read = t, false }
+
+// free drops the spans of the trace that is shown.
+func (r *row) free() {
+	if r.release != nil {
+		r.release()
+	}
+	r.release, r.spans = nil, nil
 }
 
 func (r *row) Text(e search.Entity, key string) (string, bool) {
@@ -319,10 +333,12 @@ func (r *row) Assessments(e search.Entity, name string) []string {
 }
 
 func (r *row) AnySpan(conditions func(search.SpanRow) bool) bool {
-	if !r.read && r.Trace.Spans > 0 && r.store != nil {
-		contents, err := r.store.Contents(r.ctx, r.ID)
-		if err != nil {
-			r.err = err
+	if !r.read && r.Trace.Spans > 0 && r.service != nil && r.err == nil {
+		var contents [][]byte
+		if r.release, r.err = r.service.room(r.ctx, r.Bytes); r.err == nil {
+			contents, r.err = r.service.deps.Store.Contents(r.ctx, r.ID)
+		}
+		if r.err != nil {
 			return false
 		}
 		for _, c := range trace.Latest(contents) {

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"levada/internal/core/fault"
 	"levada/internal/core/trace"
 	"levada/internal/core/track"
@@ -31,10 +33,14 @@ type Options struct {
 type Service struct {
 	deps Options
 	sums kept
+	// reading is shared by those who hold spans that were read; see room.
+	reading *semaphore.Weighted
 }
 
 // New returns a service.
-func New(o Options) *Service { return &Service{deps: o} }
+func New(o Options) *Service {
+	return &Service{deps: o, reading: semaphore.NewWeighted(maxReading)}
+}
 
 func (s *Service) nowMS() int64 { return s.deps.Now().UnixMilli() }
 

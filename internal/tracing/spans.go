@@ -180,24 +180,44 @@ type Full struct {
 // patience is how long a reader waits for spans that a trace says it has.
 var patience = []time.Duration{0, time.Second, 2 * time.Second}
 
-// Whole returns a trace with its spans. Unless partial is set, it waits a while for spans that the trace should have.
-func (s *Service) Whole(ctx context.Context, id string, partial bool) (Full, error) {
+// maxReading bounds the spans that are read at the same time, in bytes as they are stored before compression. Decoded, they take a few
+// times that.
+const maxReading = 2 * maxTraceBytes
+
+// room waits until so many bytes of spans may be read; release gives them back. Nobody may ask for more while holding some.
+func (s *Service) room(ctx context.Context, bytes int64) (release func(), err error) {
+	bytes = min(max(bytes, 1), maxReading)
+	if err := s.reading.Acquire(ctx, bytes); err != nil {
+		return nil, fault.Unavailablef("The server is busy with reading other traces: %w", err)
+	}
+	return func() { s.reading.Release(bytes) }, nil
+}
+
+// Whole returns a trace with its spans. Unless partial is set, it waits a while for spans that the trace should have. release, which
+// is nil with an error, must be called when the spans are no longer needed.
+func (s *Service) Whole(ctx context.Context, id string, partial bool) (full Full, release func(), err error) {
 	for _, wait := range patience {
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
-			return Full{}, ctx.Err()
+			return Full{}, nil, ctx.Err()
 		}
 		t, err := s.found(ctx, id)
 		if err != nil {
-			return Full{}, err
+			return Full{}, nil, err
+		}
+		if release, err = s.room(ctx, t.Bytes); err != nil {
+			return Full{}, nil, err
 		}
 		full, complete, err := s.spansOf(ctx, t)
-		if err != nil || complete || partial {
-			return full, err
+		if err == nil && (complete || partial) {
+			return full, release, nil
+		}
+		if release(); err != nil {
+			return Full{}, nil, err
 		}
 	}
-	return Full{}, fault.NotFoundf("Trace with ID %s is not fully exported yet, please try again later.", fault.Shorten(id, maxID))
+	return Full{}, nil, fault.NotFoundf("Trace with ID %s is not fully exported yet, please try again later.", fault.Shorten(id, maxID))
 }
 
 // found returns a trace, or says in the words of the calls that show spans that there is none.
@@ -238,38 +258,58 @@ func (s *Service) spansOf(ctx context.Context, t *trace.Trace) (full Full, compl
 	return full, len(full.Spans) > 0 && len(full.Spans) >= stats.Spans, nil
 }
 
-// Contents returns the spans of a trace as they are stored: the JSON of MLflow's files.
-func (s *Service) Contents(ctx context.Context, id string) ([][]byte, error) {
+// File returns the spans of a trace as MLflow's file traces.json has them. release, which is nil with an error, must be called when
+// the text is no longer needed.
+func (s *Service) File(ctx context.Context, id string) (text []byte, release func(), err error) {
 	t, err := s.found(ctx, id)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	if release, err = s.room(ctx, t.Bytes); err != nil {
+		return nil, nil, err
 	}
 	full, _, err := s.spansOf(ctx, t)
 	if err != nil {
-		return nil, err
+		release()
+		return nil, nil, err
 	}
-	out := make([][]byte, len(full.Spans))
+	text = append(make([]byte, 0, t.Bytes+int64(len(full.Spans))), `{"spans":[`...)
 	for i, span := range full.Spans {
-		out[i] = span.AppendContent(nil)
+		if i > 0 {
+			text = append(text, ',')
+		}
+		text = span.AppendContent(text)
 	}
-	return out, nil
+	return append(text, "]}"...), release, nil
 }
 
-// WholeTraces returns those of some traces that are complete, with their spans; those of some experiments only, unless experiments is nil.
-func (s *Service) WholeTraces(ctx context.Context, ids, experiments []string) ([]Full, error) {
+// WholeTraces returns those of some traces that are complete, with their spans; those of some experiments only, unless experiments is
+// nil. release, which is nil with an error, must be called when the spans are no longer needed.
+func (s *Service) WholeTraces(ctx context.Context, ids, experiments []string) (out []Full, release func(), err error) {
 	found, err := s.Traces(ctx, ids, experiments)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var out []Full
+	bytes := int64(0)
+	for _, t := range found {
+		bytes += t.Bytes
+	}
+	if bytes > maxReading && len(found) > 1 {
+		return nil, nil, fault.Invalidf("The spans of these %d traces have %d bytes, which is more than the %d that are read at a time: ask for fewer traces",
+			len(found), bytes, maxReading)
+	}
+	if release, err = s.room(ctx, bytes); err != nil {
+		return nil, nil, err
+	}
 	for _, t := range found {
 		full, complete, err := s.spansOf(ctx, t)
 		if err != nil {
-			return nil, err
+			release()
+			return nil, nil, err
 		}
 		if complete {
 			out = append(out, full)
 		}
 	}
-	return out, nil
+	return out, release, nil
 }

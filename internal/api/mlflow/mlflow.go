@@ -118,6 +118,7 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	q := &request{Request: r, w: w, args: args, limit: d.MaxBodyBytes}
+	defer q.letGo()
 	answer, err := do(q)
 	switch {
 	case err != nil:

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"strings"
 	"testing"
@@ -150,8 +151,11 @@ func FuzzSpansAreTakenOrRefused(f *testing.F) {
 				}
 				full.Spans = append(full.Spans, stored)
 			}
-			if shown := appendWhole(nil, full); !json.Valid(shown) {
-				t.Fatalf("no JSON: %s", shown)
+			shown, out := httptest.NewRecorder(), &output{}
+			out.reset(shown, http.StatusOK)
+			out.whole(full)
+			if err := out.end(); err != nil || !json.Valid(shown.Body.Bytes()) {
+				t.Fatalf("no JSON: %s, %v", shown.Body, err)
 			}
 		}
 	})
