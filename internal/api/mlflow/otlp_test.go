@@ -2,14 +2,17 @@ package mlflow
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	common "go.opentelemetry.io/proto/otlp/common/v1"
 	resource "go.opentelemetry.io/proto/otlp/resource/v1"
@@ -89,6 +92,44 @@ func TestARequestThatWouldGrowIsRefusedBeforeItIsDecoded(t *testing.T) {
 		var refused *otlpError
 		if errors.As(err, &refused); c.status == 0 && (err != nil || n > 1100) || c.status != 0 && (refused == nil || refused.status != c.status) {
 			t.Errorf("%s: %d parts, %v; want status %d", name, n, err, c.status)
+		}
+	}
+}
+
+// seen notes whether it was read.
+type seen struct{ read bool }
+
+func (s *seen) Read([]byte) (int, error) {
+	s.read = true
+	return 0, io.EOF
+}
+
+func TestARequestIsReadWhenThereIsRoomForIt(t *testing.T) {
+	d := New(Options{}).(*door)
+	for name, headers := range map[string]map[string]string{"length unknown": {}, "compressed": {"Content-Encoding": "gzip", "Content-Length": "10"}} {
+		body := &seen{}
+		send := func(ctx context.Context) {
+			r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/v1/traces", body)
+			r.Header.Set("Content-Type", "application/x-protobuf")
+			r.Header.Set("X-Mlflow-Experiment-Id", "0")
+			for k, v := range headers {
+				r.Header.Set(k, v)
+			}
+			d.ServeHTTP(httptest.NewRecorder(), r)
+		}
+		// Half of what the largest request needs is left.
+		const taken = maxDecoding - maxEncoded/2
+		if !d.decoding.TryAcquire(taken) {
+			t.Fatal("room was not given back")
+		}
+		ctx, stop := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		if send(ctx); body.read {
+			t.Errorf("%s: the body was read before there was room", name)
+		}
+		stop()
+		d.decoding.Release(taken)
+		if send(t.Context()); !body.read {
+			t.Errorf("%s: the body was not read when there was room", name)
 		}
 	}
 }
