@@ -30,3 +30,10 @@ type Experiments interface {
 	// DeleteBelow removes a directory below an artifact location, where that is kept here; elsewhere it is an Invalid error.
 	DeleteBelow(ctx context.Context, location, relative string) error
 }
+
+// Room is a weighted semaphore.
+type Room interface {
+	// Acquire waits until there is room for n, or ctx ends.
+	Acquire(ctx context.Context, n int64) error
+	Release(n int64)
+}

@@ -11,8 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sync/semaphore"
-
 	"levada/internal/core/fault"
 	"levada/internal/core/trace"
 	"levada/internal/core/track"
@@ -24,6 +22,8 @@ type Options struct {
 	Experiments Experiments
 	// CheckName refuses names that a tag must not have.
 	CheckName func(what, name string) error
+	// Reading is shared by those who hold spans that were read, and has MaxReading to give.
+	Reading Room
 	// Now and NewID give the time and new UUIDs.
 	Now   func() time.Time
 	NewID func() string
@@ -33,14 +33,10 @@ type Options struct {
 type Service struct {
 	deps Options
 	sums kept
-	// reading is shared by those who hold spans that were read; see room.
-	reading *semaphore.Weighted
 }
 
 // New returns a service.
-func New(o Options) *Service {
-	return &Service{deps: o, reading: semaphore.NewWeighted(maxReading)}
-}
+func New(o Options) *Service { return &Service{deps: o} }
 
 func (s *Service) nowMS() int64 { return s.deps.Now().UnixMilli() }
 

@@ -180,17 +180,17 @@ type Full struct {
 // patience is how long a reader waits for spans that a trace says it has.
 var patience = []time.Duration{0, time.Second, 2 * time.Second}
 
-// maxReading bounds the spans that are read at the same time, in bytes as they are stored before compression. Decoded, they take a few
+// MaxReading bounds the spans that are read at the same time, in bytes as they are stored before compression. Decoded, they take a few
 // times that.
-const maxReading = 2 * maxTraceBytes
+const MaxReading = 2 * maxTraceBytes
 
 // room waits until so many bytes of spans may be read; release gives them back. Nobody may ask for more while holding some.
 func (s *Service) room(ctx context.Context, bytes int64) (release func(), err error) {
-	bytes = min(max(bytes, 1), maxReading)
-	if err := s.reading.Acquire(ctx, bytes); err != nil {
+	bytes = min(max(bytes, 1), MaxReading)
+	if err := s.deps.Reading.Acquire(ctx, bytes); err != nil {
 		return nil, fault.Unavailablef("The server is busy with reading other traces: %w", err)
 	}
-	return func() { s.reading.Release(bytes) }, nil
+	return func() { s.deps.Reading.Release(bytes) }, nil
 }
 
 // Whole returns a trace with its spans. Unless partial is set, it waits a while for spans that the trace should have. release, which
@@ -294,9 +294,9 @@ func (s *Service) WholeTraces(ctx context.Context, ids, experiments []string) (o
 	for _, t := range found {
 		bytes += t.Bytes
 	}
-	if bytes > maxReading && len(found) > 1 {
+	if bytes > MaxReading && len(found) > 1 {
 		return nil, nil, fault.Invalidf("The spans of these %d traces have %d bytes, which is more than the %d that are read at a time: ask for fewer traces",
-			len(found), bytes, maxReading)
+			len(found), bytes, MaxReading)
 	}
 	if release, err = s.room(ctx, bytes); err != nil {
 		return nil, nil, err

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"levada/internal/core/fault"
 	"levada/internal/core/trace"
 	"levada/internal/core/track"
@@ -37,7 +39,7 @@ func TestASearchOfManyExperimentsReadsFewOfEach(t *testing.T) {
 		startTrace(t, s, fmt.Sprint(i%2), fmt.Sprintf("t%02d", i), int64(i))
 	}
 	seen := &counting{Store: db.Traces()}
-	page, err := tracing.New(tracing.Options{Store: seen}).Search(t.Context(), tracing.Query{Experiments: experiments, Limit: 20, Filter: "status = 'OK'"})
+	page, err := tracing.New(tracing.Options{Reading: semaphore.NewWeighted(tracing.MaxReading), Store: seen}).Search(t.Context(), tracing.Query{Experiments: experiments, Limit: 20, Filter: "status = 'OK'"})
 	if err != nil || len(page.Traces) != 20 || page.Traces[0].ID != "t19" || page.Traces[19].ID != "t00" || seen.most > 3 {
 		t.Errorf("%q, at most %d at a time: %v", ids(page.Traces), seen.most, err)
 	}
@@ -78,7 +80,7 @@ func TestTheSpansThatAreReadAtTheSameTimeAreBounded(t *testing.T) {
 	for n := range byte(3) {
 		addSpans(t, s, "1", spanOf(n+1, 1, 1, "x"))
 	}
-	large := tracing.New(tracing.Options{Store: huge{db.Traces()}})
+	large := tracing.New(tracing.Options{Reading: semaphore.NewWeighted(tracing.MaxReading), Store: huge{db.Traces()}})
 	name := func(n byte) string { return trace.IDOf(spanOf(n, 1, 1, "").TraceID) }
 	full, release, err := large.Whole(t.Context(), name(1), false)
 	if err != nil || len(full.Spans) != 1 {
@@ -167,7 +169,7 @@ func TestATraceStaysUntilItsFilesAreDeleted(t *testing.T) {
 			t.Errorf("the trace of %s was deleted before its files: %v", id, err)
 		}
 	}}
-	deleting := tracing.New(tracing.Options{Store: db.Traces(), Experiments: disk})
+	deleting := tracing.New(tracing.Options{Reading: semaphore.NewWeighted(tracing.MaxReading), Store: db.Traces(), Experiments: disk})
 	want := tracing.Deletion{ExperimentID: "1", IDs: []string{"a", "b", "c"}}
 	if n, err := deleting.Delete(t.Context(), want); n != 2 || err == nil {
 		t.Errorf("%d deleted, %v; want those whose files are gone, and the error", n, err)

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"levada/internal/adapter/store"
 	"levada/internal/core/fault"
 	"levada/internal/core/trace"
@@ -40,7 +42,7 @@ func openTracing(t testing.TB) (*tracing.Service, *store.Store) {
 
 func newTracing(s *store.Store) *tracing.Service {
 	next := 0
-	return tracing.New(tracing.Options{Store: s.Traces(), Experiments: places{}, CheckName: func(string, string) error { return nil },
+	return tracing.New(tracing.Options{Reading: semaphore.NewWeighted(tracing.MaxReading), Store: s.Traces(), Experiments: places{}, CheckName: func(string, string) error { return nil },
 		Now: func() time.Time { return time.UnixMilli(5) }, NewID: func() string { next++; return fmt.Sprintf("id-%d", next) }})
 }
 

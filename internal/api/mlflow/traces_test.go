@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"golang.org/x/sync/semaphore"
 
 	"levada/internal/adapter/store"
 	"levada/internal/api/mlflow"
@@ -35,7 +36,7 @@ func tracesDoor(t *testing.T) *httptest.Server {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
-	service := tracing.New(tracing.Options{Store: db.Traces(), Experiments: oneExperiment{}, CheckName: func(string, string) error { return nil },
+	service := tracing.New(tracing.Options{Reading: semaphore.NewWeighted(tracing.MaxReading), Store: db.Traces(), Experiments: oneExperiment{}, CheckName: func(string, string) error { return nil },
 		Now: time.Now, NewID: uuid.NewString})
 	server := httptest.NewServer(mlflow.New(mlflow.Options{Tracing: service}))
 	t.Cleanup(server.Close)
