@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"golang.org/x/sync/semaphore"
 
 	"levada/internal/adapter/series"
 	"levada/internal/adapter/store"
@@ -31,7 +32,8 @@ func (s *server) openTracking() (err error) {
 		Store: s.store.Tracking(), Series: s.series, Blobs: s.blobs, Now: time.Now, NewID: uuid.NewString,
 	})
 	s.tracing = tracing.New(tracing.Options{
-		Store: s.store.Traces(), Experiments: s.tracking, CheckName: tracking.CheckName, Now: time.Now, NewID: uuid.NewString,
+		Reading: semaphore.NewWeighted(tracing.MaxReading),
+		Store:   s.store.Traces(), Experiments: s.tracking, CheckName: tracking.CheckName, Now: time.Now, NewID: uuid.NewString,
 	})
 	s.registry = registry.New(registry.Options{
 		Store: s.store.Registry(), Sources: modelSources{s.tracking}, CheckName: tracking.CheckName, Now: time.Now, Logger: s.log,

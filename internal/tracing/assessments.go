@@ -86,6 +86,9 @@ type Update struct {
 
 // UpdateAssessment changes an assessment and returns it.
 func (s *Service) UpdateAssessment(ctx context.Context, traceID, id string, u Update) (trace.Assessment, error) {
+	if len(u.Metadata) > trace.MaxEntries {
+		return trace.Assessment{}, fault.Invalidf("An assessment can have at most %d entries of metadata; %d were given", trace.MaxEntries, len(u.Metadata))
+	}
 	var changed trace.Assessment
 	_, err := s.change(ctx, traceID, noTraceOfAssessment(traceID), func(t *trace.Trace) error {
 		i := find(t, id)
@@ -114,6 +117,9 @@ func (s *Service) UpdateAssessment(ctx context.Context, traceID, id string, u Up
 		for _, m := range u.Metadata {
 			a.Metadata = track.Set(a.Metadata, m.Key, m.Value)
 		}
+		if len(a.Metadata) > trace.MaxEntries {
+			return fault.Invalidf("Assessment '%s' would have more than %d entries of metadata", id, trace.MaxEntries)
+		}
 		a.UpdatedMS = s.nowMS()
 		changed = *a
 		return nil
@@ -123,7 +129,7 @@ func (s *Service) UpdateAssessment(ctx context.Context, traceID, id string, u Up
 
 // DeleteAssessment removes an assessment; one that it overrode is valid again. One that is not there is no error.
 func (s *Service) DeleteAssessment(ctx context.Context, traceID, id string) error {
-	return s.deps.Store.Change(ctx, nil, func(tx trace.Tx) error {
+	return s.deps.Store.Change(ctx, nil, func(tx trace.Tx, _ []bool) error {
 		t, err := tx.Trace(traceID)
 		if err != nil || t == nil {
 			return err

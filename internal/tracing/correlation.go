@@ -31,10 +31,11 @@ func (s *Service) Correlate(ctx context.Context, c Correlation) (Correlated, err
 		}
 	}
 	var n Correlated
-	r := &row{ctx: ctx, store: s.deps.Store}
+	r := &row{ctx: ctx, service: s}
 	err := s.each(ctx, Query{Experiments: c.Experiments}, filters[2], func(t *trace.Trace) bool {
-		*r = row{Trace: t, ctx: ctx, store: r.store}
+		r.show(t)
 		first, second := filters[0].Match(r), filters[1].Match(r)
+		r.free()
 		n.All++
 		n.First += count(first)
 		n.Second += count(second)

@@ -18,12 +18,11 @@ func (s *Service) Begin(ctx context.Context, experiment string, startMS int64, m
 		return nil, err
 	}
 	t := &trace.Trace{ID: s.newID(""), ExperimentID: e.ID, StartMS: startMS, State: trace.InProgress}
-	setTags(t, tags)
-	t.Tags = append(t.Tags, artifactTag(e, t.ID))
-	for _, m := range metadata {
-		t.SetMeta(m.Key, m.Value)
+	if err := say(t, tags, metadata); err != nil {
+		return nil, err
 	}
-	return t, s.deps.Store.Change(ctx, nil, func(tx trace.Tx) error { return tx.Put(t) })
+	t.Tags = append(t.Tags, artifactTag(e, t.ID))
+	return t, s.deps.Store.Change(ctx, nil, func(tx trace.Tx, _ []bool) error { return tx.Put(t) })
 }
 
 // End says how a trace ended that was begun with Begin.
@@ -34,10 +33,6 @@ func (s *Service) End(ctx context.Context, id string, endMS int64, state trace.S
 	return s.change(ctx, id, noTrace(id, fault.NotFoundf("")), func(t *trace.Trace) error {
 		d := endMS - t.StartMS
 		t.DurationMS, t.State = &d, state
-		setTags(t, tags)
-		for _, m := range metadata {
-			t.SetMeta(m.Key, m.Value)
-		}
-		return nil
+		return say(t, tags, metadata)
 	})
 }

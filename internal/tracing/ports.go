@@ -18,8 +18,9 @@ type Store interface {
 	Newest(ctx context.Context, experiment string, after trace.Place, from, to int64, n int) ([]*trace.Trace, error)
 	// Contents returns the spans of a trace as trace.Span writes them, in the order in which they were sent.
 	Contents(ctx context.Context, id string) ([][]byte, error)
-	// Change runs fn and stores the texts of batches, in one transaction. The spans of a batch that is there already come last.
-	Change(ctx context.Context, batches []trace.Batch, fn func(tx trace.Tx) error) error
+	// Change stores the texts of batches and runs fn, in one transaction. A batch that is stored already stays where it is; fresh says
+	// which ones were not. fn may run more than once.
+	Change(ctx context.Context, batches []trace.Batch, fn func(tx trace.Tx, fresh []bool) error) error
 }
 
 // Experiments knows where traces may be.
@@ -28,4 +29,11 @@ type Experiments interface {
 	Experiment(ctx context.Context, id string) (track.Experiment, error)
 	// DeleteBelow removes a directory below an artifact location, where that is kept here; elsewhere it is an Invalid error.
 	DeleteBelow(ctx context.Context, location, relative string) error
+}
+
+// Room is a weighted semaphore.
+type Room interface {
+	// Acquire waits until there is room for n, or ctx ends.
+	Acquire(ctx context.Context, n int64) error
+	Release(n int64)
 }

@@ -137,14 +137,16 @@ func (s *Service) each(ctx context.Context, q Query, filter search.Expr, yield f
 	if q.After != nil {
 		after = *q.After
 	}
-	r := &row{ctx: ctx, store: s.deps.Store}
+	r := &row{ctx: ctx, service: s}
 	offer := func(t *trace.Trace) bool {
-		*r = row{Trace: t, ctx: ctx, store: r.store, err: r.err}
-		return !filter.Match(r) && r.err == nil || r.err == nil && yield(t)
+		r.show(t)
+		matches := filter.Match(r)
+		r.free()
+		return r.err == nil && (!matches || yield(t))
 	}
 	first := readAhead
 	if q.Limit > 0 && q.Filter == "" && len(q.OrderBy) == 0 {
-		first = min(q.Limit, readAhead)
+		first = q.Limit
 	}
 	bounds := search.BoundsOf(filter)
 	if bounds.RunID != "" {
@@ -202,6 +204,9 @@ func (s *Service) eachOfRun(ctx context.Context, runID string, experiments []str
 // readAhead is how many traces are read at a time once a few did not do: not so many that a read holds the database's log up.
 const readAhead = 500
 
+// maxAhead bounds how many traces of all experiments together a search holds, but for one of each.
+const maxAhead = 10_000
+
 // merge goes through several experiments in the order of time. It reads first traces at first.
 func (s *Service) merge(ctx context.Context, experiments []string, after trace.Place, from, to int64, first int, yield func(*trace.Trace) bool) error {
 	type cursor struct {
@@ -210,16 +215,17 @@ func (s *Service) merge(ctx context.Context, experiments []string, after trace.P
 		n          int
 	}
 	cursors := make([]*cursor, 0, len(experiments))
+	ahead := max(1, min(readAhead, maxAhead/max(1, len(experiments))))
 	fill := func(c *cursor, after trace.Place) error {
 		next, err := s.deps.Store.Newest(ctx, c.experiment, after, from, to, c.n)
-		c.n = readAhead
+		c.n = ahead
 		if c.next = next; err == nil && len(next) > 0 {
 			cursors = append(cursors, c)
 		}
 		return err
 	}
 	for _, e := range experiments {
-		if err := fill(&cursor{experiment: e, n: first}, after); err != nil {
+		if err := fill(&cursor{experiment: e, n: min(first, ahead)}, after); err != nil {
 			return err
 		}
 	}
@@ -248,11 +254,23 @@ func (s *Service) merge(ctx context.Context, experiments []string, after trace.P
 // row shows a trace to a filter.
 type row struct {
 	*trace.Trace
-	ctx   context.Context //nolint:containedctx // a row lives as long as the search
-	store Store
-	spans []spanRow
-	read  bool
-	err   error
+	ctx     context.Context //nolint:containedctx // a row lives as long as the search
+	service *Service        // nil where spans are not asked for
+	spans   []spanRow
+	read    bool
+	release func()
+	err     error
+}
+
+// show makes r the row of another trace.
+func (r *row) show(t *trace.Trace) { r.Trace, r.read = t, false }
+
+// free drops the spans of the trace that is shown.
+func (r *row) free() {
+	if r.release != nil {
+		r.release()
+	}
+	r.release, r.spans = nil, nil
 }
 
 func (r *row) Text(e search.Entity, key string) (string, bool) {
@@ -315,10 +333,12 @@ func (r *row) Assessments(e search.Entity, name string) []string {
 }
 
 func (r *row) AnySpan(conditions func(search.SpanRow) bool) bool {
-	if !r.read && r.Trace.Spans > 0 && r.store != nil {
-		contents, err := r.store.Contents(r.ctx, r.ID)
-		if err != nil {
-			r.err = err
+	if !r.read && r.Trace.Spans > 0 && r.service != nil && r.err == nil {
+		var contents [][]byte
+		if r.release, r.err = r.service.room(r.ctx, r.Bytes); r.err == nil {
+			contents, r.err = r.service.deps.Store.Contents(r.ctx, r.ID)
+		}
+		if r.err != nil {
 			return false
 		}
 		for _, c := range trace.Latest(contents) {
@@ -342,8 +362,11 @@ type spanRow struct {
 
 func (r *spanRow) Content() string { return string(r.content) }
 
-// May looks for what the content of a span with the value has in it.
+// May looks for what the content of a span with the value has in it. A text that JSON may write in several ways is not looked for.
 func (r *spanRow) May(key, value string) bool {
+	if strings.ContainsFunc(value, func(c rune) bool { return c < ' ' || c > '~' || strings.ContainsRune("\"\\/<>&'", c) }) {
+		return true
+	}
 	quoted := trace.AppendQuoted(nil, value)
 	switch key {
 	case "name":

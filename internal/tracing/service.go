@@ -22,13 +22,18 @@ type Options struct {
 	Experiments Experiments
 	// CheckName refuses names that a tag must not have.
 	CheckName func(what, name string) error
+	// Reading is shared by those who hold spans that were read, and has MaxReading to give.
+	Reading Room
 	// Now and NewID give the time and new UUIDs.
 	Now   func() time.Time
 	NewID func() string
 }
 
 // Service answers everything about traces. Its methods may be called from any goroutine.
-type Service struct{ deps Options }
+type Service struct {
+	deps Options
+	sums kept
+}
 
 // New returns a service.
 func New(o Options) *Service { return &Service{deps: o} }
@@ -72,8 +77,15 @@ func (s *Service) Start(ctx context.Context, given trace.Trace) (*trace.Trace, e
 	if err != nil {
 		return nil, err
 	}
+	if len(given.Assessments) > maxAssessments {
+		return nil, fault.Invalidf("A trace can have at most %d assessments; %d were given", maxAssessments, len(given.Assessments))
+	}
+	given.Assessments = slices.Clone(given.Assessments)
+	for i := range given.Assessments {
+		s.complete(&given.Assessments[i])
+	}
 	var stored *trace.Trace
-	err = s.deps.Store.Change(ctx, nil, func(tx trace.Tx) error {
+	err = s.deps.Store.Change(ctx, nil, func(tx trace.Tx, _ []bool) error {
 		t, err := tx.Trace(given.ID)
 		if err != nil {
 			return err
@@ -89,16 +101,13 @@ func (s *Service) Start(ctx context.Context, given trace.Trace) (*trace.Trace, e
 		if given.ResponsePreview != nil {
 			t.ResponsePreview = given.ResponsePreview
 		}
-		setTags(t, given.Tags)
-		t.Tags = track.Set(t.Tags, trace.TagLocation, artifactTag(e, t.ID).Value)
-		for _, m := range given.Metadata {
-			t.SetMeta(m.Key, m.Value)
+		if err := say(t, given.Tags, given.Metadata); err != nil {
+			return err
 		}
+		t.Tags = track.Set(t.Tags, trace.TagLocation, artifactTag(e, t.ID).Value)
 		t.SetMeta(trace.MetaFinal, "true")
-		for _, a := range given.Assessments {
-			s.complete(&a)
-			t.Assessments = slices.DeleteFunc(t.Assessments, func(o trace.Assessment) bool { return o.ID == a.ID })
-			t.Assessments = append(t.Assessments, a)
+		if err := s.replace(t, given.Assessments); err != nil {
+			return err
 		}
 		stored = t
 		return tx.Put(t)
@@ -106,8 +115,46 @@ func (s *Service) Start(ctx context.Context, given trace.Trace) (*trace.Trace, e
 	return stored, err
 }
 
-// check refuses names and sessions that are too long.
+// say makes tags, but for those that say where the data is, and metadata part of a trace.
+func say(t *trace.Trace, tags, metadata []track.KV) error {
+	tags = slices.DeleteFunc(slices.Clone(tags), func(tag track.KV) bool { return trace.Fixed(tag.Key) })
+	if !t.SetTags(tags) || !t.SetMetadata(metadata) {
+		return tooMany(t.ID)
+	}
+	return nil
+}
+
+func tooMany(id string) error {
+	return fault.Invalidf("Trace '%s' would have more than %d tags or entries of metadata: leave some out", id, trace.MaxEntries)
+}
+
+// replace adds assessments to those of a trace, in the place of those with the same ids.
+func (s *Service) replace(t *trace.Trace, given []trace.Assessment) error {
+	last := make(map[string]int, len(given))
+	for i := range given {
+		last[given[i].ID] = i
+	}
+	kept := slices.DeleteFunc(slices.Clone(t.Assessments), func(a trace.Assessment) bool {
+		_, there := last[a.ID]
+		return there
+	})
+	for i, a := range given {
+		if last[a.ID] == i {
+			kept = append(kept, a)
+		}
+	}
+	if len(kept) > maxAssessments {
+		return fault.Invalidf("Trace '%s' would have %d assessments; it can have at most %d", t.ID, len(kept), maxAssessments)
+	}
+	t.Assessments = kept
+	return nil
+}
+
+// check refuses names and sessions that are too long, and too many tags.
 func check(tags, metadata []track.KV) error {
+	if len(tags) > trace.MaxEntries || len(metadata) > trace.MaxEntries {
+		return fault.Invalidf("A trace can have at most %d tags and %d entries of metadata; %d and %d were given", trace.MaxEntries, trace.MaxEntries, len(tags), len(metadata))
+	}
 	if name, _ := track.Find(tags, trace.TagName); trace.Cut(name, trace.MaxName) != name {
 		return fault.Invalidf("'Trace name' exceeds the maximum length of %d characters", trace.MaxName)
 	}
@@ -140,7 +187,7 @@ func (s *Service) Traces(ctx context.Context, ids, experiments []string) ([]*tra
 // change reads a trace, lets change change it, and stores it.
 func (s *Service) change(ctx context.Context, id string, missing error, change func(t *trace.Trace) error) (*trace.Trace, error) {
 	var stored *trace.Trace
-	err := s.deps.Store.Change(ctx, nil, func(tx trace.Tx) error {
+	err := s.deps.Store.Change(ctx, nil, func(tx trace.Tx, _ []bool) error {
 		t, err := tx.Trace(id)
 		if err != nil {
 			return err
@@ -157,15 +204,6 @@ func (s *Service) change(ctx context.Context, id string, missing error, change f
 	return stored, err
 }
 
-// setTags sets tags that a client has sent, but for those that say where the data is.
-func setTags(t *trace.Trace, tags []track.KV) {
-	for _, tag := range tags {
-		if !trace.Fixed(tag.Key) {
-			t.Tags = track.Set(t.Tags, tag.Key, tag.Value)
-		}
-	}
-}
-
 // SetTag sets a tag of a trace.
 func (s *Service) SetTag(ctx context.Context, id, key, value string) error {
 	if trace.Fixed(key) {
@@ -179,7 +217,9 @@ func (s *Service) SetTag(ctx context.Context, id, key, value string) error {
 		return err
 	}
 	_, err = s.change(ctx, id, noTrace(id, fault.NotFoundf("")), func(t *trace.Trace) error {
-		t.Tags = track.Set(t.Tags, tag.Key, tag.Value)
+		if !t.SetTags([]track.KV{tag}) {
+			return tooMany(t.ID)
+		}
 		return nil
 	})
 	return err
@@ -220,7 +260,7 @@ func (s *Service) LinkRun(ctx context.Context, ids []string, runID string) error
 	if len(ids) > maxLinks {
 		return fault.Invalidf("Cannot link more than %d traces to a run in a single request. Provided %d traces.", maxLinks, len(ids))
 	}
-	return s.deps.Store.Change(ctx, nil, func(tx trace.Tx) error {
+	return s.deps.Store.Change(ctx, nil, func(tx trace.Tx, _ []bool) error {
 		for _, id := range ids {
 			t, err := tx.Trace(id)
 			if err != nil {
@@ -229,7 +269,9 @@ func (s *Service) LinkRun(ctx context.Context, ids []string, runID string) error
 			if t == nil {
 				continue
 			}
-			t.Runs = track.Once(t.Runs, runID)
+			if t.Runs, err = link(t, t.Runs, runID); err != nil {
+				return err
+			}
 			if err := tx.Put(t); err != nil {
 				return err
 			}
@@ -244,12 +286,30 @@ func (s *Service) LinkPrompts(ctx context.Context, id string, prompts []string) 
 		return nil
 	}
 	_, err := s.change(ctx, id, noTrace(id, fault.NotFoundf("")), func(t *trace.Trace) error {
-		for _, p := range prompts {
-			t.Prompts = track.Once(t.Prompts, p)
-		}
-		return nil
+		var err error
+		t.Prompts, err = link(t, t.Prompts, prompts...)
+		return err
 	})
 	return err
+}
+
+// link adds to what a trace is linked to, each once.
+func link(t *trace.Trace, list []string, more ...string) ([]string, error) {
+	there := make(map[string]bool, len(list))
+	for _, one := range list {
+		there[one] = true
+	}
+	for _, one := range more {
+		if there[one] {
+			continue
+		}
+		if len(list) >= trace.MaxEntries {
+			return nil, fault.Invalidf("Trace '%s' cannot be linked to more than %d runs and %d prompts", t.ID, trace.MaxEntries, trace.MaxEntries)
+		}
+		there[one] = true
+		list = append(list, one)
+	}
+	return list, nil
 }
 
 // Deletion chooses traces of an experiment: by their ids, or up to a time, or both. Most goes with UpToMS: the oldest come first.
@@ -266,13 +326,14 @@ const deleteBatch = 500
 func (s *Service) Delete(ctx context.Context, d Deletion) (int, error) {
 	total := 0
 	if d.UpToMS == nil {
+		var first error
 		for ids := range slices.Chunk(d.IDs, deleteBatch) {
 			n, err := s.delete(ctx, d.ExperimentID, func(trace.Tx) ([]string, error) { return ids, nil })
-			if total += n; err != nil {
-				return total, err
+			if total += n; first == nil {
+				first = err
 			}
 		}
-		return total, nil
+		return total, first
 	}
 	for {
 		most := deleteBatch
@@ -289,10 +350,40 @@ func (s *Service) Delete(ctx context.Context, d Deletion) (int, error) {
 	}
 }
 
+// delete removes files first: what breaks off can be repeated as long as the trace is there. Traces whose files cannot be deleted
+// stay; the error is the one of the first.
 func (s *Service) delete(ctx context.Context, experiment string, choose func(trace.Tx) ([]string, error)) (int, error) {
-	var gone []string
-	err := s.deps.Store.Change(ctx, nil, func(tx trace.Tx) error {
-		gone = nil
+	chosen, err := s.those(ctx, experiment, choose, func(trace.Tx, string) error { return nil })
+	if err != nil || len(chosen) == 0 {
+		return 0, err
+	}
+	e, err := s.deps.Experiments.Experiment(ctx, experiment)
+	if err != nil {
+		return 0, err
+	}
+	var first error
+	bare := make([]string, 0, len(chosen))
+	for _, id := range chosen {
+		// Invalid says that the files are kept elsewhere.
+		err := s.deps.Experiments.DeleteBelow(ctx, e.ArtifactLocation, "traces/"+id)
+		if err == nil || fault.KindOf(err) == fault.Invalid {
+			bare = append(bare, id)
+		} else if first == nil {
+			first = err
+		}
+	}
+	gone, err := s.those(ctx, experiment, func(trace.Tx) ([]string, error) { return bare, nil }, trace.Tx.Delete)
+	if err == nil {
+		err = first
+	}
+	return len(gone), err
+}
+
+// those calls do for the traces of an experiment among those that are chosen, and returns which they were.
+func (s *Service) those(ctx context.Context, experiment string, choose func(trace.Tx) ([]string, error), do func(trace.Tx, string) error) ([]string, error) {
+	var found []string
+	err := s.deps.Store.Change(ctx, nil, func(tx trace.Tx, _ []bool) error {
+		found = nil
 		ids, err := choose(tx)
 		if err != nil {
 			return err
@@ -305,25 +396,15 @@ func (s *Service) delete(ctx context.Context, experiment string, choose func(tra
 			if t == nil || t.ExperimentID != experiment {
 				continue
 			}
-			if err := tx.Delete(id); err != nil {
+			if err := do(tx, id); err != nil {
 				return err
 			}
-			gone = append(gone, id)
+			found = append(found, id)
 		}
 		return nil
 	})
-	if err != nil || len(gone) == 0 {
-		return 0, err
-	}
-	e, err := s.deps.Experiments.Experiment(ctx, experiment)
 	if err != nil {
-		return len(gone), err
+		return nil, err
 	}
-	for _, id := range gone {
-		// Invalid says that the files are kept elsewhere.
-		if err := s.deps.Experiments.DeleteBelow(ctx, e.ArtifactLocation, "traces/"+id); err != nil && fault.KindOf(err) != fault.Invalid {
-			return len(gone), err
-		}
-	}
-	return len(gone), nil
+	return found, nil
 }

@@ -40,7 +40,7 @@ func (s *Service) AddSpans(ctx context.Context, experiment, runID string, batche
 		return rejected, err
 	}
 	e, noExperiment := s.deps.Experiments.Experiment(ctx, experiment)
-	err = s.deps.Store.Change(ctx, stored, func(tx trace.Tx) error {
+	err = s.deps.Store.Change(ctx, stored, func(tx trace.Tx, fresh []bool) error {
 		for i, b := range stored {
 			t, err := tx.Trace(b.TraceID)
 			if err != nil {
@@ -52,13 +52,12 @@ func (s *Service) AddSpans(ctx context.Context, experiment, runID string, batche
 				}
 				t = &trace.Trace{ID: b.TraceID, ExperimentID: e.ID, Tags: []track.KV{artifactTag(e, b.TraceID)}}
 			}
-			rules := trace.Rules{Tag: s.tag, Stored: func() ([]*trace.Span, error) { return tx.Spans(b.TraceID) }}
-			if err := t.Add(b, rules); err != nil {
-				return err
+			if fresh[i] {
+				if err := s.add(tx, t, b, bytes[i]); err != nil {
+					return err
+				}
 			}
-			t.Spans += int64(len(b.Spans))
-			t.Bytes += bytes[i]
-			if runID != "" && trace.HasRoot(b.Spans) {
+			if runID != "" && trace.HasRoot(b.Spans) && len(t.Runs) < trace.MaxEntries {
 				t.Runs = track.Once(t.Runs, runID)
 			}
 			if err := tx.Put(t); err != nil {
@@ -67,7 +66,44 @@ func (s *Service) AddSpans(ctx context.Context, experiment, runID string, batche
 		}
 		return nil
 	})
+	if err != nil {
+		for _, b := range stored {
+			s.sums.take(b.TraceID, 0, 0)
+		}
+	}
 	return rejected, err
+}
+
+// add makes a batch that was not stored before part of its trace.
+func (s *Service) add(tx trace.Tx, t *trace.Trace, b trace.Batch, bytes int64) error {
+	sums := s.sums.take(t.ID, t.Spans, t.Bytes)
+	if sums != nil {
+		sums.Add(b.Shares)
+	}
+	rules := trace.Rules{Tag: s.tag, Sums: func() (*trace.Sums, error) {
+		if sums != nil {
+			return sums, nil
+		}
+		sums = &trace.Sums{}
+		if t.Spans > 0 {
+			stored, err := tx.Spans(t.ID)
+			if err != nil {
+				return nil, err
+			}
+			sums.Add(trace.SharesOf(stored))
+		}
+		sums.Add(b.Shares)
+		return sums, nil
+	}}
+	if err := t.Add(b, rules); err != nil {
+		return err
+	}
+	t.Spans += int64(len(b.Spans))
+	t.Bytes += bytes
+	if sums != nil {
+		s.sums.keep(t.ID, t.Spans, t.Bytes, sums)
+	}
+	return nil
 }
 
 // within brings spans into the form in which they are stored and leaves out what is over a bound. sizes are the bytes of what is left.
@@ -77,6 +113,10 @@ func (s *Service) within(ctx context.Context, batches []trace.Batch) (stored []t
 		kept := batches[i].Spans[:0:0]
 		for _, span := range batches[i].Spans {
 			span.Adopt()
+			if err := trace.CheckSession(span.Session()); err != nil {
+				rejected.add(1, err.Error())
+				continue
+			}
 			before := len(batches[i].Text)
 			batches[i].Text = append(span.AppendContent(batches[i].Text), '\n')
 			n := len(batches[i].Text) - before
@@ -87,6 +127,7 @@ func (s *Service) within(ctx context.Context, batches []trace.Batch) (stored []t
 			}
 			kept = append(kept, span)
 		}
+		batches[i].Shares = trace.SharesOf(kept)
 		batches[i].Spans, all[i] = kept, int64(len(batches[i].Text))
 	}
 	full, err := s.full(ctx, batches, all)
@@ -139,24 +180,44 @@ type Full struct {
 // patience is how long a reader waits for spans that a trace says it has.
 var patience = []time.Duration{0, time.Second, 2 * time.Second}
 
-// Whole returns a trace with its spans. Unless partial is set, it waits a while for spans that the trace should have.
-func (s *Service) Whole(ctx context.Context, id string, partial bool) (Full, error) {
+// MaxReading bounds the spans that are read at the same time, in bytes as they are stored before compression. Decoded, they take a few
+// times that.
+const MaxReading = 2 * maxTraceBytes
+
+// room waits until so many bytes of spans may be read; release gives them back. Nobody may ask for more while holding some.
+func (s *Service) room(ctx context.Context, bytes int64) (release func(), err error) {
+	bytes = min(max(bytes, 1), MaxReading)
+	if err := s.deps.Reading.Acquire(ctx, bytes); err != nil {
+		return nil, fault.Unavailablef("The server is busy with reading other traces: %w", err)
+	}
+	return func() { s.deps.Reading.Release(bytes) }, nil
+}
+
+// Whole returns a trace with its spans. Unless partial is set, it waits a while for spans that the trace should have. release, which
+// is nil with an error, must be called when the spans are no longer needed.
+func (s *Service) Whole(ctx context.Context, id string, partial bool) (full Full, release func(), err error) {
 	for _, wait := range patience {
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
-			return Full{}, ctx.Err()
+			return Full{}, nil, ctx.Err()
 		}
 		t, err := s.found(ctx, id)
 		if err != nil {
-			return Full{}, err
+			return Full{}, nil, err
+		}
+		if release, err = s.room(ctx, t.Bytes); err != nil {
+			return Full{}, nil, err
 		}
 		full, complete, err := s.spansOf(ctx, t)
-		if err != nil || complete || partial {
-			return full, err
+		if err == nil && (complete || partial) {
+			return full, release, nil
+		}
+		if release(); err != nil {
+			return Full{}, nil, err
 		}
 	}
-	return Full{}, fault.NotFoundf("Trace with ID %s is not fully exported yet, please try again later.", fault.Shorten(id, maxID))
+	return Full{}, nil, fault.NotFoundf("Trace with ID %s is not fully exported yet, please try again later.", fault.Shorten(id, maxID))
 }
 
 // found returns a trace, or says in the words of the calls that show spans that there is none.
@@ -197,38 +258,58 @@ func (s *Service) spansOf(ctx context.Context, t *trace.Trace) (full Full, compl
 	return full, len(full.Spans) > 0 && len(full.Spans) >= stats.Spans, nil
 }
 
-// Contents returns the spans of a trace as they are stored: the JSON of MLflow's files.
-func (s *Service) Contents(ctx context.Context, id string) ([][]byte, error) {
+// File returns the spans of a trace as MLflow's file traces.json has them. release, which is nil with an error, must be called when
+// the text is no longer needed.
+func (s *Service) File(ctx context.Context, id string) (text []byte, release func(), err error) {
 	t, err := s.found(ctx, id)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	if release, err = s.room(ctx, t.Bytes); err != nil {
+		return nil, nil, err
 	}
 	full, _, err := s.spansOf(ctx, t)
 	if err != nil {
-		return nil, err
+		release()
+		return nil, nil, err
 	}
-	out := make([][]byte, len(full.Spans))
+	text = append(make([]byte, 0, t.Bytes+int64(len(full.Spans))), `{"spans":[`...)
 	for i, span := range full.Spans {
-		out[i] = span.AppendContent(nil)
+		if i > 0 {
+			text = append(text, ',')
+		}
+		text = span.AppendContent(text)
 	}
-	return out, nil
+	return append(text, "]}"...), release, nil
 }
 
-// WholeTraces returns those of some traces that are complete, with their spans; those of some experiments only, unless experiments is nil.
-func (s *Service) WholeTraces(ctx context.Context, ids, experiments []string) ([]Full, error) {
+// WholeTraces returns those of some traces that are complete, with their spans; those of some experiments only, unless experiments is
+// nil. release, which is nil with an error, must be called when the spans are no longer needed.
+func (s *Service) WholeTraces(ctx context.Context, ids, experiments []string) (out []Full, release func(), err error) {
 	found, err := s.Traces(ctx, ids, experiments)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var out []Full
+	bytes := int64(0)
+	for _, t := range found {
+		bytes += t.Bytes
+	}
+	if bytes > MaxReading && len(found) > 1 {
+		return nil, nil, fault.Invalidf("The spans of these %d traces have %d bytes, which is more than the %d that are read at a time: ask for fewer traces",
+			len(found), bytes, MaxReading)
+	}
+	if release, err = s.room(ctx, bytes); err != nil {
+		return nil, nil, err
+	}
 	for _, t := range found {
 		full, complete, err := s.spansOf(ctx, t)
 		if err != nil {
-			return nil, err
+			release()
+			return nil, nil, err
 		}
 		if complete {
 			out = append(out, full)
 		}
 	}
-	return out, nil
+	return out, release, nil
 }

@@ -188,8 +188,9 @@ type TraceTx struct {
 	tx  *tx
 }
 
-// Change compresses spans, then runs fn and stores them with what it has changed, in one transaction.
-func (x Traces) Change(ctx context.Context, batches []trace.Batch, fn func(tx trace.Tx) error) error {
+// Change compresses spans, then stores them with what fn changes, in one transaction. A batch that is there already stays, and
+// fresh says which were not.
+func (x Traces) Change(ctx context.Context, batches []trace.Batch, fn func(tx trace.Tx, fresh []bool) error) error {
 	type packed struct {
 		id        string
 		sum, body []byte
@@ -200,16 +201,16 @@ func (x Traces) Change(ctx context.Context, batches []trace.Batch, fn func(tx tr
 		list[i] = packed{b.TraceID, sum[:16], packer.EncodeAll(b.Text, nil)}
 	}
 	return x.s.update(ctx, func(ctx context.Context, tx *tx) error {
-		if err := fn(TraceTx{ctx, tx}); err != nil {
-			return err
-		}
-		for _, p := range list {
+		fresh := make([]bool, len(list))
+		for i, p := range list {
 			// Uses the index of UNIQUE (trace_id, sum).
-			if _, err := tx.exec(ctx, `INSERT OR REPLACE INTO trace_spans (trace_id, sum, body) VALUES ($1, $2, $3)`, p.id, p.sum, p.body); err != nil {
+			n, err := tx.exec(ctx, `INSERT INTO trace_spans (trace_id, sum, body) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, p.id, p.sum, p.body)
+			if err != nil {
 				return err
 			}
+			fresh[i] = n > 0
 		}
-		return nil
+		return fn(TraceTx{ctx, tx}, fresh)
 	})
 }
 

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -9,6 +10,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"golang.org/x/sync/semaphore"
 
 	"levada/internal/adapter/store"
 	"levada/internal/core/fault"
@@ -31,12 +34,16 @@ func (places) Experiment(_ context.Context, id string) (track.Experiment, error)
 
 func (places) DeleteBelow(context.Context, string, string) error { return nil }
 
-func openTracing(t *testing.T) (*tracing.Service, *store.Store) {
+func openTracing(t testing.TB) (*tracing.Service, *store.Store) {
 	t.Helper()
 	s := open(t, filepath.Join(t.TempDir(), "levada.db"))
+	return newTracing(s), s
+}
+
+func newTracing(s *store.Store) *tracing.Service {
 	next := 0
-	return tracing.New(tracing.Options{Store: s.Traces(), Experiments: places{}, CheckName: func(string, string) error { return nil },
-		Now: func() time.Time { return time.UnixMilli(5) }, NewID: func() string { next++; return fmt.Sprintf("id-%d", next) }}), s
+	return tracing.New(tracing.Options{Reading: semaphore.NewWeighted(tracing.MaxReading), Store: s.Traces(), Experiments: places{}, CheckName: func(string, string) error { return nil },
+		Now: func() time.Time { return time.UnixMilli(5) }, NewID: func() string { next++; return fmt.Sprintf("id-%d", next) }})
 }
 
 func spanOf(traceNumber, number byte, startMS uint64, text string) *trace.Span {
@@ -45,7 +52,7 @@ func spanOf(traceNumber, number byte, startMS uint64, text string) *trace.Span {
 	return s
 }
 
-func addSpans(t *testing.T, s *tracing.Service, experiment string, spans ...*trace.Span) {
+func addSpans(t testing.TB, s *tracing.Service, experiment string, spans ...*trace.Span) {
 	t.Helper()
 	batches := []trace.Batch{{TraceID: trace.IDOf(spans[0].TraceID), Spans: spans}}
 	if rejected, err := s.AddSpans(t.Context(), experiment, "", batches); err != nil || rejected.Spans > 0 {
@@ -55,10 +62,11 @@ func addSpans(t *testing.T, s *tracing.Service, experiment string, spans ...*tra
 
 func textsOf(t *testing.T, s *tracing.Service, id string) []string {
 	t.Helper()
-	full, err := s.Whole(t.Context(), id, true)
+	full, release, err := s.Whole(t.Context(), id, true)
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer release()
 	var out []string
 	for _, span := range full.Spans {
 		out = append(out, span.Text("t"))
@@ -73,17 +81,75 @@ func TestOfASpanThatComesOftenTheLastOneCounts(t *testing.T) {
 		send string
 		want []string
 	}{
-		{"first", []string{"first"}}, {"first", []string{"first"}}, {"second", []string{"second"}}, {"first", []string{"first"}},
+		{"first", []string{"first"}}, {"first", []string{"first"}}, {"second", []string{"second"}},
+		{"first", []string{"second"}}, // a request that was repeated late says nothing new
 	} {
 		addSpans(t, s, "1", spanOf(1, 1, 10, step.send))
 		if got := textsOf(t, s, id); !slices.Equal(got, step.want) {
 			t.Errorf("after %q came again: %q, want %q", step.send, got, step.want)
 		}
 	}
+	if got, err := s.Trace(t.Context(), id); err != nil || got.Spans != 2 {
+		t.Errorf("%+v, %v: two requests were different", got, err)
+	}
 	// One request may bring several, and the order of their start is the one that is shown.
 	addSpans(t, s, "1", spanOf(1, 3, 30, "late"), spanOf(1, 2, 20, "early"))
-	if got, want := textsOf(t, s, id), []string{"first", "early", "late"}; !slices.Equal(got, want) {
+	if got, want := textsOf(t, s, id), []string{"second", "early", "late"}; !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+func withTokens(s *trace.Span, n string) *trace.Span {
+	s.Attributes = append(s.Attributes, trace.Attribute{Key: trace.AttrUsage, Value: `{"input_tokens": ` + n + `}`})
+	return s
+}
+
+// What the server remembers of a trace between two requests must not be told apart from what it reads.
+func TestTokensAddUpOverRequestsAlsoAfterAFailureAndARestart(t *testing.T) {
+	s, db := openTracing(t)
+	id := trace.IDOf(spanOf(1, 0, 0, "").TraceID)
+	expect := func(s *tracing.Service, want string) {
+		t.Helper()
+		got, err := s.Trace(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if usage, _ := track.Find(got.Metadata, trace.MetaUsage); !strings.HasPrefix(usage, `{"input_tokens": `+want+`,`) {
+			t.Errorf("usage %s, want %s", usage, want)
+		}
+	}
+	child := withTokens(spanOf(1, 2, 2, "child"), "2")
+	child.Parent[7] = 1
+	addSpans(t, s, "1", child)
+	addSpans(t, s, "1", withTokens(spanOf(1, 3, 3, "other"), "3"))
+	expect(s, "5")
+	addSpans(t, s, "1", child)
+	expect(s, "5")
+	// The request is refused as a whole, because a trace of it has no experiment.
+	failed := []trace.Batch{{TraceID: id, Spans: []*trace.Span{withTokens(spanOf(1, 4, 4, ""), "100")}}, {TraceID: "tr-9", Spans: []*trace.Span{spanOf(9, 1, 1, "")}}}
+	if _, err := s.AddSpans(t.Context(), "none", "", failed); fault.KindOf(err) != fault.NotFound {
+		t.Fatal(err)
+	}
+	addSpans(t, s, "1", spanOf(1, 5, 5, "no numbers"))
+	addSpans(t, s, "1", withTokens(spanOf(1, 6, 6, "six"), "6"))
+	expect(s, "11")
+	again := newTracing(db)
+	addSpans(t, again, "1", withTokens(spanOf(1, 1, 1, "parent of the child"), "10"))
+	expect(again, "19")
+	// Another server has added a span meanwhile; what is remembered here is of no use.
+	addSpans(t, s, "1", withTokens(spanOf(1, 7, 7, "seven"), "7"))
+	expect(s, "26")
+}
+
+// Spans that come alone, as they do of an application that sends each when it ends.
+func BenchmarkSpansWithTokensOneByOne(b *testing.B) {
+	s, _ := openTracing(b)
+	for b.Loop() {
+		for i := range 10_000 {
+			span := withTokens(spanOf(byte(b.N), 0, uint64(i), "x"), "1")
+			span.ID = [8]byte(binary.BigEndian.AppendUint64(nil, uint64(i+1)))
+			addSpans(b, s, "1", span)
+		}
 	}
 }
 
@@ -101,9 +167,13 @@ func TestWritersOfOneTraceLoseNothing(t *testing.T) {
 		})
 	}
 	writers.Wait()
-	full, err := s.Whole(t.Context(), trace.IDOf(spanOf(1, 0, 0, "").TraceID), true)
-	if err != nil || len(full.Spans) != 80 || full.Trace.Spans != 80 {
-		t.Errorf("%d spans of 80 are there, %d counted: %v", len(full.Spans), full.Trace.Spans, err)
+	full, release, err := s.Whole(t.Context(), trace.IDOf(spanOf(1, 0, 0, "").TraceID), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer release()
+	if len(full.Spans) != 80 || full.Trace.Spans != 80 {
+		t.Errorf("%d spans of 80 are there, %d counted", len(full.Spans), full.Trace.Spans)
 	}
 }
 
@@ -260,6 +330,21 @@ func TestASearchForSpansReadsThem(t *testing.T) {
 		"trace.text LIKE '%needle é%'": 1, "span.attributes.t = 'straw'": 1, "span.attributes.t = 'hay'": 0, "text LIKE '%hay%'": 0, "span.name = 's'": 2, "span.type = 'UNKNOWN'": 2,
 		"span.name = 'x'": 0, "span.type = 'LLM'": 0, "span.status = 'UNSET'": 2, "span.status = 'OK'": 0, "span.name = 's' AND span.attributes.t = 'straw'": 1,
 	} {
+		page, err := s.Search(t.Context(), tracing.Query{Experiments: []string{"1"}, Limit: 10, Filter: filter})
+		if err != nil || len(page.Traces) != want {
+			t.Errorf("%s: %d traces, %v; want %d", filter, len(page.Traces), err, want)
+		}
+	}
+}
+
+// Text may be written in several ways in JSON; MLflow's client sends the type as JSON of Python, which writes all but ASCII as numbers.
+func TestASearchForSpansFindsTextInEachSpellingOfJSON(t *testing.T) {
+	s, _ := openTracing(t)
+	span := spanOf(1, 1, 1, "x")
+	span.Name = "a/b<\"é\""
+	span.Attributes = append(span.Attributes, trace.Attribute{Key: trace.AttrType, Value: `"caf\u00e9\/\u003c"`})
+	addSpans(t, s, "1", span)
+	for filter, want := range map[string]int{"span.type = 'café/<'": 1, "span.type = 'cafe'": 0, `span.name = 'a/b<"é"'`: 1} {
 		page, err := s.Search(t.Context(), tracing.Query{Experiments: []string{"1"}, Limit: 10, Filter: filter})
 		if err != nil || len(page.Traces) != want {
 			t.Errorf("%s: %d traces, %v; want %d", filter, len(page.Traces), err, want)

@@ -44,8 +44,8 @@ type door struct {
 	routes map[string]methods
 	// buffers holds *output that nobody uses.
 	buffers sync.Pool
-	// decoding is what requests with spans share.
-	decoding *semaphore.Weighted
+	// decoding and decodingParts are what requests with spans share: bytes, and what they are decoded into. The first is acquired first.
+	decoding, decodingParts *semaphore.Weighted
 }
 
 // methods are the calls of one path by HTTP method.
@@ -65,7 +65,7 @@ func New(o Options) http.Handler {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	d := &door{Options: o, decoding: semaphore.NewWeighted(maxDecoding)}
+	d := &door{Options: o, decoding: semaphore.NewWeighted(maxDecoding), decodingParts: semaphore.NewWeighted(maxDecodingParts)}
 	d.routes = d.table()
 	return d
 }
@@ -118,6 +118,7 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	q := &request{Request: r, w: w, args: args, limit: d.MaxBodyBytes}
+	defer q.letGo()
 	answer, err := do(q)
 	switch {
 	case err != nil:

@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	common "go.opentelemetry.io/proto/otlp/common/v1"
 	resource "go.opentelemetry.io/proto/otlp/resource/v1"
@@ -21,6 +22,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"levada/internal/core/fault"
 	"levada/internal/core/trace"
@@ -32,8 +34,19 @@ import (
 const (
 	maxNesting = 100
 	maxEncoded = 64 << 20
-	// maxDecoding bounds the bytes of requests that are decoded at the same time.
+	// maxReading bounds how long a client may take to send a request.
+	maxReading = 2 * time.Minute
+	// maxDecoding bounds the bytes of requests that are read and decoded at the same time.
 	maxDecoding = 4 * maxEncoded
+	// maxParts bounds the spans, attributes, events, links and values of a request all together, and maxDecodingParts those of all
+	// requests that are decoded at the same time: each may take two bytes in a request and hundreds in memory.
+	maxParts         = 1_000_000
+	maxDecodingParts = 2 * maxParts
+	// maxTraces bounds the traces of a request.
+	maxTraces = 10_000
+	// maxResource and maxResourceBytes bound what is kept of a resource, which becomes tags of each trace.
+	maxResource      = 200
+	maxResourceBytes = 32 << 10
 )
 
 // otlpError is an error in the form that MLflow's OTLP endpoint has: a detail and a status.
@@ -64,7 +77,7 @@ func (d *door) addSpans(r *request) (any, error) {
 	r.answered = true
 	if mediaType(r.Request) == "application/json" {
 		answer := map[string]any{}
-		if rejected.Spans > 0 {
+		if rejected.Reason != "" {
 			answer["partialSuccess"] = map[string]any{"rejectedSpans": strconv.Itoa(rejected.Spans), "errorMessage": rejected.Reason}
 		}
 		d.write(r.w, r.Request, http.StatusOK, answer)
@@ -77,7 +90,7 @@ func (d *door) addSpans(r *request) (any, error) {
 
 // exportAnswer is an ExportTraceServiceResponse. Its Go type comes with a gRPC server, so its three fields are written here.
 func exportAnswer(rejected int, reason string) []byte {
-	if rejected == 0 {
+	if reason == "" {
 		return nil
 	}
 	partial := protowire.AppendTag(nil, 1, protowire.VarintType)
@@ -107,20 +120,115 @@ func (d *door) exportSpans(r *request) (rejected tracing.Rejected, err error) {
 		}
 		return rejected, otlpInvalid("Invalid Content-Type: %s. Expected: application/x-protobuf or application/json", fault.Shorten(shown, 100))
 	}
-	body, err := r.encoded()
-	if err != nil {
-		return rejected, err
-	}
 	// Decoded, spans take several times the space that they have here.
-	if err := d.decoding.Acquire(r.Context(), int64(len(body))); err != nil {
-		return rejected, fault.Unavailablef("The server is busy with other spans: %w", err)
+	size := r.ContentLength
+	if size < 0 || size > maxEncoded || r.Header.Get("Content-Encoding") != "" {
+		size = maxEncoded
 	}
-	defer d.decoding.Release(int64(len(body)))
-	batches, err := decodeSpans(body, kind == "application/json")
+	if err := d.decoding.Acquire(r.Context(), size); err != nil {
+		return rejected, busy(err)
+	}
+	defer d.decoding.Release(size)
+	// A client that sends slowly must not keep the others from it. Not every writer knows deadlines.
+	conn := http.NewResponseController(r.w)
+	_ = conn.SetReadDeadline(time.Now().Add(maxReading))
+	body, err := r.encoded()
+	_ = conn.SetReadDeadline(time.Time{})
 	if err != nil {
 		return rejected, err
 	}
-	return d.Tracing.AddSpans(r.Context(), r.Header.Get(header), r.Header.Get("X-Mlflow-Run-Id"), batches)
+	isJSON := kind == "application/json"
+	parts, err := partsOf(body, isJSON)
+	if err != nil {
+		return rejected, err
+	}
+	if err := d.decodingParts.Acquire(r.Context(), parts); err != nil {
+		return rejected, busy(err)
+	}
+	defer d.decodingParts.Release(parts)
+	batches, note, err := decodeSpans(body, isJSON)
+	if err != nil {
+		return rejected, err
+	}
+	rejected, err = d.Tracing.AddSpans(r.Context(), r.Header.Get(header), r.Header.Get("X-Mlflow-Run-Id"), batches)
+	if rejected.Reason == "" {
+		rejected.Reason = note
+	}
+	return rejected, err
+}
+
+func busy(err error) error { return fault.Unavailablef("The server is busy with other spans: %w", err) }
+
+// partsOf counts what a request has to be decoded into, without decoding it, and refuses what has too much.
+func partsOf(body []byte, isJSON bool) (int64, error) {
+	n := 0
+	var err error
+	if isJSON {
+		n = jsonParts(body)
+	} else {
+		n, err = protoParts(body, (*traces.TracesData)(nil).ProtoReflect().Descriptor(), maxNesting)
+	}
+	if err != nil {
+		return 0, otlpInvalid("Invalid OpenTelemetry format")
+	}
+	if n > maxParts {
+		return 0, &otlpError{http.StatusRequestEntityTooLarge,
+			fmt.Sprintf("The request has more than %d spans, attributes, events, links and values: send fewer spans at a time", maxParts)}
+	}
+	return int64(n), nil
+}
+
+// protoParts counts the messages and the elements of lists inside a message, up to a little more than maxParts.
+func protoParts(body []byte, of protoreflect.MessageDescriptor, depth int) (int, error) {
+	if depth == 0 {
+		return 0, errors.New("nested too deep")
+	}
+	n := 0
+	for len(body) > 0 && n <= maxParts {
+		number, kind, size := protowire.ConsumeTag(body)
+		if size < 0 {
+			return n, protowire.ParseError(size)
+		}
+		body = body[size:]
+		value := body
+		if size = protowire.ConsumeFieldValue(number, kind, body); size < 0 {
+			return n, protowire.ParseError(size)
+		}
+		body = body[size:]
+		field := of.Fields().ByNumber(number)
+		if kind != protowire.BytesType || field == nil {
+			continue
+		}
+		if field.Message() == nil {
+			if field.IsList() {
+				n++
+			}
+			continue
+		}
+		inner, _ := protowire.ConsumeBytes(value[:size])
+		more, err := protoParts(inner, field.Message(), depth-1)
+		n += 1 + more
+		if err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+// jsonParts counts the objects, lists and elements of a JSON text.
+func jsonParts(body []byte) int {
+	n, quoted := 0, false
+	for i := 0; i < len(body); i++ {
+		switch c := body[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case !quoted && (c == '{' || c == '[' || c == ','):
+			n++
+		}
+	}
+	return n
 }
 
 // encoded reads a body that may be compressed. What it becomes is bounded as well as what it is.
@@ -156,50 +264,66 @@ func (r *request) encoded() ([]byte, error) {
 	return out, nil
 }
 
-// decodeSpans reads an ExportTraceServiceRequest, whose wire form is that of TracesData, and sorts its spans by trace.
-func decodeSpans(body []byte, isJSON bool) ([]trace.Batch, error) {
+// decodeSpans reads an ExportTraceServiceRequest, whose wire form is that of TracesData, and sorts its spans by trace. note says
+// what was left out beside spans.
+func decodeSpans(body []byte, isJSON bool) (out []trace.Batch, note string, err error) {
 	var data traces.TracesData
-	var err error
 	if isJSON {
 		if body, err = idsToBase64(body); err == nil {
 			err = protojson.UnmarshalOptions{DiscardUnknown: true, RecursionLimit: maxNesting}.Unmarshal(body, &data)
 		}
 	} else {
-		err = proto.UnmarshalOptions{RecursionLimit: maxNesting}.Unmarshal(body, &data)
+		err = proto.UnmarshalOptions{RecursionLimit: maxNesting, DiscardUnknown: true}.Unmarshal(body, &data)
 	}
 	if err != nil {
-		return nil, otlpInvalid("Invalid OpenTelemetry format")
+		return nil, "", otlpInvalid("Invalid OpenTelemetry format")
 	}
 	if len(data.GetResourceSpans()) == 0 {
-		return nil, otlpInvalid("Invalid OpenTelemetry format - no spans found")
+		return nil, "", otlpInvalid("Invalid OpenTelemetry format - no spans found")
 	}
-	var out []trace.Batch
 	at := map[[16]byte]int{}
 	for _, rs := range data.GetResourceSpans() {
+		attributes, all := resourceAttributes(rs.GetResource())
+		if !all {
+			note = fmt.Sprintf("a resource has more than %d attributes or %d bytes; those beyond were left out", maxResource, maxResourceBytes)
+		}
 		for _, ss := range rs.GetScopeSpans() {
 			for _, wire := range ss.GetSpans() {
 				s, err := readSpan(wire)
 				if err != nil {
-					return nil, err
+					return nil, "", err
 				}
 				i, there := at[s.TraceID]
 				if !there {
+					if len(out) == maxTraces {
+						return nil, "", &otlpError{http.StatusRequestEntityTooLarge, fmt.Sprintf("The request has spans of more than %d traces: send fewer at a time", maxTraces)}
+					}
 					i = len(out)
 					at[s.TraceID] = i
 					out = append(out, trace.Batch{TraceID: trace.IDOf(s.TraceID)})
 				}
 				out[i].Spans = append(out[i].Spans, s)
 				if len(out[i].Resource) == 0 {
-					out[i].Resource = resourceAttributes(rs.GetResource())
+					out[i].Resource = attributes
 				}
 			}
 		}
 	}
-	return out, nil
+	return out, note, nil
 }
 
-func resourceAttributes(r *resource.Resource) []trace.Attribute {
-	return readAttributes(r.GetAttributes())
+// resourceAttributes returns what is kept of a resource, and whether that is all of it.
+func resourceAttributes(r *resource.Resource) (kept []trace.Attribute, all bool) {
+	given := r.GetAttributes()
+	cut := given[:min(len(given), maxResource)]
+	kept = readAttributes(cut)
+	bytes := 0
+	for i, a := range kept {
+		if bytes += len(a.Key) + len(a.Value); bytes > maxResourceBytes {
+			return kept[:i], false
+		}
+	}
+	return kept, len(cut) == len(given)
 }
 
 // idsToBase64 rewrites the ids of an OTLP request in JSON, which are hexadecimal, as the JSON of protobuf wants bytes.

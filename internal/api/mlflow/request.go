@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"levada/internal/core/fault"
 	"levada/internal/core/track"
@@ -29,6 +30,8 @@ type request struct {
 
 	fields map[string]any
 	err    error
+	// held is given back when the answer was sent.
+	held func()
 }
 
 // maxElements bounds the elements of a list in a request. How deep values may nest is bounded by encoding/json.
@@ -84,6 +87,26 @@ func (r *request) read(limit int64) ([]byte, error) {
 		return nil, fault.Invalidf("The request broke off: %w", err)
 	}
 	return body, nil
+}
+
+// maxSending bounds how long a client may take to receive what others wait for.
+const maxSending = 5 * time.Minute
+
+// hold notes what is to be given back when the answer was sent; nil is nothing.
+func (r *request) hold(release func()) {
+	if release == nil {
+		return
+	}
+	r.held = release
+	_ = http.NewResponseController(r.w).SetWriteDeadline(time.Now().Add(maxSending)) // not every writer knows deadlines
+}
+
+func (r *request) letGo() {
+	if r.held == nil {
+		return
+	}
+	r.held()
+	_ = http.NewResponseController(r.w).SetWriteDeadline(time.Time{}) // as above
 }
 
 // decode reads a JSON object. What is no JSON at all counts as an empty object, as in MLflow: the first required field is

@@ -2,11 +2,12 @@ package mlflow
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"io"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -97,7 +98,9 @@ func (d *door) getTrace(r *request) (any, error) {
 type wholeAnswer struct{ tracing.Full }
 
 func (a wholeAnswer) appendTo(out *output) {
-	out.bytes = append(appendWhole(append(out.bytes, `{"trace":`...), a.Full), '}')
+	out.bytes = append(out.bytes, `{"trace":`...)
+	out.whole(a.Full)
+	out.bytes = append(out.bytes, '}')
 }
 
 func (d *door) getWholeTrace(r *request) (any, error) {
@@ -105,7 +108,8 @@ func (d *door) getWholeTrace(r *request) (any, error) {
 	if r.err != nil {
 		return nil, r.err
 	}
-	full, err := d.Tracing.Whole(r.Context(), id, partial)
+	full, release, err := d.Tracing.Whole(r.Context(), id, partial)
+	r.hold(release)
 	return wholeAnswer{full}, err
 }
 
@@ -129,8 +133,7 @@ func (a wholesAnswer) appendTo(out *output) {
 		if i > 0 {
 			out.bytes = append(out.bytes, ',')
 		}
-		out.bytes = appendWhole(out.bytes, t)
-		out.spill()
+		out.whole(t)
 	}
 	out.bytes = append(out.bytes, "]}"...)
 }
@@ -169,7 +172,8 @@ func (d *door) getWholeTraces(r *request) (any, error) {
 	if r.err != nil {
 		return nil, r.err
 	}
-	found, err := d.Tracing.WholeTraces(r.Context(), ids, experiments)
+	found, release, err := d.Tracing.WholeTraces(r.Context(), ids, experiments)
+	r.hold(release)
 	return wholesAnswer(found), err
 }
 
@@ -344,11 +348,12 @@ func (d *door) getTraceArtifact(r *request) (any, error) {
 	if path != "" {
 		file = "attachments/" + path
 	} else {
-		contents, err := d.Tracing.Contents(r.Context(), id)
+		text, release, err := d.Tracing.File(r.Context(), id)
+		r.hold(release)
 		var elsewhere *tracing.ElsewhereError
 		if err == nil {
-			text := slices.Concat([]byte(`{"spans":[`), bytes.Join(contents, []byte{','}), []byte("]}"))
-			r.send(nopCloser{bytes.NewReader(text)}, track.StoredFile{Path: file, Digest: "spans-" + strconv.Itoa(len(text))})
+			sum := sha256.Sum256(text)
+			r.send(nopCloser{bytes.NewReader(text)}, track.StoredFile{Path: file, Digest: hex.EncodeToString(sum[:])})
 			return nil, nil
 		}
 		if !errors.As(err, &elsewhere) {

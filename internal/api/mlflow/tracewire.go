@@ -193,19 +193,21 @@ func appendTrace(out []byte, t *trace.Trace) []byte {
 	return append(out, '}')
 }
 
-func appendWhole(out []byte, t tracing.Full) []byte {
-	out = appendTrace(append(out, `{"trace_info":`...), t.Trace)
+// whole writes a trace with its spans, and sends what was gathered between them.
+func (o *output) whole(t tracing.Full) {
+	o.bytes = appendTrace(append(o.bytes, `{"trace_info":`...), t.Trace)
 	if len(t.Spans) > 0 {
-		out = append(out, `,"spans":[`...)
+		o.bytes = append(o.bytes, `,"spans":[`...)
 		for i, s := range t.Spans {
 			if i > 0 {
-				out = append(out, ',')
+				o.bytes = append(o.bytes, ',')
 			}
-			out = appendSpan(out, s)
+			o.bytes = appendSpan(o.bytes, s)
+			o.spill()
 		}
-		out = append(out, ']')
+		o.bytes = append(o.bytes, ']')
 	}
-	return append(out, '}')
+	o.bytes = append(o.bytes, '}')
 }
 
 // appendSpan writes a span as the JSON of OpenTelemetry's message, with the names of its fields and base64 for ids.

@@ -12,6 +12,8 @@ import (
 type Batch struct {
 	TraceID string
 	Spans   []*Span
+	// Shares are what the spans add to the sums of the trace.
+	Shares []Share
 	// Text is the spans as they are stored, a line each; the service writes it.
 	Text []byte
 	// Resource describes who sent the spans.
@@ -22,18 +24,17 @@ type Batch struct {
 type Rules struct {
 	// Tag checks a tag and returns it as it is kept; an error means that it is left out.
 	Tag func(key, value string) (track.KV, error)
-	// Stored returns the spans that were stored before, in the order in which they were sent.
-	Stored func() ([]*Span, error)
+	// Sums returns what all spans of the trace add, also those of the batch.
+	Sums func() (*Sums, error)
 }
 
 // Add makes known what the spans of a batch say about the trace. A trace without a state is a new one. What the client has said
 // about the whole trace comes first.
 func (t *Trace) Add(b Batch, r Rules) error {
-	fresh := t.State == ""
 	start, end := times(b.Spans)
 	root := rootOf(b.Spans)
 	switch {
-	case fresh:
+	case t.State == "":
 		t.StartMS, t.State = start, InProgress
 		if end != 0 {
 			d := end - start
@@ -60,7 +61,7 @@ func (t *Trace) Add(b Batch, r Rules) error {
 	}
 	t.addTags(b, root, r)
 	t.addPreviews(root)
-	return t.addSums(fresh, b.Spans, r)
+	return t.addSums(b.Shares, r)
 }
 
 func times(spans []*Span) (start, end int64) {
@@ -102,9 +103,7 @@ func (t *Trace) addUsers(spans []*Span) error {
 	session, user := "", ""
 	for _, s := range spans {
 		if session == "" {
-			if session = s.Text("session.id"); session == "" {
-				session = s.Text("gen_ai.conversation.id")
-			}
+			session = s.Session()
 		}
 		if user == "" {
 			user = s.Text("user.id")
@@ -122,6 +121,14 @@ func (t *Trace) addUsers(spans []*Span) error {
 	return nil
 }
 
+// Session is the conversation that the span says it belongs to; empty where it says nothing.
+func (s *Span) Session() string {
+	if id := s.Text("session.id"); id != "" {
+		return id
+	}
+	return s.Text("gen_ai.conversation.id")
+}
+
 // CheckSession refuses the id of a session that is too long to be one.
 func CheckSession(id string) error {
 	if cut(id, MaxSession) != id {
@@ -131,10 +138,10 @@ func CheckSession(id string) error {
 }
 
 func (t *Trace) addTags(b Batch, root *Span, r Rules) {
-	t.Tags = track.Set(t.Tags, TagSpansLocation, HereLocation)
+	tags := []track.KV{{Key: TagSpansLocation, Value: HereLocation}}
 	set := func(key, value string) {
 		if tag, err := r.Tag(key, value); err == nil {
-			t.Tags = track.Set(t.Tags, tag.Key, tag.Value)
+			tags = append(tags, tag)
 		}
 	}
 	for _, a := range b.Resource {
@@ -142,31 +149,29 @@ func (t *Trace) addTags(b Batch, root *Span, r Rules) {
 			set(a.Key, plain(a.Value))
 		}
 	}
-	if root == nil {
-		return
-	}
-	for _, a := range root.Attributes {
-		if key, ok := strings.CutPrefix(a.Key, attrTag); ok && !Fixed(key) {
-			set(key, plain(a.Value))
+	if root != nil {
+		for _, a := range root.Attributes {
+			if key, ok := strings.CutPrefix(a.Key, attrTag); ok && !Fixed(key) {
+				set(key, plain(a.Value))
+			}
 		}
 	}
+	t.SetTags(tags) // spans count also when the trace has no room for more tags
 }
 
 // addSums adds tokens and costs up over all spans, unless the client has said what they are.
-func (t *Trace) addSums(fresh bool, batch []*Span, r Rules) error {
-	var all []*Span
+func (t *Trace) addSums(batch []Share, r Rules) error {
 	for key, x := range map[string]sums{MetaUsage: usage, MetaCost: cost} {
-		if _, there := track.Find(t.Metadata, key); there && t.Final() || x.total(batch) == "" {
+		if _, there := track.Find(t.Metadata, key); there && t.Final() || !has(batch, x) {
 			continue
 		}
-		if all == nil && !fresh {
-			stored, err := r.Stored()
-			if err != nil {
-				return err
-			}
-			all = stored
+		all, err := r.Sums()
+		if err != nil {
+			return err
 		}
-		t.Metadata = track.Set(t.Metadata, key, x.total(Arrange(append(slices.Clip(all), batch...))))
+		if text := all.total(x); text != "" {
+			t.Metadata = track.Set(t.Metadata, key, text)
+		}
 	}
 	return nil
 }

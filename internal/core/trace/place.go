@@ -24,7 +24,7 @@ type Tx interface {
 	// Trace returns a trace, which may be changed; nil when there is none.
 	Trace(id string) (*Trace, error)
 	Put(t *Trace) error
-	// Spans returns the spans that were stored before, in the order in which they were sent.
+	// Spans returns the spans that are stored, in the order in which they were sent.
 	Spans(id string) ([]*Span, error)
 	// Oldest returns the ids of the oldest traces of an experiment, up to a time and a number; a number below 0 means all.
 	Oldest(experiment string, upTo, most int64) ([]string, error)

@@ -1,11 +1,13 @@
 package trace
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -295,7 +297,10 @@ func Arrange(sent []*Span) []*Span {
 		at[s.ID] = len(out)
 		out = append(out, s)
 	}
-	sortSpans(out)
+	slices.SortStableFunc(out, func(a, b *Span) int {
+		x, y := orderKey(a), orderKey(b)
+		return bytes.Compare(x[:], y[:])
+	})
 	return out
 }
 

@@ -1,7 +1,6 @@
 package trace
 
 import (
-	"bytes"
 	"encoding/json"
 	"math"
 	"math/big"
@@ -10,25 +9,20 @@ import (
 	"strings"
 )
 
-func sortSpans(spans []*Span) {
-	slices.SortStableFunc(spans, func(a, b *Span) int {
-		x, y := orderKey(a), orderKey(b)
-		return bytes.Compare(x[:], y[:])
-	})
-}
-
 // sums are named numbers that are added up over a trace: tokens or money.
 type sums struct {
 	attribute string
 	// always are the keys that every total has; sometimes those that it has where a span has them.
 	always, sometimes []string
 	whole             bool
+	// in is where a Share has them.
+	in int
 }
 
 var (
 	usage = sums{attribute: AttrUsage, always: []string{"input_tokens", "output_tokens", "total_tokens"},
-		sometimes: []string{"cache_read_input_tokens", "cache_creation_input_tokens", "cache_creation_input_tokens_above_1hr"}, whole: true}
-	cost = sums{attribute: AttrCost, always: []string{"input_cost", "output_cost", "total_cost"}}
+		sometimes: []string{"cache_read_input_tokens", "cache_creation_input_tokens", "cache_creation_input_tokens_above_1hr"}, whole: true, in: 0}
+	cost = sums{attribute: AttrCost, always: []string{"input_cost", "output_cost", "total_cost"}, in: 1}
 )
 
 func sumsOf(metadata string) sums {
@@ -113,54 +107,6 @@ func (x sums) merge(before, text string) string {
 		}
 	}
 	return x.write(values)
-}
-
-// total adds up over the tree of spans. A span that has numbers stands for everything below it: some libraries put sums on the
-// parents. It is empty when no span has any.
-func (x sums) total(spans []*Span) string {
-	data := make(map[[8]byte]map[string]float64, len(spans))
-	parent := make(map[[8]byte][8]byte, len(spans))
-	for _, s := range spans {
-		parent[s.ID] = s.Parent
-		if v, there := s.Attribute(x.attribute); there {
-			if d := x.parse(plain(v)); d != nil {
-				data[s.ID] = d
-			}
-		}
-	}
-	if len(data) == 0 {
-		return ""
-	}
-	total := map[string]float64{}
-	for _, k := range x.always {
-		total[k] = 0
-	}
-	for _, s := range spans {
-		d := data[s.ID]
-		if d == nil || covered(s, data, parent) {
-			continue
-		}
-		for k, v := range d {
-			total[k] += v
-		}
-	}
-	return x.write(total)
-}
-
-// covered reports whether a span above has numbers. A circle of parents ends the search.
-func covered(s *Span, data map[[8]byte]map[string]float64, parent map[[8]byte][8]byte) bool {
-	at, steps := s.Parent, 0
-	for at != ([8]byte{}) && steps <= len(parent) {
-		if data[at] != nil {
-			return true
-		}
-		next, there := parent[at]
-		if !there {
-			return false
-		}
-		at, steps = next, steps+1
-	}
-	return false
 }
 
 // Preview is what lists show of a request or a response: the last message of the role where it is a chat, else its beginning.

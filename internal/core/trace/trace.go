@@ -55,6 +55,9 @@ const (
 	MaxTagValue = 8000
 )
 
+// MaxEntries bounds the tags of a trace, its metadata, and the runs and prompts that it is linked to, each by itself.
+const MaxEntries = 1000
+
 // Trace is what is known about one trace, without its spans. A Trace that was handed out is not changed any more.
 type Trace struct {
 	ID           string `json:"id"`
@@ -73,7 +76,8 @@ type Trace struct {
 	// Runs were linked to the trace after it was made; Prompts are versions of prompts, as "name/version".
 	Runs    []string `json:"runs,omitempty"`
 	Prompts []string `json:"prompts,omitempty"`
-	// Spans and Bytes count what was stored, before compression; a span that was sent twice counts twice.
+	// Spans and Bytes count what is stored, before compression. A batch that is sent again counts once; a span that comes again with
+	// others counts twice.
 	Spans int64 `json:"spans,omitempty"`
 	Bytes int64 `json:"bytes,omitempty"`
 }
@@ -105,6 +109,49 @@ func (t *Trace) SetMeta(key, value string) {
 	default:
 		t.Metadata = track.Set(t.Metadata, key, value)
 	}
+}
+
+// SetTags sets tags; new ones come last. At most MaxEntries are kept; all says whether those are all.
+func (t *Trace) SetTags(tags []track.KV) (all bool) {
+	t.Tags, all = setAll(t.Tags, tags)
+	return all
+}
+
+// SetMetadata does with entries of the metadata what SetTags does with tags, and what SetMeta does with counts and costs.
+func (t *Trace) SetMetadata(entries []track.KV) (all bool) {
+	var plain []track.KV
+	for _, m := range entries {
+		if m.Key == MetaUsage || m.Key == MetaCost {
+			t.SetMeta(m.Key, m.Value)
+			continue
+		}
+		plain = append(plain, m)
+	}
+	t.Metadata, all = setAll(t.Metadata, plain)
+	return all
+}
+
+// setAll sets many entries in a copy of list, in time that grows with their number alone.
+func setAll(list, entries []track.KV) (out []track.KV, all bool) {
+	out = append(make([]track.KV, 0, len(list)+len(entries)), list...)
+	at := make(map[string]int, len(out))
+	for i, kv := range out {
+		at[kv.Key] = i
+	}
+	all = true
+	for _, kv := range entries {
+		i, there := at[kv.Key]
+		switch {
+		case there:
+			out[i] = kv
+		case len(out) < MaxEntries:
+			at[kv.Key] = len(out)
+			out = append(out, kv)
+		default:
+			all = false
+		}
+	}
+	return out, all
 }
 
 // Clone returns a copy whose lists can be changed.

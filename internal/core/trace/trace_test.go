@@ -1,7 +1,9 @@
 package trace_test
 
 import (
+	"encoding/binary"
 	"errors"
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -105,7 +107,7 @@ func tokens(n string) trace.Attribute {
 	return trace.Attribute{Key: trace.AttrUsage, Value: `{"input_tokens": ` + n + `, "output_tokens": 1, "total_tokens": 1}`}
 }
 
-func rules(stored ...*trace.Span) trace.Rules {
+func rules(all ...*trace.Span) trace.Rules {
 	return trace.Rules{
 		Tag: func(key, value string) (track.KV, error) {
 			if key == "bad" {
@@ -113,8 +115,18 @@ func rules(stored ...*trace.Span) trace.Rules {
 			}
 			return track.KV{Key: key, Value: value}, nil
 		},
-		Stored: func() ([]*trace.Span, error) { return stored, nil },
+		Sums: func() (*trace.Sums, error) {
+			var sums trace.Sums
+			sums.Add(trace.SharesOf(all))
+			return &sums, nil
+		},
 	}
+}
+
+// add adds a batch to a trace that has had other spans before.
+func add(t *trace.Trace, b trace.Batch, before ...*trace.Span) error {
+	b.Shares = trace.SharesOf(b.Spans)
+	return t.Add(b, rules(append(before, b.Spans...)...))
 }
 
 func TestATraceIsWhatItsSpansSay(t *testing.T) {
@@ -123,13 +135,13 @@ func TestATraceIsWhatItsSpansSay(t *testing.T) {
 		trace.Attribute{"session.id", `"s"`}, trace.Attribute{"mlflow.traceTag.team", `"a"`}, trace.Attribute{"mlflow.traceTag." + trace.TagLocation, `"s3://x"`}, tokens("2"))
 	root.Status = trace.SpanErr
 	child, early := span(2, 1, 2000, 3000, tokens("7")), span(3, 9, 500, 600, tokens("4"))
-	if err := got.Add(trace.Batch{Spans: []*trace.Span{child}, Resource: []trace.Attribute{{"service.name", `"svc"`}, {"bad", "1"}, {"telemetry.sdk.name", `"x"`}}}, rules()); err != nil {
+	if err := add(&got, trace.Batch{Spans: []*trace.Span{child}, Resource: []trace.Attribute{{"service.name", `"svc"`}, {"bad", "1"}, {"telemetry.sdk.name", `"x"`}}}); err != nil {
 		t.Fatal(err)
 	}
 	if got.State != trace.InProgress || got.StartMS != 2000 || *got.DurationMS != 1000 {
 		t.Errorf("before the root came: %+v", got)
 	}
-	if err := got.Add(trace.Batch{Spans: []*trace.Span{root, early}}, rules(child)); err != nil {
+	if err := add(&got, trace.Batch{Spans: []*trace.Span{root, early}}, child); err != nil {
 		t.Fatal(err)
 	}
 	usage, _ := track.Find(got.Metadata, trace.MetaUsage)
@@ -143,14 +155,14 @@ func TestATraceIsWhatItsSpansSay(t *testing.T) {
 		t.Errorf("%+v, preview %q, usage %s", got, *got.RequestPreview, usage)
 	}
 	got.SetMeta(trace.MetaFinal, "true")
-	if err := got.Add(trace.Batch{Spans: []*trace.Span{span(4, 1, 1, 9000, tokens("100"))}}, rules(child, root, early)); err != nil {
+	if err := add(&got, trace.Batch{Spans: []*trace.Span{span(4, 1, 1, 9000, tokens("100"))}}, child, root, early); err != nil {
 		t.Fatal(err)
 	}
 	if after, _ := track.Find(got.Metadata, trace.MetaUsage); got.StartMS != 500 || *got.DurationMS != 4500 || after != usage {
 		t.Errorf("what the client has told was changed: %+v", got)
 	}
 	long := span(5, 0, 1, 2, trace.Attribute{"session.id", `"` + strings.Repeat("s", 251) + `"`})
-	if err := (&trace.Trace{}).Add(trace.Batch{Spans: []*trace.Span{long}}, rules()); err == nil {
+	if err := add(&trace.Trace{}, trace.Batch{Spans: []*trace.Span{long}}); err == nil {
 		t.Error("a session with 251 characters is taken")
 	}
 }
@@ -158,11 +170,72 @@ func TestATraceIsWhatItsSpansSay(t *testing.T) {
 func TestSpansInACircleDoNotHoldTheSumUp(t *testing.T) {
 	var got trace.Trace
 	a, b, c := span(1, 2, 1, 2), span(2, 1, 1, 2), span(3, 1, 1, 2, tokens("5"))
-	if err := got.Add(trace.Batch{Spans: []*trace.Span{a, b, c}}, rules()); err != nil {
+	if err := add(&got, trace.Batch{Spans: []*trace.Span{a, b, c}}); err != nil {
 		t.Fatal(err)
 	}
 	if usage, _ := track.Find(got.Metadata, trace.MetaUsage); !strings.Contains(usage, `"input_tokens": 5`) {
 		t.Errorf("usage %s", usage)
+	}
+}
+
+// The rule, said in the simplest way: a span with numbers counts unless one above it has numbers too.
+func TestASpanWithTokensStandsForAllBelowIt(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.IntRange(1, 12).Draw(t, "spans")
+		var spans []*trace.Span
+		parent, numbers := map[byte]byte{}, map[byte]bool{}
+		for range n {
+			id, above, with := byte(rapid.IntRange(1, 8).Draw(t, "id")), byte(rapid.IntRange(0, 9).Draw(t, "parent")), rapid.Bool().Draw(t, "tokens")
+			s := span(id, above, 1, 2)
+			if with {
+				s.Attributes = append(s.Attributes, tokens("1"))
+			}
+			spans = append(spans, s)
+			parent[id], numbers[id] = above, with
+		}
+		want, some := 0, false
+		for id := range parent {
+			if !numbers[id] {
+				continue
+			}
+			some = true
+			covered := false
+			for at, steps := parent[id], 0; at != 0 && steps < 20; at, steps = parent[at], steps+1 {
+				covered = covered || numbers[at]
+			}
+			if !covered {
+				want++
+			}
+		}
+		var got trace.Trace
+		if err := add(&got, trace.Batch{Spans: spans}); err != nil {
+			t.Fatal(err)
+		}
+		// A batch all of whose numbers were replaced later in it has none.
+		usage, _ := track.Find(got.Metadata, trace.MetaUsage)
+		if shown := fmt.Sprintf(`{"input_tokens": %d,`, want); some && !strings.HasPrefix(usage, shown) {
+			t.Fatalf("usage %s, want %s", usage, shown)
+		}
+	})
+}
+
+// A long chain with many leaves at its end: each leaf has the whole chain above it.
+func BenchmarkSumOfAChainWithLeaves(b *testing.B) {
+	const n = 50_000
+	spans := make([]*trace.Span, 2*n)
+	id := func(i int) (out [8]byte) { return [8]byte(binary.BigEndian.AppendUint64(nil, uint64(i))) }
+	for i := range spans {
+		s := &trace.Span{ID: id(i + 1), Parent: id(min(i, n))}
+		if i >= n {
+			s.Attributes = []trace.Attribute{tokens("1")}
+		}
+		spans[i] = s
+	}
+	batch := trace.Batch{Spans: spans}
+	for b.Loop() {
+		if err := add(&trace.Trace{}, batch); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
 
