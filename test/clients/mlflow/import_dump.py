@@ -124,7 +124,7 @@ def dump_version(version):
 
 def dump_model(name):
     model = registry.get_registered_model(name)
-    prompt = model._is_prompt()
+    prompt = model._tags.get("mlflow.prompt.is_prompt") == "true"
     query = f"name = '{name}'"
     if prompt:
         query += " AND tags.`mlflow.prompt.is_prompt` = 'true'"
