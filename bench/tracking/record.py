@@ -1,7 +1,8 @@
 """Records curves of real trainings, for bench/tracking to send: python record.py > testdata/curves.json
 
 Sixteen small networks are trained on a data set of scikit-learn for eighty epochs with settings of their own, in 32-bit
-floats as deep learning does. For each epoch it writes five numbers as training code logs them, and the time since the first.
+floats as deep learning does. For each epoch it writes five numbers as training code logs them, and the time since the
+first.
 Needs numpy and scikit-learn.
 """
 
