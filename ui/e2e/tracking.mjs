@@ -115,7 +115,7 @@ test('columns are chosen and sorted by, and another reader of the address sees t
   const lowest = seeded.runs[0].run_name
   await page.waitForFunction((first) => document.querySelectorAll('tr[data-run] th a')[1]?.textContent === first, lowest)
   const shown = await names()
-  assert.equal(query().get('cols'), 'metrics.loss,tags.team')
+  assert.deepEqual(query().getAll('cols'), ['metrics.loss', 'tags.team'])
   const other = await openPage(browser, base)
   await other.page.goto(page.url())
   await other.page.locator('tr[data-run]').nth(3).waitFor()
