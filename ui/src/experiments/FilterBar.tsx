@@ -1,4 +1,5 @@
 import { useEffect, useId, useMemo, useRef, useState } from 'react'
+import { flushSync } from 'react-dom'
 import { Button } from '../parts/Button'
 import { Icon } from '../parts/icons'
 import { accept, complete } from './complete'
@@ -31,8 +32,9 @@ export function FilterBar({ value, names, error, onChange }: Props) {
   }
   const take = (option: string) => {
     const next = accept(text, completion, option)
-    write(next.text, next.caret)
-    requestAnimationFrame(() => input.current?.setSelectionRange(next.caret, next.caret))
+    // At once: a caret that is set in the next frame would move under what is typed until then.
+    flushSync(() => write(next.text, next.caret))
+    input.current?.setSelectionRange(next.caret, next.caret)
   }
   const keys = (event: React.KeyboardEvent) => {
     const chosen = options[active]
