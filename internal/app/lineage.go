@@ -56,10 +56,8 @@ func (l lineage) ModelVersion(ctx context.Context, name, version string) (v1.Mod
 	return l.version(ctx, v)
 }
 
-var modelStates = map[track.ModelStatus]string{track.ModelUnspecified: "UNSPECIFIED", track.ModelPending: "PENDING", track.ModelReady: "READY", track.ModelUploadFailed: "UPLOAD_FAILED"}
-
 func (l lineage) logged(ctx context.Context, m track.LoggedModel, versions []registry.Version) (v1.LoggedModel, error) {
-	out := v1.LoggedModel{ID: m.ID, Name: m.Name, ExperimentID: m.ExperimentID, Status: modelStates[m.Status], CreatedAt: time.UnixMicro(m.CreatedUS).UTC(),
+	out := v1.LoggedModel{ID: m.ID, Name: m.Name, ExperimentID: m.ExperimentID, Status: m.Status.String(), CreatedAt: time.UnixMicro(m.CreatedUS).UTC(),
 		Versions: []v1.VersionRef{}}
 	for _, v := range versions {
 		if v.ModelID == m.ID {

@@ -339,32 +339,22 @@ func (s *Service) SearchVersions(ctx context.Context, q Query) ([]Version, bool,
 
 // topVersions sorts versions as far as a page needs it, and returns the page and whether there are more.
 func topVersions(versions []*model.Version, orders []search.Order, q Query) ([]Version, bool) {
-	type keyed struct {
-		*model.Version
-		keys []search.Key
-	}
-	rows, keys := make([]keyed, len(versions)), make([]search.Key, len(versions)*len(orders))
-	for i := range versions {
-		rows[i] = keyed{versions[i], keys[i*len(orders) : (i+1)*len(orders)]}
-		for j, o := range orders {
-			rows[i].keys[j] = o.KeyOf(versionRow{versions[i]})
-		}
-	}
-	top := search.Top(rows, q.Offset+q.Limit, func(a, b keyed) int {
+	rows := search.KeyAll(versions, orders, func(v *model.Version, _ int) search.Row { return versionRow{v} })
+	top := search.Top(rows, q.Offset+q.Limit, func(a, b search.Keyed[*model.Version]) int {
 		for i, o := range orders {
-			if c := o.Compare(a.keys[i], b.keys[i]); c != 0 {
+			if c := o.Compare(a.Keys[i], b.Keys[i]); c != 0 {
 				return c
 			}
 		}
-		if c := cmp.Compare(a.Name, b.Name); c != 0 {
+		if c := cmp.Compare(a.Row.Name, b.Row.Name); c != 0 {
 			return c
 		}
-		return cmp.Compare(b.Number, a.Number)
+		return cmp.Compare(b.Row.Number, a.Row.Number)
 	})
 	top = top[min(q.Offset, len(top)):]
 	out := make([]Version, len(top))
 	for i, v := range top {
-		out[i] = Version{Version: *v.Version}
+		out[i] = Version{Version: *v.Row}
 	}
 	return out, len(rows) > q.Offset+q.Limit
 }

@@ -223,22 +223,12 @@ func topModels(all []*track.LoggedModel, orders []search.Order, q ModelQuery) ([
 			only[i] = []DatasetFilter{o.Dataset}
 		}
 	}
-	type keyed struct {
-		*track.LoggedModel
-		keys []search.Key
-	}
-	rows, keys := make([]keyed, len(all)), make([]search.Key, len(all)*len(orders))
-	for i := range all {
-		rows[i] = keyed{all[i], keys[i*len(orders) : (i+1)*len(orders)]}
-		for j, o := range orders {
-			rows[i].keys[j] = o.KeyOf(modelRow{all[i], only[j]})
-		}
-	}
-	top := search.Top(rows, q.Offset+q.Limit, func(a, b keyed) int {
+	rows := search.KeyAll(all, orders, func(m *track.LoggedModel, order int) search.Row { return modelRow{m, only[order]} })
+	top := search.Top(rows, q.Offset+q.Limit, func(a, b search.Keyed[*track.LoggedModel]) int {
 		for i, o := range orders {
-			c := o.Compare(a.keys[i], b.keys[i])
+			c := o.Compare(a.Keys[i], b.Keys[i])
 			if c == 0 && o.Entity == search.Attribute && o.Key == "creation_timestamp" {
-				if c = cmp.Compare(a.CreatedUS, b.CreatedUS); o.Desc { // many are made in a millisecond
+				if c = cmp.Compare(a.Row.CreatedUS, b.Row.CreatedUS); o.Desc { // many are made in a millisecond
 					c = -c
 				}
 			}
@@ -246,15 +236,15 @@ func topModels(all []*track.LoggedModel, orders []search.Order, q ModelQuery) ([
 				return c
 			}
 		}
-		if c := cmp.Compare(b.CreatedUS, a.CreatedUS); c != 0 && !search.Has(orders, "creation_timestamp") {
+		if c := cmp.Compare(b.Row.CreatedUS, a.Row.CreatedUS); c != 0 && !search.Has(orders, "creation_timestamp") {
 			return c
 		}
-		return cmp.Compare(a.ID, b.ID)
+		return cmp.Compare(a.Row.ID, b.Row.ID)
 	})
 	top = top[min(q.Offset, len(top)):]
 	found := make([]track.LoggedModel, len(top))
 	for i, m := range top {
-		found[i] = *m.LoggedModel
+		found[i] = *m.Row
 	}
 	return found, len(rows) > q.Offset+q.Limit
 }

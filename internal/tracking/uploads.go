@@ -74,7 +74,11 @@ func SignedTime(seconds int64) (time.Duration, error) {
 }
 
 // uploadPath is where an upload of a client's file goes. Only the name of the local file matters.
-func uploadPath(dir, local string) (string, error) {
+func uploadPath(rawDir, local string) (string, error) {
+	dir, err := CleanPath(rawDir)
+	if err != nil {
+		return "", err
+	}
 	name := path.Base(strings.ReplaceAll(local, `\`, "/"))
 	if name == "." || name == "/" || name == ".." {
 		return "", fault.Invalidf("Invalid path")
@@ -88,11 +92,7 @@ func uploadPath(dir, local string) (string, error) {
 
 // CreateUpload begins an upload of a file in parts.
 func (s *Service) CreateUpload(ctx context.Context, rawDir, local string, parts int64) (track.Upload, error) {
-	dir, err := CleanPath(rawDir)
-	if err != nil {
-		return track.Upload{}, err
-	}
-	p, err := uploadPath(dir, local)
+	p, err := uploadPath(rawDir, local)
 	if err != nil {
 		return track.Upload{}, err
 	}
@@ -197,11 +197,7 @@ func (s *Service) CompleteUpload(ctx context.Context, rawDir, local, id string, 
 
 // ownUpload returns an upload whose file is the one that is named with it.
 func (s *Service) ownUpload(ctx context.Context, rawDir, local, id string) (track.Upload, error) {
-	dir, err := CleanPath(rawDir)
-	if err != nil {
-		return track.Upload{}, err
-	}
-	p, err := uploadPath(dir, local)
+	p, err := uploadPath(rawDir, local)
 	if err != nil {
 		return track.Upload{}, err
 	}

@@ -31,8 +31,13 @@ func (s *Store) settle() {
 
 // commit hands a request to the one goroutine that writes and waits for its answer.
 func (s *Store) commit(ctx context.Context, r *request) error {
+	return hand(ctx, s, s.queue, r, r.result)
+}
+
+// hand puts a request into a queue of the goroutine that writes and waits for its result.
+func hand[R any](ctx context.Context, s *Store, queue chan<- R, r R, result <-chan error) error {
 	select {
-	case s.queue <- r:
+	case queue <- r:
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-s.quit:
@@ -40,11 +45,11 @@ func (s *Store) commit(ctx context.Context, r *request) error {
 	}
 	// Once it is queued its fate is waited for: the caller must know it.
 	select {
-	case err := <-r.result:
+	case err := <-result:
 		return err
 	case <-s.done:
 		select {
-		case err := <-r.result:
+		case err := <-result:
 			return err
 		default:
 			return errClosed()

@@ -21,19 +21,7 @@ func (s *Store) Forget(ctx context.Context, runIDs []string) error {
 	for _, id := range runIDs {
 		r.runs[id] = true
 	}
-	select {
-	case s.forgetting <- r:
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-s.quit:
-		return errClosed()
-	}
-	select {
-	case err := <-r.result:
-		return diskError(s.o.Dir, err)
-	case <-s.done:
-		return errClosed()
-	}
+	return diskError(s.o.Dir, hand(ctx, s, s.forgetting, r, r.result))
 }
 
 // beginForgetting starts the removal in the place of a flush, so that nothing else replaces segments meanwhile. What is in memory

@@ -295,18 +295,6 @@ func orNone(s *string) string {
 	return *s
 }
 
-func modelStatus(s track.ModelStatus) string {
-	switch s {
-	case track.ModelPending:
-		return "PENDING"
-	case track.ModelReady:
-		return "READY"
-	case track.ModelUploadFailed:
-		return "UPLOAD_FAILED"
-	}
-	return "UNSPECIFIED"
-}
-
 // modelsOf lists the models that a run read and made, then the registered versions that came from it.
 func (h *handler) modelsOf(ctx context.Context, r *track.Run) ([]TrackedModel, error) {
 	out := []TrackedModel{}
@@ -316,7 +304,7 @@ func (h *handler) modelsOf(ctx context.Context, r *track.Run) ([]TrackedModel, e
 			out = append(out, TrackedModel{Role: role, ID: id, Name: id})
 			return nil
 		}
-		out = append(out, TrackedModel{Role: role, ID: id, Name: m.Name, Type: m.Type, Status: modelStatus(m.Status)})
+		out = append(out, TrackedModel{Role: role, ID: id, Name: m.Name, Type: m.Type, Status: m.Status.String()})
 		return err
 	}
 	for _, id := range r.ModelInputs {

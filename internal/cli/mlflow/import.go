@@ -156,7 +156,7 @@ func markOf(v any) string {
 
 // bringRuns brings a batch of runs: first what they are, then their points and files, then the note that they are whole.
 func (i *importer) bringRuns(ctx context.Context, runs []Run) error {
-	var todo []Run
+	var changed []Run
 	marks, ids := map[string]string{}, []string(nil)
 	for _, r := range runs {
 		i.report.read(Runs, 1)
@@ -176,20 +176,20 @@ func (i *importer) bringRuns(ctx context.Context, runs []Run) error {
 		i.place(r.ArtifactURI, r.ID, place)
 		marks[r.ID] = markOf([]any{r.Run, r.State, i.hasFiles(r.owner())})
 		ids = append(ids, r.ID)
-		todo = append(todo, r)
+		changed = append(changed, r)
 	}
-	todo, again, err := i.unfinished(ctx, todo, ids, marks)
-	if err != nil || len(todo) == 0 {
+	changed, again, err := i.unfinished(ctx, changed, ids, marks)
+	if err != nil || len(changed) == 0 {
 		return err
 	}
-	failed, err := i.sendRuns(ctx, todo)
+	failed, err := i.sendRuns(ctx, changed)
 	if err != nil {
 		return err
 	}
 	group, gctx := errgroup.WithContext(ctx)
 	group.SetLimit(workers)
-	whole := make([]bool, len(todo))
-	for n, r := range todo {
+	whole := make([]bool, len(changed))
+	for n, r := range changed {
 		if failed[r.ID] == "" {
 			group.Go(func() (err error) {
 				whole[n], err = i.bringRun(gctx, r, again[r.ID])
@@ -202,7 +202,7 @@ func (i *importer) bringRuns(ctx context.Context, runs []Run) error {
 		return err
 	}
 	done := map[string]string{}
-	for n, r := range todo {
+	for n, r := range changed {
 		if whole[n] {
 			done[r.ID] = marks[r.ID]
 		}
@@ -251,7 +251,7 @@ func (i *importer) hasFiles(of Owner) bool {
 
 // unfinished leaves out what an earlier import has brought whole and what has not changed since, and says which of the others
 // were whole once.
-func (i *importer) unfinished(ctx context.Context, runs []Run, ids []string, marks map[string]string) (todo []Run, again map[string]bool, err error) {
+func (i *importer) unfinished(ctx context.Context, runs []Run, ids []string, marks map[string]string) (changed []Run, again map[string]bool, err error) {
 	if i.to == nil || i.recheck {
 		return runs, nil, nil
 	}

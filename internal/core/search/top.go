@@ -2,6 +2,24 @@ package search
 
 import "slices"
 
+// Keyed is a row with what it is sorted by.
+type Keyed[T any] struct {
+	Row  T
+	Keys []Key
+}
+
+// KeyAll reads the keys of rows; show gives what an order sees of a row.
+func KeyAll[T any](rows []T, orders []Order, show func(row T, order int) Row) []Keyed[T] {
+	out, keys := make([]Keyed[T], len(rows)), make([]Key, len(rows)*len(orders))
+	for i, row := range rows {
+		out[i] = Keyed[T]{row, keys[i*len(orders) : (i+1)*len(orders)]}
+		for j, o := range orders {
+			out[i].Keys[j] = o.KeyOf(show(row, j))
+		}
+	}
+	return out
+}
+
 // Top moves the first n rows of an order to the front of the list, sorted, and returns them: a page needs no more. The others
 // follow in any order.
 func Top[T any](rows []T, n int, compare func(a, b T) int) []T {

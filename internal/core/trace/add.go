@@ -131,7 +131,7 @@ func (s *Span) Session() string {
 
 // CheckSession refuses the id of a session that is too long to be one.
 func CheckSession(id string) error {
-	if cut(id, MaxSession) != id {
+	if Cut(id, MaxSession) != id {
 		return fault.Invalidf("'Session ID' exceeds the maximum length of %d characters", MaxSession)
 	}
 	return nil

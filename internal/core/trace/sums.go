@@ -121,8 +121,8 @@ func Preview(text, role string) string {
 	if content == "" {
 		content = text
 	}
-	if short := cut(content, MaxPreview); short != content {
-		return cut(content, MaxPreview-3) + "..."
+	if short := Cut(content, MaxPreview); short != content {
+		return Cut(content, MaxPreview-3) + "..."
 	}
 	return content
 }

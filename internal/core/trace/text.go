@@ -75,8 +75,8 @@ func AppendFloat(out []byte, v float64) []byte {
 	return out
 }
 
-// cut shortens a text to a number of characters.
-func cut(s string, most int) string {
+// Cut shortens a text to a number of characters.
+func Cut(s string, most int) string {
 	if len(s) <= most || utf8.RuneCountInString(s) <= most {
 		return s
 	}
@@ -88,6 +88,3 @@ func cut(s string, most int) string {
 	}
 	return s
 }
-
-// Cut shortens a text to a number of characters, as what clients are shown of tags and metadata is.
-func Cut(s string, most int) string { return cut(s, most) }

@@ -173,6 +173,19 @@ const (
 	ModelUploadFailed ModelStatus = 3
 )
 
+// String is the name of the status: PENDING, READY, UPLOAD_FAILED, or UNSPECIFIED for any other number.
+func (s ModelStatus) String() string {
+	switch s {
+	case ModelPending:
+		return "PENDING"
+	case ModelReady:
+		return "READY"
+	case ModelUploadFailed:
+		return "UPLOAD_FAILED"
+	}
+	return "UNSPECIFIED"
+}
+
 // LoggedModel is a model as MLflow 3 knows it: a thing of its own, made by a run. Its times are microseconds since 1970.
 type LoggedModel struct {
 	ID               string        `json:"model_id"`

@@ -1,30 +1,13 @@
-import { useCallback } from 'react'
 import { Link } from 'wouter'
 import { useExperimentList } from '../api/tracking'
-import { useAddress } from '../parts/address'
 import { Command } from '../parts/Command'
 import { More } from '../parts/More'
 import { Loading, Notice } from '../parts/Notice'
 import { Ago, Clock } from '../parts/now'
-import { Empty, Page, pageCss as css, Search } from '../parts/Page'
+import { Empty, pageCss as css, SearchPage } from '../parts/Page'
 
 export default function ExperimentsPage() {
-  const [search, change] = useAddress()
-  const q = search.get('q') ?? ''
-  const setQ = useCallback((text: string) => change({ q: text }), [change])
-  return (
-    <Page
-      title="Experiments"
-      head={
-        <>
-          <span className={css.space} />
-          <Search label="Name contains" value={q} onChange={setQ} />
-        </>
-      }
-    >
-      <Experiments q={q} />
-    </Page>
-  )
+  return <SearchPage title="Experiments">{(q) => <Experiments q={q} />}</SearchPage>
 }
 
 function Experiments({ q }: { q: string }) {

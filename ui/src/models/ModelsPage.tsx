@@ -1,31 +1,14 @@
-import { useCallback } from 'react'
 import { Link } from 'wouter'
 import { useModels } from '../api/tracking'
-import { useAddress } from '../parts/address'
 import { Button } from '../parts/Button'
 import { Command } from '../parts/Command'
 import { Loading, Notice } from '../parts/Notice'
 import { Ago, Clock } from '../parts/now'
-import { Empty, Page, pageCss as css, Search } from '../parts/Page'
+import { Empty, pageCss as css, SearchPage } from '../parts/Page'
 import own from './ModelPage.module.css'
 
 export default function ModelsPage() {
-  const [search, change] = useAddress()
-  const q = search.get('q') ?? ''
-  const setQ = useCallback((text: string) => change({ q: text }), [change])
-  return (
-    <Page
-      title="Models"
-      head={
-        <>
-          <span className={css.space} />
-          <Search label="Name contains" value={q} onChange={setQ} />
-        </>
-      }
-    >
-      <Models q={q} />
-    </Page>
-  )
+  return <SearchPage title="Models">{(q) => <Models q={q} />}</SearchPage>
 }
 
 /** The first sentence of a Markdown text that is no heading, without its marks. */

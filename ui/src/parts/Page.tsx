@@ -1,6 +1,7 @@
-import { Fragment, type ReactNode, useEffect, useState } from 'react'
+import { Fragment, type ReactNode, useCallback, useEffect, useState } from 'react'
 import { ApiError } from '../api/client'
 import { NotFound } from '../shell/NotFound'
+import { useAddress } from './address'
 import { Notice } from './Notice'
 import css from './Page.module.css'
 
@@ -74,7 +75,7 @@ export function Empty({ title, children }: { title: string; children?: ReactNode
 }
 
 /** A field that searches while one writes, a moment after the last key. */
-export function Search({ label, value, onChange }: { label: string; value: string; onChange: (text: string) => void }) {
+function Search({ label, value, onChange }: { label: string; value: string; onChange: (text: string) => void }) {
   const [text, setText] = useState(value)
   useEffect(() => {
     if (text === value) return
@@ -82,6 +83,26 @@ export function Search({ label, value, onChange }: { label: string; value: strin
     return () => clearTimeout(timer)
   }, [text, value, onChange])
   return <input type="search" className={css.search} aria-label={label} placeholder={`${label}…`} value={text} onChange={(e) => setText(e.target.value)} />
+}
+
+/** A page with a list that is searched by a part of the name; the address holds what is searched for. */
+export function SearchPage({ title, children }: { title: string; children: (q: string) => ReactNode }) {
+  const [search, change] = useAddress()
+  const q = search.get('q') ?? ''
+  const setQ = useCallback((text: string) => change({ q: text }), [change])
+  return (
+    <Page
+      title={title}
+      head={
+        <>
+          <span className={css.space} />
+          <Search label="Name contains" value={q} onChange={setQ} />
+        </>
+      }
+    >
+      {children(q)}
+    </Page>
+  )
 }
 
 export { css as pageCss }

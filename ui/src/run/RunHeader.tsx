@@ -11,6 +11,7 @@ import { Confirm } from '../parts/Confirm'
 import { Copy } from '../parts/Copy'
 import { Notice } from '../parts/Notice'
 import { Ago, useNow } from '../parts/now'
+import { Fact, Facts } from '../parts/Page'
 import { Cached, State } from '../parts/State'
 import css from './RunHeader.module.css'
 
@@ -30,18 +31,18 @@ export function RunHeader({ run, tree, experiment }: { run: Run; tree: Tree; exp
         {canRetry(run.state) && <Retry key={run.finished_at} run={run} />}
       </div>
       {run.description && <p>{run.description}</p>}
-      <Facts run={run} tree={tree} experiment={experiment} />
+      <RunFacts run={run} tree={tree} experiment={experiment} />
     </header>
   )
 }
 
-function Facts({ run, tree, experiment }: { run: Run; tree: Tree; experiment: string | undefined }) {
+function RunFacts({ run, tree, experiment }: { run: Run; tree: Tree; experiment: string | undefined }) {
   const now = useNow()
   const recurring = useRecurringRun(run.recurring_run_id ?? '')
   const leaves = tree.leaves.get('')
   const finished = [...(leaves?.byState ?? [])].reduce((sum, [state, n]) => sum + (isFinal(state as StateName) ? n : 0), 0)
   return (
-    <dl className={css.facts}>
+    <Facts>
       <Fact name="Duration">
         <span data-testid="duration">{duration(between(run.created_at, run.finished_at, now) ?? 0)}</span>
       </Fact>
@@ -72,16 +73,7 @@ function Facts({ run, tree, experiment }: { run: Run; tree: Tree; experiment: st
         <code>{run.id.slice(0, 8)}</code>
         <Copy text={run.id} label="Copy the run’s id" />
       </Fact>
-    </dl>
-  )
-}
-
-function Fact({ name, children }: { name: string; children: React.ReactNode }) {
-  return (
-    <div className={css.fact}>
-      <dt>{name}</dt>
-      <dd>{children}</dd>
-    </div>
+    </Facts>
   )
 }
 
