@@ -106,7 +106,7 @@ func (s *Service) Start(ctx context.Context, given trace.Trace) (*trace.Trace, e
 		}
 		t.Tags = track.Set(t.Tags, trace.TagLocation, artifactTag(e, t.ID).Value)
 		t.SetMeta(trace.MetaFinal, "true")
-		if err := s.replace(t, given.Assessments); err != nil {
+		if err := replace(t, given.Assessments); err != nil {
 			return err
 		}
 		stored = t
@@ -129,7 +129,7 @@ func tooMany(id string) error {
 }
 
 // replace adds assessments to those of a trace, in the place of those with the same ids.
-func (s *Service) replace(t *trace.Trace, given []trace.Assessment) error {
+func replace(t *trace.Trace, given []trace.Assessment) error {
 	last := make(map[string]int, len(given))
 	for i := range given {
 		last[given[i].ID] = i

@@ -57,8 +57,10 @@ func (s *Service) AddSpans(ctx context.Context, experiment, runID string, batche
 					return err
 				}
 			}
-			if runID != "" && trace.HasRoot(b.Spans) && len(t.Runs) < trace.MaxEntries {
-				t.Runs = track.Once(t.Runs, runID)
+			if runID != "" && trace.HasRoot(b.Spans) {
+				if runs, err := link(t, t.Runs, runID); err == nil { // one more than there may be is left out
+					t.Runs = runs
+				}
 			}
 			if err := tx.Put(t); err != nil {
 				return err

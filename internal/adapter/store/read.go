@@ -31,6 +31,28 @@ func readOne[T any](ctx context.Context, s *Store, what, id, query string, scan 
 	return v, nil
 }
 
+// readAll scans all rows of a query.
+func readAll[T any](ctx context.Context, s *Store, scan func(scanner) (T, error), query string, args ...any) ([]T, error) {
+	rows, err := s.read.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, s.readError(err)
+	}
+	var out []T
+	err = drain(rows, func(rows *sql.Rows) error {
+		v, err := scan(rows.Scan)
+		out = append(out, v)
+		return err
+	})
+	return out, s.readError(err)
+}
+
+// scanText scans a row of one text.
+func scanText(scan scanner) (string, error) {
+	var text string
+	err := scan(&text)
+	return text, err
+}
+
 func notFound(what, id string) error {
 	return fault.NotFoundf("%s %q does not exist", what, id)
 }

@@ -88,20 +88,6 @@ func byKey[K comparable, V any](rows []V, key func(V) K) map[K]V {
 	return out
 }
 
-func readAll[T any](ctx context.Context, s *Store, scan func(scanner) (T, error), query string, args ...any) ([]T, error) {
-	rows, err := s.read.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, s.readError(err)
-	}
-	var out []T
-	err = drain(rows, func(rows *sql.Rows) error {
-		v, err := scan(rows.Scan)
-		out = append(out, v)
-		return err
-	})
-	return out, s.readError(err)
-}
-
 func getModel(ctx context.Context, tx *tx, name string) (model.Registered, error) {
 	// Uses the primary key.
 	m, err := scanModel(func(dest ...any) error {

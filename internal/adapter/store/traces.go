@@ -44,21 +44,11 @@ func (x Traces) Traces(ctx context.Context, ids []string) ([]*trace.Trace, error
 		return nil, err
 	}
 	// Uses the primary key.
-	rows, err := x.s.read.QueryContext(ctx, `SELECT body FROM traces WHERE id IN (SELECT value FROM json_each($1))`, string(list))
+	rows, err := readAll(ctx, x.s, scanTrace, `SELECT body FROM traces WHERE id IN (SELECT value FROM json_each($1))`, string(list))
 	if err != nil {
-		return nil, x.s.readError(err)
+		return nil, err
 	}
-	found := map[string]*trace.Trace{}
-	err = drain(rows, func(rows *sql.Rows) error {
-		t, err := scanTrace(rows.Scan)
-		if err == nil {
-			found[t.ID] = t
-		}
-		return err
-	})
-	if err != nil {
-		return nil, x.s.readError(err)
-	}
+	found := byKey(rows, func(t *trace.Trace) string { return t.ID })
 	out := make([]*trace.Trace, 0, len(found))
 	for _, id := range ids {
 		if t := found[id]; t != nil {
@@ -72,48 +62,23 @@ func (x Traces) Traces(ctx context.Context, ids []string) ([]*trace.Trace, error
 // OfRun returns the ids of the traces that belong to a run, the newest first.
 func (x Traces) OfRun(ctx context.Context, runID string) ([]string, error) {
 	// Uses the primary keys.
-	rows, err := x.s.read.QueryContext(ctx, `
+	return readAll(ctx, x.s, scanText, `
 		SELECT traces.id
 		FROM trace_runs JOIN traces ON traces.id = trace_runs.trace_id
 		WHERE trace_runs.run_id = $1
 		ORDER BY traces.start_ms DESC, traces.id`, runID)
-	if err != nil {
-		return nil, x.s.readError(err)
-	}
-	return scanIDs(x.s, rows)
-}
-
-func scanIDs(s *Store, rows *sql.Rows) ([]string, error) {
-	var out []string
-	err := drain(rows, func(rows *sql.Rows) error {
-		var id string
-		err := rows.Scan(&id)
-		out = append(out, id)
-		return err
-	})
-	return out, s.readError(err)
 }
 
 // Newest returns at most n traces of an experiment, the newest first and by id where they are equally new: those after a place in
 // that order, not older than from and not newer than to.
 func (x Traces) Newest(ctx context.Context, experiment string, after trace.Place, from, to int64, n int) ([]*trace.Trace, error) {
 	// Uses traces_by_time.
-	rows, err := x.s.read.QueryContext(ctx, `
+	return readAll(ctx, x.s, scanTrace, `
 		SELECT body
 		FROM traces
 		WHERE experiment_id = $1 AND start_ms <= $2 AND start_ms >= $3 AND (start_ms < $2 OR id > $4)
 		ORDER BY start_ms DESC, id
 		LIMIT $5`, experiment, min(after.StartMS, to), from, afterID(after, to), n)
-	if err != nil {
-		return nil, x.s.readError(err)
-	}
-	var out []*trace.Trace
-	err = drain(rows, func(rows *sql.Rows) error {
-		t, err := scanTrace(rows.Scan)
-		out = append(out, t)
-		return err
-	})
-	return out, x.s.readError(err)
 }
 
 // afterID is the id that those of the newest moment must be greater than.
@@ -127,18 +92,9 @@ func afterID(after trace.Place, to int64) string {
 // Contents returns the spans of a trace as they are stored, in the order in which they were sent.
 func (x Traces) Contents(ctx context.Context, id string) ([][]byte, error) {
 	// Uses the index of UNIQUE (trace_id, sum).
-	rows, err := x.s.read.QueryContext(ctx, `SELECT n, body FROM trace_spans WHERE trace_id = $1`, id)
+	packed, err := readAll(ctx, x.s, scanPacked, `SELECT n, body FROM trace_spans WHERE trace_id = $1`, id)
 	if err != nil {
-		return nil, x.s.readError(err)
-	}
-	var packed []packedSpans
-	err = drain(rows, func(rows *sql.Rows) error {
-		p, err := scanPacked(rows)
-		packed = append(packed, p)
-		return err
-	})
-	if err != nil {
-		return nil, x.s.readError(err)
+		return nil, err
 	}
 	return unpackAll(packed)
 }
@@ -148,9 +104,9 @@ type packedSpans struct {
 	body []byte
 }
 
-func scanPacked(rows *sql.Rows) (packedSpans, error) {
+func scanPacked(scan scanner) (packedSpans, error) {
 	var p packedSpans
-	err := rows.Scan(&p.n, &p.body)
+	err := scan(&p.n, &p.body)
 	return p, err
 }
 
@@ -259,7 +215,7 @@ func (t TraceTx) Spans(id string) ([]*trace.Span, error) {
 	var packed []packedSpans
 	// Uses the index of UNIQUE (trace_id, sum).
 	err := t.tx.each(t.ctx, `SELECT n, body FROM trace_spans WHERE trace_id = $1`, []any{id}, func(rows *sql.Rows) error {
-		p, err := scanPacked(rows)
+		p, err := scanPacked(rows.Scan)
 		packed = append(packed, p)
 		return err
 	})

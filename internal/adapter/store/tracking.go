@@ -169,7 +169,11 @@ func (t Tracking) Model(ctx context.Context, id string) (track.LoggedModel, erro
 // Models returns the logged models of experiments with their metrics, in no order. They are not to be changed.
 func (t Tracking) Models(ctx context.Context, experiments []string) ([]*track.LoggedModel, error) {
 	all, err := t.s.logged.all(func() (map[string]*track.LoggedModel, error) { return t.loadModels(ctx) })
-	return slices.DeleteFunc(all, func(m *track.LoggedModel) bool { return !slices.Contains(experiments, m.ExperimentID) }), err
+	wanted := make(map[string]bool, len(experiments))
+	for _, id := range experiments {
+		wanted[id] = true
+	}
+	return slices.DeleteFunc(all, func(m *track.LoggedModel) bool { return !wanted[m.ExperimentID] }), err
 }
 
 func (t Tracking) loadModels(ctx context.Context) (map[string]*track.LoggedModel, error) {

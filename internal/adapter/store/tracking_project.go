@@ -230,11 +230,7 @@ func (s *Store) deleteTracked(ctx context.Context, tx *tx, runID string) error {
 
 // Forgotten returns the runs that are gone and whose points are still to be removed.
 func (t Tracking) Forgotten(ctx context.Context) ([]string, error) {
-	return readAll(ctx, t.s, func(scan scanner) (string, error) {
-		var id string
-		err := scan(&id)
-		return id, err
-	}, `SELECT run_id FROM tracking_forgotten`)
+	return readAll(ctx, t.s, scanText, `SELECT run_id FROM tracking_forgotten`)
 }
 
 // PointsRemoved notes that the points of runs are gone.

@@ -7,7 +7,6 @@ package track
 
 import (
 	"cmp"
-	"slices"
 	"time"
 )
 
@@ -256,12 +255,4 @@ type Part struct {
 	Number int64
 	Digest string
 	Size   int64
-}
-
-// Once adds a value to a list that does not have it.
-func Once(list []string, value string) []string {
-	if slices.Contains(list, value) {
-		return list
-	}
-	return append(list, value)
 }
