@@ -181,8 +181,9 @@ test-mlflow-all: build uv ## The same and more: a live MLflow server, PyTorch Li
 	@LEVADA_MLFLOW=all scripts/mlflow-server.sh env LEVADA_BIN=$(CURDIR)/$(BIN) go test -tags $(GO_TAGS) -timeout 60m -count 1 -v ./test/clients/mlflow/...
 
 .PHONY: bench-tracking
-bench-tracking: build uv ## Measure tracking beside an MLflow server (docs/performance.md)
-	@MLFLOW_WORKERS=$${MLFLOW_WORKERS:-2} scripts/mlflow-server.sh go run ./bench/tracking -levada $(CURDIR)/$(BIN) -out bench/out
+bench-tracking: build uv ## Measure tracking beside an MLflow server on SQLite, then on PostgreSQL where it is installed (docs/performance.md)
+	@export MLFLOW_WORKERS=$${MLFLOW_WORKERS:-$$(nproc)}; measure="scripts/mlflow-server.sh go run ./bench/tracking -levada $(CURDIR)/$(BIN) -out"; \
+		$$measure bench/out && python3 bench/peers/harness/postgres.py $$measure bench/out/postgres
 
 .PHONY: bench-points
 bench-points: build ## Log ten million points to one run and ask for them (docs/performance.md)

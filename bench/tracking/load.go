@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	_ "embed"
 	"encoding/json"
@@ -13,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -121,12 +123,19 @@ func (s *server) measure(ctx context.Context, o options) ([]result, error) {
 	if err := errJSON(text, &created, func() string { return created.ID }); err != nil {
 		return nil, err
 	}
-	before := s.metricBytes()
+	before, err := s.metricBytes(ctx)
+	if err != nil {
+		return nil, err
+	}
 	runs, err := s.fill(ctx, created.ID, o)
 	if err != nil {
 		return nil, err
 	}
-	s.perPoint = float64(s.metricBytes()-before) / float64(o.runs*o.points)
+	after, err := s.metricBytes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.perPoint = float64(after-before) / float64(o.runs*o.points)
 	defer s.watch()()
 	out, err := s.each(ctx, s.loads(created.ID, runs), o)
 	if err != nil {
@@ -164,11 +173,18 @@ func (s *server) each(ctx context.Context, loads []load, o options) ([]result, e
 	return out, nil
 }
 
-func (s *server) metricBytes() int64 {
-	if s.name == "mlflow" {
-		return bytesBelow(s.data, "mlflow.db")
+func (s *server) metricBytes(ctx context.Context) (int64, error) {
+	switch {
+	case s.database != "":
+		size, err := exec.CommandContext(ctx, "psql", "-d", s.database, "-Atc", "SELECT pg_database_size(current_database())").Output()
+		if err != nil {
+			return 0, fmt.Errorf("size of the database: %w", err)
+		}
+		return strconv.ParseInt(strings.TrimSpace(string(size)), 10, 64)
+	case s.own:
+		return bytesBelow(filepath.Join(s.data, "metrics"), ""), nil
 	}
-	return bytesBelow(filepath.Join(s.data, "metrics"), "")
+	return bytesBelow(s.data, "mlflow.db"), nil
 }
 
 // curve is what a training logged, recorded by record.py: five metrics, and when, in milliseconds since the first epoch.
@@ -195,8 +211,9 @@ var curvesFile []byte
 
 // fill puts the runs in that searches look through: through the API where that is quick enough, else into the database.
 func (s *server) fill(ctx context.Context, experiment string, o options) ([]string, error) {
-	if s.name == "mlflow" {
-		cmd := exec.CommandContext(ctx, "python3", "-c", fillScript, filepath.Join(s.data, "mlflow.db"), experiment, fmt.Sprint(o.runs), fmt.Sprint(o.points))
+	if !s.own {
+		database := cmp.Or(s.database, filepath.Join(s.data, "mlflow.db"))
+		cmd := exec.CommandContext(ctx, "python3", "-c", fillScript, database, experiment, fmt.Sprint(o.runs), fmt.Sprint(o.points))
 		cmd.Stdin = bytes.NewReader(curvesFile)
 		if text, err := cmd.CombinedOutput(); err != nil {
 			return nil, fmt.Errorf("fill: %w: %s", err, text)
@@ -350,7 +367,7 @@ func (s *server) load(ctx context.Context, l load, clients int, d time.Duration)
 		return result{}, err
 	}
 	// One request before the clock: both servers read something the first time.
-	if err := l.do(ctx, runs[0], 0); err != nil && s.mustAnswer {
+	if err := l.do(ctx, runs[0], 0); err != nil && s.own {
 		return result{}, err
 	}
 	var mu sync.Mutex
@@ -369,7 +386,7 @@ func (s *server) load(ctx context.Context, l load, clients int, d time.Duration)
 			switch err := l.do(bounded, runs[c], i*clients+c); {
 			case err == nil:
 				own = append(own, time.Since(start))
-			case s.mustAnswer:
+			case s.own:
 				return err
 			default:
 				failures++

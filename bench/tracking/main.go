@@ -17,6 +17,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -73,7 +74,15 @@ func run(ctx context.Context, o options) error {
 		if err != nil {
 			return fmt.Errorf("MLFLOW_SERVER_PID: %w", err)
 		}
-		servers = append(servers, &server{name: "mlflow", url: url, pid: pid, data: os.Getenv("MLFLOW_SERVER_DATA")})
+		peer := &server{name: "mlflow", url: url, pids: []int{pid}, data: os.Getenv("MLFLOW_SERVER_DATA"), database: os.Getenv("POSTGRES_URL")}
+		if peer.database != "" {
+			pid, err := strconv.Atoi(os.Getenv("POSTGRES_PID"))
+			if err != nil {
+				return fmt.Errorf("POSTGRES_PID: %w", err)
+			}
+			peer.name, peer.pids = "mlflow on PostgreSQL", append(peer.pids, pid)
+		}
+		servers = append(servers, peer)
 	}
 	var results [][]result
 	for _, s := range servers {
@@ -101,11 +110,14 @@ func run(ctx context.Context, o options) error {
 // server is one of the two.
 type server struct {
 	name, url, data string
-	pid             int
-	stop            func()
-	perPoint        float64
-	// mustAnswer says that a request which fails ends the measurement.
-	mustAnswer bool
+	// database is the URL of the PostgreSQL database that MLflow uses; empty for SQLite.
+	database string
+	// pids are its processes; their descendants belong to it.
+	pids     []int
+	stop     func()
+	perPoint float64
+	// own says that this is Levada: a request that it refuses ends the measurement.
+	own bool
 
 	mu     sync.Mutex
 	peakKB int64
@@ -134,14 +146,14 @@ func startLevada(ctx context.Context, bin, data string) (*server, error) {
 				for lines.Scan() { // so that the server never waits for a reader
 				}
 			}()
-			return &server{name: "levada", mustAnswer: true, url: url, data: data, pid: cmd.Process.Pid, stop: stop}, nil
+			return &server{name: "levada", own: true, url: url, data: data, pids: []int{cmd.Process.Pid}, stop: stop}, nil
 		}
 	}
 	stop()
 	return nil, fmt.Errorf("%s up ended before it listened", bin)
 }
 
-// memory is what the process and all its descendants hold in memory, in KiB; pages that several of them share count once.
+// memory is what its processes and all their descendants hold in memory, in KiB; pages that several of them share count once.
 func (s *server) memory() int64 {
 	children := map[int][]int{}
 	entries, err := os.ReadDir("/proc")
@@ -163,7 +175,7 @@ func (s *server) memory() int64 {
 		}
 	}
 	var total int64
-	queue := []int{s.pid}
+	queue := slices.Clone(s.pids)
 	for len(queue) > 0 {
 		pid := queue[0]
 		queue = append(queue[1:], children[pid]...)

@@ -21,7 +21,10 @@ func (s *server) oneRun(ctx context.Context, points int) (string, error) {
 		return "", err
 	}
 	defer s.watch()()
-	before := s.metricBytes()
+	before, err := s.metricBytes(ctx)
+	if err != nil {
+		return "", err
+	}
 	logged, wall, err := s.logCurve(ctx, run, points)
 	if err != nil {
 		return "", err
@@ -37,7 +40,11 @@ func (s *server) oneRun(ctx context.Context, points int) (string, error) {
 		}
 		fmt.Fprintf(&b, "| %s | %s | %s | %d |\n", r.name, ms(r.p50), ms(r.p95), size)
 	}
-	fmt.Fprintf(&b, "\nPeak memory %d MiB, %.2f bytes on disk per point.\n", s.memoryPeak()>>10, float64(s.metricBytes()-before)/float64(points))
+	after, err := s.metricBytes(ctx)
+	if err != nil {
+		return "", err
+	}
+	fmt.Fprintf(&b, "\nPeak memory %d MiB, %.2f bytes on disk per point.\n", s.memoryPeak()>>10, float64(after-before)/float64(points))
 	return b.String(), nil
 }
 

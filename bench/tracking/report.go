@@ -74,7 +74,7 @@ func report(servers []*server, rows []row, o options) string {
 			fmt.Fprintf(&b, "| %s | %.1f | %s | %s | %s |\n", r.own.name, r.own.perSecond, ms(r.own.p50), ms(r.own.p95), ms(r.own.p99))
 		}
 	} else {
-		fmt.Fprintln(&b, "| load | levada /s | p50 ms | p95 ms | p99 ms | mlflow /s | p50 ms | p95 ms | p99 ms | throughput | p95 | wanted |\n"+
+		fmt.Fprintln(&b, "| load | levada /s | p50 ms | p95 ms | p99 ms | "+servers[1].name+" /s | p50 ms | p95 ms | p99 ms | throughput | p95 | wanted |\n"+
 			"|---|---|---|---|---|---|---|---|---|---|---|---|")
 		for _, r := range rows {
 			fmt.Fprintf(&b, "| %s | %.1f | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", r.own.name, r.own.perSecond, ms(r.own.p50), ms(r.own.p95), ms(r.own.p99),

@@ -1,5 +1,10 @@
 """A PostgreSQL server of our own, for peers whose documentation wants one. It is started before any clock and
 has its default settings, with durable commits; it serves 127.0.0.1 alone.
+
+    python postgres.py COMMAND...
+
+runs a command beside one: POSTGRES_URL is its database, POSTGRES_PID its process. Where PostgreSQL is not
+installed it says so and runs nothing.
 """
 
 from __future__ import annotations
@@ -7,6 +12,8 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 import measure
@@ -82,3 +89,21 @@ class Postgres:
     def stop(self) -> None:
         """Ends the server."""
         measure.end([self.process])
+
+
+def main(command: list[str]) -> int:
+    """Runs the command and returns its status."""
+    if programs() is None:
+        print("PostgreSQL is not installed: nothing is measured with it", file=sys.stderr)
+        return 0
+    with tempfile.TemporaryDirectory(prefix="levada-postgres-") as folder:
+        server = Postgres(Path(folder))
+        try:
+            at = {"POSTGRES_URL": server.url("postgresql"), "POSTGRES_PID": str(server.process.pid)}
+            return subprocess.run(command, check=False, env={**os.environ, **at}).returncode
+        finally:
+            server.stop()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
