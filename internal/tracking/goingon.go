@@ -1,0 +1,16 @@
+package tracking
+
+import (
+	"context"
+	"time"
+
+	"levada/internal/core/track"
+)
+
+// staleAfter is how long a run can be going on before it is no longer shown as such: a client that died says no more of its runs.
+const staleAfter = 7 * 24 * time.Hour
+
+// GoingOn returns the newest limit runs that are going on and belong to no pipeline, without parameters and tags.
+func (s *Service) GoingOn(ctx context.Context, limit int) ([]track.Run, error) {
+	return s.deps.Store.GoingOn(ctx, s.deps.Now().Add(-staleAfter), limit)
+}
