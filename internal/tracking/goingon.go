@@ -14,3 +14,9 @@ const staleAfter = 7 * 24 * time.Hour
 func (s *Service) GoingOn(ctx context.Context, limit int) ([]track.Run, error) {
 	return s.deps.Store.GoingOn(ctx, s.deps.Now().Add(-staleAfter), limit)
 }
+
+// FindRuns returns up to limit tracked runs that belong to no pipeline, by the beginning of their id or a part of their name. Only a
+// bounded number of the newest is looked at for a part of a name.
+func (s *Service) FindRuns(ctx context.Context, text string, limit int) ([]track.Run, error) {
+	return s.deps.Store.FindRuns(ctx, text, limit)
+}

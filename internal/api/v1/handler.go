@@ -196,6 +196,7 @@ func NewHandler(o Options) http.Handler {
 	h.registerRegistry(api)
 	h.registerModels(api)
 	h.registerHome(api)
+	h.registerSearch(api)
 	forbidNullArrays(api.OpenAPI().Components.Schemas.Map())
 	mux.HandleFunc(Prefix+"/", unknownEndpoint)
 	return mux

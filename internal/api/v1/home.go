@@ -21,6 +21,7 @@ type Across interface {
 	Upcoming(ctx context.Context, limit int) (next []trigger.Upcoming, total int, refused []catalog.RecurringRun)
 	GoingOn(ctx context.Context, limit int) ([]track.Run, error)
 	Changes(ctx context.Context, limit int) ([]model.Change, error)
+	Finder
 }
 
 // HomePage is what one wants to know first.

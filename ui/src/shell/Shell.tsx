@@ -1,32 +1,49 @@
-import { type ReactNode, useEffect, useRef, useState } from 'react'
+import { lazy, type ReactNode, Suspense, useCallback, useEffect, useRef, useState } from 'react'
 import { Link } from 'wouter'
 import { useInfo } from '../api/queries'
+import { usePaletteKeys } from '../palette/keys'
 import { Button } from '../parts/Button'
+import { Icon } from '../parts/icons'
 import { useMedia } from '../parts/media'
 import { keep, kept } from './kept'
 import { Nav } from './Nav'
 import { ThemeButton } from './ThemeButton'
 import css from './Shell.module.css'
 
+const Palette = lazy(() => import('../palette/Palette'))
+
 /** What stands around every page: a bar at its side, on a phone a bar at the top with a menu. */
 export function Shell({ children }: { children: ReactNode }) {
   const narrow = useMedia('(max-width: 860px)')
+  const [searching, setSearching] = useState(false)
+  const search = useCallback(() => setSearching(true), [])
+  usePaletteKeys(search)
   return (
     <div className={css.frame}>
       <a className={css.skip} href="#main">
         Skip to the content
       </a>
-      {narrow ? <TopBar /> : <SideBar />}
+      {narrow ? <TopBar onSearch={search} /> : <SideBar onSearch={search} />}
       <main id="main" className={css.main} tabIndex={-1}>
         {children}
       </main>
+      {searching && (
+        <Suspense>
+          <Palette onClose={() => setSearching(false)} />
+        </Suspense>
+      )}
     </div>
   )
 }
 
 const railKey = 'levada.rail'
 
-function SideBar() {
+interface BarProps {
+  /** Opens the command palette. */
+  onSearch: () => void
+}
+
+function SideBar({ onSearch }: BarProps) {
   const roomy = useMedia('(min-width: 1200px)')
   // Until the reader chooses, the window's width does.
   const [chosen, setChosen] = useState(() => kept(railKey))
@@ -39,6 +56,15 @@ function SideBar() {
   return (
     <header className={`${css.side} ${rail ? css.rail : ''}`}>
       <Brand />
+      {rail ? (
+        <Button look="quiet" icon="search" aria-label="Search" aria-keyshortcuts="Control+K" className={css.find} onClick={onSearch} />
+      ) : (
+        <button type="button" className={css.search} aria-keyshortcuts="Control+K" onClick={onSearch}>
+          <Icon name="search" />
+          Search
+          <kbd aria-hidden="true">{mac ? '⌘K' : 'Ctrl K'}</kbd>
+        </button>
+      )}
       <Nav rail={rail} />
       <div className={css.foot}>
         {!rail && <Version />}
@@ -49,13 +75,16 @@ function SideBar() {
   )
 }
 
-function TopBar() {
+const mac = navigator.userAgent.includes('Mac')
+
+function TopBar({ onSearch }: BarProps) {
   const [open, setOpen] = useState(false)
   return (
     <header className={css.bar}>
       <Button look="quiet" icon="menu" aria-label="Menu" aria-haspopup="dialog" aria-expanded={open} onClick={() => setOpen(true)} />
       <Brand />
       <span className={css.space} />
+      <Button look="quiet" icon="search" aria-label="Search" onClick={onSearch} />
       {open && <Menu onClose={() => setOpen(false)} />}
     </header>
   )
