@@ -29,6 +29,14 @@ type RunStore interface {
 	Events(ctx context.Context, runID string, from int64) ([]run.Event, error)
 	GetRun(ctx context.Context, id string) (run.Run, error)
 	ListRuns(ctx context.Context, q listing.Query) (listing.Page[run.Run], error)
+	// NewestIn returns the newest limit runs in one of the states that were created since a time and are not archived.
+	NewestIn(ctx context.Context, states []run.State, since time.Time, limit int) ([]run.Brief, error)
+	// CountRuns counts the runs that are not archived by state.
+	CountRuns(ctx context.Context) (map[run.State]int, error)
+	// FindRuns and FindArtifacts return up to limit of those whose id begins with a text, or digest for an artifact, or whose name has
+	// it in it. Of the names only the newest are looked at.
+	FindRuns(ctx context.Context, text string, limit int) ([]run.Brief, error)
+	FindArtifacts(ctx context.Context, text string, limit int) ([]run.Artifact, error)
 	// UnfinishedRuns returns the ids of the runs whose state is not final, oldest first.
 	UnfinishedRuns(ctx context.Context) ([]string, error)
 	// ActiveRuns counts the runs of a recurring run whose state is not final.

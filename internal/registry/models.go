@@ -24,6 +24,7 @@ func (s *Service) CreateModel(ctx context.Context, name string, description *str
 	now := s.now()
 	m := model.Registered{Name: name, Description: description, CreatedUS: now, UpdatedUS: now, Tags: set}
 	tellModel(&m)
+	m.Note(model.Change{AtUS: now, Kind: model.ModelCreated})
 	err = s.deps.Store.CreateModel(ctx, m)
 	if fault.KindOf(err) == fault.Conflict {
 		err = s.nameTaken(ctx, m)
@@ -98,7 +99,9 @@ func (s *Service) RenameModel(ctx context.Context, name, to string) (Model, erro
 		return Model{}, err
 	}
 	m, err := s.change(ctx, name, func(m *model.Registered) error {
+		from := m.Name
 		m.Name, m.UpdatedUS = to, s.now()
+		m.Note(model.Change{AtUS: m.UpdatedUS, Kind: model.ModelRenamed, From: from, To: to})
 		return nil
 	})
 	if fault.KindOf(err) == fault.Conflict {
@@ -112,7 +115,9 @@ func (s *Service) DeleteModel(ctx context.Context, name string) error {
 	if err := checkModelName("name", name); err != nil {
 		return err
 	}
-	err := s.deps.Store.DeleteModel(ctx, name)
+	err := s.deps.Store.DeleteModel(ctx, name, func(m *model.Registered) {
+		m.Note(model.Change{AtUS: s.now(), Kind: model.ModelDeleted})
+	})
 	if fault.KindOf(err) == fault.NotFound {
 		err = noModel(name)
 	}
@@ -167,6 +172,9 @@ func (s *Service) SetAlias(ctx context.Context, name, alias, version string) err
 		return err
 	}
 	return s.changeVersion(ctx, name, number, func(m *model.Registered, _ *model.Version) error {
+		if before := m.Alias(alias); before != number {
+			m.Note(model.Change{AtUS: s.now(), Kind: model.AliasSet, Alias: alias, Version: number, Before: before})
+		}
 		m.Aliases = model.SetAlias(m.Aliases, alias, number)
 		tellAlias(m, alias, number)
 		return nil
@@ -182,6 +190,9 @@ func (s *Service) DeleteAlias(ctx context.Context, name, alias string) error {
 		return err
 	}
 	_, err := s.change(ctx, name, func(m *model.Registered) error {
+		if before := m.Alias(alias); before != 0 {
+			m.Note(model.Change{AtUS: s.now(), Kind: model.AliasRemoved, Alias: alias, Before: before})
+		}
 		m.Aliases = slices.DeleteFunc(slices.Clone(m.Aliases), func(a model.Alias) bool { return a.Name == alias })
 		tellAlias(m, alias, 0)
 		return nil

@@ -15,8 +15,10 @@ type Store interface {
 	// ChangeModel reads, changes and stores a model in one transaction. When its name changes its versions get it too; a name
 	// in use is a Conflict error.
 	ChangeModel(ctx context.Context, name string, change func(*model.Registered) error) error
-	// DeleteModel deletes a model with its versions.
-	DeleteModel(ctx context.Context, name string) error
+	// DeleteModel deletes a model with its versions. Its history stays, and note adds to it.
+	DeleteModel(ctx context.Context, name string, note func(*model.Registered)) error
+	// Changes returns the newest limit changes of models that are no prompts, the newest first.
+	Changes(ctx context.Context, limit int) ([]model.Change, error)
 	// ImportModel stores a model of another server with its versions under the first name that is free, or gives the one that an
 	// import brought before what has changed. It returns its name and the numbers of versions that no import has brought.
 	ImportModel(ctx context.Context, key string, names func(try int) string, m model.Registered, versions []model.Version) (model.Brought, error)

@@ -65,6 +65,7 @@ func (s *Service) CreateVersion(ctx context.Context, n NewVersion) (Version, err
 		m.UpdatedUS = now
 		v.Number = m.Last
 		tellVersion(m, v)
+		m.Note(model.Change{AtUS: now, Kind: model.VersionCreated, Version: v.Number})
 		return v, nil
 	})
 	if fault.KindOf(err) == fault.NotFound {
@@ -195,10 +196,14 @@ func (s *Service) MoveVersion(ctx context.Context, name, version, stage string, 
 	absent := errors.New("absent")
 	err = s.deps.Store.ChangeVersions(ctx, name, pick, func(m *model.Registered, v *model.Version) error {
 		v.UpdatedUS, m.UpdatedUS = now, now
+		from := v.Stage
 		if v.Number == number {
 			v.Stage, found = to, true
 		} else {
 			v.Stage = model.Archived
+		}
+		if v.Stage != from {
+			m.Note(model.Change{AtUS: now, Kind: model.StageChanged, Version: v.Number, From: string(from), To: string(v.Stage)})
 		}
 		return nil
 	})
@@ -231,6 +236,10 @@ func (s *Service) DeleteVersion(ctx context.Context, name, version string) error
 	}
 	err = s.deps.Store.DeleteVersion(ctx, name, number, func(m *model.Registered) {
 		m.UpdatedUS = s.now()
+		for _, a := range m.AliasesOf(number) {
+			m.Note(model.Change{AtUS: m.UpdatedUS, Kind: model.AliasRemoved, Alias: a, Before: number})
+		}
+		m.Note(model.Change{AtUS: m.UpdatedUS, Kind: model.VersionDeleted, Version: number})
 		m.Aliases = slices.DeleteFunc(slices.Clone(m.Aliases), func(a model.Alias) bool { return a.Version == number })
 	})
 	if fault.KindOf(err) == fault.NotFound {

@@ -36,6 +36,10 @@ type RunStore interface {
 	// Run returns a run; Info leaves parameters, tags and links out.
 	Run(ctx context.Context, id string) (*track.Run, error)
 	Info(ctx context.Context, id string) (track.Run, error)
+	// GoingOn returns the newest limit runs that began since a time, are going on and belong to no pipeline, as Info does.
+	GoingOn(ctx context.Context, since time.Time, limit int) ([]track.Run, error)
+	// FindRuns returns up to limit runs of no pipeline whose id begins with a text, or whose name has it in it, of the newest.
+	FindRuns(ctx context.Context, text string, limit int) ([]track.Run, error)
 	// RunsOf returns all runs of an experiment in the order of track.Newest. The list never changes and is not to be changed;
 	// it is the same one as long as nothing has changed.
 	RunsOf(ctx context.Context, experiment string) ([]*track.Run, error)

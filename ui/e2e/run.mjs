@@ -45,7 +45,7 @@ before(async () => {
 after(() => browser?.close())
 
 test('the list shows the run and opens it', async () => {
-  await page.goto(`${base}/`)
+  await page.goto(`${base}/runs`)
   await page.getByLabel('Name contains').fill(run.display_name)
   const link = page.locator(`a[href="/runs/${run.id}"]`)
   await link.waitFor()

@@ -1,5 +1,6 @@
 import { type ComponentType, lazy, Suspense } from 'react'
 import { Route, Switch } from 'wouter'
+import { HomePage } from './home/HomePage'
 import { Loading } from './parts/Notice'
 import { RecurringPage } from './recurring/RecurringPage'
 import { RunPage } from './run/RunPage'
@@ -21,7 +22,7 @@ export function App() {
     <Shell>
       <Switch>
         <Route path="/">
-          <RunsPage />
+          <HomePage />
         </Route>
         <Route path="/runs">
           <RunsPage />

@@ -145,3 +145,41 @@ func BenchmarkListRuns(b *testing.B) {
 		}
 	})
 }
+
+// BenchmarkHome measures what the home page and the search ask, out of LEVADA_BENCH_RUNS (100,000 unless set). A fifth of the runs failed.
+//
+//	LEVADA_BENCH_RUNS=1000000 go test ./internal/adapter/store -run '^$' -bench Home -benchtime 20x
+func BenchmarkHome(b *testing.B) {
+	n := 100_000
+	if text := os.Getenv("LEVADA_BENCH_RUNS"); text != "" {
+		var err error
+		if n, err = strconv.Atoi(text); err != nil {
+			b.Fatal(err)
+		}
+	}
+	s := openForTest(b)
+	load(b, s, n)
+	for _, ask := range []struct {
+		name string
+		ask  func() error
+	}{
+		{"counts", func() error { _, err := s.CountRuns(b.Context()); return err }},
+		{"active", func() error {
+			_, err := s.NewestIn(b.Context(), []run.State{run.Pending, run.Running, run.Canceling}, time.Time{}, 20)
+			return err
+		}},
+		{"failed", func() error { _, err := s.NewestIn(b.Context(), []run.State{run.Failed}, time.Time{}, 300); return err }},
+		{"find id", func() error { _, err := s.FindRuns(b.Context(), benchRun(n / 2).ID[:6], 5); return err }},
+		{"find frequent", func() error { _, err := s.FindRuns(b.Context(), "model 7", 5); return err }},
+		{"find old by its beginning", func() error { _, err := s.FindRuns(b.Context(), "train-model 77", 5); return err }},
+		{"find none", func() error { _, err := s.FindRuns(b.Context(), "zebra", 5); return err }},
+	} {
+		b.Run(ask.name, func(b *testing.B) {
+			for b.Loop() {
+				if err := ask.ask(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -141,8 +141,7 @@ func (c column) substring(p listing.Predicate, bind func(any) string) (string, e
 	if name == "" {
 		name = "LOWER(" + c.name + ")"
 	}
-	pattern := strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(fold(s))
-	return fmt.Sprintf(`%s LIKE %s ESCAPE '\'`, name, bind("%"+pattern+"%")), nil
+	return fmt.Sprintf(`%s LIKE %s ESCAPE '\'`, name, bind(partOf(fold(s)))), nil
 }
 
 // value checks a value of a predicate and returns its stored form.

@@ -232,7 +232,7 @@ func TestAModelThatComesAgainKeepsWhatWasChangedHere(t *testing.T) {
 	if err != nil || v.Stage != model.Production || v.Description == nil || *v.Description != text || v.Location != "mlflow-artifacts:/7/a" {
 		t.Errorf("the version is %+v, %v", v, err)
 	}
-	if err := s.DeleteModel(ctx, "cost"); err != nil {
+	if err := s.DeleteModel(ctx, "cost", func(*model.Registered) {}); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.CreateModel(ctx, model.Registered{Name: "cost"}); err != nil { // another one

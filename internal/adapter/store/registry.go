@@ -49,13 +49,16 @@ func (r Registry) CreateModel(ctx context.Context, m model.Registered) error {
 			return err
 		}
 		r.s.mirrorModel(tx, m.Name, m)
+		if err := noteChanges(ctx, tx, m.Noted); err != nil {
+			return err
+		}
 		return r.s.tell(ctx, tx, m.Told)
 	})
 }
 
 // mirrorModel has a model that is stored under a name held in memory too.
 func (s *Store) mirrorModel(tx *tx, name string, m model.Registered) {
-	m.Told = nil
+	m.Told, m.Noted = nil, nil
 	tx.committed(func() {
 		if m.Name != name {
 			s.models.clear()
@@ -113,6 +116,9 @@ func (r Registry) setModel(ctx context.Context, tx *tx, name string, m model.Reg
 		return err
 	}
 	r.s.mirrorModel(tx, name, m)
+	if err := noteChanges(ctx, tx, m.Noted); err != nil {
+		return err
+	}
 	return r.s.tell(ctx, tx, m.Told)
 }
 
@@ -175,9 +181,17 @@ func versionsIn(ctx context.Context, tx *tx, name string) ([]model.Version, erro
 	return out, err
 }
 
-// DeleteModel deletes a model with its versions.
-func (r Registry) DeleteModel(ctx context.Context, name string) error {
+// DeleteModel deletes a model with its versions. Its history stays, and note adds to it.
+func (r Registry) DeleteModel(ctx context.Context, name string, note func(*model.Registered)) error {
 	return r.s.update(ctx, func(ctx context.Context, tx *tx) error {
+		m, err := getModel(ctx, tx, name)
+		if err != nil {
+			return err
+		}
+		note(&m)
+		if err := noteChanges(ctx, tx, m.Noted); err != nil {
+			return err
+		}
 		n, err := tx.exec(ctx, `DELETE FROM registry_models WHERE name = $1`, name)
 		if err == nil && n == 0 {
 			return notFound("registered model", name)

@@ -325,7 +325,7 @@ func TestARegisteredModelIsRenamedWithItsVersions(t *testing.T) {
 	if v, err := r.Version(ctx, "new", 1); err != nil || v.Name != "new" {
 		t.Errorf("the version is %+v, %v", v, err)
 	}
-	if err := r.DeleteModel(ctx, "new"); err != nil {
+	if err := r.DeleteModel(ctx, "new", func(*model.Registered) {}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := r.Version(ctx, "new", 1); fault.KindOf(err) != fault.NotFound {

@@ -143,6 +143,8 @@ type Options struct {
 	// Tracked and Registered take what imports bring. Required where that is asked for.
 	Tracked    TrackedImports
 	Registered RegisteredImports
+	// Across answers for the home page and the search. Required where they are asked for.
+	Across Across
 	// Info is asked on each call of /info, because the address is known only once the server listens. Without it
 	// the answer is empty.
 	Info func() Info
@@ -162,6 +164,7 @@ type handler struct {
 	models       Models
 	tracked      TrackedImports
 	registered   RegisteredImports
+	across       Across
 	info         func() Info
 	log          *slog.Logger
 	heartbeat    time.Duration
@@ -172,6 +175,7 @@ type handler struct {
 func NewHandler(o Options) http.Handler {
 	h := &handler{service: o.Service, schedules: o.Schedules, tracking: o.Tracking, registry: o.Registry, environments: o.Environments,
 		secrets: o.Secrets, models: o.Models, tracked: o.Tracked, registered: o.Registered, info: o.Info, log: o.Log, heartbeat: o.Heartbeat}
+	h.across = o.Across
 	if h.log == nil {
 		h.log = slog.Default()
 	}
@@ -191,6 +195,8 @@ func NewHandler(o Options) http.Handler {
 	h.registerTracked(api)
 	h.registerRegistry(api)
 	h.registerModels(api)
+	h.registerHome(api)
+	h.registerSearch(api)
 	forbidNullArrays(api.OpenAPI().Components.Schemas.Map())
 	mux.HandleFunc(Prefix+"/", unknownEndpoint)
 	return mux

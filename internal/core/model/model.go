@@ -44,6 +44,8 @@ type Registered struct {
 	// Told is what webhooks are told of a change that is being made. It is no part of the record: the store writes the
 	// deliveries in the transaction of the change.
 	Told []webhook.Happening `json:"-"`
+	// Noted is what becomes part of the history, in the same way.
+	Noted []Change `json:"-"`
 }
 
 // Tell notes what webhooks are told of a change.

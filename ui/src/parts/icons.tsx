@@ -2,6 +2,17 @@
 import type { State } from '../api/types'
 
 const paths = {
+  home: 'M2.5 7.5L8 3l5.5 4.5M4 6.8V13h3V9.5h2V13h3V6.8',
+  runs: 'M2.5 4h4m-4 4h4m-4 4h4M9 5l5 3-5 3z',
+  pipeline: 'M2.5 6.2h3.6v3.6H2.5zM10 2.5h3.5V6H10zM10 10h3.5v3.5H10zM6.1 8H8m0-3.7h2M8 11.7h2M8 4.3v7.4',
+  flask: 'M6 2.5h4M6.7 2.5v4L3 12.2a.9.9 0 0 0 .8 1.3h8.4a.9.9 0 0 0 .8-1.3L9.3 6.5v-4M4.8 10h6.4',
+  model: 'M8 2l5.5 3v6L8 14l-5.5-3V5zM2.5 5L8 8l5.5-3M8 8v6',
+  artifact: 'M2.5 5.5h11V13h-11zM2.5 5.5L4 3h8l1.5 2.5M6.5 8h3',
+  tag: 'M2.5 3h5.2L14 9.3 9.3 14 2.5 7.7zM5.2 5.6h.01',
+  system: 'M2.5 3h11v4h-11zM2.5 9h11v4h-11zM5 5h.01M5 11h.01',
+  search: 'M7 2.8a4.2 4.2 0 1 1 0 8.4 4.2 4.2 0 0 1 0-8.4zM10.2 10.2l3.3 3.3',
+  menu: 'M2.5 4.5h11M2.5 8h11m-11 3.5h11',
+  sidebar: 'M2.5 3h11v10h-11zM6.2 3v10',
   succeeded: 'M3.5 8.5l3 3 6-7',
   failed: 'M4.5 4.5l7 7m0-7l-7 7',
   running: 'M8 2.5a5.5 5.5 0 1 1-5.5 5.5',

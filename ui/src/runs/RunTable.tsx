@@ -65,7 +65,8 @@ function RunRow({ run, experiment }: { run: Run; experiment: string | undefined 
 
 const done: readonly StateName[] = ['SUCCEEDED', 'SKIPPED', 'FAILED', 'CANCELED']
 
-function Progress({ run }: { run: Run }) {
+/** How many of a run's tasks are done, and in which states they are. */
+export function Progress({ run }: { run: Pick<Run, 'tasks' | 'cached'> }) {
   const byState = new Map(states.map((s) => [s, run.tasks?.[s] ?? 0]))
   const total = [...byState.values()].reduce((sum, n) => sum + n, 0)
   const finished = done.reduce((sum, s) => sum + (byState.get(s) ?? 0), 0)

@@ -8,7 +8,7 @@ export function NotFound({ what }: { what: string }) {
       <h1>Not found</h1>
       <p>{what}</p>
       <p>
-        <Link href="/runs">All runs</Link>
+        <Link href="/">Home</Link>
       </p>
     </section>
   )

@@ -1,63 +1,136 @@
-import type { ReactNode } from 'react'
-import { Link, useLocation } from 'wouter'
+import { lazy, type ReactNode, Suspense, useCallback, useEffect, useRef, useState } from 'react'
+import { Link } from 'wouter'
 import { useInfo } from '../api/queries'
+import { usePaletteKeys } from '../palette/keys'
 import { Button } from '../parts/Button'
-import type { IconName } from '../parts/icons'
-import { setTheme, type Theme, useTheme } from './theme'
+import { Icon } from '../parts/icons'
+import { useMedia } from '../parts/media'
+import { keep, kept } from './kept'
+import { Nav } from './Nav'
+import { ThemeButton } from './ThemeButton'
 import css from './Shell.module.css'
 
-/** The bar at the top, and the page below it. */
+const Palette = lazy(() => import('../palette/Palette'))
+
+/** What stands around every page: a bar at its side, on a phone a bar at the top with a menu. */
 export function Shell({ children }: { children: ReactNode }) {
-  const info = useInfo()
+  const narrow = useMedia('(max-width: 860px)')
+  const [searching, setSearching] = useState(false)
+  const search = useCallback(() => setSearching(true), [])
+  usePaletteKeys(search)
   return (
-    <>
+    <div className={css.frame}>
       <a className={css.skip} href="#main">
         Skip to the content
       </a>
-      <header className={css.bar}>
-        <Link href="/" className={css.brand}>
-          <img src="/favicon.svg" alt="" width={22} height={22} />
-          Levada
-        </Link>
-        <nav aria-label="Main" className={css.pages}>
-          <Page href="/runs" name="Runs" />
-          <Page href="/recurring-runs" name="Recurring runs" />
-          <Page href="/experiments" name="Experiments" also={['/tracked-runs', '/compare']} />
-          <Page href="/models" name="Models" />
-        </nav>
-        <span className={css.space} />
-        {info.data?.version && (
-          <span className={css.version} title={`Data in ${info.data.data_dir}`}>
-            {info.data.version}
-          </span>
-        )}
-        <ThemeButton />
-      </header>
+      {narrow ? <TopBar onSearch={search} /> : <SideBar onSearch={search} />}
       <main id="main" className={css.main} tabIndex={-1}>
         {children}
       </main>
-    </>
+      {searching && (
+        <Suspense>
+          <Palette onClose={() => setSearching(false)} />
+        </Suspense>
+      )}
+    </div>
   )
 }
 
-/** A link of the navigation; it is marked on its own page and those below it or the others. */
-function Page({ href, name, also = [] }: { href: string; name: string; also?: string[] }) {
-  const [location] = useLocation()
-  const here = [href, ...also].some((a) => location === a || location.startsWith(`${a}/`)) || (location === '/' && href === '/runs')
+const railKey = 'levada.rail'
+
+interface BarProps {
+  /** Opens the command palette. */
+  onSearch: () => void
+}
+
+function SideBar({ onSearch }: BarProps) {
+  const roomy = useMedia('(min-width: 1200px)')
+  // Until the reader chooses, the window's width does.
+  const [chosen, setChosen] = useState(() => kept(railKey))
+  const rail = chosen ? chosen === 'yes' : !roomy
+  const turn = () => {
+    const choice = rail ? 'no' : 'yes'
+    keep(railKey, choice)
+    setChosen(choice)
+  }
   return (
-    <Link href={href} className={css.nav} aria-current={here ? 'page' : undefined}>
-      {name}
+    <header className={`${css.side} ${rail ? css.rail : ''}`}>
+      <Brand />
+      {rail ? (
+        <Button look="quiet" icon="search" aria-label="Search" aria-keyshortcuts="Control+K" className={css.find} onClick={onSearch} />
+      ) : (
+        <button type="button" className={css.search} aria-keyshortcuts="Control+K" onClick={onSearch}>
+          <Icon name="search" />
+          Search
+          <kbd aria-hidden="true">{mac ? '⌘K' : 'Ctrl K'}</kbd>
+        </button>
+      )}
+      <Nav rail={rail} />
+      <div className={css.foot}>
+        {!rail && <Version />}
+        <ThemeButton />
+        <Button look="quiet" icon="sidebar" aria-label={rail ? 'Widen the navigation' : 'Narrow the navigation'} onClick={turn} />
+      </div>
+    </header>
+  )
+}
+
+const mac = navigator.userAgent.includes('Mac')
+
+function TopBar({ onSearch }: BarProps) {
+  const [open, setOpen] = useState(false)
+  return (
+    <header className={css.bar}>
+      <Button look="quiet" icon="menu" aria-label="Menu" aria-haspopup="dialog" aria-expanded={open} onClick={() => setOpen(true)} />
+      <Brand />
+      <span className={css.space} />
+      <Button look="quiet" icon="search" aria-label="Search" onClick={onSearch} />
+      {open && <Menu onClose={() => setOpen(false)} />}
+    </header>
+  )
+}
+
+/** The navigation over the page. The browser's own dialog keeps the focus inside and gives it back. */
+function Menu({ onClose }: { onClose: () => void }) {
+  const dialog = useRef<HTMLDialogElement>(null)
+  useEffect(() => {
+    dialog.current?.showModal()
+  }, [])
+  const close = () => dialog.current?.close()
+  return (
+    // A click on the dialog itself is one beside what it holds.
+    // oxlint-disable-next-line jsx-a11y/no-noninteractive-element-interactions, jsx-a11y/click-events-have-key-events
+    <dialog ref={dialog} className={css.menu} aria-label="Menu" onClose={onClose} onClick={(e) => e.target === e.currentTarget && close()}>
+      <div className={css.drawer}>
+        <div className={css.drawerHead}>
+          <Brand onOpen={close} />
+          <span className={css.space} />
+          <Button look="quiet" icon="close" aria-label="Close the menu" onClick={close} />
+        </div>
+        <Nav onOpen={close} />
+        <div className={css.foot}>
+          <Version />
+          <ThemeButton />
+        </div>
+      </div>
+    </dialog>
+  )
+}
+
+function Brand({ onOpen }: { onOpen?: () => void }) {
+  return (
+    <Link href="/" className={css.brand} onClick={onOpen}>
+      <img src="/favicon.svg" alt="" width={22} height={22} />
+      Levada
     </Link>
   )
 }
 
-const next: Record<Theme, { theme: Theme; icon: IconName; label: string }> = {
-  system: { theme: 'light', icon: 'auto', label: 'Theme: as the system. Switch to light' },
-  light: { theme: 'dark', icon: 'sun', label: 'Theme: light. Switch to dark' },
-  dark: { theme: 'system', icon: 'moon', label: 'Theme: dark. Switch to the system’s' },
-}
-
-function ThemeButton() {
-  const { theme, icon, label } = next[useTheme()]
-  return <Button look="quiet" icon={icon} aria-label={label} onClick={() => setTheme(theme)} />
+function Version() {
+  const info = useInfo()
+  return (
+    <span className={css.version} title={info.data && `Data in ${info.data.data_dir}`}>
+      {info.data?.version}
+    </span>
+  )
 }

@@ -1,5 +1,6 @@
 // Light, dark, or what the system says. public/theme.js applies the choice before the first paint.
 import { useSyncExternalStore } from 'react'
+import { keep } from './kept'
 
 export type Theme = 'system' | 'light' | 'dark'
 
@@ -15,12 +16,7 @@ function chosen(): Theme {
 export function setTheme(theme: Theme): void {
   if (theme === 'system') delete document.documentElement.dataset.theme
   else document.documentElement.dataset.theme = theme
-  try {
-    if (theme === 'system') localStorage.removeItem(key)
-    else localStorage.setItem(key, theme)
-  } catch {
-    // Storage is switched off: the choice lasts as long as the page.
-  }
+  keep(key, theme === 'system' ? undefined : theme)
   for (const listener of listeners) listener()
 }
 
