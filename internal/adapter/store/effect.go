@@ -40,6 +40,7 @@ var topicsOf = map[string][]change.Topic{
 	"tracking_parts":         nil,
 	"registry_models":        {change.Models},
 	"registry_versions":      {change.Models, change.TrackedRuns},
+	"registry_changes":       {change.Models},
 
 	"traces": nil, "trace_spans": nil, "trace_runs": nil,
 	"webhooks": nil, "webhook_deliveries": nil, "url_key": nil, "imported": nil,

@@ -14,18 +14,24 @@ declare module '@tanstack/react-query' {
     queryMeta: {
       /** The things of its topic that an answer shows, when its key does not name them: it is asked for again when one of these changes. */
       ids?: (data: unknown) => readonly string[]
+      /** Other topics that the answer shows, besides the one that its key begins with. */
+      topics?: readonly string[]
     }
   }
 }
 
-/** A list that changes all the time is not asked for more often than this, in milliseconds. */
+/** What changes all the time is asked for once in this time, in milliseconds. */
 const gap = 500
 /** Nor does asking take more than this part of the time. */
 const share = 5
+/** After a quiet time so many changes are followed at once: a run that starts and ends is shown as it does. */
+const burst = 4
 
 interface Entry {
-  /** When it was asked for last because of a change, and how long the answer took. */
-  last: number
+  /** How often it may be asked for at once, as of a moment. */
+  credit: number
+  at: number
+  /** How long the last answer took. */
   took: number
   timer: ReturnType<typeof setTimeout> | undefined
 }
@@ -51,8 +57,9 @@ export class Refresher {
 
   change({ topic, ids }: Change): void {
     const changed = ids && new Set(ids)
-    for (const query of this.#client.getQueryCache().findAll({ queryKey: [topic] })) {
-      if (!changed || concerns(query, changed)) this.#refresh(query)
+    for (const query of this.#client.getQueryCache().getAll()) {
+      const own = query.queryKey[0] === topic
+      if (own ? !changed || concerns(query, changed) : query.meta?.topics?.includes(topic)) this.#refresh(query)
     }
   }
 
@@ -62,23 +69,27 @@ export class Refresher {
       query.invalidate()
       return
     }
-    const entry = this.#entries.get(query.queryHash) ?? { last: -Infinity, took: 0, timer: undefined }
+    const entry = this.#entries.get(query.queryHash) ?? { credit: burst, at: Date.now(), took: 0, timer: undefined }
     this.#entries.set(query.queryHash, entry)
     if (entry.timer !== undefined) return
-    const wait = entry.last + Math.max(gap, share * entry.took) - Date.now()
-    entry.timer = setTimeout(() => this.#ask(query, entry), Math.max(0, wait))
+    const every = Math.max(gap, share * entry.took)
+    const now = Date.now()
+    entry.credit = Math.min(burst, entry.credit + (now - entry.at) / every)
+    entry.at = now
+    entry.timer = setTimeout(() => this.#ask(query, entry), Math.max(0, (1 - entry.credit) * every))
+    entry.credit -= 1
   }
 
   #ask(query: Query, entry: Entry): void {
     // An answer that is on its way may be older than the change.
     if (query.state.fetchStatus === 'fetching') {
-      entry.timer = setTimeout(() => this.#ask(query, entry), 50)
+      entry.timer = setTimeout(() => this.#ask(query, entry), 20)
       return
     }
     entry.timer = undefined
-    entry.last = Date.now()
+    const began = Date.now()
     const done = () => {
-      entry.took = Date.now() - entry.last
+      entry.took = Date.now() - began
     }
     this.#client.refetchQueries({ queryKey: query.queryKey, exact: true, type: 'active' }).then(done, done)
   }
