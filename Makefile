@@ -185,6 +185,20 @@ bench-tracking: build uv ## Measure tracking beside an MLflow server on SQLite, 
 	@export MLFLOW_WORKERS=$${MLFLOW_WORKERS:-$$(nproc)}; measure="scripts/mlflow-server.sh go run ./bench/tracking -levada $(CURDIR)/$(BIN) -out"; \
 		$$measure bench/out && python3 bench/peers/harness/postgres.py $$measure bench/out/postgres
 
+UI_RUNS ?= 1000000
+UI_DATA := .cache/bench-ui/runs-$(UI_RUNS)
+
+.PHONY: bench-ui
+bench-ui: build $(UI_STAMP) $(UI_DATA)/levada.db ## Measure the web interface in a browser, with 1,000,000 runs in the store (docs/performance.md; ONLY=load,runs)
+	@browser=$$(scripts/chromium.sh); cd ui && CHROMIUM="$$browser" LEVADA_BENCH_DATA=$(CURDIR)/$(UI_DATA) node e2e/budgets/run.mjs
+
+# Written to a folder of another name first: what was interrupted is not taken for whole.
+$(UI_DATA)/levada.db:
+	@echo "storing $(UI_RUNS) runs (once)"
+	@rm -rf $(UI_DATA) $(UI_DATA).part && mkdir -p $(UI_DATA).part
+	LEVADA_BENCH_DATA=$(CURDIR)/$(UI_DATA).part LEVADA_BENCH_RUNS=$(UI_RUNS) go test -tags $(GO_TAGS) ./internal/adapter/store -run FillADirectory -count 1 -timeout 1h
+	@mv $(UI_DATA).part $(UI_DATA)
+
 .PHONY: bench-points
 bench-points: build ## Log ten million points to one run and ask for them (docs/performance.md)
 	go run ./bench/tracking -levada $(CURDIR)/$(BIN) -one-run 10000000 -out bench/out

@@ -29,6 +29,7 @@ import (
 	"levada/internal/api/kfp"
 	"levada/internal/api/mlflow"
 	v1 "levada/internal/api/v1"
+	"levada/internal/changes"
 	"levada/internal/cli"
 	"levada/internal/config"
 	"levada/internal/core/cachekey"
@@ -80,6 +81,7 @@ type server struct {
 	cfg     config.Config
 	log     *slog.Logger
 	lock    *os.File
+	changes *changes.Feed
 	store   *store.Store
 	blobs   *blob.Store
 	envs    *pyenv.Provider
@@ -106,7 +108,7 @@ type server struct {
 
 // open builds a server. What was opened before a failure is closed again.
 func (b builder) open(ctx context.Context, cfg config.Config, o openOptions) (_ *server, err error) {
-	s := &server{cfg: cfg, log: b.logger(cfg), started: time.Now()}
+	s := &server{cfg: cfg, log: b.logger(cfg), started: time.Now(), changes: changes.New(time.Now)}
 	s.url.Store("")
 	defer func() {
 		if err != nil {
@@ -117,7 +119,7 @@ func (b builder) open(ctx context.Context, cfg config.Config, o openOptions) (_ 
 		return nil, err
 	}
 	in := func(name string) string { return filepath.Join(cfg.DataDir, name) }
-	if s.store, err = store.Open(ctx, store.Options{Path: in("levada.db"), Logger: s.log, Ephemeral: o.ephemeral}); err != nil {
+	if s.store, err = store.Open(ctx, store.Options{Path: in("levada.db"), Logger: s.log, Ephemeral: o.ephemeral, Changes: s.changes}); err != nil {
 		return nil, err
 	}
 	if s.blobs, err = blob.Open(in("blobs"), blob.Options{Logger: s.log, Ephemeral: o.ephemeral}); err != nil {
@@ -244,7 +246,7 @@ func (s *server) routes() http.Handler {
 	mount(v1.Prefix+"/", "v1", v1.NewHandler(v1.Options{
 		Service: s.service, Schedules: s.trigger, Environments: environmentList{s.envs}, Secrets: s.secrets, Log: s.log, Info: s.info,
 		Models: lineage{s.tracking, s.registry, modelSources{s.tracking}.Files}, Tracking: s.tracking, Registry: s.registry,
-		Tracked: s.tracking, Registered: s.registry, Across: across{s.service, s.trigger, s.tracking, s.registry},
+		Tracked: s.tracking, Registered: s.registry, Across: across{s.service, s.trigger, s.tracking, s.registry}, Changes: s.changes,
 	}))
 	mount("/apis/", "kfp", kfp.NewHandler(kfp.Options{Service: s.service, Recurring: s.trigger, Logger: s.log, Version: Version}))
 	mux.Handle("GET /metrics", s.metrics.Handler())

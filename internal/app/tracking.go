@@ -15,6 +15,8 @@ import (
 
 	"levada/internal/adapter/series"
 	"levada/internal/adapter/store"
+	"levada/internal/changes"
+	"levada/internal/core/change"
 	"levada/internal/core/fault"
 	"levada/internal/core/model"
 	"levada/internal/core/track"
@@ -29,7 +31,7 @@ func (s *server) openTracking() (err error) {
 		return err
 	}
 	s.tracking = tracking.New(tracking.Options{
-		Store: s.store.Tracking(), Series: s.series, Blobs: s.blobs, Now: time.Now, NewID: uuid.NewString,
+		Store: s.store.Tracking(), Series: toldPoints{s.series, s.changes}, Blobs: s.blobs, Now: time.Now, NewID: uuid.NewString,
 	})
 	s.tracing = tracing.New(tracing.Options{
 		Reading: semaphore.NewWeighted(tracing.MaxReading),
@@ -40,6 +42,23 @@ func (s *server) openTracking() (err error) {
 	})
 	s.stopDelivery = s.deliverMetrics()
 	return nil
+}
+
+// toldPoints is the metric store as a part of the server that tells what changes.
+type toldPoints struct {
+	*series.Store
+	changes *changes.Feed
+}
+
+// Log stores points and tells whose they are.
+func (p toldPoints) Log(ctx context.Context, runID string, metrics []track.Metric) error {
+	err := p.Store.Log(ctx, runID, metrics)
+	if err == nil && len(metrics) > 0 {
+		var changed change.Set
+		changed.Add(change.TrackedRuns, runID)
+		p.changes.Publish(&changed)
+	}
+	return err
 }
 
 // deliveryPause is how long metrics wait in the outbox that could not be stored, unless others come before.
@@ -73,7 +92,7 @@ func (s *server) deliverMetrics() (stop func()) {
 }
 
 func (s *server) deliver(ctx context.Context) error {
-	return empty(ctx, s.store.Tracking(), s.series, s.log)
+	return empty(ctx, s.store.Tracking(), toldPoints{s.series, s.changes}, s.log)
 }
 
 // outbox is where metrics wait, points where they go.

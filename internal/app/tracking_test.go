@@ -10,6 +10,7 @@ import (
 
 	"levada/internal/adapter/series"
 	"levada/internal/adapter/store"
+	"levada/internal/changes"
 	"levada/internal/core/fault"
 	"levada/internal/core/run"
 	"levada/internal/core/track"
@@ -76,7 +77,7 @@ func TestThePointsOfADeletedRunAreRemovedWithOtherUnusedContent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &server{store: db, series: points}
+	s := &server{store: db, series: points, changes: changes.New(time.Now)}
 	defer func() {
 		if err := errors.Join(points.Close(), db.Close()); err != nil {
 			t.Error(err)

@@ -66,6 +66,10 @@ var rooms = []room{
 		Why: "a service knows core and the small interfaces it declares; app hands it the rest",
 	},
 	{
+		Folder: "internal/changes", Own: []string{"internal/core"},
+		Why: "a service knows core and the small interfaces it declares; app hands it the rest",
+	},
+	{
 		Folder: "internal/trigger", Own: []string{"internal/core"}, Others: []string{"github.com/google/uuid"},
 		Why: "a service knows core and the small interfaces it declares; app hands it the rest, the starting of runs too",
 	},
@@ -79,7 +83,7 @@ var rooms = []room{
 		Why:    "the process runner starts steps in Python environments and captures their output",
 	},
 	{
-		Folder: "internal/api", Own: []string{"internal/core", "internal/pipeline", "internal/secret", "internal/tracking", "internal/tracing", "internal/registry", "internal/webhook"}, Others: []string{anyone},
+		Folder: "internal/api", Own: []string{"internal/core", "internal/pipeline", "internal/secret", "internal/tracking", "internal/tracing", "internal/registry", "internal/webhook", "internal/changes"}, Others: []string{anyone},
 		Why: "a door translates wire <-> domain and reaches everything else through a service",
 	},
 	{

@@ -55,7 +55,7 @@ test('a table is one request, and runs lie beneath the run that started them', a
   requests = []
   await page.goto(experiment())
   await row(seeded.sweep.run_id).waitFor()
-  await page.waitForLoadState('networkidle')
+  await page.waitForTimeout(700)
   assert.equal(tables().filter((r) => !r.includes('parent=')).length, 1, tables().join('\n'))
   assert.equal(await row(seeded.runs[0].run_id).count(), 0)
   await page.getByRole('button', { name: 'Runs beneath sweep' }).focus()

@@ -4,8 +4,10 @@ import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import { ApiError } from './api/client'
+import { startLive } from './api/live'
 import { App } from './app'
 import { fromKfpLink } from './kfpLinks'
+import { Connection } from './parts/Connection'
 
 const client = new QueryClient({
   defaultOptions: {
@@ -16,6 +18,8 @@ const client = new QueryClient({
   },
 })
 
+startLive(client)
+
 const address = fromKfpLink(location.hash)
 if (address) history.replaceState(null, '', address)
 
@@ -25,6 +29,7 @@ if (root) {
     <StrictMode>
       <QueryClientProvider client={client}>
         <App />
+        <Connection />
       </QueryClientProvider>
     </StrictMode>,
   )

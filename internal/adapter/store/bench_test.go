@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"levada/internal/core/catalog"
 	"levada/internal/core/listing"
 	"levada/internal/core/run"
 )
@@ -57,7 +59,7 @@ func benchRun(n int) run.Run {
 }
 
 // load fills the store with runs, many to a transaction.
-func load(b *testing.B, s *Store, n int) {
+func load(b testing.TB, s *Store, n int) {
 	b.Helper()
 	for from := 0; from < n; from += 5000 {
 		err := s.update(b.Context(), func(ctx context.Context, tx *tx) error {
@@ -82,17 +84,55 @@ func load(b *testing.B, s *Store, n int) {
 	}
 }
 
+// TestFillADirectoryForTheBrowser makes a data directory with many runs that a server can be started on: LEVADA_BENCH_DATA names it,
+// LEVADA_BENCH_RUNS says how many. It is how `make bench-ui` comes to a million runs.
+func TestFillADirectoryForTheBrowser(t *testing.T) {
+	dir, n := os.Getenv("LEVADA_BENCH_DATA"), benchRuns(t)
+	if dir == "" {
+		t.Skip("needs LEVADA_BENCH_DATA")
+	}
+	s, err := Open(t.Context(), Options{Path: filepath.Join(dir, "levada.db"), Ephemeral: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	created := benchRun(0).CreatedAt
+	for i := range 61 {
+		e := catalog.Experiment{ID: fmt.Sprintf("exp-%d", i), DisplayName: fmt.Sprintf("experiment %d", i), CreatedAt: created}
+		if err := s.CreateExperiment(t.Context(), e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range 20 {
+		name := fmt.Sprintf("train-model-%d", i)
+		if err := s.CreatePipeline(t.Context(), catalog.Pipeline{ID: fmt.Sprintf("pipe-%d", i), Name: name, DisplayName: name, CreatedAt: created}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	load(t, s, n)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// benchRuns is how many runs a benchmark is to look at.
+func benchRuns(t testing.TB) int {
+	t.Helper()
+	text := os.Getenv("LEVADA_BENCH_RUNS")
+	if text == "" {
+		return 100_000
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
 // BenchmarkListRuns measures a page of 20 runs, with its total, out of LEVADA_BENCH_RUNS (100,000 unless set).
 //
 //	LEVADA_BENCH_RUNS=1000000 go test ./internal/adapter/store -run '^$' -bench ListRuns -benchtime 20x
 func BenchmarkListRuns(b *testing.B) {
-	n := 100_000
-	if text := os.Getenv("LEVADA_BENCH_RUNS"); text != "" {
-		var err error
-		if n, err = strconv.Atoi(text); err != nil {
-			b.Fatal(err)
-		}
-	}
+	n := benchRuns(b)
 	s := openForTest(b)
 	began := time.Now()
 	load(b, s, n)

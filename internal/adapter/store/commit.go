@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"levada/internal/core/change"
 	"levada/internal/core/fault"
 )
 
@@ -30,6 +31,8 @@ type writer struct {
 
 	// renewed is called when the writer has a new connection: what failed on the one before may be in the database all the same.
 	renewed func()
+	// changes is told of what was committed; it may be nil.
+	changes Changes
 
 	commits, writes atomic.Int64
 }
@@ -45,9 +48,9 @@ type write struct {
 // take reports whether the caller is the first to take the write.
 func (w *write) take() bool { return w.taken.CompareAndSwap(false, true) }
 
-func startWriter(db *sql.DB, path string, log *slog.Logger, renewed func()) *writer {
+func startWriter(db *sql.DB, path string, log *slog.Logger, renewed func(), changes Changes) *writer {
 	w := &writer{
-		db: db, path: path, log: log, renewed: renewed,
+		db: db, path: path, log: log, renewed: renewed, changes: changes,
 		queue: make(chan *write, maxBatch),
 		quit:  make(chan struct{}),
 		done:  make(chan struct{}),
@@ -155,7 +158,7 @@ func (w *writer) transact(ctx context.Context, conn *tx, batch []*write, errs []
 		if err != nil {
 			return nil, err
 		}
-		conn = &tx{conn: c, prepared: map[string]*sql.Stmt{}}
+		conn = &tx{conn: c, prepared: map[string]statementOf{}}
 		if err := conn.secure(ctx); err != nil {
 			return w.release(conn, err), err
 		}
@@ -164,6 +167,7 @@ func (w *writer) transact(ctx context.Context, conn *tx, batch []*write, errs []
 	if err := conn.control(ctx, `BEGIN IMMEDIATE`); err != nil {
 		return w.release(conn, err), err
 	}
+	conn.changed, conn.naming = change.Set{}, w.changes != nil && w.changes.Listening()
 	failed := 0
 	for i, item := range batch {
 		var broken error
@@ -189,6 +193,9 @@ func (w *writer) transact(ctx context.Context, conn *tx, batch []*write, errs []
 		for _, fn := range after {
 			fn()
 		}
+		if w.changes != nil {
+			w.changes.Publish(&conn.changed)
+		}
 	}
 	w.commits.Add(1)
 	w.writes.Add(int64(len(batch)))
@@ -201,8 +208,8 @@ func (w *writer) release(conn *tx, cause error) *tx {
 	if conn == nil {
 		return nil
 	}
-	for _, stmt := range conn.prepared {
-		_ = stmt.Close() // the connection's own close reports what matters
+	for _, st := range conn.prepared {
+		_ = st.stmt.Close() // the connection's own close reports what matters
 	}
 	if cause != nil {
 		w.log.Warn("database transaction failed, opening a new connection", "path", w.path, "error", cause)
@@ -218,7 +225,10 @@ func (w *writer) release(conn *tx, cause error) *tx {
 // fixed set.
 type tx struct {
 	conn     *sql.Conn
-	prepared map[string]*sql.Stmt
+	prepared map[string]statementOf
+	// changed is what the transaction has changed; with naming it holds which things, else only their topics.
+	changed change.Set
+	naming  bool
 	// after holds what is to be done once the transaction is on disk, before anybody is told.
 	after []func()
 }
@@ -262,47 +272,58 @@ func (t *tx) control(ctx context.Context, query string) error {
 	return err
 }
 
-func (t *tx) statement(ctx context.Context, query string) (*sql.Stmt, error) {
-	if stmt, ok := t.prepared[query]; ok {
-		return stmt, nil
+// statementOf is a prepared statement and what it changes.
+type statementOf struct {
+	stmt    *sql.Stmt
+	changes effect
+}
+
+func (t *tx) statement(ctx context.Context, query string) (statementOf, error) {
+	if st, ok := t.prepared[query]; ok {
+		return st, nil
 	}
 	stmt, err := t.conn.PrepareContext(ctx, query)
 	if err != nil {
-		return nil, err
+		return statementOf{}, err
 	}
-	t.prepared[query] = stmt
-	return stmt, nil
+	st := statementOf{stmt, effectOf(query)}
+	t.prepared[query] = st
+	return st, nil
 }
 
 // exec runs a statement and returns the number of rows it changed.
 func (t *tx) exec(ctx context.Context, query string, args ...any) (int64, error) {
-	stmt, err := t.statement(ctx, query)
+	st, err := t.statement(ctx, query)
 	if err != nil {
 		return 0, err
 	}
-	res, err := stmt.ExecContext(ctx, args...)
+	res, err := st.stmt.ExecContext(ctx, args...)
 	if err != nil {
 		return 0, err
 	}
-	return res.RowsAffected()
+	n, err := res.RowsAffected()
+	if n > 0 && st.changes.topics != nil {
+		t.note(st.changes, args)
+	}
+	return n, err
 }
 
 // get scans the single row of a query; sql.ErrNoRows when there is none.
 func (t *tx) get(ctx context.Context, query string, args, dest []any) error {
-	stmt, err := t.statement(ctx, query)
+	st, err := t.statement(ctx, query)
 	if err != nil {
 		return err
 	}
-	return stmt.QueryRowContext(ctx, args...).Scan(dest...)
+	return st.stmt.QueryRowContext(ctx, args...).Scan(dest...)
 }
 
 // each calls scan for every row of a query.
 func (t *tx) each(ctx context.Context, query string, args []any, scan func(*sql.Rows) error) error {
-	stmt, err := t.statement(ctx, query)
+	st, err := t.statement(ctx, query)
 	if err != nil {
 		return err
 	}
-	rows, err := stmt.QueryContext(ctx, args...)
+	rows, err := st.stmt.QueryContext(ctx, args...)
 	if err != nil {
 		return err
 	}

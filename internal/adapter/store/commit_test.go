@@ -14,7 +14,13 @@ import (
 
 func openForTest(t testing.TB) *Store {
 	t.Helper()
-	s, err := Open(t.Context(), Options{Path: filepath.Join(t.TempDir(), "levada.db")})
+	return openWith(t, Options{})
+}
+
+func openWith(t testing.TB, o Options) *Store {
+	t.Helper()
+	o.Path = filepath.Join(t.TempDir(), "levada.db")
+	s, err := Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,6 +18,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"levada/internal/core/change"
 	"levada/internal/core/model"
 	"levada/internal/core/track"
 )
@@ -30,9 +31,18 @@ type Options struct {
 	Logger *slog.Logger
 	// Ephemeral leaves out the syncing: a write survives the end of the process, but not that of the machine.
 	Ephemeral bool
+	// Changes is told of what each commit has changed, by the goroutine that writes. Nil means nobody.
+	Changes Changes
 	// Readers is the most queries that run at the same time; 0 means one per processor, at least 2 and at
 	// most 8.
 	Readers int
+}
+
+// Changes is told of commits. Its methods must not block.
+type Changes interface {
+	// Listening reports whether anybody wants to know which things change, and not only that they do.
+	Listening() bool
+	Publish(changed *change.Set)
 }
 
 // Store is an open database. Its methods may be called from any goroutine.
@@ -83,7 +93,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, errors.Join(openError(path, err), write.Close())
 	}
 	s := &Store{path: path, log: o.Logger, read: read, write: write, outbox: make(chan struct{}, 1), deliveries: make(chan struct{}, 1)}
-	s.writer = startWriter(write, path, o.Logger, s.clearMemory)
+	s.writer = startWriter(write, path, o.Logger, s.clearMemory, o.Changes)
 	return s, nil
 }
 

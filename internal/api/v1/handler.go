@@ -16,7 +16,9 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"levada/internal/changes"
 	"levada/internal/core/catalog"
+	"levada/internal/core/change"
 	"levada/internal/core/ir"
 	"levada/internal/core/listing"
 	"levada/internal/core/run"
@@ -97,6 +99,11 @@ type Registry interface {
 	DeleteAlias(ctx context.Context, name, alias string) error
 }
 
+// Changes tells what has changed.
+type Changes interface {
+	Subscribe(topics []change.Topic, away time.Duration) *changes.Subscription
+}
+
 // Environments lists the managed Python environments.
 type Environments interface {
 	List(ctx context.Context) ([]Environment, error)
@@ -145,6 +152,8 @@ type Options struct {
 	Registered RegisteredImports
 	// Across answers for the home page and the search. Required where they are asked for.
 	Across Across
+	// Changes tells what to ask again. Required where it is asked for.
+	Changes Changes
 	// Info is asked on each call of /info, because the address is known only once the server listens. Without it
 	// the answer is empty.
 	Info func() Info
@@ -165,6 +174,7 @@ type handler struct {
 	tracked      TrackedImports
 	registered   RegisteredImports
 	across       Across
+	changes      Changes
 	info         func() Info
 	log          *slog.Logger
 	heartbeat    time.Duration
@@ -174,8 +184,8 @@ type handler struct {
 // the server refuses requests of other sites for all doors at once.
 func NewHandler(o Options) http.Handler {
 	h := &handler{service: o.Service, schedules: o.Schedules, tracking: o.Tracking, registry: o.Registry, environments: o.Environments,
-		secrets: o.Secrets, models: o.Models, tracked: o.Tracked, registered: o.Registered, info: o.Info, log: o.Log, heartbeat: o.Heartbeat}
-	h.across = o.Across
+		secrets: o.Secrets, models: o.Models, tracked: o.Tracked, registered: o.Registered, across: o.Across, changes: o.Changes,
+		info: o.Info, log: o.Log, heartbeat: o.Heartbeat}
 	if h.log == nil {
 		h.log = slog.Default()
 	}
@@ -197,6 +207,7 @@ func NewHandler(o Options) http.Handler {
 	h.registerModels(api)
 	h.registerHome(api)
 	h.registerSearch(api)
+	h.registerChanges(api)
 	forbidNullArrays(api.OpenAPI().Components.Schemas.Map())
 	mux.HandleFunc(Prefix+"/", unknownEndpoint)
 	return mux

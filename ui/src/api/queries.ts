@@ -13,7 +13,7 @@ export interface RunFilter {
   recurring: string
 }
 
-/** Pages of runs, newest first. Asks again every 2 s while a listed run is going on, else every 15 s. */
+/** Pages of runs, newest first. */
 export function useRuns(filter: RunFilter) {
   return useInfiniteQuery({
     queryKey: ['runs', filter],
@@ -32,10 +32,6 @@ export function useRuns(filter: RunFilter) {
       ),
     getNextPageParam: (last) => last.next_page_token || undefined,
     placeholderData: keepPreviousData,
-    refetchInterval: (query) => {
-      const pages = query.state.data?.pages ?? []
-      return pages.some((page) => page.runs.some((run) => !isFinal(run.state))) ? 2000 : 15_000
-    },
   })
 }
 
@@ -111,10 +107,9 @@ export function useLiveRun(id: string): LiveRun {
 /** Says whether a run whose stream has ended is no longer what the stream told. Retrying it here asks at once. */
 function useGoesOn(view: RunView, id: string, round: number): boolean {
   const now = useQuery({
-    queryKey: ['run', id, round],
+    queryKey: ['runs', id, 'goes on', round],
     enabled: view.ended,
     queryFn: ({ signal }) => getJson<Run>(apiUrl(['runs', id]), signal),
-    refetchInterval: 15_000,
   })
   return view.ended && now.data !== undefined && now.data.finished_at !== view.run?.finished_at
 }
@@ -137,7 +132,7 @@ export function useRetryRun(id: string) {
   const client = useQueryClient()
   return useMutation({
     mutationFn: () => send('POST', apiUrl(['runs', id, 'retry'])),
-    onSuccess: () => client.invalidateQueries({ queryKey: ['run', id] }),
+    onSuccess: () => client.invalidateQueries({ queryKey: ['runs', id] }),
   })
 }
 

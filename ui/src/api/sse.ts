@@ -1,5 +1,6 @@
 // Server-sent events over fetch. Unlike EventSource this tells a missing run from a broken connection.
 import { ApiError, request } from './client'
+import { visible, whileVisible } from './visible'
 
 export interface ServerEvent {
   event: string
@@ -45,28 +46,39 @@ export interface Follower {
   onEvents: (events: ServerEvent[]) => void
   /** Called before each connection: the server starts from the beginning again. */
   onConnect?: () => void
+  /** Called when anything has come, also what only says that the server is there. */
+  onAlive?: () => void
   /** Called with the failure when the stream cannot go on, and with undefined when it does again. */
   onError?: (error: ApiError | undefined) => void
 }
 
-/** Follows a stream until it sends `end`, reconnecting when it breaks off. Stops when signal is aborted. */
-export async function follow(url: string, signal: AbortSignal, follower: Follower): Promise<void> {
+/**
+ * Follows a stream until it sends `end`, reconnecting when it breaks off. Nothing is followed while the page is out of sight. Stops when signal
+ * is aborted.
+ */
+export async function follow(url: string | (() => string), signal: AbortSignal, follower: Follower): Promise<void> {
   let pause = 500
-  while (!signal.aborted) {
+  for (;;) {
+    await visible(signal)
+    if (signal.aborted) return
+    const sight = whileVisible(signal)
     try {
-      const ended = await readOnce(url, signal, follower, () => {
+      const ended = await readOnce(typeof url === 'string' ? url : url(), sight.signal, follower, () => {
         pause = 500
       })
       if (ended) return
     } catch (error) {
       if (signal.aborted) return
+      if (sight.signal.aborted) continue
       const known = error instanceof ApiError ? error : new ApiError('The connection to the server broke off. Trying again.', 0)
       follower.onError?.(known)
       // A request that the server refuses is refused again, too.
       if (known.status >= 400 && known.status < 500) return
+    } finally {
+      sight.done()
     }
     await delay(pause, signal)
-    pause = Math.min(pause * 2, 10_000)
+    pause = Math.min(pause * 2, 4000)
   }
 }
 
@@ -81,6 +93,7 @@ async function readOnce(url: string, signal: AbortSignal, follower: Follower, co
   for (;;) {
     const { done, value } = await reader.read()
     if (done) return false
+    follower.onAlive?.()
     const events = parser.feed(value)
     if (events.length > 0) follower.onEvents(events)
     if (events.some((e) => e.event === 'end')) {

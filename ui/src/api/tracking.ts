@@ -13,9 +13,6 @@ import type {
   TrackedRun,
 } from './types'
 
-/** Milliseconds after which a screen asks again while something it shows is going on. */
-const live = 2000
-
 /** Says whether a tracked run may still get metrics. */
 export function isGoingOn(run: TrackedRun): boolean {
   return run.status === 'RUNNING' || run.status === 'SCHEDULED'
@@ -52,52 +49,42 @@ function tableUrl(q: TableQuery, more: Record<string, string | number>) {
   })
 }
 
-/** Pages of an experiment's runs. Asks again every few seconds only while a run on the first page is going on and few pages are read. */
+/** Pages of an experiment's runs. */
 export function useRunTable(q: TableQuery, enabled = true) {
   return useInfiniteQuery({
     enabled,
-    queryKey: ['run table', q],
+    queryKey: ['tracked-runs', 'table', q],
     initialPageParam: '',
     queryFn: ({ pageParam, signal }) => getJson<RunTable>(tableUrl(q, { page_size: 100, page_token: pageParam }), signal),
     getNextPageParam: (last) => last.next_page_token || undefined,
-    placeholderData: (old, query) => (query?.queryKey[1] && (query.queryKey[1] as TableQuery).experiment === q.experiment ? old : undefined),
-    refetchInterval: (query) => {
-      const pages = query.state.data?.pages ?? []
-      return pages.length <= 3 && pages[0]?.runs.some(isGoingOn) ? 2 * live : false
-    },
+    placeholderData: (old, query) => (query?.queryKey[2] && (query.queryKey[2] as TableQuery).experiment === q.experiment ? old : undefined),
   })
 }
 
-/**
- * The first runs beneath those that are open, by the id of the one they are beneath: one request for each, when it is opened. Asks again
- * while one of them is going on, or the one they are beneath, which may still start others.
- */
-export function childrenQuery(q: TableQuery, parent: string, goingOn: boolean) {
+/** The first runs beneath those that are open, by the id of the one they are beneath: one request for each, when it is opened. */
+export function childrenQuery(q: TableQuery, parent: string) {
   return {
-    queryKey: ['run table', q, 'beneath', parent],
+    queryKey: ['tracked-runs', 'table', q, 'beneath', parent],
     queryFn: ({ signal }: { signal: AbortSignal }) => getJson<RunTable>(tableUrl({ ...q, nested: true }, { page_size: 200, parent }), signal),
     placeholderData: keepPreviousData,
-    refetchInterval: (query: { state: { data: RunTable | undefined } }) => (goingOn || query.state.data?.runs.some(isGoingOn) ? 2 * live : (false as const)),
   }
 }
 
-/** A tracked run; asks again while it is going on. */
+/** A tracked run. */
 export function useTrackedRun(id: string) {
   return useQuery({
-    queryKey: ['tracked', id],
+    queryKey: ['tracked-runs', id],
     queryFn: ({ signal }) => getJson<TrackedDetail>(apiUrl(['tracked-runs', id]), signal),
-    refetchInterval: (query) => (query.state.data && isGoingOn(query.state.data.run) ? live : false),
   })
 }
 
 /** Several runs at once, in the order of the ids. */
 export function useComparison(ids: readonly string[]) {
   return useQuery({
-    queryKey: ['comparison', ids],
+    queryKey: ['tracked-runs', ids, 'comparison'],
     enabled: ids.length > 0,
     queryFn: ({ signal }) => getJson<Comparison>(apiUrl(['comparison'], { run_id: ids }), signal),
     placeholderData: keepPreviousData,
-    refetchInterval: (query) => (query.state.data?.runs.some(isGoingOn) ? 2 * live : false),
   })
 }
 
@@ -105,20 +92,19 @@ export function useComparison(ids: readonly string[]) {
 export const maxCurves = 100
 
 /** The curves of metrics of runs. The more there are, the fewer points each has: a screen has only so many pixels. */
-export function useCurves(runs: readonly string[], keys: readonly string[], goingOn: boolean) {
+export function useCurves(runs: readonly string[], keys: readonly string[]) {
   const points = Math.max(200, Math.min(1000, Math.floor(24_000 / Math.max(1, runs.length * keys.length))))
   return useQuery({
-    queryKey: ['curves', runs, keys],
+    queryKey: ['tracked-runs', runs, 'curves', keys],
     enabled: runs.length > 0 && keys.length > 0,
     queryFn: ({ signal }) => getJson<CurveList>(apiUrl(['curves'], { run_id: runs, key: keys, points }), signal),
     placeholderData: keepPreviousData,
-    refetchInterval: goingOn ? live : false,
   })
 }
 
 export function useTrackedFiles(id: string, path: string) {
   return useQuery({
-    queryKey: ['tracked', id, 'files', path],
+    queryKey: ['tracked-runs', id, 'files', path],
     queryFn: ({ signal }) => getJson<TrackedFileList>(apiUrl(['tracked-runs', id, 'files'], { path }), signal),
   })
 }
@@ -134,7 +120,7 @@ export function versionFileUrl(name: string, version: string, path: string, down
 /** Pages of registered models, by name. */
 export function useModels(q: string) {
   return useInfiniteQuery({
-    queryKey: ['models', q],
+    queryKey: ['models', 'list', q],
     initialPageParam: '',
     queryFn: ({ pageParam, signal }) => getJson<ModelList>(apiUrl(['models'], { page_size: 100, page_token: pageParam, q }), signal),
     getNextPageParam: (last) => last.next_page_token || undefined,
@@ -143,7 +129,7 @@ export function useModels(q: string) {
 }
 
 export function useModel(name: string) {
-  return useQuery({ queryKey: ['model', name], queryFn: ({ signal }) => getJson<ModelDetail>(apiUrl(['models', name]), signal) })
+  return useQuery({ queryKey: ['models', 'one', name], queryFn: ({ signal }) => getJson<ModelDetail>(apiUrl(['models', name]), signal) })
 }
 
 /** Lets an alias point to a version, or with an undefined version removes it. */
@@ -154,9 +140,6 @@ export function useChangeAlias(name: string) {
       const url = apiUrl(['models', name, 'aliases', alias])
       return version === undefined ? send('DELETE', url) : send('PUT', url, { version })
     },
-    onSettled: async () => {
-      await client.invalidateQueries({ queryKey: ['model', name] })
-      await client.invalidateQueries({ queryKey: ['models'] })
-    },
+    onSettled: () => client.invalidateQueries({ queryKey: ['models'] }),
   })
 }

@@ -1,5 +1,5 @@
 import { lazy, Suspense, useMemo } from 'react'
-import { isGoingOn, maxCurves, useCurves } from '../api/tracking'
+import { maxCurves, useCurves } from '../api/tracking'
 import type { Curve, TrackedRun } from '../api/types'
 import { along, type Axis, inOrder, type Line, positive, smooth } from '../chart/curve'
 import { count } from '../format/value'
@@ -106,7 +106,7 @@ interface ChartsProps {
 /** A chart for each metric, with a line for each run. */
 export function Charts({ runs, metrics, settings, focus }: ChartsProps) {
   const ids = useMemo(() => runs.map((r) => r.id), [runs])
-  const curves = useCurves(ids, metrics, runs.some(isGoingOn))
+  const curves = useCurves(ids, metrics)
   const charts = useMemo(() => chartsOf(curves.data?.curves ?? [], runs, metrics, settings), [curves.data, runs, metrics, settings])
   if (curves.error) return <Notice tone="danger" title="The curves could not be read">{curves.error.message}</Notice>
   if (curves.isPending) return <Loading what="curves" />

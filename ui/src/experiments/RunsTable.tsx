@@ -2,7 +2,7 @@ import { useQueries } from '@tanstack/react-query'
 import { useVirtualizer } from '@tanstack/react-virtual'
 import { useEffect, useMemo, useRef, useState } from 'react'
 import { Link } from 'wouter'
-import { childrenQuery, isGoingOn, type TableQuery } from '../api/tracking'
+import { childrenQuery, type TableQuery } from '../api/tracking'
 import type { TrackedRun } from '../api/types'
 import { count, number } from '../format/value'
 import { Icon } from '../parts/icons'
@@ -29,8 +29,7 @@ const rowHeight = 36
 export function RunsTable({ query, runs, total, columns, sort, selected, more, onSort, onSelect }: Props) {
   const scroller = useRef<HTMLDivElement>(null)
   const [open, setOpen] = useState<readonly string[]>([])
-  const going = useMemo(() => new Set(runs.filter(isGoingOn).map((run) => run.id)), [runs])
-  const beneath = useQueries({ queries: open.map((id) => childrenQuery(query, id, going.has(id))) })
+  const beneath = useQueries({ queries: open.map((id) => childrenQuery(query, id)) })
   const children = useMemo(() => new Map(open.map((id, i) => [id, beneath[i]])), [open, beneath])
   const rows = useMemo(
     () => rowsOf(runs, (id) => (children.has(id) ? { runs: children.get(id)?.data?.runs, total: children.get(id)?.data?.total ?? 0, error: children.get(id)?.error?.message } : undefined)),

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest'
 import type { TrackedRun } from '../api/types'
-import { childrenQuery } from '../api/tracking'
 import { accept, complete } from './complete'
 import { asAddress, defaultColumns, fieldsIn, latest, nextSort, orderOf, own, parseField, parseSort, quoted, valueOf } from './fields'
 import { rowsOf, runsOf } from './rows'
@@ -108,16 +107,6 @@ describe('pages', () => {
   test('a run that comes on two pages is shown once, as it came last', () => {
     const pages = [{ runs: [tracked('a'), tracked('b', { status: 'RUNNING' })] }, { runs: [tracked('b'), tracked('c')] }]
     expect(runsOf(pages).map((run) => `${run.id} ${run.status}`)).toEqual(['a FINISHED', 'b FINISHED', 'c FINISHED'])
-  })
-
-  test('the runs beneath one are asked for again while one of them, or it, is going on', () => {
-    const every = (goingOn: boolean, ...runs: TrackedRun[]) => {
-      const page = { runs, total: runs.length, experiment: { id: '1', name: 'e', deleted: false, artifact_location: '', tags: {} } }
-      return childrenQuery({ experiment: '1', filter: '', order: '', columns: undefined, nested: true }, 'p', goingOn).refetchInterval({ state: { data: page } })
-    }
-    expect(every(false, tracked('a'))).toBe(false)
-    expect(every(false, tracked('a'), tracked('b', { status: 'RUNNING' }))).toBeGreaterThan(0)
-    expect(every(true)).toBeGreaterThan(0)
   })
 })
 
