@@ -73,6 +73,8 @@ type Catalog interface {
 type Tracking interface {
 	Experiment(ctx context.Context, id string) (track.Experiment, error)
 	RunTable(ctx context.Context, q tracking.TableQuery) ([]tracking.TableRow, int, error)
+	RunGroups(ctx context.Context, q tracking.GroupQuery) (groups []tracking.RunGroup, total, runs int, err error)
+	ChangeRuns(ctx context.Context, c tracking.BulkChange) (done int, failed []tracking.RunFailure, err error)
 	FieldsOf(ctx context.Context, experiment string) (tracking.Fields, error)
 	Beneath(ctx context.Context, r *track.Run) (int, error)
 	Run(ctx context.Context, id string) (tracking.Tracked, error)
@@ -94,6 +96,12 @@ type Registry interface {
 	Version(ctx context.Context, name, version string) (registry.Version, error)
 	SetAlias(ctx context.Context, name, alias, version string) error
 	DeleteAlias(ctx context.Context, name, alias string) error
+	DescribeModel(ctx context.Context, name string, description *string) (registry.Model, error)
+	DescribeVersion(ctx context.Context, name, version string, description *string) (registry.Version, error)
+	SetModelTag(ctx context.Context, name string, tag track.KV) error
+	DeleteModelTag(ctx context.Context, name, key string) error
+	SetVersionTag(ctx context.Context, name, version string, tag track.KV) error
+	DeleteVersionTag(ctx context.Context, name, version, key string) error
 }
 
 // Environments lists the managed Python environments.
@@ -139,6 +147,8 @@ type Options struct {
 	Secrets Secrets
 	// Models tells of models. Required where they are asked for.
 	Models Models
+	// Sources tells of the code and the environments of runs. Required where they are asked for.
+	Sources Sources
 	// Tracked and Registered take what imports bring. Required where that is asked for.
 	Tracked    TrackedImports
 	Registered RegisteredImports
@@ -159,6 +169,7 @@ type handler struct {
 	environments Environments
 	secrets      Secrets
 	models       Models
+	sources      Sources
 	tracked      TrackedImports
 	registered   RegisteredImports
 	info         func() Info
@@ -170,7 +181,7 @@ type handler struct {
 // the server refuses requests of other sites for all doors at once.
 func NewHandler(o Options) http.Handler {
 	h := &handler{service: o.Service, schedules: o.Schedules, tracking: o.Tracking, registry: o.Registry, environments: o.Environments,
-		secrets: o.Secrets, models: o.Models, tracked: o.Tracked, registered: o.Registered, info: o.Info, log: o.Log, heartbeat: o.Heartbeat}
+		secrets: o.Secrets, models: o.Models, sources: o.Sources, tracked: o.Tracked, registered: o.Registered, info: o.Info, log: o.Log, heartbeat: o.Heartbeat}
 	if h.log == nil {
 		h.log = slog.Default()
 	}
