@@ -111,8 +111,14 @@ func get[T any](d doors, want int, path string, query url.Values) (out T) {
 	if w.Code != want {
 		d.t.Fatalf("GET %s: %d %s; want %d", path, w.Code, w.Body, want)
 	}
+	return answerOf[T](d.t, w)
+}
+
+// answerOf reads an answer, whatever its status.
+func answerOf[T any](t *testing.T, w *httptest.ResponseRecorder) (out T) {
+	t.Helper()
 	if err := json.Unmarshal(w.Body.Bytes(), &out); err != nil {
-		d.t.Fatal(err)
+		t.Fatal(err)
 	}
 	return out
 }

@@ -46,7 +46,7 @@ var rooms = []room{
 		Why: "a service knows core and the small interfaces it declares; app hands it the rest",
 	},
 	{
-		Folder: "internal/tracking", Own: []string{"internal/core"},
+		Folder: "internal/tracking", Own: []string{"internal/core"}, Others: []string{"golang.org/x/sync"},
 		Why: "a service knows core and the small interfaces it declares; app hands it the rest",
 	},
 	{

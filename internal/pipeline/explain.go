@@ -319,19 +319,6 @@ func (e *explainer) codeDiff(ctx context.Context, t run.Task, near run.CacheEntr
 	return lines
 }
 
-// codeOf is the command of a component as text, each argument on lines of its own.
-func codeOf(p *ir.Pipeline, component string) string {
-	c := p.Spec.Components[component]
-	if c == nil {
-		return ""
-	}
-	x := p.Spec.Executor(c)
-	if x == nil || x.Container == nil {
-		return ""
-	}
-	return strings.Join(slices.Concat(x.Container.Command, x.Container.Args), "\n") + "\n"
-}
-
 // packageDiff lists the packages in which two environments differ, as far as both are still there.
 func (e *explainer) packageDiff(ctx context.Context, before, after string) []string {
 	if e.deps.Packages == nil {

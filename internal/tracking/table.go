@@ -10,7 +10,7 @@ import (
 	"levada/internal/core/track"
 )
 
-// TableQuery asks for a page of the table of an experiment's runs. Deleted runs are never in it.
+// TableQuery asks for a page of the table of an experiment's runs.
 type TableQuery struct {
 	Experiment string
 	Filter     string
@@ -19,6 +19,11 @@ type TableQuery struct {
 	// shown when it matches, or when one beneath it does.
 	Nested bool
 	Parent string
+	// Deleted asks for the deleted runs instead of the others; they are not nested.
+	Deleted bool
+	// By and Group narrow the table to one group of RunGroups, when By is set.
+	By    string
+	Group *string
 	// Offset and Limit choose the page.
 	Offset, Limit int
 }
@@ -48,9 +53,14 @@ func (s *Service) RunTable(ctx context.Context, q TableQuery) ([]TableRow, int, 
 	}
 	row := runRow{service: s, ended: ctx.Err, orders: orders}
 	row.begin(q.Experiment, all)
-	matches := func(at int32) bool {
-		return row.goOn(int(at)) && !all[at].Deleted && filter.Match(&row)
+	inGroup, err := membership(q, all)
+	if err != nil {
+		return nil, 0, err
 	}
+	matches := func(at int32) bool {
+		return row.goOn(int(at)) && all[at].Deleted == q.Deleted && inGroup(all[at]) && filter.Match(&row)
+	}
+	q.Nested = q.Nested && !q.Deleted && q.By == ""
 	var shown []int32
 	var families families
 	if q.Nested {

@@ -166,7 +166,13 @@ func mergeBlocks(w *segmentWriter, parts []part) ([]blockRef, error) {
 			if err != nil {
 				return nil, err
 			}
-			refs = append(refs, w.copyBlock(cluster[0].ref, raw))
+			ref := w.copyBlock(cluster[0].ref, raw)
+			if !ref.located && len(parts) > 1 { // of the first form, or the only one of its metric in its segment
+				if err := locate(&ref, raw); err != nil {
+					return nil, err
+				}
+			}
+			refs = append(refs, ref)
 			continue
 		}
 		pts, err := readCluster(cluster)
@@ -183,21 +189,33 @@ func mergeBlocks(w *segmentWriter, parts []part) ([]blockRef, error) {
 	return refs, nil
 }
 
+// locate finds out where the lowest and highest values of a block are.
+func locate(ref *blockRef, raw []byte) error {
+	pts, err := readBlock(raw)
+	if err != nil {
+		return err
+	}
+	known := describe(pts)
+	ref.low, ref.high, ref.located = known.low, known.high, true
+	return nil
+}
+
 // clusters sorts blocks and groups those that overlap, so that each group comes wholly before the next.
 func clusters(parts []part) [][]part {
 	slices.SortFunc(parts, func(a, b part) int { return compareTimes(a.ref.first, b.ref.first) })
 	var out [][]part
 	var end track.Point
-	for _, p := range parts {
-		if len(out) == 0 || compareTimes(end, p.ref.first) < 0 {
-			out = append(out, []part{p})
-			end = p.ref.last
-			continue
-		}
-		out[len(out)-1] = append(out[len(out)-1], p)
-		if compareTimes(p.ref.last, end) > 0 {
+	from := 0
+	for i, p := range parts {
+		if i > 0 && compareTimes(end, p.ref.first) < 0 {
+			out = append(out, parts[from:i:i])
+			from, end = i, p.ref.last
+		} else if i == 0 || compareTimes(p.ref.last, end) > 0 {
 			end = p.ref.last
 		}
+	}
+	if from < len(parts) {
+		out = append(out, parts[from:])
 	}
 	return out
 }

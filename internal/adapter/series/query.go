@@ -189,10 +189,11 @@ type group struct {
 
 // byStep returns the points within the range in the order of steps, in stretches that are read when they are asked for.
 func (v view) byStep(within *track.Steps) ([]*group, error) {
-	var groups []*group
+	room := make([]group, len(v.clusters))
+	groups := make([]*group, 0, len(v.clusters))
 	ordered := true
 	end := int64(0)
-	for _, c := range v.clusters {
+	for i, c := range v.clusters {
 		if !overlaps(within, c) {
 			continue
 		}
@@ -204,7 +205,8 @@ func (v view) byStep(within *track.Steps) ([]*group, error) {
 			ordered = false
 		}
 		end = high
-		g := &group{parts: c, n: count(c)}
+		g := &room[i]
+		g.parts, g.n = c, count(c)
 		if within != nil && (low < within.From || high > within.To) {
 			if err := g.read(within); err != nil {
 				return nil, err
@@ -297,99 +299,4 @@ func (s *Store) bySteps(runID, key string, within *track.Steps, fn func(groups [
 		return diskError(s.o.Dir, err)
 	}
 	return nil
-}
-
-// Extremes returns at most n points in the order of steps that keep what an eye would see: of each stretch of equally many
-// points its lowest and its highest value, and the first and the last point of all. A NaN is neither.
-func (s *Store) Extremes(runID, key string, within *track.Steps, n int) ([]track.Point, error) {
-	var out []track.Point
-	err := s.bySteps(runID, key, within, func(groups []*group, total int) error {
-		e := extremes{buckets: max(1, (n-2)/2), total: total, all: total <= n}
-		for i, g := range groups {
-			if i < len(groups)-1 && e.skip(g) {
-				continue
-			}
-			if err := g.read(within); err != nil {
-				return err
-			}
-			for _, p := range g.points {
-				e.add(p)
-			}
-			g.points = nil
-		}
-		out = e.finish()
-		return nil
-	})
-	return out, err
-}
-
-// extremes takes points in order and keeps the lowest and the highest of each bucket.
-type extremes struct {
-	buckets, total int
-	all            bool
-	seen           int
-	low, high      track.Point
-	lowAt, highAt  int
-	any            bool
-	last           track.Point
-	out            []track.Point
-}
-
-func (e *extremes) add(p track.Point) {
-	e.last = p
-	if e.all || e.seen == 0 {
-		e.out = append(e.out, p)
-		e.seen++
-		return
-	}
-	bucket := e.seen * e.buckets / e.total
-	if p.Value == p.Value && e.seen < e.total-1 {
-		if !e.any || p.Value < e.low.Value {
-			e.low, e.lowAt = p, e.seen
-		}
-		if !e.any || p.Value > e.high.Value {
-			e.high, e.highAt = p, e.seen
-		}
-		e.any = true
-	}
-	e.seen++
-	if e.seen*e.buckets/e.total != bucket {
-		e.close()
-	}
-}
-
-// skip goes past a group that lies within one bucket and has nothing lower or higher than what was seen of it; false when the
-// group has to be read.
-func (e *extremes) skip(g *group) bool {
-	if g.points != nil || e.all || !e.any || (e.seen+g.n)*e.buckets/e.total != e.seen*e.buckets/e.total {
-		return false
-	}
-	for _, p := range g.parts {
-		if p.ref.minValue < e.low.Value || p.ref.maxValue > e.high.Value {
-			return false
-		}
-	}
-	e.seen += g.n
-	return true
-}
-
-func (e *extremes) close() {
-	switch {
-	case !e.any:
-	case e.lowAt == e.highAt:
-		e.out = append(e.out, e.low)
-	case e.lowAt < e.highAt:
-		e.out = append(e.out, e.low, e.high)
-	default:
-		e.out = append(e.out, e.high, e.low)
-	}
-	e.any = false
-}
-
-func (e *extremes) finish() []track.Point {
-	e.close()
-	if !e.all && e.seen > 1 {
-		e.out = append(e.out, e.last)
-	}
-	return e.out
 }

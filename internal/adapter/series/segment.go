@@ -18,8 +18,12 @@ import (
 
 // A segment is a file that never changes: blocks of points, then for each run where its blocks are and what they sum up to,
 // then a directory of the runs. Only the directory is held in memory.
+//
+// Segments of the first form do not say where in a block its lowest and highest values are. They are read as they are, and
+// written anew in the second form when they are merged.
 const (
-	segmentMagic = "LVMSEG1\n"
+	segmentMagic = "LVMSEG2\n"
+	magicOfFirst = "LVMSEG1\n"
 	footerSize   = 8 + 4 + 4 + 8 // offset, length and checksum of the directory, magic
 )
 
@@ -33,6 +37,8 @@ type segment struct {
 	// replaces are the segments that this one was merged from.
 	replaces []uint64
 	runs     []dirEntry
+	// located says that it is of the second form.
+	located bool
 	// refs counts the store and its readers; the last one closes the file.
 	refs atomic.Int32
 
@@ -63,8 +69,10 @@ type blockRef struct {
 	count            int
 	first, last      track.Point
 	minStep, maxStep int64
-	minValue         float64 // of values that are numbers; NaN when there is none
-	maxValue         float64
+	// low and high are the first points, by time, with the lowest and the highest value that is a number; that is NaN when there is
+	// none. Their times and steps are known when located is set.
+	low, high track.Point
+	located   bool
 }
 
 func (e runEntry) blocks(key string) []blockRef {
@@ -86,6 +94,7 @@ type segmentWriter struct {
 	entry  []byte
 	keys   int
 	run    string
+	magic  string
 	err    error
 }
 
@@ -94,7 +103,7 @@ func newSegmentWriter(dir string, seq uint64) (*segmentWriter, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &segmentWriter{dir: dir, seq: seq, file: f, buffer: []byte(segmentMagic)}, nil
+	return &segmentWriter{dir: dir, seq: seq, file: f, buffer: []byte(segmentMagic), magic: segmentMagic}, nil
 }
 
 // add writes the points of one metric, which are in the order of history. Runs and their keys must come in order.
@@ -133,18 +142,30 @@ func (w *segmentWriter) copyBlock(ref blockRef, raw []byte) blockRef {
 }
 
 func describe(pts []track.Point) blockRef {
+	nan := track.Point{Time: pts[0].Time, Step: pts[0].Step, Value: math.NaN()}
 	ref := blockRef{count: len(pts), first: pts[0], last: pts[len(pts)-1], minStep: pts[0].Step, maxStep: pts[0].Step,
-		minValue: math.NaN(), maxValue: math.NaN()}
+		low: nan, high: nan, located: true}
 	for _, p := range pts {
 		ref.minStep, ref.maxStep = min(ref.minStep, p.Step), max(ref.maxStep, p.Step)
-		if math.IsNaN(ref.minValue) || p.Value < ref.minValue {
-			ref.minValue = p.Value
-		}
-		if math.IsNaN(ref.maxValue) || p.Value > ref.maxValue {
-			ref.maxValue = p.Value
-		}
+		ref.low, ref.high = lower(ref.low, p), higher(ref.high, p)
 	}
 	return ref
+}
+
+// lower returns the point with the lower value, a when neither is; NaN is no value.
+func lower(a, b track.Point) track.Point {
+	if math.IsNaN(a.Value) || b.Value < a.Value {
+		return b
+	}
+	return a
+}
+
+// higher is lower for the higher value.
+func higher(a, b track.Point) track.Point {
+	if math.IsNaN(a.Value) || b.Value > a.Value {
+		return b
+	}
+	return a
 }
 
 // spill writes the buffer out when it is large.
@@ -163,7 +184,7 @@ func (w *segmentWriter) addKey(runID string, k keyEntry) {
 		w.run = runID
 	}
 	w.keys++
-	w.entry = appendKey(w.entry, k)
+	w.entry = appendKey(w.entry, k, w.magic == segmentMagic)
 }
 
 // endRun keeps the entry of the run that is complete.
@@ -198,7 +219,7 @@ func (w *segmentWriter) finish(covers uint64, replaces []uint64) (*segment, erro
 	w.buffer = binary.LittleEndian.AppendUint64(w.buffer, uint64(dirOffset))
 	w.buffer = binary.LittleEndian.AppendUint32(w.buffer, uint32(len(dir)))
 	w.buffer = binary.LittleEndian.AppendUint32(w.buffer, crc32.Checksum(dir, castagnoli))
-	w.buffer = append(w.buffer, segmentMagic...)
+	w.buffer = append(w.buffer, w.magic...)
 	if w.err == nil {
 		_, w.err = w.file.Write(w.buffer)
 	}
@@ -219,7 +240,7 @@ func (w *segmentWriter) finish(covers uint64, replaces []uint64) (*segment, erro
 	if w.err != nil {
 		return nil, errors.Join(w.err, w.discard())
 	}
-	g := &segment{seq: w.seq, path: path, file: w.file, size: size, covers: covers, replaces: replaces, runs: w.runs}
+	g := &segment{seq: w.seq, path: path, file: w.file, size: size, covers: covers, replaces: replaces, runs: w.runs, located: w.magic == segmentMagic}
 	g.refs.Store(1)
 	return g, nil
 }
@@ -232,8 +253,9 @@ func (w *segmentWriter) discard() error {
 	return errors.Join(w.file.Close(), err)
 }
 
-// appendKey appends the entry of one metric. What a single block repeats of the sum is left out.
-func appendKey(out []byte, k keyEntry) []byte {
+// appendKey appends the entry of one metric. What a single block repeats of the sum is left out. located asks for the places of the
+// lowest and highest values.
+func appendKey(out []byte, k keyEntry, located bool) []byte {
 	s := k.stat
 	out = appendText(out, s.Key)
 	out = binary.AppendUvarint(out, uint64(s.Count))
@@ -257,18 +279,32 @@ func appendKey(out []byte, k keyEntry) []byte {
 		out = binary.AppendVarint(out, b.maxStep-b.last.Step)
 		if len(k.blocks) > 1 {
 			out = binary.AppendUvarint(out, uint64(b.count))
-			out = appendFloat(out, b.minValue)
-			out = appendFloat(out, b.maxValue)
+			out = appendFloat(out, b.low.Value)
+			out = appendFloat(out, b.high.Value)
+			if located {
+				out = appendPlace(out, b, b.low)
+				out = appendPlace(out, b, b.high)
+			}
 		}
 	}
 	return out
+}
+
+// appendPlace appends when a point of a block is.
+func appendPlace(out []byte, b blockRef, p track.Point) []byte {
+	return binary.AppendVarint(binary.AppendVarint(out, p.Time-b.first.Time), p.Step-b.first.Step)
+}
+
+func readPlace(r *byteReader, b *blockRef, p *track.Point) {
+	p.Time = b.first.Time + r.varint()
+	p.Step = b.first.Step + r.varint()
 }
 
 func appendFloat(out []byte, v float64) []byte {
 	return binary.LittleEndian.AppendUint64(out, math.Float64bits(v))
 }
 
-func readKey(r *byteReader) keyEntry {
+func readKey(r *byteReader, located bool) keyEntry {
 	var k keyEntry
 	s := &k.stat
 	s.Key = r.text()
@@ -293,11 +329,15 @@ func readKey(r *byteReader) keyEntry {
 		b.last.Step = b.first.Step + r.varint()
 		b.minStep = b.first.Step + r.varint()
 		b.maxStep = b.last.Step + r.varint()
-		b.count, b.minValue, b.maxValue = int(s.Count), s.Min, s.Max
+		b.count, b.low.Value, b.high.Value = int(s.Count), s.Min, s.Max
 		if n > 1 {
 			b.count = int(r.uvarint() & math.MaxInt32)
-			b.minValue = math.Float64frombits(r.uint64())
-			b.maxValue = math.Float64frombits(r.uint64())
+			b.low.Value = math.Float64frombits(r.uint64())
+			b.high.Value = math.Float64frombits(r.uint64())
+			if b.located = located; located {
+				readPlace(r, b, &b.low)
+				readPlace(r, b, &b.high)
+			}
 		}
 	}
 	return k
@@ -326,7 +366,8 @@ func openSegment(path string) (_ *segment, err error) {
 		return nil, err
 	}
 	offset, length := int64(binary.LittleEndian.Uint64(foot)), int64(binary.LittleEndian.Uint32(foot[8:]))
-	if string(foot[16:]) != segmentMagic || offset < 0 || offset+length != info.Size()-footerSize {
+	magic := string(foot[16:])
+	if magic != segmentMagic && magic != magicOfFirst || offset < 0 || offset+length != info.Size()-footerSize {
 		return nil, damaged("its end is not that of a segment")
 	}
 	dir := make([]byte, length)
@@ -336,7 +377,7 @@ func openSegment(path string) (_ *segment, err error) {
 	if crc32.Checksum(dir, castagnoli) != binary.LittleEndian.Uint32(foot[12:]) {
 		return nil, damaged("its directory does not match its checksum")
 	}
-	g := &segment{path: path, file: f, size: info.Size()}
+	g := &segment{path: path, file: f, size: info.Size(), located: magic == segmentMagic}
 	g.refs.Store(1)
 	if _, err := fmt.Sscanf(filepath.Base(path), "seg-%d", &g.seq); err != nil {
 		return nil, err
@@ -394,7 +435,7 @@ func (g *segment) readEntry(d dirEntry) (runEntry, error) {
 	r := byteReader{in: body[:len(body)-4]}
 	e := make(runEntry, r.count(30))
 	for i := range e {
-		e[i] = readKey(&r)
+		e[i] = readKey(&r, g.located)
 	}
 	if r.bad || len(r.in) > 0 {
 		return nil, damaged

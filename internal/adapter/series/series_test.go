@@ -394,38 +394,3 @@ func BenchmarkAppendOnePoint(b *testing.B) {
 		}
 	})
 }
-
-func TestExtremesAreThoseOfAllPointsThoughNotAllAreRead(t *testing.T) {
-	s := open(t, t.TempDir(), 3000)
-	defer s.Close()
-	r := rand.New(rand.NewPCG(3, 4))
-	var all []track.Point
-	for first := 0; first < 40_000; first += 1000 {
-		b := batch{RunID: "r"}
-		for i := first; i < first+1000; i++ {
-			p := track.Point{Time: int64(i), Step: int64(i), Value: r.NormFloat64()}
-			if r.IntN(50) == 0 || i/2000 == 7 {
-				p.Value = math.NaN()
-			}
-			all = append(all, p)
-			b.Metrics = append(b.Metrics, track.Metric{Key: "k", Point: p})
-		}
-		if err := s.Log(t.Context(), b.RunID, b.Metrics); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, n := range []int{3, 7, 12, 50, 400} {
-		want := extremes{buckets: max(1, (n-2)/2), total: len(all)}
-		for _, p := range all {
-			want.add(p)
-		}
-		got, err := s.Extremes("r", "k", nil, n)
-		if err != nil {
-			t.Fatal(err)
-		}
-		same := func(a, b track.Point) bool { return asKey(a) == asKey(b) }
-		if w := want.finish(); !slices.EqualFunc(got, w, same) {
-			t.Errorf("at most %d: got %v, want %v", n, got, w)
-		}
-	}
-}

@@ -3,12 +3,11 @@ package v1
 import (
 	"context"
 	"net/http"
-	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"levada/internal/core/fault"
-	"levada/internal/core/track"
+	"levada/internal/tracking"
 )
 
 // maxCurves is how many curves one answer may hold.
@@ -49,31 +48,22 @@ func (h *handler) curves(ctx context.Context, in *curvesInput) (*curvesOutput, e
 		return nil, h.problem(ctx, doing, fault.Invalidf(
 			"%d runs with %d metrics are %d curves; at most %d are answered at once: ask for fewer metrics or runs", len(runs), len(keys), n, maxCurves))
 	}
-	out := curveList{Curves: []Curve{}}
-	for _, run := range runs {
-		stats, err := h.tracking.Metrics(ctx, run)
-		if err != nil {
-			return nil, h.problem(ctx, doing, err)
-		}
-		for _, key := range keys {
-			at := slices.IndexFunc(stats, func(s track.Stat) bool { return s.Key == key })
-			if at < 0 {
-				continue
-			}
-			points, err := h.tracking.Sample(ctx, run, key, nil, in.Points, true)
-			if err != nil {
-				return nil, h.problem(ctx, doing, err)
-			}
-			out.Curves = append(out.Curves, wireCurve(run, key, stats[at].Count, points))
-		}
+	curves, err := h.tracking.Curves(ctx, runs, keys, in.Points)
+	if err != nil {
+		return nil, h.problem(ctx, doing, err)
+	}
+	out := curveList{Curves: make([]Curve, len(curves))}
+	for i, c := range curves {
+		out.Curves[i] = wireCurve(c)
 	}
 	return &curvesOutput{Body: out}, nil
 }
 
-func wireCurve(run, key string, total int64, points []track.Point) Curve {
-	c := Curve{RunID: run, Key: key, Total: total, Steps: make([]int64, len(points)), TimeMS: make([]int64, len(points)), Values: make([]*float64, len(points))}
-	for i, p := range points {
-		c.Steps[i], c.TimeMS[i], c.Values[i] = p.Step, p.Time, finite(p.Value)
+func wireCurve(c tracking.Curve) Curve {
+	n := len(c.Points)
+	out := Curve{RunID: c.RunID, Key: c.Key, Total: c.Total, Steps: make([]int64, n), TimeMS: make([]int64, n), Values: make([]*float64, n)}
+	for i, p := range c.Points {
+		out.Steps[i], out.TimeMS[i], out.Values[i] = p.Step, p.Time, finite(p.Value)
 	}
-	return c
+	return out
 }

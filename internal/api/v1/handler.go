@@ -75,14 +75,15 @@ type Catalog interface {
 type Tracking interface {
 	Experiment(ctx context.Context, id string) (track.Experiment, error)
 	RunTable(ctx context.Context, q tracking.TableQuery) ([]tracking.TableRow, int, error)
+	RunGroups(ctx context.Context, q tracking.GroupQuery) (groups []tracking.RunGroup, total, runs int, err error)
+	ChangeRuns(ctx context.Context, c tracking.BulkChange) (done int, failed []tracking.RunFailure, err error)
 	FieldsOf(ctx context.Context, experiment string) (tracking.Fields, error)
 	Beneath(ctx context.Context, r *track.Run) (int, error)
 	Run(ctx context.Context, id string) (tracking.Tracked, error)
 	Runs(ctx context.Context, ids []string) (runs []tracking.Tracked, missing []string, err error)
 	Info(ctx context.Context, runID string) (track.Run, error)
 	Model(ctx context.Context, id string, deleted bool) (track.LoggedModel, error)
-	Metrics(ctx context.Context, runID string) ([]track.Stat, error)
-	Sample(ctx context.Context, runID, key string, within *track.Steps, n int, extremes bool) ([]track.Point, error)
+	Curves(ctx context.Context, runIDs, keys []string, n int) ([]tracking.Curve, error)
 	RunFiles(ctx context.Context, runID, dir string) (string, []track.File, error)
 	OpenRunFile(ctx context.Context, runID, file string) (io.ReadSeekCloser, track.StoredFile, error)
 	OpenBelow(ctx context.Context, location, raw string) (io.ReadSeekCloser, track.StoredFile, error)
@@ -97,6 +98,12 @@ type Registry interface {
 	Version(ctx context.Context, name, version string) (registry.Version, error)
 	SetAlias(ctx context.Context, name, alias, version string) error
 	DeleteAlias(ctx context.Context, name, alias string) error
+	DescribeModel(ctx context.Context, name string, description *string) (registry.Model, error)
+	DescribeVersion(ctx context.Context, name, version string, description *string) (registry.Version, error)
+	SetModelTag(ctx context.Context, name string, tag track.KV) error
+	DeleteModelTag(ctx context.Context, name, key string) error
+	SetVersionTag(ctx context.Context, name, version string, tag track.KV) error
+	DeleteVersionTag(ctx context.Context, name, version, key string) error
 }
 
 // Changes tells what has changed.
@@ -147,6 +154,8 @@ type Options struct {
 	Secrets Secrets
 	// Models tells of models. Required where they are asked for.
 	Models Models
+	// Sources tells of the code and the environments of runs. Required where they are asked for.
+	Sources Sources
 	// Tracked and Registered take what imports bring. Required where that is asked for.
 	Tracked    TrackedImports
 	Registered RegisteredImports
@@ -171,6 +180,7 @@ type handler struct {
 	environments Environments
 	secrets      Secrets
 	models       Models
+	sources      Sources
 	tracked      TrackedImports
 	registered   RegisteredImports
 	across       Across
@@ -184,7 +194,7 @@ type handler struct {
 // the server refuses requests of other sites for all doors at once.
 func NewHandler(o Options) http.Handler {
 	h := &handler{service: o.Service, schedules: o.Schedules, tracking: o.Tracking, registry: o.Registry, environments: o.Environments,
-		secrets: o.Secrets, models: o.Models, tracked: o.Tracked, registered: o.Registered, across: o.Across, changes: o.Changes,
+		secrets: o.Secrets, models: o.Models, sources: o.Sources, tracked: o.Tracked, registered: o.Registered, across: o.Across, changes: o.Changes,
 		info: o.Info, log: o.Log, heartbeat: o.Heartbeat}
 	if h.log == nil {
 		h.log = slog.Default()

@@ -115,6 +115,7 @@ func (h *handler) registerRegistry(api huma.API) {
 		Summary: "Remove an alias", Tags: tags, Errors: []int{400, 404}}, h.deleteAlias)
 	huma.Register(api, huma.Operation{OperationID: "get-model-file", Method: http.MethodGet, Path: Prefix + "/models/{name}/versions/{version}/content",
 		Summary: "Read a file of a version", Tags: tags, Errors: []int{400, 404}, Responses: bytesResponse()}, h.versionContent)
+	h.registerCards(api, tags)
 }
 
 func formatNumber(n int64) string { return strconv.FormatInt(n, 10) }

@@ -120,6 +120,10 @@ type runTableInput struct {
 	Column  []string `query:"column,explode" nullable:"false" maxItems:"200" doc:"which parameters, metrics and tags to return, such as params.lr; all when none is named"`
 	Nested  bool     `query:"nested" doc:"only runs beneath parent; a run is listed when it or one beneath it matches"`
 	Parent  string   `query:"parent" doc:"with nested: id of a run; without it, runs that are beneath no other"`
+	Deleted bool     `query:"deleted" doc:"only deleted runs; they are not nested"`
+	By      string   `query:"by" maxLength:"300" doc:"with group: what the runs of the group have in common, as for run-groups"`
+	Group   string   `query:"group" doc:"with by: only the runs of this value; they are not nested"`
+	NoGroup bool     `query:"no_group" doc:"with by: only the runs without a value"`
 }
 
 type runTable struct {
@@ -189,6 +193,9 @@ func (h *handler) registerTracked(api huma.API) {
 	huma.Register(api, huma.Operation{OperationID: "compare-runs", Method: http.MethodGet, Path: Prefix + "/comparison",
 		Summary: "Get several tracked runs at once", Tags: tags, Errors: []int{400}}, h.compareRuns)
 	h.registerCurves(api, tags)
+	h.registerSources(api, tags)
+	h.registerGroups(api, tags)
+	h.registerBulk(api, tags)
 	h.registerTrackedFiles(api, tags)
 }
 
@@ -202,9 +209,13 @@ func (h *handler) runTable(ctx context.Context, in *runTableInput) (*runTableOut
 	if err != nil {
 		return nil, h.problem(ctx, doing, err)
 	}
+	group, err := groupOf(in)
+	if err != nil {
+		return nil, h.problem(ctx, doing, err)
+	}
 	limit := in.limit()
 	rows, total, err := h.tracking.RunTable(ctx, tracking.TableQuery{Experiment: e.ID, Filter: in.Filter, OrderBy: in.OrderBy,
-		Nested: in.Nested, Parent: in.Parent, Offset: offset, Limit: limit})
+		Nested: in.Nested, Parent: in.Parent, Deleted: in.Deleted, By: in.By, Group: group, Offset: offset, Limit: limit})
 	if err != nil {
 		return nil, h.problem(ctx, doing, err)
 	}
@@ -261,7 +272,7 @@ func (h *handler) getTracked(ctx context.Context, in *trackedInput) (*trackedOut
 	if err != nil {
 		return nil, h.problem(ctx, doing, err)
 	}
-	out := TrackedRunDetail{Run: wireTracked(t), ArtifactURI: t.ArtifactURI, Datasets: []TrackedDataset{}, Models: []TrackedModel{}}
+	out := TrackedRunDetail{Run: wireTracked(t), ArtifactURI: t.ArtifactURI, Datasets: wireDatasets(t.Run), Models: []TrackedModel{}}
 	if out.Run.Children, err = h.tracking.Beneath(ctx, t.Run); err != nil {
 		return nil, h.problem(ctx, doing, err)
 	}
@@ -277,15 +288,20 @@ func (h *handler) getTracked(ctx context.Context, in *trackedInput) (*trackedOut
 		}
 		out.ParentName = parent.Name
 	}
-	for _, d := range t.Datasets {
-		context, _ := d.Context()
-		out.Datasets = append(out.Datasets, TrackedDataset{Name: d.Dataset.Name, Digest: d.Dataset.Digest, Context: context,
-			SourceType: d.Dataset.SourceType, Source: d.Dataset.Source, Schema: orNone(d.Dataset.Schema), Profile: orNone(d.Dataset.Profile)})
-	}
 	if out.Models, err = h.modelsOf(ctx, t.Run); err != nil {
 		return nil, h.problem(ctx, doing, err)
 	}
 	return &trackedOutput{Body: out}, nil
+}
+
+func wireDatasets(r *track.Run) []TrackedDataset {
+	out := make([]TrackedDataset, len(r.Datasets))
+	for i, d := range r.Datasets {
+		context, _ := d.Context()
+		out[i] = TrackedDataset{Name: d.Dataset.Name, Digest: d.Dataset.Digest, Context: context, SourceType: d.Dataset.SourceType,
+			Source: d.Dataset.Source, Schema: orNone(d.Dataset.Schema), Profile: orNone(d.Dataset.Profile)}
+	}
+	return out
 }
 
 func orNone(s *string) string {

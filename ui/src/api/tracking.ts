@@ -7,6 +7,7 @@ import type {
   ExperimentList,
   ModelDetail,
   ModelList,
+  RunSources,
   RunTable,
   TrackedDetail,
   TrackedFileList,
@@ -84,6 +85,16 @@ export function useComparison(ids: readonly string[]) {
     queryKey: ['tracked-runs', ids, 'comparison'],
     enabled: ids.length > 0,
     queryFn: ({ signal }) => getJson<Comparison>(apiUrl(['comparison'], { run_id: ids }), signal),
+    placeholderData: keepPreviousData,
+  })
+}
+
+/** The code and the environments of several runs. */
+export function useSources(ids: readonly string[]) {
+  return useQuery({
+    queryKey: ['tracked-runs', 'sources', ids],
+    enabled: ids.length > 0,
+    queryFn: ({ signal }) => getJson<RunSources>(apiUrl(['comparison', 'sources'], { run_id: ids }), signal),
     placeholderData: keepPreviousData,
   })
 }

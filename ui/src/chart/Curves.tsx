@@ -143,7 +143,7 @@ function options(host: HTMLElement, lines: readonly Line[], axis: Axis, log: boo
     focus: { alpha: 0.22 },
     legend: { show: false },
     padding: [10, 14, 0, 0],
-    hooks: { setCursor: [read] },
+    hooks: { setCursor: [read], draw: [(u) => u.root.closest('figure')?.setAttribute('data-drawn', String(u.series.length - 1))] },
   }
 }
 

@@ -12,10 +12,12 @@ import { Empty, Failed, Page } from '../parts/Page'
 import { Tabs } from '../parts/Tabs'
 import { Status } from '../tracked/status'
 import css from './ComparePage.module.css'
+import { ContourView } from './ContourView'
 import { CurvesView } from './CurvesView'
 import { DiffView } from './DiffView'
 import { ParallelView } from './ParallelView'
 import { ScatterView } from './ScatterView'
+import { SourcesView } from './SourcesView'
 
 /** As many runs as the server gives at once. */
 const mostRuns = 100
@@ -85,7 +87,9 @@ function Views({ comparison: { runs } }: { comparison: Comparison }) {
     { id: 'curves', label: 'Curves', content: <CurvesView {...props} /> },
     { id: 'parallel', label: 'Parallel coordinates', content: <ParallelView {...props} /> },
     { id: 'scatter', label: 'Scatter', content: <ScatterView {...props} /> },
+    { id: 'contour', label: 'Contour', content: <ContourView {...props} /> },
     { id: 'diff', label: 'Differences', content: <DiffView {...props} /> },
+    { id: 'sources', label: 'Code and environment', content: <SourcesView {...props} /> },
   ]
   const view = search.get('view') ?? ''
   return (
@@ -105,6 +109,18 @@ export function Swatch({ look }: { look: number }) {
     <svg width="22" height="10" viewBox="0 0 22 10" aria-hidden="true" className={css.swatch}>
       <path d="M1 5h20" style={{ stroke: token }} strokeWidth="2.5" strokeDasharray={dash.join(' ')} />
     </svg>
+  )
+}
+
+/** The head of a run's column. */
+export function RunHead({ run, look }: { run: TrackedRun; look: number }) {
+  return (
+    <span className={css.headRun}>
+      <Swatch look={look} />
+      <Link href={`/tracked-runs/${run.id}`} title={run.name}>
+        {run.name || '(no name)'}
+      </Link>
+    </span>
   )
 }
 

@@ -1,0 +1,247 @@
+package v1
+
+import (
+	"context"
+	"io"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"levada/internal/core/fault"
+	"levada/internal/core/model"
+	"levada/internal/core/track"
+)
+
+// ModelCard is all that is known of a version, to be read.
+type ModelCard struct {
+	Model   RegisteredModel `json:"model"`
+	Version VersionDetail   `json:"version"`
+	// Experiment is that of the run, and Datasets are what the run read.
+	ExperimentName string           `json:"experiment_name,omitempty"`
+	Datasets       []TrackedDataset `json:"datasets" nullable:"false" doc:"what the run that made it read"`
+	Logged         *CardModel       `json:"logged,omitempty" doc:"the logged model that it was registered from"`
+	Signature      *ModelSignature  `json:"signature,omitempty" doc:"what its file MLmodel says"`
+	SignatureNote  string           `json:"signature_note,omitempty" doc:"why there is no signature"`
+	Newest         string           `json:"newest" doc:"number of the model's newest version"`
+}
+
+// CardModel is what a logged model says of itself.
+type CardModel struct {
+	ID     string            `json:"id"`
+	Name   string            `json:"name"`
+	Type   string            `json:"type,omitempty"`
+	Status string            `json:"status"`
+	Params map[string]string `json:"params"`
+	Tags   map[string]string `json:"tags"`
+}
+
+// ModelSignature is what a model takes and gives, and what can load it.
+type ModelSignature struct {
+	Flavors []string         `json:"flavors" nullable:"false"`
+	MLflow  string           `json:"mlflow_version,omitempty"`
+	Python  string           `json:"python_version,omitempty"`
+	Inputs  []SignatureField `json:"inputs" nullable:"false"`
+	Outputs []SignatureField `json:"outputs" nullable:"false"`
+	Params  []SignatureField `json:"params" nullable:"false"`
+}
+
+// SignatureField is a column, a tensor or a parameter.
+type SignatureField struct {
+	Name     string `json:"name,omitempty"`
+	Type     string `json:"type"`
+	Optional bool   `json:"optional,omitempty"`
+	Default  string `json:"default,omitempty" doc:"JSON text"`
+}
+
+type cardOutput struct{ Body ModelCard }
+
+type describeInput struct {
+	Name string `path:"name" doc:"name of the registered model"`
+	Body struct {
+		Description string `json:"description" maxLength:"100000" doc:"Markdown"`
+	}
+}
+
+type describeVersionInput struct {
+	Name    string `path:"name" doc:"name of the registered model"`
+	Version string `path:"version" doc:"number of the version"`
+	Body    struct {
+		Description string `json:"description" maxLength:"100000" doc:"Markdown"`
+	}
+}
+
+type setModelTagInput struct {
+	Name string `path:"name" doc:"name of the registered model"`
+	Key  string `query:"key" required:"true" doc:"name of the tag"`
+	Body struct {
+		Value string `json:"value"`
+	}
+}
+
+type modelTagInput struct {
+	Name string `path:"name" doc:"name of the registered model"`
+	Key  string `query:"key" required:"true" doc:"name of the tag"`
+}
+
+type setVersionTagInput struct {
+	Name    string `path:"name" doc:"name of the registered model"`
+	Version string `path:"version" doc:"number of the version"`
+	Key     string `query:"key" required:"true" doc:"name of the tag"`
+	Body    struct {
+		Value string `json:"value"`
+	}
+}
+
+type versionTagInput struct {
+	Name    string `path:"name" doc:"name of the registered model"`
+	Version string `path:"version" doc:"number of the version"`
+	Key     string `query:"key" required:"true" doc:"name of the tag"`
+}
+
+func (h *handler) registerCards(api huma.API, tags []string) {
+	op := func(id, method, path, summary string) huma.Operation {
+		return huma.Operation{OperationID: id, Method: method, Path: Prefix + "/models/{name}" + path, Summary: summary, Tags: tags, Errors: []int{400, 404}}
+	}
+	huma.Register(api, op("get-model-card", http.MethodGet, "/versions/{version}/card", "Get all that is known of a version: its card"), h.modelCard)
+	huma.Register(api, op("describe-model", http.MethodPut, "/description", "Write the description of a model"), h.describeModel)
+	huma.Register(api, op("describe-model-version", http.MethodPut, "/versions/{version}/description", "Write the description of a version"), h.describeVersion)
+	huma.Register(api, op("set-model-tag", http.MethodPut, "/tags", "Set a tag of a model"), h.setModelTag)
+	huma.Register(api, op("delete-model-tag", http.MethodDelete, "/tags", "Remove a tag of a model"), h.deleteModelTag)
+	huma.Register(api, op("set-model-version-tag", http.MethodPut, "/versions/{version}/tags", "Set a tag of a version"), h.setVersionTag)
+	huma.Register(api, op("delete-model-version-tag", http.MethodDelete, "/versions/{version}/tags", "Remove a tag of a version"), h.deleteVersionTag)
+}
+
+func (h *handler) modelCard(ctx context.Context, in *modelVersionInput) (*cardOutput, error) {
+	const doing = "get a model card"
+	m, err := h.registry.Model(ctx, in.Name)
+	if err != nil {
+		return nil, h.problem(ctx, doing, err)
+	}
+	v, err := h.registry.Version(ctx, in.Name, in.Version)
+	if err != nil {
+		return nil, h.problem(ctx, doing, err)
+	}
+	out := ModelCard{Model: wireModel(m), Datasets: []TrackedDataset{}}
+	newest := v.Number
+	for _, l := range m.Latest {
+		newest = max(newest, l.Number)
+	}
+	out.Newest = formatNumber(newest)
+	if out.Version, err = h.wireVersion(ctx, v); err != nil {
+		return nil, h.problem(ctx, doing, err)
+	}
+	if err := h.cardOrigin(ctx, &out); err != nil {
+		return nil, h.problem(ctx, doing, err)
+	}
+	if out.Signature, out.SignatureNote, err = h.signatureBelow(ctx, v.Location); err != nil {
+		return nil, h.problem(ctx, doing, err)
+	}
+	return &cardOutput{Body: out}, nil
+}
+
+// cardOrigin adds what is known of where a version is from: the run's datasets, the logged model.
+func (h *handler) cardOrigin(ctx context.Context, out *ModelCard) error {
+	if r := out.Version.Run; r != nil {
+		t, err := h.tracking.Run(ctx, r.ID)
+		if err != nil {
+			return err
+		}
+		out.Datasets = wireDatasets(t.Run)
+		e, err := h.tracking.Experiment(ctx, r.ExperimentID)
+		if err != nil {
+			return err
+		}
+		out.ExperimentName = e.Name
+	}
+	if out.Version.ModelID == "" {
+		return nil
+	}
+	logged, err := h.tracking.Model(ctx, out.Version.ModelID, true)
+	if fault.KindOf(err) == fault.NotFound {
+		return nil
+	}
+	out.Logged = &CardModel{ID: logged.ID, Name: logged.Name, Type: logged.Type, Status: logged.Status.String(),
+		Params: wirePairs(logged.Params), Tags: wirePairs(logged.Tags)}
+	return err
+}
+
+// maxMLmodel bounds the file MLmodel, in bytes.
+const maxMLmodel = 1 << 20
+
+// signatureBelow reads the signature of a model that is kept here. A note says why there is none.
+func (h *handler) signatureBelow(ctx context.Context, location string) (s *ModelSignature, note string, err error) {
+	content, _, err := h.tracking.OpenBelow(ctx, location, "MLmodel")
+	switch fault.KindOf(err) {
+	case fault.NotFound:
+		return nil, "The version has no file MLmodel, which would hold it.", nil
+	case fault.Invalid:
+		return nil, "Its files are kept elsewhere and are not read here.", nil
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	defer content.Close()
+	text, err := io.ReadAll(io.LimitReader(content, maxMLmodel+1))
+	if err != nil {
+		return nil, "", err
+	}
+	if len(text) > maxMLmodel {
+		return nil, "Its file MLmodel is too long to be read here.", nil
+	}
+	file, err := model.ParseMLmodel(text)
+	if err != nil {
+		return nil, err.Error(), nil
+	}
+	return &ModelSignature{Flavors: orEmpty(file.Flavors), MLflow: file.MLflow, Python: file.Python,
+		Inputs: wireFields(file.Inputs), Outputs: wireFields(file.Outputs), Params: wireFields(file.Params)}, "", nil
+}
+
+func wireFields(fields []model.Field) []SignatureField {
+	out := make([]SignatureField, len(fields))
+	for i, f := range fields {
+		out[i] = SignatureField(f)
+	}
+	return out
+}
+
+func (h *handler) describeModel(ctx context.Context, in *describeInput) (*struct{}, error) {
+	if _, err := h.registry.DescribeModel(ctx, in.Name, &in.Body.Description); err != nil {
+		return nil, h.problem(ctx, "describe a model", err)
+	}
+	return nil, nil
+}
+
+func (h *handler) describeVersion(ctx context.Context, in *describeVersionInput) (*struct{}, error) {
+	if _, err := h.registry.DescribeVersion(ctx, in.Name, in.Version, &in.Body.Description); err != nil {
+		return nil, h.problem(ctx, "describe a version", err)
+	}
+	return nil, nil
+}
+
+func (h *handler) setModelTag(ctx context.Context, in *setModelTagInput) (*struct{}, error) {
+	if err := h.registry.SetModelTag(ctx, in.Name, track.KV{Key: in.Key, Value: in.Body.Value}); err != nil {
+		return nil, h.problem(ctx, "set a tag of a model", err)
+	}
+	return nil, nil
+}
+
+func (h *handler) deleteModelTag(ctx context.Context, in *modelTagInput) (*struct{}, error) {
+	if err := h.registry.DeleteModelTag(ctx, in.Name, in.Key); err != nil {
+		return nil, h.problem(ctx, "remove a tag of a model", err)
+	}
+	return nil, nil
+}
+
+func (h *handler) setVersionTag(ctx context.Context, in *setVersionTagInput) (*struct{}, error) {
+	if err := h.registry.SetVersionTag(ctx, in.Name, in.Version, track.KV{Key: in.Key, Value: in.Body.Value}); err != nil {
+		return nil, h.problem(ctx, "set a tag of a version", err)
+	}
+	return nil, nil
+}
+
+func (h *handler) deleteVersionTag(ctx context.Context, in *versionTagInput) (*struct{}, error) {
+	if err := h.registry.DeleteVersionTag(ctx, in.Name, in.Version, in.Key); err != nil {
+		return nil, h.problem(ctx, "remove a tag of a version", err)
+	}
+	return nil, nil
+}
