@@ -25,6 +25,7 @@ import (
 	"levada/internal/adapter/standin"
 	"levada/internal/adapter/steplog"
 	"levada/internal/adapter/store"
+	"levada/internal/adapter/tabular"
 	"levada/internal/adapter/telemetry"
 	"levada/internal/api/kfp"
 	"levada/internal/api/mlflow"
@@ -244,7 +245,7 @@ func (s *server) routes() http.Handler {
 	mount(v1.Prefix+"/", "v1", v1.NewHandler(v1.Options{
 		Service: s.service, Schedules: s.trigger, Environments: environmentList{s.envs}, Secrets: s.secrets, Log: s.log, Info: s.info,
 		Models: lineage{s.tracking, s.registry, modelSources{s.tracking}.Files}, Tracking: s.tracking, Registry: s.registry,
-		Tracked: s.tracking, Registered: s.registry,
+		Tracked: s.tracking, Registered: s.registry, Tables: tabular.New(),
 	}))
 	mount("/apis/", "kfp", kfp.NewHandler(kfp.Options{Service: s.service, Recurring: s.trigger, Logger: s.log, Version: Version}))
 	mux.Handle("GET /metrics", s.metrics.Handler())

@@ -140,6 +140,8 @@ type Options struct {
 	Secrets Secrets
 	// Models tells of models. Required where they are asked for.
 	Models Models
+	// Tables reads tables. Required where they are asked for.
+	Tables Tables
 	// Tracked and Registered take what imports bring. Required where that is asked for.
 	Tracked    TrackedImports
 	Registered RegisteredImports
@@ -160,6 +162,7 @@ type handler struct {
 	environments Environments
 	secrets      Secrets
 	models       Models
+	tables       Tables
 	tracked      TrackedImports
 	registered   RegisteredImports
 	info         func() Info
@@ -171,7 +174,7 @@ type handler struct {
 // the server refuses requests of other sites for all doors at once.
 func NewHandler(o Options) http.Handler {
 	h := &handler{service: o.Service, schedules: o.Schedules, tracking: o.Tracking, registry: o.Registry, environments: o.Environments,
-		secrets: o.Secrets, models: o.Models, tracked: o.Tracked, registered: o.Registered, info: o.Info, log: o.Log, heartbeat: o.Heartbeat}
+		secrets: o.Secrets, models: o.Models, tables: o.Tables, tracked: o.Tracked, registered: o.Registered, info: o.Info, log: o.Log, heartbeat: o.Heartbeat}
 	if h.log == nil {
 		h.log = slog.Default()
 	}
@@ -191,6 +194,7 @@ func NewHandler(o Options) http.Handler {
 	h.registerTracked(api)
 	h.registerRegistry(api)
 	h.registerModels(api)
+	h.registerTables(api)
 	forbidNullArrays(api.OpenAPI().Components.Schemas.Map())
 	mux.HandleFunc(Prefix+"/", unknownEndpoint)
 	return mux
