@@ -377,6 +377,9 @@ func levels(b []byte, most, n int) ([]uint32, error) {
 // values decodes the first n values of a page.
 func (r *parquetReader) values(l leaf, h pageHead, body []byte, n int) ([]raw, error) {
 	stored := int(min(h.values, maxLevels))
+	if !fits(h.encoding, l.kind) {
+		return nil, errDamaged
+	}
 	switch h.encoding {
 	case plainEncoding:
 		return plain(body, l.kind, l.length, n, nil)
@@ -384,7 +387,7 @@ func (r *parquetReader) values(l leaf, h pageHead, body []byte, n int) ([]raw, e
 		return r.fromDictionary(body, n)
 	case rleEncoding:
 		part, _, err := levelBytes(body)
-		if err != nil || l.kind != boolean {
+		if err != nil {
 			return nil, errDamaged
 		}
 		ones, err := hybrid(part, 1, n, nil)
@@ -415,6 +418,21 @@ func (r *parquetReader) values(l leaf, h pageHead, body []byte, n int) ([]raw, e
 		return split(body, l.kind, l.length, len(body)/size, n, nil)
 	}
 	return nil, fault.Invalidf("its encoding (number %d) is not known here", h.encoding)
+}
+
+// fits reports whether values of a type can be encoded in a way.
+func fits(encoding int, kind physical) bool {
+	switch encoding {
+	case rleEncoding:
+		return kind == boolean
+	case deltaBinaryPacked:
+		return kind == int32s || kind == int64s
+	case deltaLengthByteArray:
+		return kind == byteArrays
+	case deltaByteArray:
+		return kind == byteArrays || kind == fixed
+	}
+	return true
 }
 
 func (r *parquetReader) fromDictionary(body []byte, n int) ([]raw, error) {
