@@ -13,6 +13,8 @@ const ExperimentsPage = lazy(() => import('./experiments/ExperimentsPage'))
 const ExperimentPage = lazy(() => import('./experiments/ExperimentPage'))
 const TrackedPage = lazy(() => import('./tracked/TrackedPage'))
 const ComparePage = lazy(() => import('./compare/ComparePage'))
+const ArtifactsPage = lazy(() => import('./artifact/ArtifactsPage'))
+const ArtifactPage = lazy(() => import('./artifact/ArtifactPage'))
 const ModelsPage = lazy(() => import('./models/ModelsPage'))
 const ModelPage = lazy(() => import('./models/ModelPage'))
 
@@ -40,6 +42,10 @@ export function App() {
         <Route path="/compare">
           <Late key="compare" page={ComparePage} />
         </Route>
+        <Route path="/artifacts">
+          <Late key="artifacts" page={ArtifactsPage} />
+        </Route>
+        <Route path="/artifacts/:id">{({ id }) => <Late key={id} page={ArtifactPage} id={id} />}</Route>
         <Route path="/models">
           <Late key="models" page={ModelsPage} />
         </Route>

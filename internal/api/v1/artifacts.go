@@ -20,6 +20,7 @@ type listArtifactsInput struct {
 	PageRequest
 	ArtifactFilter
 	RunID string `query:"run_id"`
+	Q     string `query:"q" maxLength:"256" doc:"part of the name"`
 }
 
 type listRunArtifactsInput struct {
@@ -74,6 +75,7 @@ func (h *handler) listArtifacts(ctx context.Context, in *listArtifactsInput) (*l
 	where = equals(where, "name", in.Name)
 	where = equals(where, "schema_title", in.SchemaTitle)
 	where = equals(where, "digest", in.Digest)
+	where = contains(where, "name", in.Q)
 	page, err := h.service.ListArtifacts(ctx, in.query(where))
 	if err != nil {
 		return nil, h.problem(ctx, "list artifacts", err)

@@ -156,6 +156,8 @@ type Options struct {
 	Models Models
 	// Sources tells of the code and the environments of runs. Required where they are asked for.
 	Sources Sources
+	// Tables reads tables. Required where they are asked for.
+	Tables Tables
 	// Tracked and Registered take what imports bring. Required where that is asked for.
 	Tracked    TrackedImports
 	Registered RegisteredImports
@@ -181,6 +183,7 @@ type handler struct {
 	secrets      Secrets
 	models       Models
 	sources      Sources
+	tables       Tables
 	tracked      TrackedImports
 	registered   RegisteredImports
 	across       Across
@@ -194,7 +197,7 @@ type handler struct {
 // the server refuses requests of other sites for all doors at once.
 func NewHandler(o Options) http.Handler {
 	h := &handler{service: o.Service, schedules: o.Schedules, tracking: o.Tracking, registry: o.Registry, environments: o.Environments,
-		secrets: o.Secrets, models: o.Models, sources: o.Sources, tracked: o.Tracked, registered: o.Registered, across: o.Across, changes: o.Changes,
+		secrets: o.Secrets, models: o.Models, sources: o.Sources, tables: o.Tables, tracked: o.Tracked, registered: o.Registered, across: o.Across, changes: o.Changes,
 		info: o.Info, log: o.Log, heartbeat: o.Heartbeat}
 	if h.log == nil {
 		h.log = slog.Default()
@@ -218,6 +221,7 @@ func NewHandler(o Options) http.Handler {
 	h.registerHome(api)
 	h.registerSearch(api)
 	h.registerChanges(api)
+	h.registerTables(api)
 	forbidNullArrays(api.OpenAPI().Components.Schemas.Map())
 	mux.HandleFunc(Prefix+"/", unknownEndpoint)
 	return mux

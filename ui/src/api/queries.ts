@@ -191,11 +191,6 @@ export function useFiles(artifactId: string, enabled: boolean) {
   })
 }
 
-/** Address of an artifact's bytes. Without a path a directory comes as a tar file. */
-export function contentUrl(artifactId: string, path: string, download = false): string {
-  return apiUrl(['artifacts', artifactId, 'content'], { path, download: download || undefined })
-}
-
 /** The first bytes at an address, enough to show what is there. They are asked for again when the file may have been replaced. */
 export function useHead(url: string, limit: number, staleTime = 0) {
   return useQuery<Head>({ queryKey: ['content', url, limit], queryFn: ({ signal }) => getHead(url, limit, signal), staleTime, gcTime: 60_000 })

@@ -113,19 +113,12 @@ export function useCurves(runs: readonly string[], keys: readonly string[]) {
   })
 }
 
-export function useTrackedFiles(id: string, path: string) {
+export function useTrackedFiles(id: string, path: string, enabled = true) {
   return useQuery({
+    enabled,
     queryKey: ['tracked-runs', id, 'files', path],
     queryFn: ({ signal }) => getJson<TrackedFileList>(apiUrl(['tracked-runs', id, 'files'], { path }), signal),
   })
-}
-
-export function trackedFileUrl(id: string, path: string, download = false): string {
-  return apiUrl(['tracked-runs', id, 'content'], { path, download: download || undefined })
-}
-
-export function versionFileUrl(name: string, version: string, path: string, download = false): string {
-  return apiUrl(['models', name, 'versions', version, 'content'], { path, download: download || undefined })
 }
 
 /** Pages of registered models, by name. */

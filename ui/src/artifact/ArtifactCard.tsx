@@ -1,6 +1,5 @@
 import { lazy, Suspense, useState } from 'react'
 import { Link } from 'wouter'
-import { contentUrl } from '../api/queries'
 import type { Artifact } from '../api/types'
 import { bytes, count, number, shortDigest, valueLine } from '../format/value'
 import type { Tree } from '../graph/tree'
@@ -10,6 +9,7 @@ import { Loading } from '../parts/Notice'
 import { Parameters } from '../parts/Parameters'
 import css from './ArtifactCard.module.css'
 import { classifications, scalarMetrics } from './metrics'
+import { contentOf } from './place'
 
 const ArtifactPreview = lazy(() => import('./ArtifactPreview'))
 const ClassificationView = lazy(() => import('./ClassificationView'))
@@ -34,7 +34,9 @@ export function ArtifactCard({ name, artifact, runId, tree, output = false }: Pr
   return (
     <article className={css.card} aria-label={`Artifact ${name}`}>
       <div className={css.head}>
-        <strong className={css.name}>{name}</strong>
+        <Link className={css.name} href={`/artifacts/${artifact.id}`}>
+          {name}
+        </Link>
         <span className={css.type}>{artifact.schema_title.replace(/^system\./, '')}</span>
         <span className={css.space} />
         {held && (
@@ -42,7 +44,7 @@ export function ArtifactCard({ name, artifact, runId, tree, output = false }: Pr
             <Button aria-expanded={open} onClick={() => setOpen(!open)}>
               {open ? 'Close' : 'Show'}
             </Button>
-            <ButtonLink icon="download" label={`Download ${name}`} href={contentUrl(artifact.id, '', true)} download />
+            <ButtonLink icon="download" label={`Download ${name}`} href={contentOf({ kind: 'artifact', id: artifact.id }, '', true)} download />
           </>
         )}
       </div>

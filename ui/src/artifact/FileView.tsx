@@ -1,18 +1,25 @@
-import { useEffect, useState } from 'react'
+import { lazy, Suspense, useEffect, useState } from 'react'
 import type { Head } from '../api/client'
-import css from './ArtifactPreview.module.css'
+import { Loading } from '../parts/Notice'
+import { CodeView } from './CodeView'
+import css from './FilePreview.module.css'
 import { Markdown } from './Markdown'
-import { delimiterOf, parseTable, type Sniffed } from './sniff'
+import { contentOf, type Place } from './place'
+import type { Sniffed } from './sniff'
+
+const TableView = lazy(async () => ({ default: (await import('./TableView')).TableView }))
+const MLmodelView = lazy(async () => ({ default: (await import('./MLmodelView')).MLmodelView }))
 
 interface Props {
   head: Head
   sniffed: Sniffed
-  url: string
+  place: Place
+  path: string
   title: string
 }
 
 /** A file in the form that suits it. */
-export function FileView({ head, sniffed, url, title }: Props) {
+export function FileView({ head, sniffed, place, path, title }: Props) {
   const text = sniffed.text ?? ''
   switch (sniffed.preview) {
     case 'empty':
@@ -25,18 +32,28 @@ export function FileView({ head, sniffed, url, title }: Props) {
       return (
         <>
           {/* The server forbids scripts in artifacts, and so does the empty sandbox. */}
-          <iframe className={css.page} src={url} sandbox="" title={title} />
+          <iframe className={css.page} src={contentOf(place, path)} sandbox="" title={title} />
           <p className={css.note}>Scripts are off in reports shown here. Download the file if it needs them and you trust it.</p>
         </>
       )
     case 'markdown':
       return <Markdown text={text} />
     case 'json':
-      return <pre className={css.text}>{JSON.stringify(JSON.parse(text), null, 2)}</pre>
+      return <CodeView text={JSON.stringify(JSON.parse(text), null, 2)} language="json" title={title} />
     case 'table':
-      return <Table text={text} whole={head.whole} title={title} />
+      return (
+        <Suspense fallback={<Loading what="the table" />}>
+          <TableView place={place} path={path} title={title} text={sniffed.text} />
+        </Suspense>
+      )
+    case 'mlmodel':
+      return (
+        <Suspense fallback={<Loading what="the model’s signature" />}>
+          <MLmodelView place={place} path={path} text={text} />
+        </Suspense>
+      )
     default:
-      return <pre className={css.text}>{text}</pre>
+      return <CodeView text={text} language={sniffed.language} title={title} />
   }
 }
 
@@ -49,46 +66,4 @@ function Picture({ head, mime, title }: { head: Head; mime: string; title: strin
   }, [head, mime])
   if (!head.whole) return <p className={css.note}>The image is too large to show. Download it instead.</p>
   return url ? <img className={css.image} src={url} alt={title} /> : null
-}
-
-const maxRows = 50
-
-function Table({ text, whole, title }: { text: string; whole: boolean; title: string }) {
-  const parsed = parseTable(text, delimiterOf(text) ?? ',', maxRows + 2)
-  // The last row of a part may be cut off.
-  const rows = whole || parsed.length > maxRows + 1 ? parsed : parsed.slice(0, -1)
-  const [head = [], ...body] = rows
-  const shown = body.slice(0, maxRows)
-  return (
-    <>
-      <div className={css.scroll}>
-        <table className={css.table}>
-          <caption className="visually-hidden">{`First rows of ${title}`}</caption>
-          <thead>
-            <tr>
-              {head.map((cell, i) => (
-                // Columns have no identity but their place.
-                // oxlint-disable-next-line react/no-array-index-key
-                <th key={i} scope="col">
-                  {cell}
-                </th>
-              ))}
-            </tr>
-          </thead>
-          <tbody>
-            {shown.map((row, r) => (
-              // oxlint-disable-next-line react/no-array-index-key
-              <tr key={r}>
-                {row.map((cell, c) => (
-                  // oxlint-disable-next-line react/no-array-index-key
-                  <td key={c}>{cell}</td>
-                ))}
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
-      {(!whole || body.length > maxRows) && <p className={css.note}>{`The first ${shown.length} rows.`}</p>}
-    </>
-  )
 }

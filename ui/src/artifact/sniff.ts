@@ -1,12 +1,16 @@
 // What a file is, from its type, its name and its first bytes.
 
-export type Preview = 'html' | 'markdown' | 'json' | 'table' | 'text' | 'image' | 'binary' | 'empty'
+import { type Language, languageOf } from './highlight'
+
+export type Preview = 'html' | 'markdown' | 'json' | 'table' | 'mlmodel' | 'text' | 'image' | 'binary' | 'empty'
 
 export interface Sniffed {
   preview: Preview
   /** For an image: its media type. */
   mime?: string
   text?: string
+  /** For a text: how it is coloured. */
+  language?: Language
 }
 
 const images: readonly (readonly [string, readonly number[]])[] = [
@@ -17,17 +21,28 @@ const images: readonly (readonly [string, readonly number[]])[] = [
 
 export function sniff(head: Uint8Array, whole: boolean, name: string, schemaTitle: string): Sniffed {
   if (head.length === 0) return { preview: 'empty' }
+  // The server reads tables, also those that are no text.
+  if (startsWith(head, 'PAR1') || (head[0] === 0x1f && head[1] === 0x8b && /\.(csv|tsv|jsonl|ndjson)\.gz$/i.test(name))) return { preview: 'table' }
   const mime = imageType(head)
   if (mime) return { preview: 'image', mime }
   const text = decode(head, whole)
   if (text === undefined) return { preview: 'binary' }
+  const language = languageOf(name, text)
   const ext = /\.[a-z0-9]+$/i.exec(name)?.[0].toLowerCase()
   if (ext === '.svg' && /<svg[\s>]/i.test(text)) return { preview: 'image', mime: 'image/svg+xml', text }
   if (ext === '.html' || ext === '.htm' || (schemaTitle === 'system.HTML' && !ext)) return { preview: 'html', text }
   if (ext === '.md' || (schemaTitle === 'system.Markdown' && !ext)) return { preview: 'markdown', text }
+  if (/(^|\/)MLmodel$/.test(name) && whole) return { preview: 'mlmodel', text, language }
+  if (ext === '.jsonl' || ext === '.ndjson') return { preview: 'table', text, language }
   if (whole && isJson(text)) return { preview: 'json', text }
   if (ext === '.csv' || ext === '.tsv' || (!ext && delimiterOf(text))) return { preview: 'table', text }
-  return { preview: 'text', text }
+  return { preview: 'text', text, language }
+}
+
+export const looksLikeImage = (name: string) => /\.(png|jpe?g|gif|webp|svg)$/i.test(name)
+
+function startsWith(head: Uint8Array, magic: string): boolean {
+  return [...magic].every((c, i) => head[i] === c.charCodeAt(0))
 }
 
 function imageType(head: Uint8Array): string | undefined {

@@ -1,6 +1,7 @@
 import { lazy, Suspense, useMemo } from 'react'
 import { Link } from 'wouter'
-import { useModel, versionFileUrl } from '../api/tracking'
+import { contentOf, type Place } from '../artifact/place'
+import { useModel } from '../api/tracking'
 import type { ModelDetail, ModelVersion, RegisteredModel } from '../api/types'
 import { bytes, count, number, shortDigest } from '../format/value'
 import { useAddress } from '../parts/address'
@@ -15,7 +16,7 @@ import { Pairs } from '../tracked/Pairs'
 import { Aliases } from './Aliases'
 import css from './ModelPage.module.css'
 
-const HeldFile = lazy(async () => ({ default: (await import('../artifact/HeldFile')).HeldFile }))
+const FilePreview = lazy(async () => ({ default: (await import('../artifact/FilePreview')).FilePreview }))
 const Markdown = lazy(async () => ({ default: (await import('../artifact/Markdown')).Markdown }))
 
 /** A registered model: its versions side by side, and one of them in detail. */
@@ -203,6 +204,7 @@ const manyFiles = 200
 function Files({ model, version }: { model: string; version: ModelVersion }) {
   const [search, change] = useAddress()
   const open = search.get('file')
+  const place: Place = { kind: 'version', model, version: version.version }
   const files = version.files.slice(0, manyFiles)
   return (
     <Card title={`Files (${version.files.length})`}>
@@ -220,11 +222,11 @@ function Files({ model, version }: { model: string; version: ModelVersion }) {
                 {shortDigest(`sha256:${file.sha256}`)}
               </code>
               <Copy text={`sha256:${file.sha256}`} label={`Copy the digest of ${file.path}`} />
-              <ButtonLink icon="download" label={`Download ${file.path}`} href={versionFileUrl(model, version.version, file.path, true)} download />
+              <ButtonLink icon="download" label={`Download ${file.path}`} href={contentOf(place, file.path, true)} download />
             </div>
             {open === file.path && (
               <Suspense fallback={<Loading what="the file" />}>
-                <HeldFile url={versionFileUrl(model, version.version, file.path)} path={file.path} size={file.size} />
+                <FilePreview place={place} path={file.path} size={file.size} />
               </Suspense>
             )}
           </li>

@@ -1,0 +1,129 @@
+import { lazy, Suspense } from 'react'
+import { Link } from 'wouter'
+import { useArtifact } from '../api/artifacts'
+import type { Artifact } from '../api/types'
+import { bytes, count, number, shortDigest, valueLine } from '../format/value'
+import { useAddress } from '../parts/address'
+import { ButtonLink } from '../parts/Button'
+import { Card } from '../parts/Card'
+import { Copy } from '../parts/Copy'
+import { Loading, Notice } from '../parts/Notice'
+import { Fact, Facts, Failed, Page } from '../parts/Page'
+import { Parameters } from '../parts/Parameters'
+import { Tabs } from '../parts/Tabs'
+import css from './ArtifactPage.module.css'
+import { classifications, scalarMetrics } from './metrics'
+import { contentOf } from './place'
+
+const ArtifactPreview = lazy(() => import('./ArtifactPreview'))
+const ClassificationView = lazy(() => import('./ClassificationView'))
+
+/** One artifact: what is in it, what its step noted about it, and where it came from and went. */
+export default function ArtifactPage({ id }: { id: string }) {
+  const artifact = useArtifact(id)
+  if (artifact.error && !artifact.data) return <Failed error={artifact.error} what="artifact" />
+  if (!artifact.data) return <Loading what="the artifact" />
+  return (
+    <Page title={artifact.data.name || artifact.data.id} crumbs={[<Link key="all" href="/artifacts">Artifacts</Link>]} wide>
+      <Origin artifact={artifact.data} />
+      <Parts artifact={artifact.data} />
+    </Page>
+  )
+}
+
+function Origin({ artifact }: { artifact: Artifact }) {
+  const held = Boolean(artifact.digest)
+  return (
+    <Facts>
+      <Fact name="Type">{artifact.schema_title.replace(/^system\./, '')}</Fact>
+      {held && (
+        <Fact name="Size">
+          {bytes(artifact.size)}
+          {artifact.digest?.startsWith('dir-') ? ` in ${count(artifact.files ?? 0, 'file')}` : ''}
+          {artifact.size > 0 && <ButtonLink icon="download" label="Download the artifact" href={contentOf({ kind: 'artifact', id: artifact.id }, '', true)} download />}
+        </Fact>
+      )}
+      {artifact.run_id && artifact.task_id && (
+        <Fact name="Made by">
+          <Link href={`/runs/${artifact.run_id}/tasks/${artifact.task_id}`}>{artifact.task_name || 'a task'}</Link>
+          {'in run '}
+          <Link href={`/runs/${artifact.run_id}`}>{artifact.run_id.slice(0, 8)}</Link>
+        </Fact>
+      )}
+      {artifact.digest ? (
+        <Fact name="Digest">
+          <code title={artifact.digest}>{shortDigest(artifact.digest)}</code>
+          <Copy text={artifact.digest} label="Copy the digest" />
+        </Fact>
+      ) : (
+        artifact.uri && (
+          <Fact name="Address">
+            <code>{artifact.uri}</code>
+            <Copy text={artifact.uri} label="Copy the address" />
+          </Fact>
+        )
+      )}
+    </Facts>
+  )
+}
+
+function Parts({ artifact }: { artifact: Artifact }) {
+  const [search, change] = useAddress()
+  const tabs = [
+    { id: 'preview', label: 'Preview', content: <Preview artifact={artifact} path={search.get('file') ?? ''} onPath={(file) => change({ file })} /> },
+  ]
+  const tab = search.get('tab') ?? ''
+  return <Tabs label="About the artifact" value={tabs.some((t) => t.id === tab) ? tab : 'preview'} onChange={(id) => change({ tab: id === 'preview' ? undefined : id })} tabs={tabs} />
+}
+
+function Preview({ artifact, path, onPath }: { artifact: Artifact; path: string; onPath: (path: string) => void }) {
+  const metrics = scalarMetrics(artifact)
+  const curves = classifications(artifact)
+  const notes = metrics.length === 0 && curves.length === 0 ? (artifact.metadata ?? {}) : {}
+  const held = Boolean(artifact.digest) && artifact.size > 0
+  return (
+    <div className={css.parts}>
+      {metrics.length > 0 && (
+        <Card title="Metrics">
+          <table className={css.metrics}>
+            <tbody>
+              {metrics.map((m) => (
+                <tr key={m.name}>
+                  <th scope="row">{m.name}</th>
+                  <td>{typeof m.value === 'number' ? number(m.value) : valueLine(m.value)}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </Card>
+      )}
+      {curves.length > 0 && (
+        <Card title="Classification">
+          <Suspense fallback={<Loading what="the curve" />}>
+            {curves.map((c) => (
+              <ClassificationView key={c.slice ?? ''} classification={c} />
+            ))}
+          </Suspense>
+        </Card>
+      )}
+      {held && (
+        <Suspense fallback={<Loading what="the artifact" />}>
+          <div className={css.content}>
+            <ArtifactPreview artifact={artifact} path={path} onPath={onPath} />
+          </div>
+        </Suspense>
+      )}
+      {!artifact.digest && (
+        <Notice tone="neutral" title="Levada does not hold the content">
+          It is at the address above; an importer named it.
+        </Notice>
+      )}
+      {artifact.digest && artifact.size === 0 && metrics.length === 0 && curves.length === 0 && <p className={css.none}>The artifact is empty.</p>}
+      {Object.keys(notes).length > 0 && (
+        <Card title="Metadata">
+          <Parameters values={notes} />
+        </Card>
+      )}
+    </div>
+  )
+}
