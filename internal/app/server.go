@@ -244,7 +244,7 @@ func (s *server) routes() http.Handler {
 	mount(v1.Prefix+"/", "v1", v1.NewHandler(v1.Options{
 		Service: s.service, Schedules: s.trigger, Environments: environmentList{s.envs}, Secrets: s.secrets, Log: s.log, Info: s.info,
 		Models: lineage{s.tracking, s.registry, modelSources{s.tracking}.Files}, Tracking: s.tracking, Registry: s.registry,
-		Tracked: s.tracking, Registered: s.registry,
+		Tracked: s.tracking, Registered: s.registry, Python: pythonComponent,
 	}))
 	mount("/apis/", "kfp", kfp.NewHandler(kfp.Options{Service: s.service, Recurring: s.trigger, Logger: s.log, Version: Version}))
 	mux.Handle("GET /metrics", s.metrics.Handler())
