@@ -103,13 +103,16 @@ def show(what: str, times: int, ratio: float, loud: bool, words: List[str], sett
     return what
 
 
-@dsl.component(base_image="python:3.12", packages_to_install=["six==1.17.0"])
-def shout(what: str, times: int, ratio: float, loud: bool, words: List[str], settings: Dict, note: Optional[str] = None) -> str:
-    import six
+def _newer():  # noqa: ANN202
+    @dsl.component(base_image="python:3.12", packages_to_install=["six==1.17.0"])
+    def show(what: str, times: int, ratio: float, loud: bool, words: List[str], settings: Dict, note: Optional[str] = None) -> str:
+        import six
 
-    for _ in range(times):
-        print(six.text_type(what).upper(), ratio, words, settings, note)
-    return what
+        for _ in range(times):
+            print(six.text_type(what).upper(), ratio, words, settings, note)
+        return what
+
+    return show
 
 
 @dsl.component(base_image="python:3.11")
@@ -156,7 +159,7 @@ def _typed(step, last):  # noqa: ANN001, ANN202
 
 
 typed = _typed(show, last=False)
-typed_2 = _typed(shout, last=True)
+typed_2 = _typed(_newer(), last=True)
 
 
 def _add_literals(file: str) -> None:

@@ -48,7 +48,8 @@ export function RunForm({ outline, source, given, name: firstName = '', experime
   const experimentName = experiment ?? experiments.data?.get(experimentId ?? '') ?? experimentOfNone
   const form = useRef<HTMLFormElement>(null)
   const send = useSend(scheduled)
-  const inputs = outline.root.inputs.filter((i) => !i.artifact)
+  // Those that must be filled in come first.
+  const inputs = outline.root.inputs.filter((i) => !i.artifact).toSorted((a, b) => Number(b.required) - Number(a.required))
   const artifacts = outline.root.inputs.filter((i) => i.artifact && i.required)
   const edit = (key: string, value: Edits[string]) => {
     setEdits({ ...edits, [key]: value })

@@ -4,7 +4,7 @@ import { Button } from '../parts/Button'
 import { Card } from '../parts/Card'
 import { Copy } from '../parts/Copy'
 import { Changes } from './ChangeList'
-import { bindings, type Comparison, componentOf, inputLine, loopText, type Merged } from './diff'
+import { bindings, type Comparison, componentOf, inputLine, loopText, type Merged, plain } from './diff'
 import { MarkSign } from './MarkSign'
 import css from './Pipelines.module.css'
 
@@ -37,7 +37,7 @@ export function NodePanel({ comparison, node, comparing, onClose }: Props) {
         <Changes changes={node.changes} />
         <dl className={css.about}>
           <Item name="Name">{shown.name === shown.display_name ? undefined : <code>{shown.name}</code>}</Item>
-          <Item name="Condition">{shown.condition && <code>{shown.condition}</code>}</Item>
+          <Item name="Condition">{shown.condition && <code>{plain(shown.condition)}</code>}</Item>
           <Item name="Loop">{loopText(shown)}</Item>
           <Item name="Waits for">{shown.depends_on?.join(', ')}</Item>
           <Item name="Runs">{shown.always && 'however those before it ended'}</Item>

@@ -1,5 +1,5 @@
 import '@xyflow/react/dist/base.css'
-import { BaseEdge, type Edge, EdgeLabelRenderer, type EdgeProps, Handle, MarkerType, type Node, type NodeProps, Position, ReactFlow, type ReactFlowInstance } from '@xyflow/react'
+import { BaseEdge, type Edge, type EdgeProps, Handle, MarkerType, type Node, type NodeProps, Position, ReactFlow, type ReactFlowInstance } from '@xyflow/react'
 import { memo, type RefObject, useEffect, useMemo, useRef, useState } from 'react'
 import { arrowKey, betterDirection, type Direction, type Layout, layoutGraph, type Point, smoothPath } from '../graph/layout'
 import { type Graph, shapeOf } from '../graph/model'
@@ -160,11 +160,10 @@ function Arrow({ data, markerEnd }: EdgeProps<ArrowType>) {
         {...(markerEnd ? { markerEnd } : {})}
       />
       {(mark === 'added' || mark === 'removed') && data && (
-        <EdgeLabelRenderer>
-          <span className={css.arrowMark} style={{ transform: `translate(-50%, -50%) translate(${data.middle.x}px, ${data.middle.y}px)` }}>
-            <MarkSign mark={mark} />
-          </span>
-        </EdgeLabelRenderer>
+        <g transform={`translate(${data.middle.x} ${data.middle.y})`} data-mark={mark}>
+          <circle r={8} fill={arrowColour[mark]} />
+          <path d={mark === 'added' ? 'M-4 0h8M0 -4v8' : 'M-4 0h8'} stroke="var(--surface)" strokeWidth={2} />
+        </g>
       )}
     </>
   )

@@ -107,7 +107,7 @@ function nodeChanges(b: OutlineNode, a: OutlineNode): Change[] {
   const each = (of: (n: OutlineNode) => string | undefined): [string[], string[]] => [texts(of(b)), texts(of(a))]
   return [
     ...listed('display name', ...each((n) => n.display_name)),
-    ...listed('condition', ...each((n) => n.condition)),
+    ...listed('condition', ...each((n) => plain(n.condition ?? ''))),
     ...listed('loop', ...each(loopText)),
     ...listed('runs after a failure', ...each((n) => (n.always ? 'yes' : 'no'))),
     ...listed('caching', ...each((n) => (n.cache ? 'on' : 'off'))),
@@ -121,11 +121,16 @@ function nodeChanges(b: OutlineNode, a: OutlineNode): Change[] {
 export function loopText(node: OutlineNode): string | undefined {
   if (!node.loop) return undefined
   const { items, parallelism } = node.loop
-  return `over ${items.replace(/^pipelinechannel--/, '')}${parallelism ? `, ${parallelism} at once` : ''}`
+  return `over ${plain(items)}${parallelism ? `, ${parallelism} at once` : ''}`
 }
 
 export function bindings(node: OutlineNode): string[] {
-  return (node.inputs ?? []).map((i) => `${i.name} = ${i.from}`)
+  return (node.inputs ?? []).map((i) => plain(`${i.name} = ${i.from}`))
+}
+
+/** Names without what the compiler puts before those that it makes. */
+export function plain(text: string): string {
+  return text.replaceAll('pipelinechannel--', '')
 }
 
 function componentChanges(b: Component | undefined, a: Component | undefined): Change[] {
@@ -147,7 +152,7 @@ function componentChanges(b: Component | undefined, a: Component | undefined): C
 export function inputLine(input: OutlineInput): string {
   const standard = input.default === undefined ? '' : ` = ${valueLine(input.default)}`
   const literals = input.literals?.length ? `, one of ${valueLine(input.literals)}` : ''
-  return `${input.name}: ${input.type}${standard}${literals}${input.required ? '' : ', may be left out'}`
+  return `${plain(input.name)}: ${input.type}${standard}${literals}${input.required ? '' : ', may be left out'}`
 }
 
 function texts(text: string | undefined): string[] {
@@ -155,7 +160,7 @@ function texts(text: string | undefined): string[] {
 }
 
 function split(text: string | undefined): string[] {
-  return text === undefined ? [] : text.split('\n')
+  return text === undefined ? [] : text.trim().split('\n')
 }
 
 function listed(what: string, before: readonly string[], after: readonly string[]): Change[] {
