@@ -68,3 +68,14 @@ func (l environmentList) List(context.Context) ([]v1.Environment, error) {
 	}
 	return out, nil
 }
+
+// pythonComponent finds the requirements and the source in the command of a Python component. They are as the specification has
+// them: placeholders are not resolved, credentials are left out.
+func pythonComponent(command, args []string) (requirements []string, code string, ok bool) {
+	l, ok := pyenv.Recognise(command, args)
+	if !ok {
+		return nil, "", false
+	}
+	spec := pyenv.Spec{Installs: l.Installs}
+	return spec.Requirements(), l.Source, true
+}

@@ -248,7 +248,7 @@ func (s *server) routes() http.Handler {
 		Service: s.service, Schedules: s.trigger, Environments: environmentList{s.envs}, Secrets: s.secrets, Log: s.log, Info: s.info,
 		Models: lineage{s.tracking, s.registry, modelSources{s.tracking}.Files}, Tracking: s.tracking, Registry: s.registry,
 		Tracked: s.tracking, Registered: s.registry, Across: across{s.service, s.trigger, s.tracking, s.registry}, Changes: s.changes,
-		Sources: sources{s.tracking, s.service}, Tables: tabular.New(),
+		Sources: sources{s.tracking, s.service}, Tables: tabular.New(), Python: pythonComponent,
 	}))
 	mount("/apis/", "kfp", kfp.NewHandler(kfp.Options{Service: s.service, Recurring: s.trigger, Logger: s.log, Version: Version}))
 	mux.Handle("GET /metrics", s.metrics.Handler())

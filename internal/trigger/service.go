@@ -118,6 +118,29 @@ func (s *Service) Create(ctx context.Context, r catalog.RecurringRun) (catalog.R
 	return s.withNext(r), nil
 }
 
+// Times returns the first times of a trigger after now, at most n.
+func (s *Service) Times(t schedule.Trigger, n int) ([]time.Time, error) {
+	plan, err := schedule.Parse(t)
+	if err != nil {
+		return nil, err
+	}
+	var times []time.Time
+	for last, ok := s.firstTime(plan); ok && len(times) < n; last, ok = plan.Next(last) {
+		times = append(times, last)
+	}
+	return times, nil
+}
+
+// firstTime is the first time of a schedule that would be created now. One that began earlier keeps its grid, so its past times are left out.
+func (s *Service) firstTime(plan *schedule.Schedule) (time.Time, bool) {
+	now := s.now()
+	at, ok := plan.Due(plan.First(now), now, false)
+	if ok && !at.After(now) {
+		at, ok = plan.Next(at)
+	}
+	return at, ok
+}
+
 // Get returns a recurring run.
 func (s *Service) Get(ctx context.Context, id string) (catalog.RecurringRun, error) {
 	r, err := s.deps.Store.GetRecurringRun(ctx, id)

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -525,4 +526,37 @@ func TestManyRecurringRunsKeepTheirTimes(t *testing.T) {
 			t.Error(fmt.Sprint("not in order: ", w.runs.times()))
 		}
 	})
+}
+
+func TestTheTimesThatAScheduleWouldHaveAreToldBeforeItIsMade(t *testing.T) {
+	now := time.Date(2026, 3, 1, 10, 0, 30, 0, time.UTC)
+	start, end := now.Add(-90*time.Minute), now.Add(2*time.Hour)
+	s, err := trigger.Open(t.Context(), trigger.Options{Paused: true, Now: func() time.Time { return now }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tc := range map[string]struct {
+		trigger schedule.Trigger
+		want    string
+	}{
+		"a cron expression":                      {schedule.Trigger{Cron: "0 */30 * * * *"}, "10:30:00 11:00:00 11:30:00"},
+		"an interval counts from now":            {schedule.Trigger{IntervalSeconds: 3600}, "11:00:30 12:00:30 13:00:30"},
+		"an interval that began keeps its times": {schedule.Trigger{IntervalSeconds: 3600, Start: &start}, "10:30:30 11:30:30 12:30:30"},
+		"what ends tells no more":                {schedule.Trigger{IntervalSeconds: 3600, End: &end}, "11:00:30 12:00:30"},
+	} {
+		times, err := s.Times(tc.trigger, 3)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		var got []string
+		for _, at := range times {
+			got = append(got, at.Format("15:04:05"))
+		}
+		if strings.Join(got, " ") != tc.want {
+			t.Errorf("%s: %v, want %s", name, got, tc.want)
+		}
+	}
+	if _, err := s.Times(schedule.Trigger{Cron: "* *"}, 3); fault.KindOf(err) != fault.Invalid {
+		t.Errorf("a bad expression: %v", err)
+	}
 }

@@ -108,7 +108,12 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // rooms are the first parts of the addresses of ui/src/app.tsx; true for those that have pages below them.
-var rooms = map[string]bool{"": false, "runs": true, "recurring-runs": false, "experiments": true, "tracked-runs": true, "compare": false, "models": true, "artifacts": true, "lineage": false}
+var rooms = map[string]bool{
+	"": false, "system": false,
+	"runs": true, "recurring-runs": false, "pipelines": true,
+	"experiments": true, "tracked-runs": true, "compare": false, "models": true,
+	"artifacts": true, "lineage": false,
+}
 
 func isRoute(p string) bool {
 	room, _, below := strings.Cut(strings.TrimPrefix(p, "/"), "/")

@@ -1,6 +1,7 @@
 // The browser test as a whole: starts a server on a data directory of its own, submits the pipelines of pipelines/ and
 // drives the pages of each run with run.mjs, while the run is going on; then actions.mjs
 // changes things, tracking.mjs looks at experiments and models, and live.mjs at what changes by itself. With LEVADA_URL
+// changes things, tracking.mjs looks at experiments and models, and pipelines.mjs at pipelines and forms. With LEVADA_URL
 // it only runs run.mjs there.
 //   LEVADA_BIN         the program, by default ../bin/levada
 //   LEVADA_TEST_CACHE  a folder whose Python environments are used and kept
@@ -12,6 +13,8 @@ import { submit } from './api.mjs'
 import { dataDirectory, removeDirectory, start, stop } from './server.mjs'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
+
+const scripts = ['actions.mjs', 'tracking.mjs', 'live.mjs', 'pipelines.mjs']
 
 async function drive(env, script = 'run.mjs') {
   const child = spawn(process.execPath, [join(here, script)], { stdio: 'inherit', env: { ...process.env, ...env } })
@@ -28,7 +31,7 @@ async function testLocally() {
       const id = await submit(url, name, `${name} in the browser`)
       passed = (await drive({ LEVADA_URL: url, LEVADA_RUN_ID: id })) && passed
     }
-    for (const script of ['actions.mjs', 'tracking.mjs', 'live.mjs']) passed = (await drive({ LEVADA_URL: url }, script)) && passed
+    for (const script of scripts) passed = (await drive({ LEVADA_URL: url }, script)) && passed
     return passed
   } finally {
     await stop(server)

@@ -17,6 +17,10 @@ const ArtifactsPage = lazy(() => import('./artifact/ArtifactsPage'))
 const ArtifactPage = lazy(() => import('./artifact/ArtifactPage'))
 const ModelsPage = lazy(() => import('./models/ModelsPage'))
 const ModelPage = lazy(() => import('./models/ModelPage'))
+const PipelinesPage = lazy(() => import('./pipelines/PipelinesPage'))
+const PipelinePage = lazy(() => import('./pipelines/PipelinePage'))
+const SubmitPage = lazy(() => import('./form/SubmitPage'))
+const ClonePage = lazy(() => import('./form/ClonePage'))
 
 /** Every address of the application. internal/web/web.go knows them too. */
 export function App() {
@@ -34,6 +38,12 @@ export function App() {
         </Route>
         <Route path="/runs/:id">{({ id }) => <RunPage key={id} id={id} />}</Route>
         <Route path="/runs/:id/tasks/:task">{({ id, task }) => <RunPage key={id} id={id} taskId={task} />}</Route>
+        <Route path="/runs/:id/clone">{({ id }) => <Late key={`clone ${id}`} page={ClonePage} id={id} />}</Route>
+        <Route path="/pipelines">
+          <Late key="pipelines" page={PipelinesPage} />
+        </Route>
+        <Route path="/pipelines/:id">{({ id }) => <Late key={`pipeline ${id}`} page={PipelinePage} id={id} />}</Route>
+        <Route path="/pipelines/:id/run">{({ id }) => <Late key={`run of ${id}`} page={SubmitPage} id={id} />}</Route>
         <Route path="/experiments">
           <Late key="experiments" page={ExperimentsPage} />
         </Route>

@@ -14,6 +14,7 @@ import (
 	"levada/internal/core/ir"
 	"levada/internal/core/listing"
 	"levada/internal/core/run"
+	"levada/internal/core/schedule"
 	"levada/internal/pipeline"
 )
 
@@ -31,6 +32,10 @@ type fake struct {
 	artifact    run.Artifact
 	files       map[string]string
 	experiments []catalog.Experiment
+	versions    []catalog.Version
+	spec        *ir.Pipeline
+	recurring   catalog.RecurringRun
+	upload      pipeline.Upload
 
 	query      listing.Query
 	submission pipeline.Submission
@@ -135,6 +140,9 @@ func (f *fake) Logs(ctx context.Context, _, task string, _ int, _ bool, line fun
 	return f.logErr
 }
 func (f *fake) RunSpec(context.Context, string) (*ir.Pipeline, error) {
+	if f.spec != nil {
+		return f.spec, f.called("spec")
+	}
 	return &ir.Pipeline{Canonical: []byte(`{"pipeline_spec":{"a":1}}`)}, f.called("spec")
 }
 func (f *fake) RunArtifacts(_ context.Context, runID string) ([]run.Artifact, error) {
@@ -177,6 +185,40 @@ func (f *fake) ListExperiments(_ context.Context, q listing.Query) (listing.Page
 func (f *fake) ListPipelines(_ context.Context, q listing.Query) (listing.Page[catalog.Pipeline], error) {
 	f.query = q
 	return listing.Page[catalog.Pipeline]{}, f.called("list pipelines")
+}
+
+func (f *fake) GetPipeline(_ context.Context, id string) (catalog.Pipeline, error) {
+	return catalog.Pipeline{ID: id}, f.called("get pipeline " + id)
+}
+func (f *fake) GetVersion(_ context.Context, pipelineID, id string) (catalog.Version, error) {
+	return catalog.Version{ID: id, PipelineID: pipelineID, SpecDigest: "of " + id}, f.called("get version " + pipelineID + " " + id)
+}
+func (f *fake) ListVersions(_ context.Context, id string, q listing.Query) (listing.Page[catalog.Version], error) {
+	f.query = q
+	return listing.Page[catalog.Version]{Items: f.versions, Total: len(f.versions)}, f.called("list versions " + id)
+}
+func (f *fake) UploadPipeline(_ context.Context, u pipeline.Upload) (catalog.Pipeline, catalog.Version, error) {
+	f.upload = u
+	return catalog.Pipeline{ID: "p"}, catalog.Version{ID: "v", PipelineID: "p"}, f.called("upload pipeline")
+}
+func (f *fake) UploadVersion(_ context.Context, id string, u pipeline.Upload) (catalog.Version, error) {
+	f.upload = u
+	return catalog.Version{ID: "v", PipelineID: id}, f.called("upload version of " + id)
+}
+func (f *fake) Spec(_ context.Context, digest string) (*ir.Pipeline, error) {
+	return f.spec, f.called("spec " + digest)
+}
+
+func (f fakeSchedules) Create(_ context.Context, r catalog.RecurringRun) (catalog.RecurringRun, error) {
+	f.recurring = r
+	r.ID = "x"
+	return r, f.called("create recurring run")
+}
+func (f fakeSchedules) Upcoming(t schedule.Trigger, n int) ([]time.Time, error) {
+	if t.Cron == "wrong" {
+		return nil, fault.Invalidf("cron expression %q: want 6 fields", t.Cron)
+	}
+	return make([]time.Time, n), nil
 }
 
 func at(second int) time.Time { return time.Date(2026, 1, 2, 3, 4, second, 0, time.UTC) }

@@ -21,6 +21,7 @@ import (
 	"levada/internal/core/change"
 	"levada/internal/core/ir"
 	"levada/internal/core/listing"
+	"levada/internal/core/outline"
 	"levada/internal/core/run"
 	"levada/internal/core/track"
 	"levada/internal/pipeline"
@@ -64,11 +65,17 @@ type Artifacts interface {
 	OpenArtifact(ctx context.Context, id, path string) (io.ReadSeekCloser, error)
 }
 
-// Catalog lists what runs are filed under.
+// Catalog has what runs are filed under.
 type Catalog interface {
 	CreateExperiment(ctx context.Context, name, description string) (catalog.Experiment, error)
 	ListExperiments(ctx context.Context, q listing.Query) (listing.Page[catalog.Experiment], error)
 	ListPipelines(ctx context.Context, q listing.Query) (listing.Page[catalog.Pipeline], error)
+	GetPipeline(ctx context.Context, id string) (catalog.Pipeline, error)
+	UploadPipeline(ctx context.Context, u pipeline.Upload) (catalog.Pipeline, catalog.Version, error)
+	UploadVersion(ctx context.Context, pipelineID string, u pipeline.Upload) (catalog.Version, error)
+	GetVersion(ctx context.Context, pipelineID, versionID string) (catalog.Version, error)
+	ListVersions(ctx context.Context, pipelineID string, q listing.Query) (listing.Page[catalog.Version], error)
+	Spec(ctx context.Context, digest string) (*ir.Pipeline, error)
 }
 
 // Tracking is the part of the tracking service that this door opens.
@@ -165,6 +172,8 @@ type Options struct {
 	Across Across
 	// Changes tells what to ask again. Required where it is asked for.
 	Changes Changes
+	// Python finds the requirements and the source in the command of a Python component. Without it outlines show commands.
+	Python outline.Python
 	// Info is asked on each call of /info, because the address is known only once the server listens. Without it
 	// the answer is empty.
 	Info func() Info
@@ -188,6 +197,7 @@ type handler struct {
 	registered   RegisteredImports
 	across       Across
 	changes      Changes
+	python       outline.Python
 	info         func() Info
 	log          *slog.Logger
 	heartbeat    time.Duration
@@ -197,7 +207,7 @@ type handler struct {
 // the server refuses requests of other sites for all doors at once.
 func NewHandler(o Options) http.Handler {
 	h := &handler{service: o.Service, schedules: o.Schedules, tracking: o.Tracking, registry: o.Registry, environments: o.Environments,
-		secrets: o.Secrets, models: o.Models, sources: o.Sources, tables: o.Tables, tracked: o.Tracked, registered: o.Registered, across: o.Across, changes: o.Changes,
+		secrets: o.Secrets, models: o.Models, sources: o.Sources, tables: o.Tables, tracked: o.Tracked, registered: o.Registered, across: o.Across, changes: o.Changes, python: o.Python,
 		info: o.Info, log: o.Log, heartbeat: o.Heartbeat}
 	if h.log == nil {
 		h.log = slog.Default()
@@ -211,6 +221,7 @@ func NewHandler(o Options) http.Handler {
 	h.registerTasks(api)
 	h.registerArtifacts(api)
 	h.registerCatalog(api)
+	h.registerPipelines(api)
 	h.registerSecrets(api)
 	h.registerCache(api)
 	h.registerRecurring(api)

@@ -2,7 +2,6 @@ package v1
 
 import (
 	"context"
-	"io"
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -20,7 +19,7 @@ type ModelCard struct {
 	ExperimentName string           `json:"experiment_name,omitempty"`
 	Datasets       []TrackedDataset `json:"datasets" nullable:"false" doc:"what the run that made it read"`
 	Logged         *CardModel       `json:"logged,omitempty" doc:"the logged model that it was registered from"`
-	Signature      *ModelSignature  `json:"signature,omitempty" doc:"what its file MLmodel says"`
+	Signature      *model.Card      `json:"signature,omitempty" doc:"what its file MLmodel says"`
 	SignatureNote  string           `json:"signature_note,omitempty" doc:"why there is no signature"`
 	Newest         string           `json:"newest" doc:"number of the model's newest version"`
 }
@@ -33,24 +32,6 @@ type CardModel struct {
 	Status string            `json:"status"`
 	Params map[string]string `json:"params"`
 	Tags   map[string]string `json:"tags"`
-}
-
-// ModelSignature is what a model takes and gives, and what can load it.
-type ModelSignature struct {
-	Flavors []string         `json:"flavors" nullable:"false"`
-	MLflow  string           `json:"mlflow_version,omitempty"`
-	Python  string           `json:"python_version,omitempty"`
-	Inputs  []SignatureField `json:"inputs" nullable:"false"`
-	Outputs []SignatureField `json:"outputs" nullable:"false"`
-	Params  []SignatureField `json:"params" nullable:"false"`
-}
-
-// SignatureField is a column, a tensor or a parameter.
-type SignatureField struct {
-	Name     string `json:"name,omitempty"`
-	Type     string `json:"type"`
-	Optional bool   `json:"optional,omitempty"`
-	Default  string `json:"default,omitempty" doc:"JSON text"`
 }
 
 type cardOutput struct{ Body ModelCard }
@@ -165,11 +146,8 @@ func (h *handler) cardOrigin(ctx context.Context, out *ModelCard) error {
 	return err
 }
 
-// maxMLmodel bounds the file MLmodel, in bytes.
-const maxMLmodel = 1 << 20
-
-// signatureBelow reads the signature of a model that is kept here. A note says why there is none.
-func (h *handler) signatureBelow(ctx context.Context, location string) (s *ModelSignature, note string, err error) {
+// signatureBelow reads the file MLmodel of a model that is kept here. A note says why nothing is known of it.
+func (h *handler) signatureBelow(ctx context.Context, location string) (c *model.Card, note string, err error) {
 	content, _, err := h.tracking.OpenBelow(ctx, location, "MLmodel")
 	switch fault.KindOf(err) {
 	case fault.NotFound:
@@ -181,27 +159,11 @@ func (h *handler) signatureBelow(ctx context.Context, location string) (s *Model
 		return nil, "", err
 	}
 	defer content.Close()
-	text, err := io.ReadAll(io.LimitReader(content, maxMLmodel+1))
-	if err != nil {
-		return nil, "", err
-	}
-	if len(text) > maxMLmodel {
-		return nil, "Its file MLmodel is too long to be read here.", nil
-	}
-	file, err := model.ParseMLmodel(text)
-	if err != nil {
+	read, err := readMLmodel(content, "MLmodel")
+	if fault.KindOf(err) == fault.Invalid {
 		return nil, err.Error(), nil
 	}
-	return &ModelSignature{Flavors: orEmpty(file.Flavors), MLflow: file.MLflow, Python: file.Python,
-		Inputs: wireFields(file.Inputs), Outputs: wireFields(file.Outputs), Params: wireFields(file.Params)}, "", nil
-}
-
-func wireFields(fields []model.Field) []SignatureField {
-	out := make([]SignatureField, len(fields))
-	for i, f := range fields {
-		out[i] = SignatureField(f)
-	}
-	return out
+	return &read, "", err
 }
 
 func (h *handler) describeModel(ctx context.Context, in *describeInput) (*struct{}, error) {

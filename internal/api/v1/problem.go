@@ -11,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"levada/internal/core/fault"
+	"levada/internal/core/ir"
 )
 
 // statusClientGone is written to nobody: the client has closed the connection. The number is nginx's.
@@ -43,12 +44,25 @@ func (h *handler) problem(ctx context.Context, doing string, err error) huma.Sta
 	}
 	kind := fault.KindOf(err)
 	if kind != fault.Internal {
-		return newProblem(statusOf(kind), err.Error())
+		p := newProblem(statusOf(kind), err.Error())
+		if wrong, ok := errors.AsType[ir.ParameterErrors](err); ok {
+			p.Errors = detailsOf(wrong)
+		}
+		return p
 	}
 	id := rand.Text()[:10]
 	h.log.ErrorContext(ctx, "request failed", "doing", doing, "error_id", id, "error", err)
 	return newProblem(http.StatusInternalServerError,
 		fmt.Sprintf("%s: an internal error occurred; the server's log has it under error_id=%s", doing, id))
+}
+
+// detailsOf names each parameter that is wrong by its place in the body, so that a form can say it at its field.
+func detailsOf(wrong ir.ParameterErrors) []*huma.ErrorDetail {
+	out := make([]*huma.ErrorDetail, len(wrong))
+	for i, w := range wrong {
+		out[i] = &huma.ErrorDetail{Message: w.Message, Location: "body.parameters." + w.Name}
+	}
+	return out
 }
 
 func newProblem(status int, detail string) *huma.ErrorModel {
@@ -61,4 +75,12 @@ func unknownEndpoint(w http.ResponseWriter, r *http.Request) {
 	// The client may have gone; there is nobody left to tell.
 	_ = json.NewEncoder(w).Encode(newProblem(http.StatusNotFound, fmt.Sprintf(
 		"there is no endpoint %s %s; %s/openapi.json lists them all", r.Method, r.URL.Path, Prefix)))
+}
+
+// at names the place in the request that a problem is about, unless it names places already.
+func at(err huma.StatusError, location string) huma.StatusError {
+	if p, ok := errors.AsType[*huma.ErrorModel](err); ok && len(p.Errors) == 0 {
+		p.Errors = []*huma.ErrorDetail{{Message: p.Detail, Location: location}}
+	}
+	return err
 }

@@ -3,20 +3,50 @@ package v1
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"levada/internal/core/catalog"
 	"levada/internal/core/listing"
+	"levada/internal/core/schedule"
 )
 
 // Schedules is the part of the trigger service that this door opens.
 type Schedules interface {
+	Create(ctx context.Context, r catalog.RecurringRun) (catalog.RecurringRun, error)
+	// Upcoming returns the first times of a trigger after now, at most n.
+	Times(t schedule.Trigger, n int) ([]time.Time, error)
 	Get(ctx context.Context, id string) (catalog.RecurringRun, error)
 	List(ctx context.Context, q listing.Query) (listing.Page[catalog.RecurringRun], error)
 	SetEnabled(ctx context.Context, id string, enabled bool) error
 	Delete(ctx context.Context, id string) error
 }
+
+// CreateRecurring is the request that makes a recurring run: what its runs are started from, and when.
+type CreateRecurring struct {
+	SubmitRun
+	Trigger        schedule.Trigger `json:"trigger" doc:"a cron expression or an interval"`
+	MaxConcurrency int              `json:"max_concurrency,omitempty" doc:"how many of its runs may be active at once, 1 to 10; default 1"`
+	NoCatchup      bool             `json:"no_catchup,omitempty" doc:"leave out the times that were missed, but for the newest"`
+	Paused         bool             `json:"paused,omitempty" doc:"start no runs until it is enabled"`
+}
+
+type createRecurringInput struct{ Body CreateRecurring }
+
+type scheduleInput struct {
+	Cron            string    `query:"cron" maxLength:"500" doc:"six fields, the first of which is the second; or @hourly and the like"`
+	IntervalSeconds int64     `query:"interval_seconds"`
+	Start           time.Time `query:"start" doc:"the first run comes after it; default: now"`
+	End             time.Time `query:"end" doc:"no run comes after it"`
+	N               int       `query:"n" minimum:"1" maximum:"100" default:"5" doc:"how many times to tell"`
+}
+
+type scheduleTimes struct {
+	Times []time.Time `json:"times" nullable:"false"`
+}
+
+type scheduleOutput struct{ Body scheduleTimes }
 
 type recurringInput struct {
 	ID string `path:"id" doc:"id of the recurring run"`
@@ -41,6 +71,12 @@ func (h *handler) registerRecurring(api huma.API) {
 	tags := []string{"recurring runs"}
 	huma.Register(api, huma.Operation{OperationID: "list-recurring-runs", Method: http.MethodGet, Path: Prefix + "/recurring-runs",
 		Summary: "List recurring runs, newest first", Tags: tags}, h.listRecurring)
+	huma.Register(api, huma.Operation{OperationID: "create-recurring-run", Method: http.MethodPost, Path: Prefix + "/recurring-runs",
+		Summary: "Start runs by a schedule", Tags: tags, DefaultStatus: http.StatusCreated, MaxBodyBytes: maxSubmitBytes,
+		BodyReadTimeout: time.Minute, Errors: []int{400, 404, 413}}, h.createRecurring)
+	huma.Register(api, huma.Operation{OperationID: "get-schedule", Method: http.MethodGet, Path: Prefix + "/schedule",
+		Summary: "Say when a schedule is due next", Tags: tags, Errors: []int{400},
+		Description: "It makes nothing: it is for a look at a schedule before a recurring run is made."}, h.getSchedule)
 	huma.Register(api, huma.Operation{OperationID: "get-recurring-run", Method: http.MethodGet, Path: Prefix + "/recurring-runs/{id}",
 		Summary: "Get a recurring run", Tags: tags, Errors: []int{404}}, h.getRecurring)
 	huma.Register(api, huma.Operation{OperationID: "enable-recurring-run", Method: http.MethodPost, Path: Prefix + "/recurring-runs/{id}/enable",
@@ -59,6 +95,39 @@ func (h *handler) listRecurring(ctx context.Context, in *listRecurringInput) (*l
 	}
 	return &listRecurringOutput{Body: recurringList{RecurringRuns: orEmpty(page.Items),
 		PageInfo: PageInfo{NextPageToken: page.NextPageToken, Total: page.Total}}}, nil
+}
+
+func (h *handler) createRecurring(ctx context.Context, in *createRecurringInput) (*recurringOutput, error) {
+	const doing = "create a recurring run"
+	b := in.Body
+	if _, err := h.schedules.Times(b.Trigger, 1); err != nil {
+		return nil, at(h.problem(ctx, doing, err), "body.trigger")
+	}
+	sub, err := h.submission(ctx, b.SubmitRun)
+	if err != nil {
+		return nil, h.problem(ctx, doing, err)
+	}
+	r, err := h.schedules.Create(ctx, catalog.RecurringRun{DisplayName: b.DisplayName, Description: b.Description, Run: sub,
+		Trigger: b.Trigger, MaxConcurrency: max(b.MaxConcurrency, 1), NoCatchup: b.NoCatchup, Enabled: !b.Paused})
+	if err != nil {
+		return nil, h.problem(ctx, doing, err)
+	}
+	return &recurringOutput{Body: r}, nil
+}
+
+func (h *handler) getSchedule(ctx context.Context, in *scheduleInput) (*scheduleOutput, error) {
+	t := schedule.Trigger{Cron: in.Cron, IntervalSeconds: in.IntervalSeconds}
+	if !in.Start.IsZero() {
+		t.Start = &in.Start
+	}
+	if !in.End.IsZero() {
+		t.End = &in.End
+	}
+	times, err := h.schedules.Times(t, in.N)
+	if err != nil {
+		return nil, h.problem(ctx, "read a schedule", err)
+	}
+	return &scheduleOutput{Body: scheduleTimes{Times: orEmpty(times)}}, nil
 }
 
 func (h *handler) getRecurring(ctx context.Context, in *recurringInput) (*recurringOutput, error) {

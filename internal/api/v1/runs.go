@@ -47,9 +47,10 @@ type listRunsOutput struct{ Body runList }
 
 // SubmitRun is the request that starts a run.
 type SubmitRun struct {
-	Spec         string         `json:"spec,omitempty" doc:"a compiled pipeline as YAML or JSON text; or give pipeline_id"`
+	Spec         string         `json:"spec,omitempty" doc:"a compiled pipeline as YAML or JSON text; or give pipeline_id or run_id"`
 	PipelineID   string         `json:"pipeline_id,omitempty" doc:"id of an uploaded pipeline"`
 	VersionID    string         `json:"version_id,omitempty" doc:"version of that pipeline; default: the newest"`
+	RunID        string         `json:"run_id,omitempty" doc:"a run whose very specification is used again"`
 	Parameters   map[string]any `json:"parameters,omitempty"`
 	DisplayName  string         `json:"display_name,omitempty"`
 	Description  string         `json:"description,omitempty"`
@@ -116,19 +117,9 @@ func (h *handler) listRuns(ctx context.Context, in *listRunsInput) (*listRunsOut
 }
 
 func (h *handler) submitRun(ctx context.Context, in *submitInput) (*runOutput, error) {
-	b := in.Body
-	if err := b.check(); err != nil {
+	sub, err := h.submission(ctx, in.Body)
+	if err != nil {
 		return nil, h.problem(ctx, "start a run", err)
-	}
-	sub := pipeline.Submission{Spec: []byte(b.Spec), PipelineID: b.PipelineID, VersionID: b.VersionID,
-		DisplayName: b.DisplayName, Description: b.Description, ExperimentID: b.ExperimentID,
-		Parameters: b.Parameters, CacheOff: b.Cache != nil && !*b.Cache}
-	if b.Experiment != "" {
-		id, err := h.experimentID(ctx, b.Experiment)
-		if err != nil {
-			return nil, h.problem(ctx, "start a run", err)
-		}
-		sub.ExperimentID = id
 	}
 	r, err := h.service.Submit(ctx, sub)
 	if err != nil {
@@ -137,13 +128,44 @@ func (h *handler) submitRun(ctx context.Context, in *submitInput) (*runOutput, e
 	return &runOutput{Body: wireRun(r)}, nil
 }
 
+// submission is what a request asks for. An experiment that it names is made if it is missing.
+func (h *handler) submission(ctx context.Context, b SubmitRun) (pipeline.Submission, error) {
+	sub := pipeline.Submission{Spec: []byte(b.Spec), PipelineID: b.PipelineID, VersionID: b.VersionID,
+		DisplayName: b.DisplayName, Description: b.Description, ExperimentID: b.ExperimentID,
+		Parameters: b.Parameters, CacheOff: b.Cache != nil && !*b.Cache}
+	if err := b.check(); err != nil {
+		return sub, err
+	}
+	if b.RunID != "" {
+		r, err := h.service.GetRun(ctx, b.RunID)
+		if err != nil {
+			return sub, err
+		}
+		sub.SpecDigest, sub.PipelineID, sub.VersionID, sub.PipelineRoot = r.SpecDigest, r.PipelineID, r.VersionID, r.PipelineRoot
+	}
+	if b.Experiment != "" {
+		id, err := h.experimentID(ctx, b.Experiment)
+		if err != nil {
+			return sub, err
+		}
+		sub.ExperimentID = id
+	}
+	return sub, nil
+}
+
 // check refuses requests that name a thing twice or not at all.
 func (b SubmitRun) check() error {
+	sources := 0
+	for _, given := range []bool{strings.TrimSpace(b.Spec) != "", b.PipelineID != "", b.RunID != ""} {
+		if given {
+			sources++
+		}
+	}
 	switch {
-	case strings.TrimSpace(b.Spec) == "" && b.PipelineID == "":
-		return fault.Invalidf("start a run: give the compiled pipeline as spec, or the pipeline_id of an uploaded one")
-	case b.Spec != "" && b.PipelineID != "":
-		return fault.Invalidf("start a run: give spec or pipeline_id, not both")
+	case sources == 0:
+		return fault.Invalidf("start a run: give the compiled pipeline as spec, the pipeline_id of an uploaded one, or the run_id of a run to repeat")
+	case sources > 1:
+		return fault.Invalidf("start a run: give one of spec, pipeline_id and run_id, not several")
 	case b.VersionID != "" && b.PipelineID == "":
 		return fault.Invalidf("start a run: version_id needs the pipeline_id it belongs to")
 	case b.Experiment != "" && b.ExperimentID != "":

@@ -219,16 +219,21 @@ func (h *handler) sendMLmodel(ctx context.Context, f io.ReadSeekCloser, name str
 		return nil, h.problem(ctx, doing, err)
 	}
 	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxMLmodel+1))
-	if err == nil && len(text) > maxMLmodel {
-		err = fault.Invalidf("read %q: an MLmodel file has at most %d MiB", name, maxMLmodel>>20)
-	}
-	var card model.Card
-	if err == nil {
-		card, err = model.ParseCard(text)
-	}
+	card, err := readMLmodel(f, name)
 	if err != nil {
 		return nil, h.problem(ctx, doing, err)
 	}
 	return &mlmodelOutput{Body: card}, nil
+}
+
+// readMLmodel reads a file MLmodel. A file that is none, or too long, is a fault of the kind Invalid.
+func readMLmodel(f io.Reader, name string) (model.Card, error) {
+	text, err := io.ReadAll(io.LimitReader(f, maxMLmodel+1))
+	if err != nil {
+		return model.Card{}, err
+	}
+	if len(text) > maxMLmodel {
+		return model.Card{}, fault.Invalidf("read %q: an MLmodel file has at most %d MiB", name, maxMLmodel>>20)
+	}
+	return model.ParseCard(text)
 }

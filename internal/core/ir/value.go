@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"levada/internal/core/fault"
 )
 
 // Text renders a parameter as it appears inside a command or a string: a string as it is, everything else as JSON. Whole
@@ -135,17 +137,46 @@ func mismatch(v any, t ParameterType) error {
 	return invalidf("want %s, got %s", t, kindOf(v))
 }
 
+// ParameterError is what is wrong with one parameter of a submission.
+type ParameterError struct {
+	Name string
+	// Message says it without the name.
+	Message string
+}
+
+// ParameterErrors are all the parameters of a submission that are wrong, in the order of their names.
+type ParameterErrors []ParameterError
+
+// Error names the first few.
+func (e ParameterErrors) Error() string {
+	const most = 5
+	var parts []string
+	for _, one := range e[:min(most, len(e))] {
+		parts = append(parts, message("parameter %q: %s", shorten(one.Name), one.Message))
+	}
+	if more := len(e) - most; more > 0 {
+		parts = append(parts, message("and %d more", more))
+	}
+	return strings.Join(parts, "; ")
+}
+
 // CheckParameters compares the parameters of a submission with the pipeline's inputs and returns them with defaults filled in.
-// Missing, unknown and wrongly typed ones are Invalid errors; types are not converted, as in KFP's API.
+// Missing, unknown and wrongly typed ones are an Invalid error, whose cause is ParameterErrors; types are not converted, as in
+// KFP's API.
 func (p *Pipeline) CheckParameters(given map[string]any) (map[string]any, error) {
 	defs := p.Spec.Root.InputDefinitions.Parameters
+	pipeline := shorten(p.Spec.PipelineInfo.Name)
+	var wrong ParameterErrors
+	fail := func(name, format string, args ...any) {
+		wrong = append(wrong, ParameterError{name, message(format, args...)})
+	}
 	for _, name := range sortedKeys(given) {
 		if defs[name] == nil {
 			known := strings.Join(sortedKeys(defs), ", ")
 			if known == "" {
 				known = "none"
 			}
-			return nil, invalidf("parameter %q: pipeline %q has no such input; its inputs are: %s", shorten(name), shorten(p.Spec.PipelineInfo.Name), known)
+			fail(name, "pipeline %q has no such input; its inputs are: %s", pipeline, known)
 		}
 	}
 	out := make(map[string]any, len(defs))
@@ -158,17 +189,22 @@ func (p *Pipeline) CheckParameters(given map[string]any) (map[string]any, error)
 			case has:
 				out[name] = d
 			case !def.IsOptional:
-				return nil, invalidf("parameter %q: missing; pipeline %q needs it (%s) and it has no default", shorten(name), shorten(p.Spec.PipelineInfo.Name), def.ParameterType)
+				fail(name, "missing; pipeline %q needs it (%s) and it has no default", pipeline, def.ParameterType)
 			}
 			continue
 		}
 		if !fits(v, def.ParameterType) {
-			return nil, invalidf("parameter %q: %v", shorten(name), mismatch(v, def.ParameterType))
+			fail(name, "%v", mismatch(v, def.ParameterType))
+			continue
 		}
 		if err := checkLiteral(v, def); err != nil {
-			return nil, invalidf("parameter %q: %v", shorten(name), err)
+			fail(name, "%v", err)
+			continue
 		}
 		out[name] = v
+	}
+	if wrong != nil {
+		return nil, fault.Invalidf("%w", wrong)
 	}
 	return out, nil
 }

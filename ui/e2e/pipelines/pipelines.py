@@ -1,5 +1,7 @@
 """The pipelines that the browser test runs. Compile them again with: python pipelines.py (kfp 2.17)."""
 
+from typing import Dict, List, Optional
+
 from kfp import dsl
 from kfp.dsl import HTML, ClassificationMetrics, Dataset, Input, Markdown, Metrics, Model, Output
 
@@ -94,8 +96,87 @@ def failing() -> None:
     after(x="never").after(b)
 
 
+@dsl.component(base_image="python:3.11")
+def show(what: str, times: int, ratio: float, loud: bool, words: List[str], settings: Dict, note: Optional[str] = None) -> str:
+    for _ in range(times):
+        print(what.upper() if loud else what, ratio, words, settings, note)
+    return what
+
+
+def _newer():  # noqa: ANN202
+    @dsl.component(base_image="python:3.12", packages_to_install=["six==1.17.0"])
+    def show(what: str, times: int, ratio: float, loud: bool, words: List[str], settings: Dict, note: Optional[str] = None) -> str:
+        import six
+
+        for _ in range(times):
+            print(six.text_type(what).upper(), ratio, words, settings, note)
+        return what
+
+    return show
+
+
+@dsl.component(base_image="python:3.11")
+def clean_up() -> None:
+    print("clean")
+
+
+@dsl.pipeline(name="inner")
+def inner(what: str) -> None:
+    first = after(x=what)
+    after(x="<b>second</b>").after(first)
+
+
+def _typed(step, last):  # noqa: ANN001, ANN202
+    @dsl.pipeline(name="browser-typed", description="Every kind of input. <img src=x onerror=alert(1)>")
+    def typed(
+        what: str,
+        optimizer: str = "adam",
+        depth: int = 4,
+        times: int = 2,
+        ratio: float = 0.25,
+        loud: bool = False,
+        words: List[str] = ["a", "b"],  # noqa: B006
+        settings: Dict = {"deep": {"er": 1}},  # noqa: B006
+        note: Optional[str] = None,
+    ) -> None:
+        """Shows its inputs.
+
+        Args:
+            what: What is shown. <script>alert(1)</script>
+            depth: How deep a tree may be.
+        """
+        with dsl.ExitHandler(clean_up(), name="at the end"):
+            shown = step(what=what, times=times, ratio=ratio, loud=loud, words=words, settings=settings, note=note)
+            shown.set_display_name("show it")
+            with dsl.ParallelFor(words, name="each word", parallelism=2) as word:
+                inner(what=word)
+            with dsl.If(shown.output == "x", name="if it is x"):
+                after(x=optimizer)
+            if last:
+                register(auc=ratio).after(shown).set_caching_options(False).set_retry(num_retries=2)
+
+    return typed
+
+
+typed = _typed(show, last=False)
+typed_2 = _typed(_newer(), last=True)
+
+
+def _add_literals(file: str) -> None:
+    """Says which values two inputs may have: the format has a field for it, and the SDK no way to fill it."""
+    with open(file) as f:
+        head, root = f.read().split("\nroot:\n")
+    root = root.replace("defaultValue: adam\n", "defaultValue: adam\n        literals: [adam, sgd]\n", 1)
+    root = root.replace("defaultValue: 4.0\n", "defaultValue: 4.0\n        literals: [2.0, 4.0, 8.0]\n", 1)
+    with open(file, "w") as f:
+        f.write(head + "\nroot:\n" + root)
+
+
 if __name__ == "__main__":
     from kfp import compiler
 
     compiler.Compiler().compile(succeeding, "succeeding.yaml")
     compiler.Compiler().compile(failing, "failing.yaml")
+    for pipeline, file in (typed, "typed.yaml"), (typed_2, "typed-2.yaml"):
+        compiler.Compiler().compile(pipeline, file)
+        _add_literals(file)

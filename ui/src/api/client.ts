@@ -6,11 +6,14 @@ const prefix = '/api/v1'
 export class ApiError extends Error {
   /** The HTTP status, or 0 when no server answered. */
   readonly status: number
+  /** What is wrong with which part of the request: "parameters.lr", "trigger". */
+  readonly fields: ReadonlyMap<string, string>
 
-  constructor(message: string, status: number) {
+  constructor(message: string, status: number, fields: ReadonlyMap<string, string> = new Map()) {
     super(message)
     this.name = 'ApiError'
     this.status = status
+    this.fields = fields
   }
 }
 
@@ -35,6 +38,16 @@ export async function getJson<T>(url: string, signal?: AbortSignal): Promise<T> 
 /** Sends a request whose answer is not looked at. */
 export async function send(method: 'POST' | 'PUT' | 'DELETE', url: string, body?: unknown): Promise<void> {
   await request(url, body === undefined ? { method } : { method, headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) })
+}
+
+/** Sends a body and reads the answer. */
+export async function postJson<T>(url: string, body: unknown): Promise<T> {
+  const response = await request(url, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) })
+  return (await response.json()) as T
+}
+
+export async function getText(url: string, signal?: AbortSignal): Promise<string> {
+  return (await request(url, signal ? { signal } : {})).text()
 }
 
 export interface Head {
@@ -62,16 +75,25 @@ export async function request(url: string, init: RequestInit): Promise<Response>
   }
   // 416: a range of an empty file.
   if (response.status === 416) return new Response(null)
-  if (!response.ok) throw new ApiError(await problemText(response), response.status)
+  if (!response.ok) throw await apiError(response)
   return response
 }
 
-async function problemText(response: Response): Promise<string> {
+async function apiError(response: Response): Promise<ApiError> {
   const fallback = `The server answered ${response.status} ${response.statusText}`.trim()
   try {
     const problem = (await response.json()) as Problem
-    return problem.detail || problem.title || fallback
+    return new ApiError(problem.detail || problem.title || fallback, response.status, fieldsOf(problem))
   } catch {
-    return fallback
+    return new ApiError(fallback, response.status)
   }
+}
+
+/** What a problem says of single parts of the body, by their place in it. */
+export function fieldsOf(problem: Problem): Map<string, string> {
+  const fields = new Map<string, string>()
+  for (const { location = '', message = '' } of problem.errors ?? []) {
+    if (location.startsWith('body.')) fields.set(location.slice('body.'.length), message)
+  }
+  return fields
 }

@@ -3,7 +3,7 @@ import { Icon, type IconName } from './icons'
 import css from './Button.module.css'
 
 interface Props extends ButtonHTMLAttributes<HTMLButtonElement> {
-  look?: 'plain' | 'danger' | 'quiet'
+  look?: 'plain' | 'primary' | 'danger' | 'quiet'
   icon?: IconName
   /** Off for a moment, while what it asked for is done. Unlike a disabled button it keeps the focus. */
   busy?: boolean

@@ -9,6 +9,7 @@ import type { Tree } from '../graph/tree'
 import { Button } from '../parts/Button'
 import { Confirm } from '../parts/Confirm'
 import { Copy } from '../parts/Copy'
+import { LinkButton } from '../parts/LinkButton'
 import { Notice } from '../parts/Notice'
 import { Ago, useNow } from '../parts/now'
 import { Fact, Facts } from '../parts/Page'
@@ -21,13 +22,16 @@ export function RunHeader({ run, tree, experiment }: { run: Run; tree: Tree; exp
       <nav aria-label="Breadcrumb" className={css.crumbs}>
         <Link href="/runs">Runs</Link>
         <span aria-hidden="true">/</span>
-        <span>{run.pipeline_name}</span>
+        {run.pipeline_id ? <Link href={`/pipelines/${run.pipeline_id}`}>{run.pipeline_name}</Link> : <span>{run.pipeline_name}</span>}
       </nav>
       <div className={css.title}>
         <h1>{run.display_name}</h1>
         <State state={run.state} large />
         <span className={css.space} />
         {!isFinal(run.state) && <Cancel run={run} />}
+        <LinkButton href={`/runs/${run.id}/clone`} icon="copy">
+          Clone
+        </LinkButton>
         {canRetry(run.state) && <Retry key={run.finished_at} run={run} />}
       </div>
       {run.description && <p>{run.description}</p>}

@@ -1,5 +1,6 @@
 import { lazy, Suspense } from 'react'
 import { useSearchParams } from 'wouter'
+import { runYamlUrl } from '../api/pipelines'
 import { isFinal, type Run } from '../api/types'
 import type { Choices, Tree } from '../graph/tree'
 import { Loading } from '../parts/Notice'
@@ -8,6 +9,7 @@ import { Timeline } from './Timeline'
 import css from './RunViews.module.css'
 
 const RunGraph = lazy(() => import('../graph/RunGraph'))
+const YamlView = lazy(() => import('../code/YamlView'))
 
 export interface ViewProps {
   run: Run
@@ -17,10 +19,11 @@ export interface ViewProps {
   selected: string | undefined
 }
 
-/** The tasks of a run, as a graph or along the time. */
+/** The tasks of a run, as a graph or along the time, and the specification they come from. */
 export function RunViews(props: ViewProps) {
   const [search, setSearch] = useSearchParams()
-  const view = search.get('view') === 'timeline' ? 'timeline' : 'graph'
+  const asked = search.get('view') ?? ''
+  const view = asked === 'timeline' || asked === 'yaml' ? asked : 'graph'
   const choose = (id: string) =>
     setSearch(
       (old) => {
@@ -51,6 +54,15 @@ export function RunViews(props: ViewProps) {
             ),
           },
           { id: 'timeline', label: 'Timeline', content: <Timeline {...props} /> },
+          {
+            id: 'yaml',
+            label: 'YAML',
+            content: (
+              <Suspense fallback={<Loading what="the YAML" />}>
+                <YamlView url={runYamlUrl(props.run.id)} download={runYamlUrl(props.run.id, true)} />
+              </Suspense>
+            ),
+          },
         ]}
       />
     </div>

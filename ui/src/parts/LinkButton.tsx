@@ -1,0 +1,14 @@
+import type { ReactNode } from 'react'
+import { Link } from 'wouter'
+import { Icon, type IconName } from './icons'
+import css from './Button.module.css'
+
+/** A link to another page of the application that looks like a button. */
+export function LinkButton({ href, icon, primary = false, label, children }: { href: string; icon?: IconName; primary?: boolean; label?: string; children: ReactNode }) {
+  return (
+    <Link href={href} className={`${css.button} ${primary ? css.primary : css.plain}`} aria-label={label}>
+      {icon && <Icon name={icon} />}
+      {children}
+    </Link>
+  )
+}
