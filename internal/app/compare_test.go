@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	v1 "levada/internal/api/v1"
+	"levada/internal/core/model"
 )
 
 type groupList struct {
@@ -200,7 +201,7 @@ func TestAModelsCardIsReadAndWritten(t *testing.T) {
 		card.ExperimentName != "cards" || len(card.Datasets) != 1 || card.Datasets[0].Context != "training" {
 		t.Errorf("%+v", card)
 	}
-	if card.Signature == nil || len(card.Signature.Inputs) != 1 || card.Signature.Inputs[0] != (v1.SignatureField{Name: "x", Type: "double"}) {
+	if card.Signature == nil || len(card.Signature.Inputs) != 1 || card.Signature.Inputs[0] != (model.Field{Name: "x", Type: "double"}) {
 		t.Errorf("%+v %s", card.Signature, card.SignatureNote)
 	}
 	get[struct{}](d, 404, path+"/versions/9/card", nil)

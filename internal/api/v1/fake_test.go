@@ -214,7 +214,7 @@ func (f fakeSchedules) Create(_ context.Context, r catalog.RecurringRun) (catalo
 	r.ID = "x"
 	return r, f.called("create recurring run")
 }
-func (f fakeSchedules) Upcoming(t schedule.Trigger, n int) ([]time.Time, error) {
+func (f fakeSchedules) Times(t schedule.Trigger, n int) ([]time.Time, error) {
 	if t.Cron == "wrong" {
 		return nil, fault.Invalidf("cron expression %q: want 6 fields", t.Cron)
 	}

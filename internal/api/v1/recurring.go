@@ -15,7 +15,7 @@ import (
 // Schedules is the part of the trigger service that this door opens.
 type Schedules interface {
 	Create(ctx context.Context, r catalog.RecurringRun) (catalog.RecurringRun, error)
-	// Upcoming returns the first times of a trigger after now, at most n.
+	// Times returns the first times of a trigger after now, at most n.
 	Times(t schedule.Trigger, n int) ([]time.Time, error)
 	Get(ctx context.Context, id string) (catalog.RecurringRun, error)
 	List(ctx context.Context, q listing.Query) (listing.Page[catalog.RecurringRun], error)
