@@ -2,8 +2,8 @@
 import { keepPreviousData, useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useEffect, useMemo, useRef, useState } from 'react'
 import { apiUrl, type ApiError, getHead, getJson, type Head, send } from './client'
-import { applyEvents, emptyView, type RunView } from './runView'
-import { follow, type ServerEvent } from './sse'
+import { emptyView, RunGatherer, type RunView } from './runView'
+import { follow } from './sse'
 import { type CacheExplanation, type ExperimentList, type FileList, type Info, isFinal, type LogLine, type Run, type RunList, type Task } from './types'
 
 export interface RunFilter {
@@ -61,9 +61,11 @@ export interface LiveRun extends RunView {
   error: ApiError | undefined
 }
 
+/** Changes are shown at once, but not more often than this: a run may tell hundreds in a second. */
+const pace = 100
+
 /**
- * Follows a run; a caller shows one run for as long as it lives. What arrives is applied at most every 100 ms, however many events that is.
- * A run that was retried, here or elsewhere, is followed again.
+ * Follows a run; a caller shows one run for as long as it lives. A run that was retried, here or elsewhere, is followed again.
  */
 export function useLiveRun(id: string): LiveRun {
   const [view, setView] = useState<RunView>(emptyView)
@@ -71,27 +73,25 @@ export function useLiveRun(id: string): LiveRun {
   const [round, setRound] = useState(0)
   useEffect(() => {
     const abort = new AbortController()
-    let queue: ServerEvent[] = []
-    let restarted = false
+    let gathered = new RunGatherer()
     let timer: ReturnType<typeof setTimeout> | undefined
-    const flush = () => {
+    let shown = 0
+    const show = () => {
       timer = undefined
-      const batch = queue
-      // A retry may have taken tasks away: what the server tells from the beginning replaces what is known.
-      const known = restarted ? emptyView : undefined
-      queue = []
-      restarted = false
-      setView((old) => applyEvents(known ?? old, batch))
+      shown = performance.now()
+      setView(gathered.view())
     }
     void follow(apiUrl(['runs', id, 'events']), abort.signal, {
       onError: setError,
       onConnect: () => {
-        queue = []
-        restarted = true
+        // A retry may have taken tasks away: what the server tells from the beginning replaces what is known.
+        gathered = new RunGatherer()
+        clearTimeout(timer)
+        timer = undefined
       },
       onEvents: (events) => {
-        queue.push(...events)
-        timer ??= setTimeout(flush, 100)
+        gathered.add(events)
+        if (gathered.complete) timer ??= setTimeout(show, Math.max(0, shown + pace - performance.now()))
       },
     })
     return () => {
