@@ -4,7 +4,7 @@ import { useEffect, useMemo, useRef, useState } from 'react'
 import { apiUrl, type ApiError, getHead, getJson, type Head, send } from './client'
 import { emptyView, RunGatherer, type RunView } from './runView'
 import { follow } from './sse'
-import { type CacheExplanation, type ExperimentList, type FileList, type Info, isFinal, type LogLine, type Run, type RunList, type Task } from './types'
+import { type CacheExplanation, type ExperimentList, type FileList, type Info, isFinal, type LogLine, type LogList, type Run, type RunList, type Task } from './types'
 
 export interface RunFilter {
   q: string
@@ -138,6 +138,16 @@ export function useRetryRun(id: string) {
   return useMutation({
     mutationFn: () => send('POST', apiUrl(['runs', id, 'retry'])),
     onSuccess: () => client.invalidateQueries({ queryKey: ['run', id] }),
+  })
+}
+
+/** The end of the log of a task's newest attempt. */
+export function useLastLines(task: Task, enabled: boolean) {
+  return useQuery({
+    queryKey: ['last-lines', task.id, task.attempts, task.state],
+    enabled: enabled && isFinal(task.state),
+    queryFn: ({ signal }) => getJson<LogList>(apiUrl(['runs', task.run_id, 'tasks', task.id, 'logs'], { limit: 60 }), signal),
+    staleTime: Infinity,
   })
 }
 

@@ -91,7 +91,7 @@ function Stage(props: StageProps) {
     <>
       {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex, jsx-a11y/no-noninteractive-element-interactions -- it is moved with the keyboard */}
       <div ref={stage} className={css.stage} style={{ height: frame.height }} tabIndex={0} role="group" aria-label="Graph of the tasks" aria-describedby="graph-keys" onFocus={bringIn}>
-        <canvas ref={canvas} className={css.canvas} aria-hidden="true" style={{ width: frame.width, height: frame.height }} />
+        <canvas ref={canvas} className={css.canvas} aria-hidden="true" />
         <div ref={layer} className={css.layer}>
           {sight.boxes.map((i) => (
             <Shown key={boxes[i]?.path ?? i} box={boxes[i]} place={scene.places[i]} tree={tree} selected={selected} search={address} onToggle={toggle} />

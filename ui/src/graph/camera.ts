@@ -10,6 +10,9 @@ export interface Sight {
   words: boolean
 }
 
+/** What a picture was made of. */
+type Drawn = readonly unknown[]
+
 interface Parts {
   host: HTMLElement
   canvas: HTMLCanvasElement
@@ -18,8 +21,10 @@ interface Parts {
 
 /** More boxes than this are marks even where their words could be read. */
 const mostElements = 500
-/** A picture that takes longer is not made anew for each frame of a movement. */
-const quick = 10
+/** The picture is larger than the frame by this much of it on each side, so that a movement does not need a new one at once. */
+const around = 0.35
+/** A new picture is made at most this often while it moves, and after this rest. */
+const pace = 120
 const rest = 140
 
 export class Camera {
@@ -30,8 +35,7 @@ export class Camera {
   #frame: Frame = { width: 1, height: 1 }
   #picture: Omit<Picture, 'marks'> | undefined
   #colours: Colours
-  #drawn: View | undefined
-  #cost = 0
+  #drawn: { view: View; at: number; what: Drawn } | undefined
   #words = false
   #looked: { area: Rect; zoom: number; readable: boolean } | undefined
   #request = 0
@@ -58,16 +62,14 @@ export class Camera {
   /** The theme has changed. */
   recolour(): void {
     this.#colours = coloursOf(this.#parts.host)
-    this.#drawn = undefined
     this.#ask()
   }
 
   /** Other states or another selection; a new scene makes the sight anew. */
   show(picture: Omit<Picture, 'marks'>, frame: Frame): void {
-    if (picture.scene !== this.#picture?.scene) this.#looked = undefined
+    if (picture.scene !== this.#picture?.scene || frame !== this.#frame) this.#looked = undefined
     this.#picture = picture
     this.#frame = frame
-    this.#drawn = undefined
     this.#ask()
   }
 
@@ -131,9 +133,12 @@ export class Camera {
     this.view = scene ? kept(view, scene, this.#frame) : view
     this.touched = true
     this.#ask()
+    // A layer of its own is moved without being painted, but its words are not made sharp again.
+    this.#parts.layer.style.willChange = 'transform'
     clearTimeout(this.#settle)
     this.#settle = setTimeout(() => {
-      if (this.#drawn !== this.view) this.#paint(true)
+      this.#parts.layer.style.willChange = ''
+      this.#paint(true)
       this.#onRest(this.view)
     }, rest)
   }
@@ -152,17 +157,33 @@ export class Camera {
     this.#look(picture)
     const { x, y, zoom } = this.view
     layer.style.transform = `translate(${x}px, ${y}px) scale(${zoom})`
-    if (this.#drawn && this.#drawn !== this.view && this.#cost > quick && !settled) {
-      // While it moves the last picture is moved along, until there is time for a new one.
-      const share = zoom / this.#drawn.zoom
-      canvas.style.transform = `translate(${x - this.#drawn.x * share}px, ${y - this.#drawn.y * share}px) scale(${share})`
+    const what: Drawn = [picture.scene, picture.selected, this.#words || picture.boxes, this.#words, this.#frame, this.#colours]
+    const drawn = this.#drawn
+    const same = drawn?.what.every((part, i) => part === what[i]) ?? false
+    const margin = { x: Math.round(this.#frame.width * around), y: Math.round(this.#frame.height * around) }
+    if (drawn && same && !this.#outdated(drawn.view, margin, settled) && !(settled && drawn.view.zoom !== zoom)) {
+      const share = zoom / drawn.view.zoom
+      canvas.style.transform = `translate(${x - (drawn.view.x + margin.x) * share}px, ${y - (drawn.view.y + margin.y) * share}px) scale(${share})`
       return
     }
-    const start = performance.now()
-    draw(canvas, this.#frame, this.view, { ...picture, marks: !this.#words }, this.#colours)
-    this.#cost = performance.now() - start
-    this.#drawn = this.view
-    canvas.style.transform = ''
+    const frame = { width: this.#frame.width + 2 * margin.x, height: this.#frame.height + 2 * margin.y }
+    draw(canvas, frame, { x: x + margin.x, y: y + margin.y, zoom }, { ...picture, marks: !this.#words }, this.#colours)
+    this.#drawn = { view: this.view, at: performance.now(), what }
+    canvas.style.width = `${frame.width}px`
+    canvas.style.height = `${frame.height}px`
+    canvas.style.transform = `translate(${-margin.x}px, ${-margin.y}px)`
+  }
+
+  /** Whether the frame shows what the last picture has not, or has in another size; while it moves a new one comes now and then. */
+  #outdated(drawn: View, margin: { x: number; y: number }, settled: boolean): boolean {
+    const { view } = this
+    const share = view.zoom / drawn.zoom
+    const left = view.x - (drawn.x + margin.x) * share
+    const top = view.y - (drawn.y + margin.y) * share
+    const { width, height } = this.#frame
+    const covered = left <= 0 && top <= 0 && left + (width + 2 * margin.x) * share >= width && top + (height + 2 * margin.y) * share >= height
+    if (settled) return !covered
+    return (!covered || share > 1.8) && performance.now() - (this.#drawn?.at ?? 0) > pace
   }
 
   /** Finds the boxes in sight, when the last ones may no longer be all. */
