@@ -33,6 +33,7 @@ function events(req, res, r) {
   const send = (event, data) => res.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`)
   send('run', r.run)
   for (const t of r.tasks) send('task', t)
+  send('synced', {})
   if (final.has(r.run.state)) return res.end('event: end\ndata: {}\n\n')
   const timer = setInterval(() => advance(r, send), 400)
   req.on('close', () => clearInterval(timer))

@@ -77,7 +77,7 @@ func (r *Runner) importFrom(ctx context.Context, s *run.Step, uri string) (copie
 	if err != nil {
 		return "", false, err
 	}
-	if err := os.MkdirAll(l.tmp(), 0o755); err != nil {
+	if err := withParent(func() error { return os.MkdirAll(l.tmp(), 0o755) }); err != nil {
 		return "", false, err
 	}
 	path, local := localPath(uri)

@@ -100,12 +100,20 @@ func (l layout) create(c *ir.Component, lightweight bool) error {
 			return err
 		}
 	}
-	var err error
-	for range 5 { // the parent may be removed because it has just become empty
-		if err = os.MkdirAll(filepath.Dir(l.root), 0o755); err == nil {
-			err = makeDirs(dirs)
+	return withParent(func() error {
+		if err := os.MkdirAll(filepath.Dir(l.root), 0o755); err != nil {
+			return err
 		}
-		if !errors.Is(err, fs.ErrNotExist) {
+		return makeDirs(dirs)
+	})
+}
+
+// withParent makes directories below that of a run. What makes them is called again when the run's own directory was removed
+// in between, because it had just become empty.
+func withParent(makes func() error) error {
+	var err error
+	for range 5 {
+		if err = makes(); !errors.Is(err, fs.ErrNotExist) {
 			break
 		}
 	}

@@ -19,9 +19,9 @@ type endEvent struct {
 func (h *handler) eventsOperation(tags []string) huma.Operation {
 	return huma.Operation{OperationID: "watch-run", Method: http.MethodGet, Path: Prefix + "/runs/{id}/events",
 		Summary: "Follow a run", Tags: tags, Errors: []int{404},
-		Description: "Server-sent events: first the whole present state, then what changes. `run` carries a Run, `task` a Task, " +
-			"`end` an object with the final state. A stream that closes without `end` was interrupted: connect again.",
-		Responses: map[string]*huma.Response{"200": eventStreamResponse("events run, task and end")}}
+		Description: "Server-sent events: first the whole present state, then `synced`, then what changes. `run` carries a Run, `task` a " +
+			"Task, `end` an object with the final state. A stream that closes without `end` was interrupted: connect again.",
+		Responses: map[string]*huma.Response{"200": eventStreamResponse("events run, task, synced and end")}}
 }
 
 func (h *handler) runEvents(ctx context.Context, in *runInput) (*huma.StreamResponse, error) {
@@ -57,7 +57,7 @@ func (h *handler) sendEvents(ctx context.Context, s *stream, r run.Run, tasks []
 			return
 		}
 	}
-	if s.flush() != nil {
+	if s.send("synced", struct{}{}) != nil || s.flush() != nil {
 		return
 	}
 	beat := time.NewTicker(h.heartbeat)

@@ -58,7 +58,7 @@ func TestAWatcherGetsThePresentStateThenChangesThenTheEnd(t *testing.T) {
 	f.updates <- pipeline.Update{Run: &run.Run{ID: "r1", State: run.Succeeded}}
 	close(f.updates)
 	got := events(t, get(t, t.Context(), serve(t, f, 0).URL+"/api/v1/runs/r1/events"))
-	if diff := cmp.Diff([]string{"run", "task", "task", "task", "run", "end"}, got); diff != "" {
+	if diff := cmp.Diff([]string{"run", "task", "task", "synced", "task", "run", "end"}, got); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -67,7 +67,7 @@ func TestAStreamThatTheServerBreaksOffHasNoEnd(t *testing.T) {
 	f := &fake{run: run.Run{ID: "r1", State: run.Running}, updates: make(chan pipeline.Update)}
 	close(f.updates)
 	got := events(t, get(t, t.Context(), serve(t, f, 0).URL+"/api/v1/runs/r1/events"))
-	if diff := cmp.Diff([]string{"run"}, got); diff != "" {
+	if diff := cmp.Diff([]string{"run", "synced"}, got); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -65,19 +65,21 @@ func (s *State) applyTask(n *node, e Event) error {
 		if err := s.bind(n, e); err != nil {
 			return err
 		}
+		n.prepare(e.At)
 		s.began(n)
 	case TaskLaunched:
 		n.phase, n.state, n.reason, n.attempt, n.cacheKey = phaseRunning, run.Running, "", e.Attempt, e.CacheKey
 		n.lookup = e.Lookup
 		s.attempts[n.path] = e.Attempt
-		if n.startedAt.IsZero() {
-			n.startedAt = e.At
-		}
+		n.launch(e)
 	case TaskLost:
 		n.lost++
+		n.ended(e.At, run.ReasonLost)
+		n.prepare(e.At)
 		n.phase, n.state, n.reason = phaseReady, run.Pending, "the attempt was lost; it is started again"
 	case TaskRetrying:
 		n.failures++
+		n.ended(e.At, failureReason(e.Failure))
 		n.phase, n.state, n.failure = phaseWaiting, run.Pending, e.Failure
 		n.wakeAt = *e.RetryAt
 		n.reason = fmt.Sprintf("attempt failed; tried again at %s", e.RetryAt.UTC().Format("15:04:05 UTC"))
@@ -205,6 +207,11 @@ func (s *State) began(n *node) {
 func (s *State) finish(n *node, state run.State, e Event) {
 	started := n.phase == phaseOpen || n.phase == phaseReady || n.phase == phaseRunning || n.phase == phaseWaiting
 	n.phase, n.state, n.reason, n.finishedAt = phaseFinal, state, e.Reason, e.At
+	if state != run.Succeeded {
+		n.ended(e.At, failureReason(e.Failure))
+	} else {
+		n.ended(e.At, "")
+	}
 	parent := n.parent
 	parent.unfinished--
 	if (state == run.Failed || state == run.Canceled) && parent.firstBad == nil {

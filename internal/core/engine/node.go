@@ -65,7 +65,10 @@ type node struct {
 	resume bool
 	dirty  bool
 
-	createdAt, startedAt, finishedAt time.Time
+	createdAt, readyAt, startedAt, finishedAt time.Time
+	// present is the attempt under way, or the last one; tries are those before it.
+	present run.Try
+	tries   []run.Try
 }
 
 // plan is the graph of a DAG component, computed once.

@@ -78,7 +78,7 @@ func (s *State) reset(n *node, waiting int) {
 	n.phase, n.state, n.reason, n.waiting = phasePending, run.Pending, again, waiting
 	n.failure, n.outputs, n.failures, n.lost = nil, run.Values{}, 0, 0
 	n.cacheKey, n.cachedFrom, n.cachedRun = "", "", ""
-	n.startedAt, n.finishedAt, n.wakeAt = time.Time{}, time.Time{}, time.Time{}
+	n.readyAt, n.startedAt, n.finishedAt, n.wakeAt = time.Time{}, time.Time{}, time.Time{}, time.Time{}
 	s.touch(n)
 	if waiting == 0 {
 		s.push(n)

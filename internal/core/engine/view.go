@@ -132,7 +132,8 @@ func (s *State) view(n *node) run.Task {
 		Component: n.task.ComponentRef.Name, Attempts: n.attempt,
 		Cached: n.cachedFrom != "", CachedFrom: n.cachedFrom, CachedFromRun: n.cachedRun, CacheKey: n.cacheKey,
 		Inputs: n.inputs, Outputs: n.outputs, Failure: n.failure,
-		CreatedAt: n.createdAt, StartedAt: instant(n.startedAt), FinishedAt: instant(n.finishedAt),
+		CreatedAt: n.createdAt, ReadyAt: instant(n.readyAt), StartedAt: instant(n.startedAt), FinishedAt: instant(n.finishedAt),
+		Tries: n.allTries(),
 	}
 	if t.DisplayName == "" || n.isIteration() {
 		t.DisplayName = n.name

@@ -116,9 +116,25 @@ type Task struct {
 	Outputs       Values   `json:"outputs"`
 	Failure       *Failure `json:"failure,omitempty"`
 
-	CreatedAt  time.Time  `json:"created_at"`
-	StartedAt  *time.Time `json:"started_at,omitempty"`
+	CreatedAt time.Time `json:"created_at"`
+	// ReadyAt is when everything before a leaf was done; until StartedAt its environment is made, the cache is looked into, and
+	// it waits for room on the machine. It is that of the first attempt, as StartedAt is.
+	ReadyAt    *time.Time `json:"ready_at,omitempty" doc:"when what comes before a leaf was done and preparing it began"`
+	StartedAt  *time.Time `json:"started_at,omitempty" doc:"when the first attempt was started"`
 	FinishedAt *time.Time `json:"finished_at,omitempty"`
+	// Tries are all attempts, where there was more than one.
+	Tries []Try `json:"tries,omitempty" doc:"every attempt with its own times, where there was more than one"`
+}
+
+// Try is one attempt of a task as its run's log knows it.
+type Try struct {
+	Attempt int `json:"attempt"`
+	// ReadyAt is when preparing the attempt began, after what came before or after the pause of a retry.
+	ReadyAt    time.Time  `json:"ready_at"`
+	StartedAt  time.Time  `json:"started_at"`
+	FinishedAt *time.Time `json:"finished_at,omitempty"`
+	// Reason is why it did not succeed.
+	Reason Reason `json:"reason,omitempty"`
 }
 
 // Values are the parameters and artifacts that go into or come out of a component. A parameter is a JSON

@@ -2,9 +2,9 @@
 import { keepPreviousData, useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useEffect, useMemo, useRef, useState } from 'react'
 import { apiUrl, type ApiError, getHead, getJson, type Head, send } from './client'
-import { applyEvents, emptyView, type RunView } from './runView'
-import { follow, type ServerEvent } from './sse'
-import { type CacheExplanation, type ExperimentList, type FileList, type Info, isFinal, type LogLine, type Run, type RunList, type Task } from './types'
+import { emptyView, RunGatherer, type RunView } from './runView'
+import { follow } from './sse'
+import { type CacheExplanation, type ExperimentList, type FileList, type Info, isFinal, type LogLine, type LogList, type Run, type RunList, type Task } from './types'
 
 export interface RunFilter {
   q: string
@@ -57,9 +57,11 @@ export interface LiveRun extends RunView {
   error: ApiError | undefined
 }
 
+/** Changes are shown at once, but not more often than this: a run may tell hundreds in a second. */
+const pace = 100
+
 /**
- * Follows a run; a caller shows one run for as long as it lives. What arrives is applied at most every 100 ms, however many events that is.
- * A run that was retried, here or elsewhere, is followed again.
+ * Follows a run; a caller shows one run for as long as it lives. A run that was retried, here or elsewhere, is followed again.
  */
 export function useLiveRun(id: string): LiveRun {
   const [view, setView] = useState<RunView>(emptyView)
@@ -67,27 +69,25 @@ export function useLiveRun(id: string): LiveRun {
   const [round, setRound] = useState(0)
   useEffect(() => {
     const abort = new AbortController()
-    let queue: ServerEvent[] = []
-    let restarted = false
+    let gathered = new RunGatherer()
     let timer: ReturnType<typeof setTimeout> | undefined
-    const flush = () => {
+    let shown = 0
+    const show = () => {
       timer = undefined
-      const batch = queue
-      // A retry may have taken tasks away: what the server tells from the beginning replaces what is known.
-      const known = restarted ? emptyView : undefined
-      queue = []
-      restarted = false
-      setView((old) => applyEvents(known ?? old, batch))
+      shown = performance.now()
+      setView(gathered.view())
     }
     void follow(apiUrl(['runs', id, 'events']), abort.signal, {
       onError: setError,
       onConnect: () => {
-        queue = []
-        restarted = true
+        // A retry may have taken tasks away: what the server tells from the beginning replaces what is known.
+        gathered = new RunGatherer()
+        clearTimeout(timer)
+        timer = undefined
       },
       onEvents: (events) => {
-        queue.push(...events)
-        timer ??= setTimeout(flush, 100)
+        gathered.add(events)
+        if (gathered.complete) timer ??= setTimeout(show, Math.max(0, shown + pace - performance.now()))
       },
     })
     return () => {
@@ -133,6 +133,16 @@ export function useRetryRun(id: string) {
   return useMutation({
     mutationFn: () => send('POST', apiUrl(['runs', id, 'retry'])),
     onSuccess: () => client.invalidateQueries({ queryKey: ['runs', id] }),
+  })
+}
+
+/** The end of the log of a task's newest attempt. */
+export function useLastLines(task: Task, enabled: boolean) {
+  return useQuery({
+    queryKey: ['last-lines', task.id, task.attempts, task.state],
+    enabled: enabled && isFinal(task.state),
+    queryFn: ({ signal }) => getJson<LogList>(apiUrl(['runs', task.run_id, 'tasks', task.id, 'logs'], { limit: 60 }), signal),
+    staleTime: Infinity,
   })
 }
 

@@ -1,31 +1,37 @@
 // The state of one run as its event stream tells it.
+import { type Tree, TreeBuilder } from '../graph/tree'
 import type { ServerEvent } from './sse'
 import type { Run, Task } from './types'
 
 export interface RunView {
   run: Run | undefined
-  /** Tasks by path, in the order in which the server made them. */
-  tasks: ReadonlyMap<string, Task>
+  tree: Tree
   ended: boolean
 }
 
-export const emptyView: RunView = { run: undefined, tasks: new Map(), ended: false }
-
 /**
- * Applies a batch of events. A task that was not named keeps its object, so what is drawn from it need not be drawn
- * again. Events that this version does not know are skipped.
+ * Gathers events. A task that was not named keeps its object, so what is drawn from it need not be drawn again. Events that
+ * this version does not know are skipped.
  */
-export function applyEvents(view: RunView, events: readonly ServerEvent[]): RunView {
-  let { run, ended } = view
-  let tasks: Map<string, Task> | undefined
-  for (const { event, data } of events) {
-    if (event === 'run') run = JSON.parse(data) as Run
-    if (event === 'task') {
-      const task = JSON.parse(data) as Task
-      tasks ??= new Map(view.tasks)
-      tasks.set(task.path, task)
+export class RunGatherer {
+  #run: Run | undefined
+  #tasks = new TreeBuilder()
+  #ended = false
+  /** Whether the whole state of the beginning is here: until then the run is not worth a look. */
+  complete = false
+
+  add(events: readonly ServerEvent[]): void {
+    for (const { event, data } of events) {
+      if (event === 'run') this.#run = JSON.parse(data) as Run
+      if (event === 'task') this.#tasks.put(JSON.parse(data) as Task)
+      if (event === 'synced') this.complete = true
+      if (event === 'end') this.#ended = this.complete = true
     }
-    if (event === 'end') ended = true
   }
-  return { run, tasks: tasks ?? view.tasks, ended }
+
+  view(): RunView {
+    return { run: this.#run, tree: this.#tasks.tree(), ended: this.#ended }
+  }
 }
+
+export const emptyView: RunView = new RunGatherer().view()

@@ -1,69 +1,59 @@
-import { Handle, type Node, type NodeProps, Position } from '@xyflow/react'
 import { memo } from 'react'
-import { Link, useSearch } from 'wouter'
+import { Link } from 'wouter'
 import { isFinal, type Task } from '../api/types'
 import { between, duration } from '../format/time'
 import { Icon, type IconName } from '../parts/icons'
 import { useNow } from '../parts/now'
 import { Cached, StateBar, stateClass, StateIcon, stateWord } from '../parts/State'
 import css from './BoxNode.module.css'
-import type { Direction } from './layout'
-import type { Box } from './model'
-import { type Choices, type Counts, groupCounts, type Tree } from './tree'
+import type { Rect } from './scene'
+import type { Counts } from './tree'
 
-/** What is the same for all boxes of a graph. */
-export type Shared = {
-  tree: Tree
-  choices: Choices
-  onChoose: (choices: Choices) => void
-  selected: string | undefined
-  direction: Direction
+interface Props {
+  task: Task
+  place: Rect
+  href: string
+  chosen: boolean
+  /** What is inside a group; undefined for a task that holds none. */
+  group: GroupShown | undefined
 }
 
-type Data = Shared & { box: Box }
-
-export type BoxNodeType = Node<Data, 'box'>
+export interface GroupShown {
+  open: boolean
+  counts: Counts
+  /** For an open loop: the iteration whose tasks are inside. */
+  iteration: Task | undefined
+  onToggle: (path: string, open: boolean) => void
+}
 
 /** A task in the graph; an open group is the frame around its tasks. */
-export const BoxNode = memo(function BoxNode({ data }: NodeProps<BoxNodeType>) {
-  const { box, selected, direction } = data
-  const { task } = box
-  const chosen = selected === box.path || (box.iteration !== undefined && selected === box.iteration.path)
+export const BoxNode = memo(function BoxNode({ task, place, href, chosen, group }: Props) {
   return (
     <div
-      className={`${css.box} ${stateClass(task.state)} ${box.open ? css.open : ''} ${chosen ? css.selected : ''} ${box.group ? css.group : ''}`}
-      data-path={box.path}
+      className={`${css.box} ${stateClass(task.state)} ${group?.open ? css.open : ''} ${chosen ? css.selected : ''} ${group ? css.group : ''}`}
+      style={{ left: place.x, top: place.y, width: place.width, height: place.height }}
+      data-path={task.path}
       data-state={task.state}
     >
-      <Handle type="target" position={direction === 'LR' ? Position.Left : Position.Top} className={css.handle} />
-      <Handle type="source" position={direction === 'LR' ? Position.Right : Position.Bottom} className={css.handle} />
-      {box.group ? <GroupBody data={data} /> : <LeafBody task={task} />}
+      {group ? <GroupBody task={task} group={group} href={href} /> : <LeafBody task={task} href={href} />}
     </div>
   )
 })
 
-function TaskLink({ task }: { task: Task }) {
-  const search = useSearch()
+function TaskLink({ task, href }: { task: Task; href: string }) {
   return (
-    <Link
-      href={`/runs/${task.run_id}/tasks/${task.id}${search ? `?${search}` : ''}`}
-      className={css.link}
-      title={task.path}
-      aria-label={`${task.display_name}, ${stateWord(task.state)}`}
-    >
+    <Link href={href} className={css.link} title={task.path} aria-label={`${task.display_name}, ${stateWord(task.state)}`} draggable={false}>
       {task.display_name}
     </Link>
   )
 }
 
-function LeafBody({ task }: { task: Task }) {
-  const now = useNow()
-  const ms = between(task.started_at, task.finished_at, now)
+function LeafBody({ task, href }: { task: Task; href: string }) {
   return (
     <>
       <div className={css.first}>
         <StateIcon state={task.state} />
-        <TaskLink task={task} />
+        <TaskLink task={task} href={href} />
         {task.attempts > 1 && (
           <span className={css.attempts} title={`${task.attempts} attempts`}>
             ×{task.attempts}
@@ -72,35 +62,47 @@ function LeafBody({ task }: { task: Task }) {
       </div>
       <div className={css.second}>
         <span className={css.word}>{stateWord(task.state)}</span>
-        {task.cached && <Cached />}
-        {!task.cached && ms !== undefined && <span>{duration(ms)}</span>}
+        {task.cached ? <Cached /> : <Took task={task} />}
       </div>
     </>
   )
 }
 
+/** How long a task took; only one that is going on is drawn again as time goes by. */
+function Took({ task }: { task: Task }) {
+  if (!task.started_at) return null
+  return task.finished_at ? <span>{duration(between(task.started_at, task.finished_at, 0) ?? 0)}</span> : <Ticking since={task.started_at} />
+}
+
+function Ticking({ since }: { since: string }) {
+  return <span>{duration(between(since, undefined, useNow()) ?? 0)}</span>
+}
+
 const kindIcons: Partial<Record<Task['kind'], IconName>> = { loop: 'loop', dag: 'group', iteration: 'group' }
 
-function GroupBody({ data }: { data: Data }) {
-  const { box, tree, choices, onChoose } = data
-  const { task, open, iteration } = box
-  const counts = groupCounts(tree, task)
-  const toggle = () => onChoose({ ...choices, open: new Map(choices.open).set(box.path, !open) })
+function GroupBody({ task, group, href }: { task: Task; group: GroupShown; href: string }) {
+  const { open, counts, iteration } = group
   return (
     <>
       <div className={css.first}>
         <StateIcon state={task.state} />
-        <TaskLink task={task} />
+        <TaskLink task={task} href={href} />
         <span className={css.kind}>
           <Icon name={kindIcons[task.kind] ?? 'group'} size={14} />
         </span>
-        <button type="button" className={css.toggle} aria-expanded={open} aria-label={`Tasks of ${task.display_name}`} onClick={toggle}>
+        <button
+          type="button"
+          className={css.toggle}
+          aria-expanded={open}
+          aria-label={`Tasks of ${task.display_name}`}
+          onClick={() => group.onToggle(task.path, !open)}
+        >
           <Icon name="chevron" size={14} />
         </button>
       </div>
       <div className={css.second}>
         <span className={css.count}>
-          {iteration ? `iteration ${iteration.iteration ?? iteration.name} of ${counts.total}` : summary(task, counts)}
+          {iteration ? `iteration ${iteration.iteration ?? iteration.name} of ${counts.total.toLocaleString('en-GB')}` : summary(task, counts)}
         </span>
         {open && counts.cached > 0 && <Cached />}
       </div>

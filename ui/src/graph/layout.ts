@@ -1,6 +1,9 @@
-// Where the boxes go. Each level is laid out on its own with dagre, from the inside out, so a box is as big as what is in it.
+// Where the boxes go. Each level is laid out on its own, from the inside out, so a box is as big as what is in it: with dagre
+// as long as that is quick, with layered.ts beyond.
 import { Graph as Dagre, layout } from '@dagrejs/dagre'
-import type { Box, Graph } from './model'
+import { bundle } from './bundles'
+import { layered, type Link } from './layered'
+import type { Arrow, Box, Graph } from './model'
 
 export type Direction = 'LR' | 'TB'
 
@@ -17,15 +20,33 @@ export interface Point {
   y: number
 }
 
+/** An arrow between two boxes, or from or to all of a block of boxes that are alike. */
+export interface Line {
+  from: readonly string[]
+  to: readonly string[]
+  points: readonly Point[]
+}
+
+/** A block of boxes that are alike; its place is relative to the box around it. */
+export interface Block extends Place {
+  boxes: readonly string[]
+}
+
+/** What is inside one box, or at the top. */
+export interface Level {
+  lines: Line[]
+  blocks: Block[]
+}
+
 export interface Layout {
   places: ReadonlyMap<string, Place>
-  /** The way of each arrow around the boxes between, by arrowKey, from the same origin as the boxes it joins. */
-  routes: ReadonlyMap<string, readonly Point[]>
+  /** By the path of the box around; the key of the top level is "". Points and places are relative to that box. */
+  levels: ReadonlyMap<string, Level>
   width: number
   height: number
 }
 
-interface Size {
+export interface Size {
   width: number
   height: number
 }
@@ -34,74 +55,172 @@ const leafSize: Size = { width: 188, height: 54 }
 const groupSize: Size = { width: 188, height: 72 }
 const header = 54
 const padding = 16
+const blockPadding = 12
+const blockGap = 10
+/** Units that dagre lays out in a few dozen milliseconds. */
+const mostForDagre = { units: 90, links: 220 }
+/** A block, and a graph that is folded, is about so many times as wide as it is high. */
+const ratio = 1.7
 
-export function layoutGraph(graph: Graph, direction: Direction): Layout {
-  const levels = new Map<string, Box[]>()
-  for (const box of graph.boxes) {
-    const key = box.parent ?? ''
-    levels.set(key, [...(levels.get(key) ?? []), box])
-  }
-  const places = new Map<string, Place>()
-  const routes = new Map<string, Point[]>()
-  const placeLevel = (parent: string): Size => {
-    const boxes = levels.get(parent) ?? []
-    const sizes = new Map<string, Size>()
-    for (const box of boxes) sizes.set(box.path, boxSize(box, placeLevel))
-    return placeBoxes(boxes, sizes, graph, direction, { places, routes })
-  }
-  return { places, routes, ...placeLevel('') }
+interface Found {
+  places: Map<string, Place>
+  levels: Map<string, Level>
+  boxesOf: Map<string, Box[]>
+  arrowsOf: Map<string, Arrow[]>
+  direction: Direction
 }
 
-function boxSize(box: Box, placeLevel: (parent: string) => Size): Size {
+export function layoutGraph(graph: Graph, direction: Direction): Layout {
+  const found: Found = { places: new Map(), levels: new Map(), boxesOf: new Map(), arrowsOf: new Map(), direction }
+  const parents = new Map<string, string>()
+  for (const box of graph.boxes) {
+    const key = box.parent ?? ''
+    parents.set(box.path, key)
+    push(found.boxesOf, key, box)
+  }
+  for (const arrow of graph.arrows) push(found.arrowsOf, parents.get(arrow.to) ?? '', arrow)
+  return { places: found.places, levels: found.levels, ...placeLevel(found, '') }
+}
+
+function push<T>(lists: Map<string, T[]>, key: string, item: T): void {
+  const list = lists.get(key)
+  if (list) list.push(item)
+  else lists.set(key, [item])
+}
+
+function boxSize(found: Found, box: Box): Size {
   if (!box.open) return box.group ? groupSize : leafSize
-  const inner = placeLevel(box.path)
+  const inner = placeLevel(found, box.path)
   return {
     width: Math.max(groupSize.width + 2 * padding, inner.width + 2 * padding),
     height: header + padding + Math.max(inner.height, 8),
   }
 }
 
-function placeBoxes(
-  boxes: readonly Box[],
-  sizes: ReadonlyMap<string, Size>,
-  graph: Graph,
-  direction: Direction,
-  found: { places: Map<string, Place>; routes: Map<string, Point[]> },
-): Size {
+function placeLevel(found: Found, parent: string): Size {
+  const boxes = found.boxesOf.get(parent) ?? []
+  const level: Level = { lines: [], blocks: [] }
+  found.levels.set(parent, level)
   if (boxes.length === 0) return { width: 0, height: 0 }
+  const index = new Map(boxes.map((box, i) => [box.path, i]))
+  const sizes = boxes.map((box) => boxSize(found, box))
+  const links = (found.arrowsOf.get(parent) ?? []).flatMap(({ from, to }): Link[] => {
+    const a = index.get(from)
+    const b = index.get(to)
+    return a === undefined || b === undefined ? [] : [[a, b]]
+  })
+  const units = bundle(boxes.length, links, (i) => boxes[i]?.group === true)
+  const blocks = units.members.map((members) => blockOf(members, sizes))
+  const placed = placeUnits(blocks, units.links, found.direction)
+  const shift = parent === '' ? { x: 0, y: 0 } : { x: padding, y: header }
+  const paths = units.members.map((members) => members.map((i) => boxes[i]?.path ?? ''))
+  blocks.forEach((block, u) => {
+    const corner = placed.corners[u] ?? shift
+    const x = corner.x + shift.x
+    const y = corner.y + shift.y
+    block.cells.forEach((cell, k) => {
+      const path = paths[u]?.[k] ?? ''
+      found.places.set(path, { x: x + cell.x, y: y + cell.y, width: cell.width, height: cell.height })
+    })
+    if (block.cells.length > 1) level.blocks.push({ boxes: paths[u] ?? [], x, y, width: block.width, height: block.height })
+  })
+  units.links.forEach(([a, b], i) => {
+    const points = placed.routes[i] ?? []
+    for (const p of points) {
+      p.x += shift.x
+      p.y += shift.y
+    }
+    level.lines.push({ from: paths[a] ?? [], to: paths[b] ?? [], points })
+  })
+  return { width: placed.width, height: placed.height }
+}
+
+interface Cells extends Size {
+  cells: Place[]
+}
+
+/** One box, or many alike in rows. */
+function blockOf(members: readonly number[], sizes: readonly Size[]): Cells {
+  const first = sizes[members[0] ?? -1] ?? leafSize
+  if (members.length === 1) return { ...first, cells: [{ x: 0, y: 0, ...first }] }
+  const step = { x: first.width + blockGap, y: first.height + blockGap }
+  const columns = Math.max(2, Math.round(Math.sqrt((members.length * step.y * ratio) / step.x)))
+  const cells = members.map((_, k) => ({
+    x: blockPadding + (k % columns) * step.x,
+    y: blockPadding + Math.floor(k / columns) * step.y,
+    ...first,
+  }))
+  return {
+    cells,
+    width: 2 * blockPadding + columns * step.x - blockGap,
+    height: 2 * blockPadding + Math.ceil(members.length / columns) * step.y - blockGap,
+  }
+}
+
+interface Placed extends Size {
+  corners: Point[]
+  routes: Point[][]
+}
+
+function placeUnits(units: readonly Size[], links: readonly Link[], direction: Direction): Placed {
+  const few = units.length <= mostForDagre.units && links.length <= mostForDagre.links
+  return few && !isLong(units.length, links) ? withDagre(units, links, direction) : withLayers(units, links, direction)
+}
+
+/** A chain of some length is better folded. */
+function isLong(units: number, links: readonly Link[]): boolean {
+  return units > 30 && links.length < units * 1.1
+}
+
+function withLayers(units: readonly Size[], links: readonly Link[], direction: Direction): Placed {
+  const flat = direction === 'LR'
+  const result = layered(
+    units.map((u) => (flat ? { along: u.width, across: u.height } : { along: u.height, across: u.width })),
+    links,
+    { layer: flat ? 52 : 44, unit: 24 },
+    flat ? ratio : 1 / ratio,
+  )
+  if (!flat) for (const p of [...result.spots, ...result.routes.flat()]) [p.x, p.y] = [p.y, p.x]
+  return {
+    corners: result.spots,
+    routes: result.routes,
+    width: flat ? result.along : result.across,
+    height: flat ? result.across : result.along,
+  }
+}
+
+function withDagre(units: readonly Size[], links: readonly Link[], direction: Direction): Placed {
   const dagre = new Dagre()
   dagre.setGraph({ rankdir: direction, nodesep: 24, ranksep: direction === 'LR' ? 44 : 36 })
   dagre.setDefaultEdgeLabel(() => ({}))
-  for (const box of boxes) dagre.setNode(box.path, { ...(sizes.get(box.path) ?? leafSize) })
-  for (const { from, to } of graph.arrows) {
-    if (sizes.has(from) && sizes.has(to)) dagre.setEdge(from, to)
-  }
+  units.forEach(({ width, height }, i) => dagre.setNode(String(i), { width, height }))
+  for (const [a, b] of links) dagre.setEdge(String(a), String(b))
   layout(dagre)
-  const shift = boxes[0]?.parent === undefined ? { x: 0, y: 0 } : { x: padding, y: header }
-  let width = 0
-  let height = 0
-  for (const box of boxes) {
-    const node = dagre.node(box.path) as { x: number; y: number; width: number; height: number }
-    const left = node.x - node.width / 2
-    const top = node.y - node.height / 2
-    width = Math.max(width, left + node.width)
-    height = Math.max(height, top + node.height)
-    found.places.set(box.path, {
-      x: left + shift.x,
-      y: top + shift.y,
-      width: node.width,
-      height: node.height,
-    })
+  // What dagre places is given by its middle, and may begin beyond the origin.
+  const corners = units.map(({ width, height }, i) => {
+    const { x, y } = dagre.node(String(i)) as Point
+    return { x: x - width / 2, y: y - height / 2 }
+  })
+  const left = Math.min(...corners.map((c) => c.x))
+  const top = Math.min(...corners.map((c) => c.y))
+  for (const corner of corners) {
+    corner.x -= left
+    corner.y -= top
   }
-  for (const { from, to } of graph.arrows) {
-    if (!sizes.has(from) || !sizes.has(to)) continue
-    const { points } = dagre.edge(from, to) as { points: Point[] }
-    const between = points.slice(1, -1).map((p) => ({ x: p.x + shift.x, y: p.y + shift.y }))
-    const start = found.places.get(from)
-    const end = found.places.get(to)
-    if (start && end) found.routes.set(arrowKey(from, to), [exitOf(start, direction), ...between, entryOf(end, direction)])
+  const routes = links.map(([a, b]) => {
+    const between = (dagre.edge(String(a), String(b)) as { points: Point[] }).points.slice(1, -1)
+    return [
+      exitOf({ ...(corners[a] ?? { x: 0, y: 0 }), ...(units[a] ?? leafSize) }, direction),
+      ...between.map((p) => ({ x: p.x - left, y: p.y - top })),
+      entryOf({ ...(corners[b] ?? { x: 0, y: 0 }), ...(units[b] ?? leafSize) }, direction),
+    ]
+  })
+  return {
+    corners,
+    routes,
+    width: Math.max(...corners.map((c, i) => c.x + (units[i]?.width ?? 0))),
+    height: Math.max(...corners.map((c, i) => c.y + (units[i]?.height ?? 0))),
   }
-  return { width, height }
 }
 
 /** Arrows leave and enter a box in the middle of a side, whichever way they come. */
@@ -113,36 +232,9 @@ function entryOf({ x, y, width, height }: Place, direction: Direction): Point {
   return direction === 'LR' ? { x, y: y + height / 2 } : { x: x + width / 2, y }
 }
 
-export function arrowKey(from: string, to: string): string {
-  return `${from} ${to}`
-}
-
-/** A smooth line along points, as the path of an SVG. It begins and ends in the direction of the graph. */
-export function smoothPath(route: readonly Point[], direction: Direction): string {
-  const [first, ...rest] = withStubs(route, direction)
-  if (!first) return ''
-  const parts = [`M${first.x},${first.y}`]
-  rest.forEach((p, i) => {
-    const after = rest[i + 1]
-    parts.push(after ? `Q${p.x},${p.y} ${(p.x + after.x) / 2},${(p.y + after.y) / 2}` : `L${p.x},${p.y}`)
-  })
-  return parts.join(' ')
-}
-
-const stub = 12
-
-function withStubs(route: readonly Point[], direction: Direction): Point[] {
-  const first = route[0]
-  const last = route.at(-1)
-  if (!first || !last) return []
-  const step = direction === 'LR' ? { x: stub, y: 0 } : { x: 0, y: stub }
-  const out = { x: first.x + step.x, y: first.y + step.y }
-  const into = { x: last.x - step.x, y: last.y - step.y }
-  return [first, out, ...route.slice(1, -1), into, last]
-}
-
 /** The direction in which the graph can be shown larger in a frame. */
 export function betterDirection(graph: Graph, frame: Size): Direction {
+  if (graph.boxes.length > 200) return frame.width >= frame.height ? 'LR' : 'TB'
   const zoom = (l: Layout) => Math.min(frame.width / l.width, frame.height / l.height)
   return zoom(layoutGraph(graph, 'LR')) >= zoom(layoutGraph(graph, 'TB')) ? 'LR' : 'TB'
 }

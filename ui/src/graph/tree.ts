@@ -21,38 +21,64 @@ interface MutableCounts extends Counts {
   byState: Map<State, number>
 }
 
-export function buildTree(byPath: ReadonlyMap<string, Task>): Tree {
-  const children = new Map<string, Task[]>()
-  const leaves = new Map<string, MutableCounts>()
-  const byId = new Map<string, Task>()
-  for (const task of byPath.values()) {
-    byId.set(task.id, task)
+/** A tree that grows and changes task by task, at a cost that does not depend on its size. */
+export class TreeBuilder {
+  #byPath = new Map<string, Task>()
+  #byId = new Map<string, Task>()
+  #children = new Map<string, Task[]>()
+  #leaves = new Map<string, MutableCounts>()
+  /** Where a task stands among those of its group. */
+  #place = new Map<string, number>()
+  #unsorted = new Set<string>()
+
+  put(task: Task): void {
+    const old = this.#byPath.get(task.path)
+    this.#byPath.set(task.path, task)
+    this.#byId.set(task.id, task)
+    if (isLeaf(task.kind)) this.#count(old, task)
     const parent = task.parent ?? ''
-    const siblings = children.get(parent)
-    if (siblings) siblings.push(task)
-    else children.set(parent, [task])
-    if (isLeaf(task.kind)) countUpwards(task, byPath, leaves)
+    const siblings = this.#children.get(parent) ?? []
+    if (siblings.length === 0) this.#children.set(parent, siblings)
+    const place = this.#place.get(task.path) ?? siblings.length
+    this.#place.set(task.path, place)
+    siblings[place] = task
+    if (!old && place > 0 && (task.iteration ?? 0) < (siblings[place - 1]?.iteration ?? 0)) this.#unsorted.add(parent)
   }
-  for (const siblings of children.values()) {
-    if (siblings[0]?.kind === 'iteration') siblings.sort((a, b) => (a.iteration ?? 0) - (b.iteration ?? 0))
+
+  /** The tree as it is now. It changes with the next put, so a new one is asked for after that. */
+  tree(): Tree {
+    for (const parent of this.#unsorted) {
+      const siblings = this.#children.get(parent) ?? []
+      siblings.sort((a, b) => (a.iteration ?? 0) - (b.iteration ?? 0))
+      siblings.forEach((task, i) => this.#place.set(task.path, i))
+    }
+    this.#unsorted.clear()
+    return { byPath: this.#byPath, byId: this.#byId, children: this.#children, leaves: this.#leaves }
   }
-  return { byPath, byId, children, leaves }
+
+  #count(old: Task | undefined, task: Task): void {
+    if (old && old.state === task.state && old.cached === task.cached) return
+    for (let at: string | undefined = task.parent ?? ''; at !== undefined; at = at === '' ? undefined : (this.#byPath.get(at)?.parent ?? '')) {
+      const counts: MutableCounts = this.#leaves.get(at) ?? { total: 0, cached: 0, byState: new Map<State, number>() }
+      this.#leaves.set(at, counts)
+      if (old) add(counts, old, -1)
+      add(counts, task)
+    }
+  }
 }
 
-function countUpwards(leaf: Task, byPath: ReadonlyMap<string, Task>, leaves: Map<string, MutableCounts>): void {
-  let at: string | undefined = leaf.parent ?? ''
-  while (at !== undefined) {
-    const counts = leaves.get(at) ?? { total: 0, cached: 0, byState: new Map<State, number>() }
-    add(counts, leaf)
-    leaves.set(at, counts)
-    at = at === '' ? undefined : (byPath.get(at)?.parent ?? '')
-  }
+export function buildTree(byPath: ReadonlyMap<string, Task>): Tree {
+  const builder = new TreeBuilder()
+  for (const task of byPath.values()) builder.put(task)
+  return builder.tree()
 }
 
-function add(counts: MutableCounts, task: Task): void {
-  counts.total++
-  if (task.cached) counts.cached++
-  counts.byState.set(task.state, (counts.byState.get(task.state) ?? 0) + 1)
+function add(counts: MutableCounts, task: Task, by: 1 | -1 = 1): void {
+  counts.total += by
+  if (task.cached) counts.cached += by
+  const n = (counts.byState.get(task.state) ?? 0) + by
+  if (n > 0) counts.byState.set(task.state, n)
+  else counts.byState.delete(task.state)
 }
 
 /** Counts the tasks directly inside a group: for a loop, its iterations. */
@@ -62,10 +88,11 @@ export function countChildren(tree: Tree, path: string): Counts {
   return counts
 }
 
-/** What a group's node and row show: iterations of a loop, leaf tasks of everything else. */
+/** What a group's node and row show: iterations of a loop, leaf tasks of everything else. They are those of this moment. */
 export function groupCounts(tree: Tree, task: Task): Counts {
   if (task.kind === 'loop') return countChildren(tree, task.path)
-  return tree.leaves.get(task.path) ?? { total: 0, cached: 0, byState: new Map() }
+  const { total, cached, byState } = tree.leaves.get(task.path) ?? { total: 0, cached: 0, byState: new Map<State, number>() }
+  return { total, cached, byState }
 }
 
 /** The groups around a task, outermost first. */

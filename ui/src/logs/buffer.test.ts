@@ -17,6 +17,8 @@ describe('readable', () => {
   it.each([
     ['\u001b[31mred\u001b[0m plain', 'red plain'],
     ['\u001b]8;;http://x\u0007link\u001b]8;;\u0007', 'link'],
+    ['\\x1b[1;31mred\\x1b[0m as the server writes it', 'red as the server writes it'],
+    ['\\x1b]8;;http://x\\x07link\\x1b]8;;\\x07 \\x1b]8;;http://y\\x1b\\other', 'link other'],
     ['  0%|   \r 50%|#  \r100%|###', '100%|###'],
     ['done\r', 'done'],
     ['a [not] an escape', 'a [not] an escape'],

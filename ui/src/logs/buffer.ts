@@ -18,13 +18,14 @@ export function append(buffer: LogBuffer, added: readonly LogLine[], limit = def
   return { lines: excess > 0 ? lines.slice(excess) : lines, dropped: buffer.dropped + excess }
 }
 
-// ECMA-48: CSI sequences (colours, cursor), OSC sequences (titles, links), and other two-byte escapes.
+// ECMA-48: CSI sequences (colours, cursor), OSC sequences (titles, links), and other two-byte escapes. The server writes the escape
+// character as \x1b.
 // oxlint-disable-next-line no-control-regex
-const escapes = /\u001b(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\)|[@-Z\\-_])/g
+const escapes = /(?:\u001b|\\x1b)(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b]{0,2000}?(?:\u0007|\\x07|\u001b\\|\\x1b\\)|[@-Z\\-_])/g
 
 /** Drops terminal colours, and keeps only the last state of a progress bar that rewrites its line. */
 export function readable(text: string): string {
-  const plain = text.includes('\u001b') ? text.replace(escapes, '') : text
+  const plain = text.includes('\u001b') || text.includes('\\x1b') ? text.replace(escapes, '') : text
   if (!plain.includes('\r')) return plain
   return plain.split('\r').findLast((part) => part.trim() !== '') ?? ''
 }

@@ -1,6 +1,8 @@
 import { Link } from 'wouter'
 import type { Run } from '../api/types'
 import type { Tree } from '../graph/tree'
+import { readable } from '../logs/buffer'
+import { LastLines } from '../logs/LastLines'
 import { Notice } from '../parts/Notice'
 
 /** Why the run failed, and what it asked for in vain. */
@@ -11,10 +13,10 @@ export function RunNotices({ run, tree }: { run: Run; tree: Tree }) {
     <>
       {failure && (
         <Notice tone={run.state === 'FAILED' ? 'danger' : 'neutral'} title={run.state === 'FAILED' ? 'The run failed' : undefined}>
-          {failure.message}
+          {readable(failure.message)}
           {culprit && (
             <>
-              {' '}
+              <LastLines task={culprit} />
               <Link href={`/runs/${run.id}/tasks/${culprit.id}`}>Task {culprit.display_name}</Link>
               {' · '}
               <Link href={`/runs/${run.id}/tasks/${culprit.id}?tab=logs`}>its log</Link>

@@ -1,22 +1,24 @@
-import { useEffect, useMemo, useState } from 'react'
+import { useEffect } from 'react'
 import { useExperiments, useLiveRun } from '../api/queries'
 import { isFinal, type Run } from '../api/types'
-import { buildTree, type Choices, noChoices, reveal, type Tree } from '../graph/tree'
+import type { Choices, Tree } from '../graph/tree'
 import { Loading, Notice } from '../parts/Notice'
 import { Clock } from '../parts/now'
 import { NotFound } from '../shell/NotFound'
+import { useAddress } from '../parts/address'
 import { TaskPanel } from '../task/TaskPanel'
+import { choicesQuery, useChoices } from './choices'
 import { RunCards } from './RunCards'
 import { RunHeader } from './RunHeader'
 import { RunNotices } from './RunNotices'
 import { RunViews } from './RunViews'
+import { runHref } from './taskHref'
 import css from './RunPage.module.css'
 
 export function RunPage({ id, taskId }: { id: string; taskId?: string }) {
   const live = useLiveRun(id)
   const experiments = useExperiments()
-  const tree = useMemo(() => buildTree(live.tasks), [live.tasks])
-  const { run, error } = live
+  const { run, tree, error } = live
   useEffect(() => {
     if (run) document.title = `${run.display_name} – Levada`
   }, [run])
@@ -43,6 +45,7 @@ function Loaded({ run, tree, taskId, experiment }: LoadedProps) {
   // A link may name a task by id or by path.
   const task = taskId === undefined ? undefined : (tree.byId.get(taskId) ?? tree.byPath.get(taskId))
   const [choices, setChoices] = useChoices(tree, task?.path)
+  const back = useBack(run, choices)
   return (
     <div className={`${css.page} ${taskId === undefined ? '' : css.split}`}>
       <div className={css.run}>
@@ -54,7 +57,7 @@ function Loaded({ run, tree, taskId, experiment }: LoadedProps) {
       {taskId !== undefined && (
         <div className={css.panel}>
           {task ? (
-            <TaskPanel key={task.id} run={run} task={task} tree={tree} />
+            <TaskPanel key={task.id} run={run} task={task} tree={tree} back={back} />
           ) : (
             <NotFound what={`This run has no task ${taskId}, or it has not come to it yet.`} />
           )}
@@ -64,13 +67,13 @@ function Loaded({ run, tree, taskId, experiment }: LoadedProps) {
   )
 }
 
-/** What the reader opened, with the groups around a selected task opened once when it is selected. */
-function useChoices(tree: Tree, selected: string | undefined): [Choices, (choices: Choices) => void] {
-  const [choices, setChoices] = useState(noChoices)
-  const [revealed, setRevealed] = useState<string>()
-  if (selected !== revealed) {
-    setRevealed(selected)
-    if (selected !== undefined) setChoices(reveal(tree, selected, choices))
+/** Leads from a task back to its run; what was opened to show the task stays open. */
+function useBack(run: Run, choices: Choices): string {
+  const [address] = useAddress()
+  const search = new URLSearchParams(address)
+  for (const [key, paths] of Object.entries(choicesQuery(choices))) {
+    search.delete(key)
+    for (const path of paths) search.append(key, path)
   }
-  return [choices, setChoices]
+  return runHref(run.id, search)
 }

@@ -5,6 +5,7 @@ import { isFinal, type Run } from '../api/types'
 import type { Choices, Tree } from '../graph/tree'
 import { Loading } from '../parts/Notice'
 import { Tabs } from '../parts/Tabs'
+import { FindTask } from './FindTask'
 import { Timeline } from './Timeline'
 import css from './RunViews.module.css'
 
@@ -43,6 +44,7 @@ export function RunViews(props: ViewProps) {
         label="Views of the run"
         value={view}
         onChange={choose}
+        extra={<FindTask tree={props.tree} />}
         tabs={[
           {
             id: 'graph',

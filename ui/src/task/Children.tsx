@@ -1,11 +1,12 @@
 import { useVirtualizer } from '@tanstack/react-virtual'
 import { useRef } from 'react'
-import { Link } from 'wouter'
+import { Link, useSearchParams } from 'wouter'
 import type { Task } from '../api/types'
 import { between, duration } from '../format/time'
 import { groupCounts, type Tree } from '../graph/tree'
 import { useNow } from '../parts/now'
 import { Cached, State, StateBar, stateWord } from '../parts/State'
+import { taskHref } from '../run/taskHref'
 import css from './Children.module.css'
 import { itemLabels } from './loopItem'
 
@@ -44,11 +45,12 @@ export function Children({ task, tree }: { task: Task; tree: Tree }) {
 
 function Child({ task }: { task: Task }) {
   const now = useNow()
+  const [search] = useSearchParams()
   const ms = between(task.started_at, task.finished_at, now)
   const inputs = itemLabels(task.inputs.parameters ?? {})
   return (
     <>
-      <Link href={`/runs/${task.run_id}/tasks/${task.id}`} className={css.link}>
+      <Link href={taskHref(task, withoutTab(search))} className={css.link}>
         {task.kind === 'iteration' ? (task.iteration ?? task.name) : task.display_name}
       </Link>
       <span className={css.inputs} title={inputs.join('\n')}>
@@ -59,4 +61,11 @@ function Child({ task }: { task: Task }) {
       <State state={task.state} />
     </>
   )
+}
+
+/** The list is a tab of groups; the task inside begins with what it has to say. */
+function withoutTab(search: URLSearchParams): URLSearchParams {
+  const next = new URLSearchParams(search)
+  next.delete('tab')
+  return next
 }

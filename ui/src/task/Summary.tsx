@@ -4,6 +4,8 @@ import { isLeaf, type Run, type Task, type Values } from '../api/types'
 import { between, duration, exact } from '../format/time'
 import { shortDigest } from '../format/value'
 import type { Tree } from '../graph/tree'
+import { readable } from '../logs/buffer'
+import { LastLines } from '../logs/LastLines'
 import { Button } from '../parts/Button'
 import { Copy } from '../parts/Copy'
 import { Notice } from '../parts/Notice'
@@ -41,7 +43,8 @@ function Why({ task }: { task: Task }) {
           tone={task.state === 'FAILED' ? 'danger' : 'neutral'}
           title={failure.exit_code ? `${failure.reason}, exit status ${failure.exit_code}` : failure.reason}
         >
-          {failure.message}
+          {readable(failure.message)}
+          <LastLines task={task} most={20} />
           {isLeaf(task.kind) && task.attempts > 0 && (
             <div className={css.action}>
               <Button onClick={() => setSearch((old) => withTab(old, 'logs'))}>Open the log</Button>

@@ -6,12 +6,13 @@ import { LogView } from '../logs/LogView'
 import { Icon } from '../parts/icons'
 import { State } from '../parts/State'
 import { Tabs } from '../parts/Tabs'
+import { taskHref } from '../run/taskHref'
 import { Children } from './Children'
 import { Summary } from './Summary'
 import css from './TaskPanel.module.css'
 
 /** Everything about one task, beside the graph or, on a narrow screen, instead of it. */
-export function TaskPanel({ run, task, tree }: { run: Run; task: Task; tree: Tree }) {
+export function TaskPanel({ run, task, tree, back }: { run: Run; task: Task; tree: Tree; back: string }) {
   const [search, setSearch] = useSearchParams()
   const leaf = isLeaf(task.kind)
   const second = leaf ? 'logs' : 'tasks'
@@ -28,7 +29,7 @@ export function TaskPanel({ run, task, tree }: { run: Run; task: Task; tree: Tre
     )
   return (
     <section className={css.panel} aria-label={`Task ${task.display_name}`}>
-      <Head run={run} task={task} tree={tree} />
+      <Head run={run} task={task} tree={tree} back={back} />
       <Tabs
         label="About the task"
         value={tab === second ? second : tab === 'summary' ? 'summary' : fallback}
@@ -44,11 +45,9 @@ export function TaskPanel({ run, task, tree }: { run: Run; task: Task; tree: Tre
   )
 }
 
-function Head({ run, task, tree }: { run: Run; task: Task; tree: Tree }) {
+function Head({ run, task, tree, back }: { run: Run; task: Task; tree: Tree; back: string }) {
   const [search] = useSearchParams()
   const [, navigate] = useLocation()
-  const view = search.get('view')
-  const back = `/runs/${run.id}${view ? `?view=${view}` : ''}`
   const heading = useRef<HTMLHeadingElement>(null)
   useEffect(() => {
     // On a narrow screen the panel takes the place of what was clicked, so the focus has to follow.
@@ -75,7 +74,7 @@ function Head({ run, task, tree }: { run: Run; task: Task; tree: Tree }) {
         {ancestors(tree, task.path).map((group) => (
           <span key={group.path} className={css.crumb}>
             /{' '}
-            <Link href={`/runs/${run.id}/tasks/${group.id}`}>
+            <Link href={taskHref(group, search)}>
               {group.kind === 'iteration' ? `iteration ${group.iteration ?? group.name}` : group.display_name}
             </Link>
           </span>
