@@ -224,11 +224,11 @@ function withDagre(units: readonly Size[], links: readonly Link[], direction: Di
 }
 
 /** Arrows leave and enter a box in the middle of a side, whichever way they come. */
-function exitOf({ x, y, width, height }: Place, direction: Direction): Point {
+export function exitOf({ x, y, width, height }: Place, direction: Direction): Point {
   return direction === 'LR' ? { x: x + width, y: y + height / 2 } : { x: x + width / 2, y: y + height }
 }
 
-function entryOf({ x, y, width, height }: Place, direction: Direction): Point {
+export function entryOf({ x, y, width, height }: Place, direction: Direction): Point {
   return direction === 'LR' ? { x, y: y + height / 2 } : { x: x + width / 2, y }
 }
 

@@ -1,10 +1,10 @@
 import '@xyflow/react/dist/base.css'
 import { BaseEdge, type Edge, type EdgeProps, Handle, MarkerType, type Node, type NodeProps, Position, ReactFlow, type ReactFlowInstance } from '@xyflow/react'
 import { memo, type RefObject, useEffect, useMemo, useRef, useState } from 'react'
-import { arrowKey, betterDirection, type Direction, type Layout, layoutGraph, type Point, smoothPath } from '../graph/layout'
-import { type Graph, shapeOf } from '../graph/model'
+import { betterDirection, type Direction, type Layout, layoutGraph, type Point } from '../graph/layout'
 import frame from '../graph/RunGraph.module.css'
-import { cornerOf, frameHeight, viewOf } from '../graph/viewport'
+import { sceneOf } from '../graph/scene'
+import { frameHeight, viewOf } from '../graph/viewport'
 import { count } from '../format/value'
 import { Button } from '../parts/Button'
 import { Icon } from '../parts/icons'
@@ -12,6 +12,7 @@ import { type Drawn, draw } from './boxes'
 import { type Comparison, type Mark, type Merged, loopText } from './diff'
 import css from './OutlineGraph.module.css'
 import { MarkSign } from './MarkSign'
+import { arrowKey, routesOf, smoothPath } from './routes'
 
 interface Shared extends Record<string, unknown> {
   comparison: Comparison
@@ -40,7 +41,7 @@ export default function OutlineGraph({ comparison, selected, onSelect }: Props) 
   const width = useWidth(host)
   const [choices, setChoices] = useState<ReadonlyMap<string, boolean>>(new Map())
   const drawn = useMemo(() => draw(comparison, choices, selected), [comparison, choices, selected])
-  const shape = shapeOf(drawn.graph)
+  const shape = JSON.stringify([drawn.graph.boxes.map((b) => [b.path, b.parent ?? '', b.group, b.open]), drawn.graph.arrows])
   const [turned, setTurned] = useState<Direction>()
   const [first, setFirst] = useState<Direction>()
   if (first === undefined && width > 0) setFirst(betterDirection(drawn.graph, { width, height: window.innerHeight * 0.7 }))
@@ -59,7 +60,7 @@ export default function OutlineGraph({ comparison, selected, onSelect }: Props) 
   const edges = useMemo(() => toEdges(drawn, layout, direction), [drawn, layout, direction])
   const [flow, setFlow] = useState<Flow>()
   const height = frameHeight(layout, width, window.innerHeight)
-  const view = () => viewOf(layout, drawn.graph, { width, height }, undefined)
+  const view = () => viewOf(layout, { width, height })
   useEffect(() => {
     if (flow && width > 0) void flow.setViewport(view())
     // Moves the view when what is shown changed.
@@ -120,11 +121,11 @@ function toNodes({ graph, nodes }: Drawn, layout: Layout, shared: Shared): BoxTy
 const arrowColour: Record<Mark, string> = { same: 'var(--border-strong)', added: 'var(--succeeded)', removed: 'var(--failed)', changed: 'var(--border-strong)' }
 
 function toEdges({ graph, marks }: Drawn, layout: Layout, direction: Direction): ArrowType[] {
-  const parents = new Map(graph.boxes.map((b) => [b.path, b.parent]))
+  const routes = routesOf(graph, sceneOf(graph, layout), direction)
   return graph.arrows.map(({ from, to }) => {
     const key = arrowKey(from, to)
     const mark = marks.get(key) ?? 'same'
-    const route = routeOf(graph, layout, key, parents.get(from))
+    const route = routes.get(key) ?? []
     return {
       id: key,
       type: 'arrow' as const,
@@ -135,12 +136,6 @@ function toEdges({ graph, marks }: Drawn, layout: Layout, direction: Direction):
       zIndex: 1,
     }
   })
-}
-
-/** The way of an arrow, counted from the corner of the whole graph. */
-function routeOf(graph: Graph, layout: Layout, key: string, parent: string | undefined): Point[] {
-  const corner = cornerOf(layout, graph, parent)
-  return (layout.routes.get(key) ?? []).map((p) => ({ x: p.x + corner.x, y: p.y + corner.y }))
 }
 
 function middleOf(route: readonly Point[]): Point {

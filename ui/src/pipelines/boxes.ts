@@ -1,8 +1,8 @@
 // A comparison as boxes inside boxes: what the layout of graphs wants. Only what is open is gone through.
 import type { Task } from '../api/types'
-import { arrowKey } from '../graph/layout'
 import type { Arrow, Box, Graph } from '../graph/model'
 import type { Comparison, Mark, Merged } from './diff'
+import { arrowKey } from './routes'
 
 export interface Drawn {
   graph: Graph
