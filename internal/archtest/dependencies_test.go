@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// TestEveryDependencyIsListedWithItsReason compares docs/dependencies.md with what is really required.
+// TestEveryDependencyIsListedWithItsReason compares docs/dependencies.md and ui/README.md with what is really required.
 func TestEveryDependencyIsListedWithItsReason(t *testing.T) {
 	listed := listedDependencies(t)
 	required := webDependencies(t)
@@ -22,14 +22,14 @@ func TestEveryDependencyIsListedWithItsReason(t *testing.T) {
 		switch listed[name] {
 		case version:
 		case "":
-			t.Errorf("%s %s is not in docs/dependencies.md: say there what it is for, and its licence", name, version)
+			t.Errorf("%s %s is not in docs/dependencies.md or ui/README.md: say there what it is for, and its licence", name, version)
 		default:
-			t.Errorf("%s is at %s, docs/dependencies.md says %s", name, version, listed[name])
+			t.Errorf("%s is at %s, the list of dependencies says %s", name, version, listed[name])
 		}
 	}
 	for name := range listed {
 		if strings.ContainsAny(name, "./@") && required[name] == "" && !isTool(t, name, listed[name]) {
-			t.Errorf("%s is in docs/dependencies.md, but nothing requires it", name)
+			t.Errorf("%s is in the list of dependencies, but nothing requires it", name)
 		}
 	}
 }
@@ -37,14 +37,16 @@ func TestEveryDependencyIsListedWithItsReason(t *testing.T) {
 // listedDependencies reads the tables: name and version are the first two cells of a row.
 func listedDependencies(t *testing.T) map[string]string {
 	t.Helper()
-	page, err := os.ReadFile(filepath.Join(repository(t), "docs", "dependencies.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	out := map[string]string{}
 	row := regexp.MustCompile("(?m)^\\| `([^`]+)` \\| (\\S+) \\| [^|]+ \\| [^|]+ \\|$")
-	for _, found := range row.FindAllSubmatch(page, -1) {
-		out[string(found[1])] = string(found[2])
+	for _, name := range []string{"docs/dependencies.md", "ui/README.md"} {
+		page, err := os.ReadFile(filepath.Join(repository(t), name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, found := range row.FindAllSubmatch(page, -1) {
+			out[string(found[1])] = string(found[2])
+		}
 	}
 	return out
 }
