@@ -178,7 +178,7 @@ test-mlflow: $(TOOLS)/gotestsum build uv ## Drive the server with unmodified MLf
 
 .PHONY: test-mlflow-all
 test-mlflow-all: build uv ## The same and more: a live MLflow server, PyTorch Lightning, 20,000 runs, gigabytes, imports from every form of MLflow
-	@LEVADA_MLFLOW=all scripts/mlflow-server.sh env LEVADA_BIN=$(CURDIR)/$(BIN) go test -tags $(GO_TAGS) -timeout 60m -count 1 -v ./test/clients/mlflow/...
+	@LEVADA_MLFLOW=all scripts/mlflow-server.sh env LEVADA_BIN=$(CURDIR)/$(BIN) go test -tags $(GO_TAGS) -timeout 120m -count 1 -v ./test/clients/mlflow/...
 
 .PHONY: bench-tracking
 bench-tracking: build uv ## Measure tracking beside an MLflow server on SQLite, then on PostgreSQL where it is installed (docs/performance.md)
