@@ -108,7 +108,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // rooms are the first parts of the addresses of ui/src/app.tsx; true for those that have pages below them.
-var rooms = map[string]bool{"": false, "runs": true, "recurring-runs": false, "experiments": true, "tracked-runs": true, "compare": false, "models": true}
+var rooms = map[string]bool{"": false, "runs": true, "recurring-runs": false, "experiments": true, "tracked-runs": true, "compare": false, "models": true, "system": false}
 
 func isRoute(p string) bool {
 	room, _, below := strings.Cut(strings.TrimPrefix(p, "/"), "/")

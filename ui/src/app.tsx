@@ -15,6 +15,7 @@ const TrackedPage = lazy(() => import('./tracked/TrackedPage'))
 const ComparePage = lazy(() => import('./compare/ComparePage'))
 const ModelsPage = lazy(() => import('./models/ModelsPage'))
 const ModelPage = lazy(() => import('./models/ModelPage'))
+const SystemPage = lazy(() => import('./system/SystemPage'))
 
 /** Every address of the application. internal/web/web.go knows them too. */
 export function App() {
@@ -44,6 +45,9 @@ export function App() {
           <Late key="models" page={ModelsPage} />
         </Route>
         <Route path="/models/:name">{({ name }) => <Late key={`model ${name}`} page={ModelPage} id={name} />}</Route>
+        <Route path="/system">
+          <Late key="system" page={SystemPage} />
+        </Route>
         <Route>
           <NotFound what="There is no page at this address." />
         </Route>

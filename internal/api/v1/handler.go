@@ -145,6 +145,8 @@ type Options struct {
 	Registered RegisteredImports
 	// Across answers for the home page and the search. Required where they are asked for.
 	Across Across
+	// System tells how the server is. Required where that is asked for.
+	System System
 	// Info is asked on each call of /info, because the address is known only once the server listens. Without it
 	// the answer is empty.
 	Info func() Info
@@ -165,6 +167,7 @@ type handler struct {
 	tracked      TrackedImports
 	registered   RegisteredImports
 	across       Across
+	system       System
 	info         func() Info
 	log          *slog.Logger
 	heartbeat    time.Duration
@@ -175,7 +178,7 @@ type handler struct {
 func NewHandler(o Options) http.Handler {
 	h := &handler{service: o.Service, schedules: o.Schedules, tracking: o.Tracking, registry: o.Registry, environments: o.Environments,
 		secrets: o.Secrets, models: o.Models, tracked: o.Tracked, registered: o.Registered, info: o.Info, log: o.Log, heartbeat: o.Heartbeat}
-	h.across = o.Across
+	h.across, h.system = o.Across, o.System
 	if h.log == nil {
 		h.log = slog.Default()
 	}
@@ -197,6 +200,7 @@ func NewHandler(o Options) http.Handler {
 	h.registerModels(api)
 	h.registerHome(api)
 	h.registerSearch(api)
+	h.registerSystem(api)
 	forbidNullArrays(api.OpenAPI().Components.Schemas.Map())
 	mux.HandleFunc(Prefix+"/", unknownEndpoint)
 	return mux
