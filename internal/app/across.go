@@ -23,7 +23,7 @@ type across struct {
 
 func (a across) Overview(ctx context.Context) (pipeline.Overview, error) { return a.runs.Overview(ctx) }
 
-func (a across) Upcoming(ctx context.Context, limit int) ([]trigger.Upcoming, int, []catalog.RecurringRun) {
+func (a across) Upcoming(ctx context.Context, limit int) ([]catalog.Upcoming, int, []catalog.RecurringRun) {
 	return a.trigger.Upcoming(ctx, limit)
 }
 

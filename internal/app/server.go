@@ -101,6 +101,7 @@ type server struct {
 	secrets      *secret.Service
 	trigger      *trigger.Service
 	metrics      *telemetry.Metrics
+	disk         *diskMeter
 	handler      http.Handler
 	started      time.Time
 	url          atomic.Value // string, once it listens
@@ -156,6 +157,9 @@ func (b builder) open(ctx context.Context, cfg config.Config, o openOptions) (_ 
 		return nil, err
 	}
 	s.metrics.Read(append(s.readings(), s.webhookReadings()...)...)
+	s.disk = newDiskMeter(cfg.DataDir, time.Now, func(ctx context.Context) (run.Swept, run.CachePruned, error) {
+		return health{s, nil}.freeable(ctx)
+	})
 	s.handler = s.routes()
 	s.ready.Store(true)
 	return s, nil
@@ -207,6 +211,9 @@ func (s *server) close(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, closing)
 	defer cancel()
 	s.ready.Store(false)
+	if s.disk != nil {
+		s.disk.close()
+	}
 	var errs []error
 	if s.trigger != nil {
 		errs = append(errs, s.trigger.Close(ctx))
@@ -249,6 +256,7 @@ func (s *server) routes() http.Handler {
 		Models: lineage{s.tracking, s.registry, modelSources{s.tracking}.Files}, Tracking: s.tracking, Registry: s.registry,
 		Tracked: s.tracking, Registered: s.registry, Across: across{s.service, s.trigger, s.tracking, s.registry}, Changes: s.changes,
 		Sources: sources{s.tracking, s.service}, Tables: tabular.New(), Python: pythonComponent,
+		System: health{s, s.disk},
 	}))
 	mount("/apis/", "kfp", kfp.NewHandler(kfp.Options{Service: s.service, Recurring: s.trigger, Logger: s.log, Version: Version}))
 	mux.Handle("GET /metrics", s.metrics.Handler())

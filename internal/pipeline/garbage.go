@@ -52,13 +52,18 @@ func (s *Service) CollectGarbage(ctx context.Context, minAge time.Duration, dryR
 		}
 		return nil
 	})
-	if err == nil && swept.Files > 0 {
-		s.deps.Logger.Info("unused content collected", "files", swept.Files, "bytes", swept.Bytes, "dry_run", dryRun)
+	if err == nil && swept.Files > 0 && !dryRun {
+		s.deps.Logger.Info("unused content collected", "files", swept.Files, "bytes", swept.Bytes)
 	}
 	if err == nil && !dryRun && s.deps.Collected != nil {
 		err = s.deps.Collected(ctx)
 	}
 	return swept, err
+}
+
+// Unused says what CollectGarbage would remove of content that is old enough.
+func (s *Service) Unused(ctx context.Context) (run.Swept, error) {
+	return s.CollectGarbage(ctx, CollectAge, true)
 }
 
 // collect collects garbage now and then until the service closes: after the start, because an earlier process may have been

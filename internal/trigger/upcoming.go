@@ -9,17 +9,9 @@ import (
 	"levada/internal/core/catalog"
 )
 
-// Upcoming is a recurring run with what comes next of it.
-type Upcoming struct {
-	Run catalog.RecurringRun
-	// At is when its next run is due. Full says that it waits for one of its runs to end, because no more may be active at once.
-	At   time.Time
-	Full bool
-}
-
 // Upcoming returns the limit recurring runs that are due first, how many are followed in all, and up to limit of those whose last
 // run was refused. It reads memory only; a service that is paused follows none.
-func (s *Service) Upcoming(_ context.Context, limit int) (next []Upcoming, total int, refused []catalog.RecurringRun) {
+func (s *Service) Upcoming(_ context.Context, limit int) (next []catalog.Upcoming, total int, refused []catalog.RecurringRun) {
 	now := s.now()
 	s.mu.Lock()
 	all := make([]*entry, 0, len(s.entries))
@@ -46,7 +38,7 @@ func (s *Service) Upcoming(_ context.Context, limit int) (next []Upcoming, total
 		}
 		if len(next) < limit {
 			if planned, ok := e.plan.Due(last(e.plan, e.run), now, !e.run.NoCatchup); ok {
-				next = append(next, Upcoming{Run: e.run, At: planned, Full: e.full})
+				next = append(next, catalog.Upcoming{Run: e.run, At: planned, Full: e.full})
 			}
 		}
 	}

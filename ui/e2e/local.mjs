@@ -1,7 +1,6 @@
 // The browser test as a whole: starts a server on a data directory of its own, submits the pipelines of pipelines/ and
 // drives the pages of each run with run.mjs, while the run is going on; then actions.mjs
-// changes things, tracking.mjs looks at experiments and models, and live.mjs at what changes by itself. With LEVADA_URL
-// changes things, tracking.mjs looks at experiments and models, and pipelines.mjs at pipelines and forms. With LEVADA_URL
+// changes things, and the other scripts look at the rooms that they are named for. With LEVADA_URL
 // it only runs run.mjs there.
 //   LEVADA_BIN         the program, by default ../bin/levada
 //   LEVADA_TEST_CACHE  a folder whose Python environments are used and kept
@@ -14,7 +13,7 @@ import { dataDirectory, removeDirectory, start, stop } from './server.mjs'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
 
-const scripts = ['actions.mjs', 'tracking.mjs', 'live.mjs', 'pipelines.mjs']
+const scripts = ['actions.mjs', 'tracking.mjs', 'live.mjs', 'pipelines.mjs', 'home.mjs']
 
 async function drive(env, script = 'run.mjs') {
   const child = spawn(process.execPath, [join(here, script)], { stdio: 'inherit', env: { ...process.env, ...env } })

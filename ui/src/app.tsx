@@ -21,6 +21,7 @@ const PipelinesPage = lazy(() => import('./pipelines/PipelinesPage'))
 const PipelinePage = lazy(() => import('./pipelines/PipelinePage'))
 const SubmitPage = lazy(() => import('./form/SubmitPage'))
 const ClonePage = lazy(() => import('./form/ClonePage'))
+const SystemPage = lazy(() => import('./system/SystemPage'))
 
 /** Every address of the application. internal/web/web.go knows them too. */
 export function App() {
@@ -60,6 +61,9 @@ export function App() {
           <Late key="models" page={ModelsPage} />
         </Route>
         <Route path="/models/:name">{({ name }) => <Late key={`model ${name}`} page={ModelPage} id={name} />}</Route>
+        <Route path="/system">
+          <Late key="system" page={SystemPage} />
+        </Route>
         <Route>
           <NotFound what="There is no page at this address." />
         </Route>

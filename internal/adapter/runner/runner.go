@@ -219,6 +219,9 @@ func (r *Runner) Stats() Stats {
 	}
 }
 
+// MaxParallel is how many steps may run at once.
+func (r *Runner) MaxParallel() int { return r.opt.MaxParallel }
+
 // Environment returns the digest of what the step will run in, building it if need be. What the build prints is in
 // the log of the step's attempt.
 func (r *Runner) Environment(ctx context.Context, s *run.Step) (run.Environment, error) {

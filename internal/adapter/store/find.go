@@ -11,12 +11,15 @@ import (
 
 // How many of the newest rows are looked at for a part of a name. A beginning of a name, or of an id, is found among all.
 const (
-	foundAmongRuns      = 50_000
-	foundAmongTracked   = 50_000
+	foundAmongRuns      = 20_000
+	foundAmongTracked   = 20_000
 	foundAmongArtifacts = 5_000
 	// foundPrefixed bounds how many rows with one beginning of a name are looked at.
 	foundPrefixed = 1_000
 )
+
+// minIDPrefix is how much of an id must be given: less of it stands at the beginning of too many.
+const minIDPrefix = 4
 
 // partOf is the LIKE pattern of what has a text in it.
 func partOf(text string) string {
@@ -31,6 +34,9 @@ func lastWith(beginning string) string { return beginning + "\U0010FFFF" }
 func (s *Store) FindRuns(ctx context.Context, text string, limit int) ([]run.Brief, error) {
 	return findFirst(limit, func(b run.Brief) string { return b.ID },
 		func(n int) ([]run.Brief, error) {
+			if len(text) < minIDPrefix {
+				return nil, nil
+			}
 			// Uses the primary key.
 			return readAll(ctx, s, scanBrief, `
 				SELECT `+briefColumns+` FROM runs WHERE id >= $1 AND id < $2 ORDER BY id LIMIT $3`, fold(text), lastWith(fold(text)), n)
@@ -63,14 +69,19 @@ func (s *Store) FindRuns(ctx context.Context, text string, limit int) ([]run.Bri
 func (s *Store) FindArtifacts(ctx context.Context, text string, limit int) ([]run.Artifact, error) {
 	low := fold(text)
 	var ways []func(int) ([]run.Artifact, error)
-	// Uses the primary key.
-	ways = append(ways, func(n int) ([]run.Artifact, error) {
-		return readAll(ctx, s, scanArtifact, `SELECT body FROM artifacts WHERE id >= $1 AND id < $2 ORDER BY id LIMIT $3`, low, lastWith(low), n)
-	})
-	for _, digest := range []string{low, "sha256:" + low, "dir-sha256:" + low} {
-		if digest == low && !strings.Contains(low, "sha256:") {
-			continue
-		}
+	digests := []string{"sha256:" + low, "dir-sha256:" + low}
+	if strings.Contains(low, "sha256:") {
+		digests = []string{low}
+	}
+	if len(low) < minIDPrefix {
+		digests = nil
+	} else {
+		// Uses the primary key.
+		ways = append(ways, func(n int) ([]run.Artifact, error) {
+			return readAll(ctx, s, scanArtifact, `SELECT body FROM artifacts WHERE id >= $1 AND id < $2 ORDER BY id LIMIT $3`, low, lastWith(low), n)
+		})
+	}
+	for _, digest := range digests {
 		// Uses artifacts_by_digest.
 		ways = append(ways, func(n int) ([]run.Artifact, error) {
 			return readAll(ctx, s, scanArtifact, `
@@ -96,6 +107,9 @@ func (t Tracking) FindRuns(ctx context.Context, text string, limit int) ([]track
 	low := fold(text)
 	return findFirst(limit, func(r track.Run) string { return r.ID },
 		func(n int) ([]track.Run, error) {
+			if len(text) < minIDPrefix {
+				return nil, nil
+			}
 			// Uses the primary key, and that of runs and tasks_by_id.
 			return readAll(ctx, t.s, scanTrackedRun, `
 				SELECT `+trackedRunColumns+` FROM tracking_runs

@@ -176,14 +176,14 @@ func TestTrackedRunsAndArtifactsAreFound(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, name := range []string{"train", "Überlauf", "gone"} {
-		if err := s.Tracking().CreateRun(t.Context(), track.Run{ID: fmt.Sprintf("aa%d", i), Name: name, Status: track.Running}); err != nil {
+		if err := s.Tracking().CreateRun(t.Context(), track.Run{ID: fmt.Sprintf("aaaa%d", i), Name: name, Status: track.Running}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := s.Tracking().SetRunDeleted(t.Context(), "aa2", true, time.Now()); err != nil {
+	if err := s.Tracking().SetRunDeleted(t.Context(), "aaaa2", true, time.Now()); err != nil {
 		t.Fatal(err)
 	}
-	for text, want := range map[string][]string{"TRAI": {"aa0"}, "Überl": {"aa1"}, "aa": {"aa0", "aa1"}, "gone": nil} {
+	for text, want := range map[string][]string{"TRAI": {"aaaa0"}, "Überl": {"aaaa1"}, "aaaa": {"aaaa0", "aaaa1"}, "aaa": nil, "gone": nil} {
 		got, err := s.Tracking().FindRuns(t.Context(), text, 10)
 		var ids []string
 		for _, r := range got {
@@ -194,12 +194,12 @@ func TestTrackedRunsAndArtifactsAreFound(t *testing.T) {
 		}
 	}
 	err := s.update(t.Context(), func(ctx context.Context, tx *tx) error {
-		return putArtifacts(ctx, tx, []run.Artifact{{ID: "a1", Name: "Model", Digest: "sha256:beef"}, {ID: "a2", Name: "data", Digest: "dir-sha256:cafe"}}, time.Now())
+		return putArtifacts(ctx, tx, []run.Artifact{{ID: "abcd1", Name: "Model", Digest: "sha256:beef"}, {ID: "abcd2", Name: "data", Digest: "dir-sha256:cafe"}}, time.Now())
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for text, want := range map[string][]string{"mode": {"a1"}, "BEE": {"a1"}, "sha256:be": {"a1"}, "cafe": {"a2"}, "dir-sha256:ca": {"a2"}, "a": {"a1", "a2"}, "x": nil} {
+	for text, want := range map[string][]string{"mode": {"abcd1"}, "BEEF": {"abcd1"}, "sha256:be": {"abcd1"}, "cafe": {"abcd2"}, "dir-sha256:ca": {"abcd2"}, "abcd": {"abcd1", "abcd2"}, "bee": nil} {
 		got, err := s.FindArtifacts(t.Context(), text, 10)
 		var ids []string
 		for _, a := range got {

@@ -138,6 +138,12 @@ func (s *Store) Stats() Stats {
 	return st
 }
 
+// Ping reports whether the database answers.
+func (s *Store) Ping(ctx context.Context) error {
+	var one int
+	return s.readError(s.read.QueryRowContext(ctx, `SELECT 1`).Scan(&one))
+}
+
 // update runs fn in a transaction and returns when it is on disk, or when it had no effect.
 func (s *Store) update(ctx context.Context, fn func(context.Context, *tx) error) error {
 	return s.writer.do(ctx, fn)

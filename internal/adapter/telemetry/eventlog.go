@@ -48,7 +48,7 @@ func newEventLog() eventLog {
 func (l eventLog) register(r *prometheus.Registry) {
 	r.MustRegister(l.events, l.writes, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "levada_event_log_lag_seconds", Help: "How long the oldest events that are not yet durable have been waiting; 0 when there are none.",
-	}, l.pending.lag))
+	}, func() float64 { return l.pending.lag().Seconds() }))
 }
 
 func (p *pending) begin() (end func() time.Duration) {
@@ -65,15 +65,18 @@ func (p *pending) begin() (end func() time.Duration) {
 	}
 }
 
-func (p *pending) lag() float64 {
+func (p *pending) lag() time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var longest time.Duration
 	for _, began := range p.began {
 		longest = max(longest, time.Since(began))
 	}
-	return longest.Seconds()
+	return longest
 }
+
+// EventLogLag is how long the oldest events that are not yet durable have been waiting; 0 when there are none.
+func (m *Metrics) EventLogLag() time.Duration { return m.log.pending.lag() }
 
 func (l eventLog) write(events []run.Event, store func() error) error {
 	end := l.pending.begin()

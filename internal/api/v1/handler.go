@@ -174,6 +174,8 @@ type Options struct {
 	Changes Changes
 	// Python finds the requirements and the source in the command of a Python component. Without it outlines show commands.
 	Python outline.Python
+	// System tells how the server is. Required where that is asked for.
+	System System
 	// Info is asked on each call of /info, because the address is known only once the server listens. Without it
 	// the answer is empty.
 	Info func() Info
@@ -198,6 +200,7 @@ type handler struct {
 	across       Across
 	changes      Changes
 	python       outline.Python
+	system       System
 	info         func() Info
 	log          *slog.Logger
 	heartbeat    time.Duration
@@ -207,7 +210,7 @@ type handler struct {
 // the server refuses requests of other sites for all doors at once.
 func NewHandler(o Options) http.Handler {
 	h := &handler{service: o.Service, schedules: o.Schedules, tracking: o.Tracking, registry: o.Registry, environments: o.Environments,
-		secrets: o.Secrets, models: o.Models, sources: o.Sources, tables: o.Tables, tracked: o.Tracked, registered: o.Registered, across: o.Across, changes: o.Changes, python: o.Python,
+		secrets: o.Secrets, models: o.Models, sources: o.Sources, tables: o.Tables, tracked: o.Tracked, registered: o.Registered, across: o.Across, changes: o.Changes, python: o.Python, system: o.System,
 		info: o.Info, log: o.Log, heartbeat: o.Heartbeat}
 	if h.log == nil {
 		h.log = slog.Default()
@@ -233,6 +236,7 @@ func NewHandler(o Options) http.Handler {
 	h.registerSearch(api)
 	h.registerChanges(api)
 	h.registerTables(api)
+	h.registerSystem(api)
 	forbidNullArrays(api.OpenAPI().Components.Schemas.Map())
 	mux.HandleFunc(Prefix+"/", unknownEndpoint)
 	return mux

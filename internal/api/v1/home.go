@@ -12,13 +12,12 @@ import (
 	"levada/internal/core/run"
 	"levada/internal/core/track"
 	"levada/internal/pipeline"
-	"levada/internal/trigger"
 )
 
 // Across is what the doors of the home page and of the search look into: a little of every service.
 type Across interface {
 	Overview(ctx context.Context) (pipeline.Overview, error)
-	Upcoming(ctx context.Context, limit int) (next []trigger.Upcoming, total int, refused []catalog.RecurringRun)
+	Upcoming(ctx context.Context, limit int) (next []catalog.Upcoming, total int, refused []catalog.RecurringRun)
 	GoingOn(ctx context.Context, limit int) ([]track.Run, error)
 	Changes(ctx context.Context, limit int) ([]model.Change, error)
 	Finder

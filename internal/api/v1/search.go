@@ -72,8 +72,8 @@ func (h *handler) registerSearch(api huma.API) {
 	huma.Register(api, huma.Operation{OperationID: "search", Method: http.MethodGet, Path: Prefix + "/search",
 		Summary: "Find anything by name or id", Tags: []string{"server"}, Errors: []int{400},
 		Description: "The answer is quick however much there is, because what is looked at is bounded. All things are found by the " +
-			"beginning of their id (artifacts also by that of their digest), all pipelines, experiments, recurring runs and models by a part of " +
-			"their name. Of runs and tracked runs a part of the name is looked for among the newest 50,000 that are not archived or deleted, " +
+			"beginning of their id, at least 4 characters of it (artifacts also by that of their digest), all pipelines, experiments, recurring runs and models by a part of " +
+			"their name. Of runs and tracked runs a part of the name is looked for among the newest 20,000 that are not archived or deleted, " +
 			"of artifacts among the newest 5,000; older runs are found by the beginning of their name as it is written. Tracked runs of " +
 			"pipelines and their tasks are left out: the runs themselves are found."}, h.search)
 }

@@ -32,3 +32,11 @@ type RecurringRun struct {
 	// NextAt is when the next run is due, nil when there is none. It is computed, not stored.
 	NextAt *time.Time `json:"next_at,omitempty"`
 }
+
+// Upcoming is a recurring run with what comes next of it.
+type Upcoming struct {
+	Run RecurringRun
+	// At is when its next run is due. Full says that it waits for one of its runs to end, because no more may be active at once.
+	At   time.Time
+	Full bool
+}

@@ -13,6 +13,9 @@ func Find[T any](ctx context.Context, text string, limit int, list func(context.
 	named := []Predicate{{Key: "display_name", Op: IsSubstring, Values: []any{text}}}
 	began := []Predicate{{Key: "id", Op: GreaterThanEquals, Values: []any{low}}, {Key: "id", Op: LessThan, Values: []any{low + "\U0010FFFF"}}}
 	var out []T
+	if len(low) < 4 {
+		began = []Predicate{{Key: "id", Op: Equals, Values: []any{low}}} // so little stands at the beginning of too many
+	}
 	for _, where := range [][]Predicate{began, named} {
 		if len(out) >= limit {
 			break

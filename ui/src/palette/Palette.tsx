@@ -2,6 +2,7 @@ import { Fragment, type KeyboardEvent, useEffect, useId, useMemo, useRef, useSta
 import { useLocation } from 'wouter'
 import { useSearch } from '../api/search'
 import { count } from '../format/value'
+import { Button } from '../parts/Button'
 import { Icon } from '../parts/icons'
 import { State } from '../parts/State'
 import { setTheme, type Theme } from '../shell/theme'
@@ -85,9 +86,7 @@ function Box({ close }: { close: () => void }) {
           }}
           onKeyDown={onKey}
         />
-        <button type="button" className={css.esc} aria-label="Close" onClick={close}>
-          Esc
-        </button>
+        <Button look="quiet" icon="close" aria-label="Close" aria-keyshortcuts="Escape" onClick={close} />
       </div>
       {error && (
         <p role="alert" className={css.error}>

@@ -48,12 +48,12 @@ export function readWanted(input: string): Wanted {
   return parts && kind ? { text: (parts[2] ?? '').trim(), kind } : { text: input.trim() }
 }
 
-/** How well a name answers a text: 0 for a beginning, 1 for a beginning of a word, 2 for a part; undefined for not at all. */
+/** How well a name answers a text: 0 for its beginning, 1 for the beginning of a word in it; undefined for not at all. */
 export function match(name: string, text: string): number | undefined {
-  const at = name.toLowerCase().indexOf(text.toLowerCase())
-  if (at < 0) return undefined
-  if (at === 0) return 0
-  return /[\s:_-]/.test(name[at - 1] ?? '') ? 1 : 2
+  const low = name.toLowerCase()
+  const part = text.toLowerCase()
+  if (low.startsWith(part)) return 0
+  return low.split(/(?<=[\s:_-])/).some((_, i, words) => words.slice(i).join('').startsWith(part)) ? 1 : undefined
 }
 
 export function matching(entries: readonly Entry[], text: string): Entry[] {

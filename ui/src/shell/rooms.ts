@@ -33,6 +33,7 @@ export const groups: readonly Group[] = [
       { href: '/artifacts', name: 'Artifacts', icon: 'artifact' },
     ],
   },
+  { name: 'Server', rooms: [{ href: '/system', name: 'System', icon: 'system' }] },
 ]
 
 /** Says whether an address is a page of a room. */
