@@ -14,6 +14,7 @@ const TrackedPage = lazy(() => import('./tracked/TrackedPage'))
 const ComparePage = lazy(() => import('./compare/ComparePage'))
 const ModelsPage = lazy(() => import('./models/ModelsPage'))
 const ModelPage = lazy(() => import('./models/ModelPage'))
+const VersionPage = lazy(() => import('./models/VersionPage'))
 
 /** Every address of the application. internal/web/web.go knows them too. */
 export function App() {
@@ -43,6 +44,9 @@ export function App() {
           <Late key="models" page={ModelsPage} />
         </Route>
         <Route path="/models/:name">{({ name }) => <Late key={`model ${name}`} page={ModelPage} id={name} />}</Route>
+        <Route path="/models/:name/versions/:version">
+          {({ name, version }) => <Late key={`version ${name} ${version}`} page={VersionPage} id={name} version={version} />}
+        </Route>
         <Route>
           <NotFound what="There is no page at this address." />
         </Route>
