@@ -139,7 +139,7 @@ function GroupSelect({ by, fields, onChange }: { by: string; fields: TrackedFiel
   const options = (list: readonly string[]) =>
     list.map((name) => (
       <option key={name} value={name}>
-        {byWords(name)}
+        By {byWords(name)}
       </option>
     ))
   return (
@@ -147,9 +147,9 @@ function GroupSelect({ by, fields, onChange }: { by: string; fields: TrackedFiel
       <option value="">No groups</option>
       <option value="status">By status</option>
       <option value="pipeline">By pipeline</option>
-      {by && !['status', 'pipeline'].includes(by) && !names.includes(by) && <option value={by}>{byWords(by)}</option>}
-      <optgroup label="By parameter">{options(of('params.'))}</optgroup>
-      <optgroup label="By tag">{options(of('tags.'))}</optgroup>
+      {by && !['status', 'pipeline'].includes(by) && !names.includes(by) && <option value={by}>By {byWords(by)}</option>}
+      <optgroup label="Parameters">{options(of('params.'))}</optgroup>
+      <optgroup label="Tags">{options(of('tags.'))}</optgroup>
     </select>
   )
 }
