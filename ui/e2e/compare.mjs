@@ -22,7 +22,7 @@ let requests = []
 
 const quiet = (...expected) => assert.deepEqual(complaints.splice(0).filter((c) => !expected.some((e) => c.includes(e))), [])
 const query = () => new URL(page.url()).searchParams
-const compare = (runs, view) => `${base}/compare?${runs.map((r) => `run=${r.run_id ?? r.id}`).join('&')}&view=${view}`
+const compare = (runs, view) => `${base}/compare?${runs.map((r) => `run=${r.run_id}`).join('&')}&view=${view}`
 const experiment = (more = '') => `${base}/experiments/${seeded.experiment}${more}`
 const model = () => `${base}/models/${encodeURIComponent(seeded.model)}`
 
@@ -109,7 +109,7 @@ test('tasks of a pipeline show their component’s code and their environment', 
   const run = runs.find((r) => r.display_name.includes('in the browser')) ?? runs[0]
   const { tasks } = await call(base, `/runs/${run.id}/tasks`)
   const [first, second] = tasks.filter((t) => t.kind === 'container' && t.state === 'SUCCEEDED')
-  await page.goto(compare([first, second], 'sources'))
+  await page.goto(compare([{ run_id: first.id }, { run_id: second.id }], 'sources'))
   const table = page.getByRole('region', { name: 'Code and environment' })
   await table.getByRole('rowheader', { name: 'component' }).waitFor()
   await page.getByRole('combobox', { name: 'Text' }).selectOption('source.py')
@@ -202,19 +202,19 @@ test('versions of a model are compared, and a version has a card that is written
   await page.getByText('MLflow 3.1.0').waitFor()
   assert.equal(await page.getByRole('link', { name: 'Lineage' }).getAttribute('href'), `/lineage?node=${encodeURIComponent(`model:${seeded.model}/1`)}`)
   await page.getByRole('button', { name: 'Edit' }).first().click()
-  await page.getByRole('textbox', { name: 'Description', exact: true }).fill('# Card\n\n<script>document.title="ran"</script> by *hand*')
+  await page.getByRole('textbox', { name: 'Description', exact: true }).fill('# Card\n\n<script>document.title="ran"</script>\n\nby *hand*')
   await page.getByRole('button', { name: 'Save' }).click()
   await page.locator('em').getByText('hand').waitFor()
   await page.getByRole('button', { name: 'Set tag' }).click()
-  await page.getByLabel('Name of the tag').fill('owner/<b>')
-  await page.getByLabel('Value of the tag').fill('ada')
+  await page.getByLabel('Name of the tag').fill('owner/team')
+  await page.getByLabel('Value of the tag').fill('<b>ada</b>')
   await page.keyboard.press('Enter')
-  await page.getByRole('button', { name: 'Remove the tag owner/<b>' }).waitFor()
+  await page.getByRole('button', { name: 'Remove the tag owner/team' }).waitFor()
   const card = () => call(base, `/models/${encodeURIComponent(seeded.model)}/versions/1/card`)
-  assert.equal((await card()).version.tags['owner/<b>'], 'ada')
-  await page.getByRole('button', { name: 'Remove the tag owner/<b>' }).click()
+  assert.equal((await card()).version.tags['owner/team'], '<b>ada</b>')
+  await page.getByRole('button', { name: 'Remove the tag owner/team' }).click()
   await page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click()
-  await page.getByRole('button', { name: 'Remove the tag owner/<b>' }).waitFor({ state: 'detached' })
+  await page.getByRole('button', { name: 'Remove the tag owner/team' }).waitFor({ state: 'detached' })
   await page.getByRole('link', { name: 'Compare with version 2' }).click()
   await table.getByRole('rowheader', { name: 'val/accuracy' }).waitFor()
   assert.ok(!(await page.title()).includes('ran'))
