@@ -95,6 +95,28 @@ async function logFiles(base, run) {
   await putFile(base, `${root}/plots/page.html`, '<h1>Page</h1><script>document.body.append("ran")</script>')
 }
 
+/** Runs that differ in what they executed: their commits, and the packages that their models need. */
+export async function seedSources(base, experiment) {
+  const runs = []
+  for (const [i, numpy] of ['2.3.1', '2.3.2', '2.3.2'].entries()) {
+    const run = await createRun(base, experiment, i === 2 ? hostile : `fit-${i}`, {
+      params: { lr: i },
+      tags: {
+        'mlflow.source.git.commit': `c0ffee${i}`,
+        'mlflow.source.name': 'fit.py',
+        'mlflow.log-model.history': '[{"artifact_path": "model"}]',
+      },
+    })
+    const root = `${run.artifact_uri.replace(/^mlflow-artifacts:\/?/, '')}/model`
+    await putFile(base, `${root}/requirements.txt`, `mlflow==3.1.0\nnumpy==${numpy}\nscikit-learn==1.7.0\n`)
+    await putFile(base, `${root}/conda.yaml`, `channels:\n- conda-forge\ndependencies:\n- python=3.13.5\n- pip:\n  - numpy==${numpy}${i === 2 ? `\n# ${hostile}` : ''}\n`)
+    await putFile(base, `${root}/python_env.yaml`, 'python: 3.13.5\n')
+    await finish(base, run.run_id)
+    runs.push(run)
+  }
+  return runs
+}
+
 async function logDatasets(base, run) {
   await mlflow(base, '/runs/log-inputs', {
     run_id: run.run_id,
@@ -112,7 +134,7 @@ async function registerModel(base, name, runs) {
   await mlflow(base, '/registered-models/create', { name: model, description: '## Delays\n\nPredicts whether a flight is **late**.\n\n<script>document.title="ran"</script>', tags: [{ key: 'owner', value: 'ada' }] })
   for (const run of runs.slice(0, 2)) {
     const root = run.artifact_uri.replace(/^mlflow-artifacts:\/?/, '')
-    await putFile(base, `${root}/model/MLmodel`, `flavors:\n  sklearn: {}\nrun_id: ${run.run_id}\n`)
+    await putFile(base, `${root}/model/MLmodel`, `flavors:\n  python_function:\n    python_version: 3.13.5\n  sklearn: {}\nmlflow_version: 3.1.0\nrun_id: ${run.run_id}\nsignature:\n  inputs: '[{"name": "distance", "type": "double"}, {"name": "<b>carrier</b>", "type": "string", "required": false}]'\n  outputs: '[{"type": "tensor", "tensor-spec": {"dtype": "float64", "shape": [-1]}}]'\n`)
     await putFile(base, `${root}/model/weights.bin`, new Uint8Array([0, 1, 2, 3]))
     const { model_version: v } = await mlflow(base, '/model-versions/create', { name: model, source: `${run.artifact_uri}/model`, run_id: run.run_id, description: `From *${run.run_name}*.`, tags: [{ key: 'checked', value: 'yes' }] })
     await mlflow(base, '/model-versions/transition-stage', { name: model, version: v.version, stage: v.version === '1' ? 'Production' : 'Staging', archive_existing_versions: false })

@@ -58,12 +58,18 @@ async function trackedScreens() {
       ['compare-curves', `/compare?${query}&smooth=0.6`, 900],
       ['compare-parallel', `/compare?${query}&view=parallel`, 500],
       ['compare-scatter', `/compare?${query}&view=scatter`, 500],
+      ['compare-contour', `/compare?${query}&view=contour`, 500],
       ['compare-diff', `/compare?${query}&view=diff`, 500],
+      ['compare-sources', `/compare?${query}&view=sources&all=1`, 500],
+      ['experiment-groups', `/experiments/${e.id}?group=params.optimizer&open=%3Dadam`, 500],
     )
     break
   }
   const { models = [] } = await get('/models')
-  if (models[0]) more.push(['model', `/models/${encodeURIComponent(models[0].name)}`, 600])
+  if (models[0]) {
+    const address = `/models/${encodeURIComponent(models[0].name)}`
+    more.push(['model', address, 600], ['model-compare', `${address}?compare=1&compare=2`, 600], ['model-card', `${address}/versions/1`, 600])
+  }
   return more
 }
 

@@ -298,7 +298,7 @@ test('axe finds nothing serious, in light and dark', async () => {
     [`/experiments/${seeded.experiment}?run=${seeded.sweep.run_id}`, 'tr[data-run]'],
     [`/experiments/${seeded.experiment}?filter=wrong`, '[role=alert]'],
     [`/experiments/${seeded.experiment}?flat=1`, 'tr[data-run]', (one) => one.getByRole('button', { name: 'Columns' }).click()],
-    [`/experiments/${seeded.experiment}?flat=1&sort=metrics.loss%20ASC`, 'tr[data-run]', (one) => one.getByRole('combobox').pressSequentially('me')],
+    [`/experiments/${seeded.experiment}?flat=1&sort=metrics.loss%20ASC`, 'tr[data-run]', (one) => one.getByRole('combobox', { name: 'Filter' }).pressSequentially('me')],
     [`/tracked-runs/${seeded.runs[0].run_id}`, 'main table'],
     [`/tracked-runs/${seeded.runs[0].run_id}?tab=curves`, 'canvas'],
     [`/tracked-runs/${seeded.runs[0].run_id}?tab=files&file=report.md`, '[data-preview]'],

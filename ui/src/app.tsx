@@ -22,6 +22,7 @@ const PipelinePage = lazy(() => import('./pipelines/PipelinePage'))
 const SubmitPage = lazy(() => import('./form/SubmitPage'))
 const ClonePage = lazy(() => import('./form/ClonePage'))
 const SystemPage = lazy(() => import('./system/SystemPage'))
+const VersionPage = lazy(() => import('./models/VersionPage'))
 
 /** Every address of the application. internal/web/web.go knows them too. */
 export function App() {
@@ -61,6 +62,9 @@ export function App() {
           <Late key="models" page={ModelsPage} />
         </Route>
         <Route path="/models/:name">{({ name }) => <Late key={`model ${name}`} page={ModelPage} id={name} />}</Route>
+        <Route path="/models/:name/versions/:version">
+          {({ name, version }) => <Late key={`version ${name} ${version}`} page={VersionPage} id={name} version={version} />}
+        </Route>
         <Route path="/system">
           <Late key="system" page={SystemPage} />
         </Route>

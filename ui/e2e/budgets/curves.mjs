@@ -56,9 +56,9 @@ export async function logLongCurves(base, name = `curves ${Date.now()}`) {
 async function once(browser, base, ids) {
   const { page, complaints } = await openPage(browser, base)
   page.setDefaultTimeout(120_000)
-  const address = new URLSearchParams([...ids.map((id) => ['run', id]), ['view', 'diff']])
+  const address = new URLSearchParams([...ids.map((id) => ['run', id]), ['view', 'scatter']])
   await page.goto(`${base}/compare?${address}`)
-  await page.getByRole('region', { name: 'Differences' }).waitFor()
+  await page.locator('[data-point]').nth(ids.length - 1).waitFor()
   const took = await page.evaluate(
     () =>
       new Promise((resolve) => {

@@ -1,10 +1,13 @@
 // What the screens ask about experiments, tracked runs and models, as hooks.
 import { keepPreviousData, useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { apiUrl, getJson, send } from './client'
+import { apiUrl, getJson, postJson, send } from './client'
 import type {
+  BulkOutcome,
   Comparison,
   CurveList,
   ExperimentList,
+  GroupList,
+  ModelCard,
   ModelDetail,
   ModelList,
   RunSources,
@@ -38,14 +41,25 @@ export interface TableQuery {
   /** The columns to ask for; undefined asks for everything, from which a choice can be made. */
   columns: readonly string[] | undefined
   nested: boolean
+  /** The deleted runs instead of the others. */
+  deleted?: boolean
+  /** Narrows the table to one group of what runs are grouped by. */
+  group?: { by: string; value: GroupValue }
 }
+
+/** The value of a group; undefined is that of the runs that have none. */
+export type GroupValue = string | undefined
 
 function tableUrl(q: TableQuery, more: Record<string, string | number>) {
   return apiUrl(['experiments', q.experiment, 'tracked-runs'], {
     filter: q.filter,
     order_by: q.order,
     column: q.columns && (q.columns.length > 0 ? q.columns : ['-']),
-    nested: q.nested || undefined,
+    nested: (q.nested && !q.deleted && !q.group) || undefined,
+    deleted: q.deleted || undefined,
+    by: q.group?.by,
+    group: q.group?.value,
+    no_group: (q.group && q.group.value === undefined) || undefined,
     ...more,
   })
 }
@@ -69,6 +83,45 @@ export function childrenQuery(q: TableQuery, parent: string) {
     queryFn: ({ signal }: { signal: AbortSignal }) => getJson<RunTable>(tableUrl({ ...q, nested: true }, { page_size: 200, parent }), signal),
     placeholderData: keepPreviousData,
   }
+}
+
+/** The groups of an experiment's runs by a parameter, a tag, the status or the pipeline, with sums of metrics. */
+export function useGroups(q: TableQuery, by: string, metrics: readonly string[]) {
+  return useQuery({
+    enabled: by !== '',
+    queryKey: ['tracked-runs', 'groups', q.experiment, q.filter, q.deleted, by, metrics],
+    queryFn: ({ signal }) => getJson<GroupList>(apiUrl(['experiments', q.experiment, 'run-groups'], { by, filter: q.filter, metric: metrics, deleted: q.deleted || undefined }), signal),
+    placeholderData: (old, query) => (query?.queryKey[2] === q.experiment && query.queryKey[5] === by ? old : undefined),
+  })
+}
+
+/** As many runs of a group as are shown where it is opened. */
+export const shownOfGroup = 100
+
+/** The first runs of a group. */
+export function groupQuery(q: TableQuery, by: string, value: GroupValue) {
+  const one: TableQuery = { ...q, nested: false, group: { by, value } }
+  return {
+    queryKey: ['tracked-runs', 'table', one, 'first'],
+    queryFn: ({ signal }: { signal: AbortSignal }) => getJson<RunTable>(tableUrl(one, { page_size: shownOfGroup }), signal),
+    placeholderData: keepPreviousData,
+  }
+}
+
+export interface BulkChange {
+  action: 'delete' | 'restore' | 'set-tag'
+  run_ids: readonly string[]
+  key?: string
+  value?: string
+}
+
+/** Does the same to several runs. */
+export function useChangeRuns() {
+  const client = useQueryClient()
+  return useMutation({
+    mutationFn: (change: BulkChange) => postJson<BulkOutcome>(apiUrl(['tracked-runs', 'changes']), change),
+    onSettled: () => client.invalidateQueries({ queryKey: ['tracked-runs'] }),
+  })
 }
 
 /** A tracked run. */
@@ -134,6 +187,30 @@ export function useModels(q: string) {
 
 export function useModel(name: string) {
   return useQuery({ queryKey: ['models', 'one', name], queryFn: ({ signal }) => getJson<ModelDetail>(apiUrl(['models', name]), signal) })
+}
+
+/** The card of a version. */
+export function useModelCard(name: string, version: string) {
+  return useQuery({
+    queryKey: ['models', 'card', name, version],
+    queryFn: ({ signal }) => getJson<ModelCard>(apiUrl(['models', name, 'versions', version, 'card']), signal),
+  })
+}
+
+export type ModelChange = { description: string } | { tag: string; value: string | undefined }
+
+/** Writes the description of a model, or of a version of it, or one of its tags; a tag whose value is undefined is removed. */
+export function useChangeModel(name: string, version: string | undefined) {
+  const client = useQueryClient()
+  const path = version === undefined ? ['models', name] : ['models', name, 'versions', version]
+  return useMutation({
+    mutationFn: (change: ModelChange) => {
+      if ('description' in change) return send('PUT', apiUrl([...path, 'description']), change)
+      const url = apiUrl([...path, 'tags'], { key: change.tag })
+      return change.value === undefined ? send('DELETE', url) : send('PUT', url, { value: change.value })
+    },
+    onSettled: () => client.invalidateQueries({ queryKey: ['models'] }),
+  })
 }
 
 /** Lets an alias point to a version, or with an undefined version removes it. */

@@ -1,8 +1,8 @@
-import type { ModelField } from '../api/types'
 import { Loading, Notice } from '../parts/Notice'
 import { CodeView } from './CodeView'
 import css from './MLmodelView.module.css'
 import { type Place, useMLmodel } from './place'
+import { Signature } from './Signature'
 
 /** What a model says about itself: in which forms it can be loaded, what goes in and what comes out. */
 export function MLmodelView({ place, path, text }: { place: Place; path: string; text: string }) {
@@ -18,15 +18,12 @@ export function MLmodelView({ place, path, text }: { place: Place; path: string;
       </>
     )
   }
-  const { flavors, inputs, outputs, params, facts = {}, metadata = {} } = model.data
+  const { flavors, facts = {}, metadata = {} } = model.data
   return (
     <div className={css.model}>
       <section>
         <h4>Signature</h4>
-        {!inputs && !outputs && <p className={css.none}>The model was logged without a signature. Log it with an input example to have one.</p>}
-        {inputs && <Fields title="Inputs" fields={inputs} />}
-        {outputs && <Fields title="Outputs" fields={outputs} />}
-        {params && <Fields title="Parameters" fields={params} />}
+        <Signature model={model.data} />
       </section>
       <section>
         <h4>Flavours</h4>
@@ -43,35 +40,6 @@ export function MLmodelView({ place, path, text }: { place: Place; path: string;
         <h4>About</h4>
         <Facts facts={{ ...facts, ...metadata }} />
       </section>
-    </div>
-  )
-}
-
-function Fields({ title, fields }: { title: string; fields: readonly ModelField[] }) {
-  return (
-    <div className={css.scroll}>
-      <table className={css.fields}>
-        <caption>{title}</caption>
-        <thead>
-          <tr>
-            <th scope="col">Name</th>
-            <th scope="col">Type</th>
-            <th scope="col">Needed</th>
-          </tr>
-        </thead>
-        <tbody>
-          {fields.map((f, i) => (
-            // oxlint-disable-next-line react/no-array-index-key
-            <tr key={i}>
-              <th scope="row">{f.name ? <bdi>{f.name}</bdi> : <span className={css.none}>without a name</span>}</th>
-              <td>
-                <code>{f.type}</code>
-              </td>
-              <td>{f.default !== undefined ? `else ${f.default}` : f.optional ? 'optional' : 'yes'}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
     </div>
   )
 }

@@ -4,7 +4,7 @@ import uPlot from 'uplot'
 import { duration, exact } from '../format/time'
 import { number } from '../format/value'
 import { useShownTheme } from '../shell/theme'
-import { align, type Axis, type Line, lookOf, nearest } from './curve'
+import { align, type Axis, ends, type Line, lookOf, nearest, nearestOf, within } from './curve'
 import css from './Curves.module.css'
 
 interface Props {
@@ -24,7 +24,8 @@ export default function Curves({ title, lines, axis, log, height = 220, focus, n
   const plot = useRef<uPlot>(undefined)
   const theme = useShownTheme()
   const [reading, setReading] = useState('')
-  const data = useMemo(() => align(lines), [lines])
+  const many = isMany(lines)
+  const data = useMemo(() => (many ? ends(lines) : align(lines)), [lines, many])
   // A chart is made anew only when its lines or axes change; new points are put into it.
   const shape = JSON.stringify([lines.map((l) => [l.id, l.look]), axis, log, theme])
   const latest = useRef({ lines, data })
@@ -35,8 +36,9 @@ export default function Curves({ title, lines, axis, log, height = 220, focus, n
   useEffect(() => {
     const element = host.current
     if (!element) return
-    const read = (u: uPlot) => setReading(readingOf(u, latest.current.lines, axis))
-    const made = new uPlot(options(element, latest.current.lines, axis, log, height, read), latest.current.data as uPlot.AlignedData, element)
+    const now = () => latest.current.lines
+    const read = (u: uPlot) => setReading(isMany(now()) ? readingOfMany(u, now(), axis) : readingOf(u, now(), axis))
+    const made = new uPlot(options(element, now, axis, log, height, read), latest.current.data as uPlot.AlignedData, element)
     plot.current = made
     const watch = new ResizeObserver(() => made.setSize({ width: element.clientWidth, height }))
     watch.observe(element)
@@ -104,7 +106,57 @@ function readingOf(u: uPlot, lines: readonly Line[], axis: Axis): string {
   return `${best.line.label}: ${number(value ?? Number.NaN)} at ${xText(u.data[0][best.index] ?? 0, axis)}`
 }
 
-function options(host: HTMLElement, lines: readonly Line[], axis: Axis, log: boolean, height: number, read: (u: uPlot) => void): uPlot.Options {
+/**
+ * With many lines each is drawn from its own points. On an x axis that they share they would have as many places as all of them have
+ * points, most of them empty.
+ */
+const isMany = (lines: readonly Line[]) => lines.length > 30
+
+function readingOfMany(u: uPlot, lines: readonly Line[], axis: Axis): string {
+  const { left = -1, top = -1 } = u.cursor
+  if (left < 0 || top < 0) return ''
+  const x = u.posToVal(left, 'x')
+  let best: { text: string; far: number } | undefined
+  for (const line of lines) {
+    const at = nearestOf(line, x)
+    const y = at === undefined ? null : line.ys[at]
+    if (at === undefined || y == null) continue
+    const far = Math.abs(u.valToPos(y, 'y') - top)
+    if (!best || far < best.far) best = { text: `${line.label}: ${number(y)} at ${xText(line.xs[at] ?? 0, axis)}`, far }
+  }
+  return best?.text ?? ''
+}
+
+/** Draws a line from its own points. */
+function ownPath(u: uPlot, line: Line | undefined): uPlot.Series.Paths {
+  const stroke = new Path2D()
+  let begun = false
+  let points = 0
+  for (const [i, x] of (line?.xs ?? []).entries()) {
+    const y = line?.ys[i]
+    if (y == null) continue
+    const [px, py] = [u.valToPos(x, 'x', true), u.valToPos(y, 'y', true)]
+    if (begun) stroke.lineTo(px, py)
+    else stroke.moveTo(px, py)
+    begun = true
+    points++
+    if (points === 1 && line?.xs.length === 1) stroke.arc(px, py, 2, 0, 2 * Math.PI)
+  }
+  return { stroke, fill: null, clip: null, band: null, flags: 1 }
+}
+
+/** The values in sight, with some room. */
+function rangeOfMany(u: uPlot, lines: readonly Line[], log: boolean): [number, number] {
+  const { min, max } = u.scales.x ?? {}
+  const [low, high] = within(lines, min ?? -Infinity, max ?? Infinity)
+  if (low > high) return log ? [1, 10] : [0, 1]
+  const [from, to] = log ? uPlot.rangeLog(low, high, 10, false) : uPlot.rangeNum(low, high, 0.1, true)
+  return [from ?? low, to ?? high]
+}
+
+function options(host: HTMLElement, now: () => readonly Line[], axis: Axis, log: boolean, height: number, read: (u: uPlot) => void): uPlot.Options {
+  const lines = now()
+  const many = isMany(lines)
   const colour = colours(host)
   const text = colour('var(--text-2)')
   const grid = colour('var(--border)')
@@ -114,31 +166,32 @@ function options(host: HTMLElement, lines: readonly Line[], axis: Axis, log: boo
   return {
     width: host.clientWidth || 300,
     height,
-    scales: { x: { time: axis === 'wall' }, y: log ? { distr: 3 } : {} },
+    scales: { x: { time: axis === 'wall' }, y: { ...(log ? { distr: 3 } : {}), ...(many ? { range: (u) => rangeOfMany(u, now(), log) } : {}) } },
     axes: [
       { ...common, size: 28, ...(axis === 'time' ? { values: (_, splits) => splits.map((s) => duration(Math.max(0, s) * 1000)) } : axis === 'step' ? { values: (_, splits) => splits.map((s) => (Number.isInteger(s) ? number(s) : '')) } : {}) },
       { ...common, size: 56, values: (_, splits) => splits.map((s) => (s === null ? '' : number(s))) },
     ],
     series: [
       {},
-      ...lines.map((line) => {
+      ...lines.map((line, i) => {
         const look = lookOf(line.look)
         return {
           label: line.label,
           stroke: colour(look.token),
-          width: lines.length > 30 ? 1 : 1.6,
+          width: many ? 1 : 1.6,
+          ...(many ? { paths: (u: uPlot) => ownPath(u, now()[i]) } : {}),
           dash: look.dash,
           spanGaps: true,
-          points: { show: few || line.xs.length === 1, size: 7 },
+          points: { show: !many && (few || line.xs.length === 1), size: 7 },
         }
       }),
     ],
     cursor: {
       drag: { x: true, y: false },
       // Making the other lines fainter draws all of them anew: with many that would be felt at each move.
-      focus: { prox: lines.length > 30 ? -1 : 24 },
-      points: { show: lines.length <= 30, size: 6 },
-      dataIdx: (u, series, index) => (series === 0 ? index : nearest(u.data[series] ?? [], index)),
+      focus: { prox: many ? -1 : 24 },
+      points: { show: !many, size: 6 },
+      ...(many ? {} : { dataIdx: (u: uPlot, series: number, index: number) => (series === 0 ? index : nearest(u.data[series] ?? [], index)) }),
     },
     focus: { alpha: 0.22 },
     legend: { show: false },

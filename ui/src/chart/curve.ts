@@ -60,6 +60,54 @@ export function align(lines: readonly Line[]): [number[], ...(number | null | un
   return [xs, ...columns]
 }
 
+/** The first and last x of all lines, and for each line two values that nobody sees: what a chart has to know of lines that draw themselves. */
+export function ends(lines: readonly Line[]): [number[], ...number[][]] {
+  let [low, high] = [Infinity, -Infinity]
+  for (const { xs } of lines) {
+    low = Math.min(low, xs[0] ?? low)
+    high = Math.max(high, xs.at(-1) ?? high)
+  }
+  if (low > high) return [[], ...lines.map(() => [])]
+  const xs = low === high ? [low] : [low, high]
+  return [xs, ...lines.map(() => xs.map(() => 1))]
+}
+
+/** Where an x stands in a sorted list: the first place that is not below it. */
+function search(xs: readonly number[], x: number): number {
+  let [low, high] = [0, xs.length]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if ((xs[middle] ?? 0) < x) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
+/** The place of a line's value nearest to x; undefined when it has none. */
+export function nearestOf({ xs, ys }: Line, x: number): number | undefined {
+  const from = search(xs, x)
+  let [left, right] = [from - 1, from]
+  while (left >= 0 && ys[left] == null) left--
+  while (right < xs.length && ys[right] == null) right++
+  if (left < 0) return right < xs.length ? right : undefined
+  if (right >= xs.length) return left
+  return x - (xs[left] ?? 0) <= (xs[right] ?? 0) - x ? left : right
+}
+
+/** The lowest and the highest value between two x; the first is above the second when there is none. */
+export function within(lines: readonly Line[], from: number, to: number): [number, number] {
+  let [low, high] = [Infinity, -Infinity]
+  for (const { xs, ys } of lines) {
+    for (let i = search(xs, from); i < xs.length && (xs[i] ?? 0) <= to; i++) {
+      const y = ys[i]
+      if (y == null) continue
+      if (y < low) low = y
+      if (y > high) high = y
+    }
+  }
+  return [low, high]
+}
+
 /** The nearest place at which a line has a value. */
 export function nearest(column: ArrayLike<number | null | undefined>, index: number): number | null {
   for (let d = 0; d < column.length; d++) {

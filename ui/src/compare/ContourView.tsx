@@ -9,7 +9,10 @@ import { differences } from './differences'
 import { across, axisOf, FieldSelect, Plane, sentence, up, useField, useLogAxes } from './Plane'
 
 /** The colour of a band, from the lowest to the highest. */
-const colour = (i: number, n: number) => `color-mix(in oklab, var(--band-high) ${n < 2 ? 50 : Math.round((100 * i) / (n - 1))}%, var(--band-low))`
+function colour(i: number, n: number): string {
+  const at = n < 2 ? 100 : Math.round((200 * i) / (n - 1))
+  return at <= 100 ? `color-mix(in oklab, var(--band-middle) ${at}%, var(--band-low))` : `color-mix(in oklab, var(--band-high) ${at - 100}%, var(--band-middle))`
+}
 
 const pathOf = (band: Band) => band.polygons.map((p) => `M${p.map((s) => `${across(s.x).toFixed(1)} ${up(s.y).toFixed(1)}`).join('L')}Z`).join('')
 

@@ -1,4 +1,4 @@
-import { lazy, Suspense, useMemo } from 'react'
+import { lazy, Suspense, useEffect, useMemo } from 'react'
 import { maxCurves, useCurves } from '../api/tracking'
 import type { Curve, TrackedRun } from '../api/types'
 import { along, type Axis, inOrder, type Line, positive, smooth } from '../chart/curve'
@@ -9,7 +9,8 @@ import { Loading, Notice } from '../parts/Notice'
 import type { ViewProps } from './ComparePage'
 import css from './ComparePage.module.css'
 
-const Curves = lazy(() => import('../chart/Curves'))
+const loadChart = () => import('../chart/Curves')
+const Curves = lazy(loadChart)
 
 const axes: readonly (readonly [Axis, string])[] = [
   ['step', 'Step'],
@@ -107,6 +108,8 @@ interface ChartsProps {
 export function Charts({ runs, metrics, settings, focus }: ChartsProps) {
   const ids = useMemo(() => runs.map((r) => r.id), [runs])
   const curves = useCurves(ids, metrics)
+  // Beside the curves, not after them: both are needed.
+  useEffect(() => void loadChart(), [])
   const charts = useMemo(() => chartsOf(curves.data?.curves ?? [], runs, metrics, settings), [curves.data, runs, metrics, settings])
   if (curves.error) return <Notice tone="danger" title="The curves could not be read">{curves.error.message}</Notice>
   if (curves.isPending) return <Loading what="curves" />

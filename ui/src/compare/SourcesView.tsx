@@ -7,7 +7,7 @@ import { useAddress } from '../parts/address'
 import { Loading, Notice } from '../parts/Notice'
 import { RunHead, type ViewProps } from './ComparePage'
 import css from './ComparePage.module.css'
-import { type DiffGroup, DiffTable, useAlsoEqual } from './DiffView'
+import { type DiffGroup, DiffTable, useAlsoEqual } from './DiffTable'
 import { around, sideBySide } from './lines'
 
 /** The code that runs executed and the environments they did it in: facts of all in a table, texts of two side by side. */

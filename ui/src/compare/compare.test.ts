@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import type { TrackedRun } from '../api/types'
-import { align, along, inOrder, lookOf, nearest, positive, smooth } from '../chart/curve'
+import { align, along, ends, inOrder, lookOf, nearest, nearestOf, positive, smooth, within } from '../chart/curve'
 import { usualMetrics } from './CurvesView'
-import { differences, scaleOf } from './differences'
+import { differences, scaleOf, ticksOf } from './differences'
 
 function run(id: string, params: Record<string, string>, metrics: Record<string, number | undefined> = {}): TrackedRun {
   return {
@@ -24,6 +24,19 @@ describe('curves', () => {
     const [first, second] = smooth([0, 1], 0.5)
     expect(first).toBe(0)
     expect(second).toBeCloseTo(2 / 3)
+  })
+
+  test('many lines are found by their own points', () => {
+    const line = (xs: number[], ys: (number | null)[]) => ({ id: 'a', label: 'a', look: 0, xs, ys })
+    const lines = [line([1, 5, 9], [3, null, 7]), line([], []), line([0], [-2])]
+    expect(ends(lines)).toEqual([[0, 9], [1, 1], [1, 1], [1, 1]])
+    expect(ends([line([], [])])).toEqual([[], []])
+    expect([0, 4, 6, 20].map((x) => nearestOf(lines[0] as never, x))).toEqual([0, 0, 2, 2])
+    expect(nearestOf(line([1], [null]), 1)).toBeUndefined()
+    expect(within(lines, 0.5, 8)).toEqual([3, 3])
+    expect(within(lines, -Infinity, Infinity)).toEqual([-2, 7])
+    const [low, high] = within(lines, 10, 20)
+    expect(low).toBeGreaterThan(high)
   })
 
   test('a logarithm leaves out what is not above zero', () => {
@@ -62,6 +75,14 @@ describe('curves', () => {
 })
 
 describe('differences', () => {
+  test('a logarithmic axis goes by orders of magnitude, and only above zero', () => {
+    const log = scaleOf(['0.001', '0.1', '0.01'], true)
+    expect([log.log, log.place('0.01')?.toFixed(3)]).toEqual([true, '0.500'])
+    expect(ticksOf(log).map((t) => t.text)).toEqual(['0.001', '0.00316', '0.01', '0.0316', '0.1'])
+    expect(scaleOf(['0', '1'], true).log).toBe(false)
+    expect(scaleOf(['adam', '1'], true).log).toBe(false)
+  })
+
   test('a value that one run lacks differs, and two that are no numbers do not', () => {
     const runs = [run('a', { lr: '1', same: 's' }, { nan: undefined }), run('b', { same: 's' }, { nan: undefined })]
     expect(differences(runs, 'params').map((d) => [d.key, d.differs])).toEqual([

@@ -23,7 +23,7 @@ interface Props {
   onSelect: (ids: string[]) => void
 }
 
-const rowHeight = 36
+export const rowHeight = 36
 
 /** The rows that are in sight, of a table as long as it may be. Its end asks for the next page. */
 export function RunsTable({ query, runs, total, columns, sort, selected, more, onSort, onSelect }: Props) {
@@ -50,21 +50,9 @@ export function RunsTable({ query, runs, total, columns, sort, selected, more, o
     <>
       {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex */}
       <div ref={scroller} className={css.scroller} tabIndex={0} role="region" aria-label="Runs">
-        <table className={css.table} aria-rowcount={total + 1} style={{ width: 260 + 116 + 108 + 112 + 136 * columns.length }}>
+        <table className={css.table} aria-rowcount={total + 1} style={{ width: tableWidth(columns.length) }}>
           <caption className="visually-hidden">Tracked runs</caption>
-          <thead>
-            <tr aria-rowindex={1}>
-              <Head label="Run" name="run_name" sort={sort} onSort={onSort} className={css.name} />
-              <Head label="Status" name="status" sort={sort} onSort={onSort} width={116} />
-              <Head label="Started" name="start_time" sort={sort} onSort={onSort} width={108} />
-              <th scope="col" style={{ width: 112 }}>
-                <span className={css.headText}>Duration</span>
-              </th>
-              {columns.map((name) => (
-                <Head key={name} label={parseField(name)?.key ?? name} name={name} sort={sort} onSort={onSort} width={136} number={name.startsWith('metrics.')} />
-              ))}
-            </tr>
-          </thead>
+          <TableHead columns={columns} sort={sort} onSort={onSort} />
           <tbody>
             {before > 0 && <Gap height={before} />}
             {shown.map((item) => {
@@ -100,8 +88,29 @@ export function RunsTable({ query, runs, total, columns, sort, selected, more, o
   )
 }
 
+export const tableWidth = (columns: number) => 260 + 116 + 108 + 112 + 136 * columns
+
+/** The heads of the columns. */
+export function TableHead({ columns, sort, onSort }: Pick<Props, 'columns' | 'sort' | 'onSort'>) {
+  return (
+    <thead>
+      <tr aria-rowindex={1}>
+        <Head label="Run" name="run_name" sort={sort} onSort={onSort} className={css.name} />
+        <Head label="Status" name="status" sort={sort} onSort={onSort} width={116} />
+        <Head label="Started" name="start_time" sort={sort} onSort={onSort} width={108} />
+        <th scope="col" style={{ width: 112 }}>
+          <span className={css.headText}>Duration</span>
+        </th>
+        {columns.map((name) => (
+          <Head key={name} label={parseField(name)?.key ?? name} name={name} sort={sort} onSort={onSort} width={136} number={name.startsWith('metrics.')} />
+        ))}
+      </tr>
+    </thead>
+  )
+}
+
 /** Takes the place of rows that are not in sight. */
-function Gap({ height }: { height: number }) {
+export function Gap({ height }: { height: number }) {
   return (
     <tr aria-hidden="true">
       {/* oxlint-disable-next-line jsx-a11y/control-has-associated-label */}
@@ -120,7 +129,7 @@ interface HeadProps {
   number?: boolean
 }
 
-function Head({ label, name, sort, onSort, width, className = '', number: right = false }: HeadProps) {
+export function Head({ label, name, sort, onSort, width, className = '', number: right = false }: HeadProps) {
   const here = sort?.name === name
   const direction = here ? (sort.descending ? 'descending' : 'ascending') : undefined
   const kind = parseField(name)?.kind
@@ -149,7 +158,7 @@ interface RowProps {
   onCheck: () => void
 }
 
-function RunRow({ row, run, index, columns, nested, open, checked, onToggle, onCheck }: RowProps) {
+export function RunRow({ row, run, index, columns, nested, open, checked, onToggle, onCheck }: RowProps) {
   return (
     <tr aria-rowindex={index + 2} data-run={run.id} className={checked ? css.checked : undefined}>
       <th scope="row" className={css.name}>
@@ -198,7 +207,7 @@ function Cell({ run, name }: { run: TrackedRun; name: string }) {
   return <td title={value}>{value}</td>
 }
 
-function NoteRow({ row, columns }: { row: Row; columns: number }) {
+export function NoteRow({ row, columns }: { row: Row; columns: number }) {
   return (
     <tr>
       <td colSpan={columns} className={css.note} style={{ paddingInlineStart: 44 + row.depth * 18 }}>

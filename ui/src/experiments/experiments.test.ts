@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { TrackedRun } from '../api/types'
 import { accept, complete } from './complete'
 import { asAddress, defaultColumns, fieldsIn, latest, nextSort, orderOf, own, parseField, parseSort, quoted, valueOf } from './fields'
+import { groupName, groupRows, groupValue, statusesOf } from './groups'
 import { rowsOf, runsOf } from './rows'
 
 const names = ['params.lr', 'params.learning-rate', 'metrics.loss', 'metrics.val/loss', 'tags.team']
@@ -117,5 +118,28 @@ describe('the choice of columns in the address', () => {
       expect(fieldsIn(new URLSearchParams(search.toString()), 'cols')).toEqual(chosen)
     }
     expect(fieldsIn(new URLSearchParams('flat=1'), 'cols')).toBeUndefined()
+  })
+})
+
+describe('groups', () => {
+  const group = (value: string | undefined, n = 1) => ({ ...(value === undefined ? {} : { value }), count: n, statuses: {}, metrics: [] })
+
+  test('a value comes back as it was, whatever it is', () => {
+    for (const value of [undefined, '', 'none', '=', 'a=b', '<b>']) expect(groupValue(groupName(value))).toBe(value)
+    expect(groupValue('')).toBeNull()
+    expect(groupValue('0.1')).toBeNull()
+  })
+
+  test('runs lie beneath the groups that are open, and what is left is said', () => {
+    const rows = groupRows([group('0.1', 3), group('0.2'), group(undefined)], (name) =>
+      name === '=0.1' ? { runs: [tracked('a')], total: 3, error: undefined } : name === 'none' ? { runs: undefined, total: 0, error: undefined } : undefined,
+    )
+    expect(rows.map((r) => ('group' in r ? `${r.key} ${r.open}` : 'run' in r ? r.run.id : r.note))).toEqual(['=0.1 true', 'a', 'and 2 more', '=0.2 false', 'none true', 'Loading…'])
+    const [, , note] = rows
+    expect(note && 'only' in note && note.only).toBe('0.1')
+  })
+
+  test('statuses are counted in words', () => {
+    expect(statusesOf({ FAILED: 1, FINISHED: 1200 })).toBe('1,200 finished, 1 failed')
   })
 })

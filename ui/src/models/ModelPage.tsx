@@ -1,23 +1,21 @@
-import { lazy, Suspense, useMemo } from 'react'
+import { useMemo } from 'react'
 import { Link } from 'wouter'
-import { contentOf, type Place } from '../artifact/place'
 import { useModel } from '../api/tracking'
 import type { ModelDetail, ModelVersion, RegisteredModel } from '../api/types'
-import { bytes, count, number, shortDigest } from '../format/value'
+import { count, number } from '../format/value'
 import { useAddress } from '../parts/address'
-import { ButtonLink } from '../parts/Button'
 import { Card } from '../parts/Card'
-import { Copy } from '../parts/Copy'
-import { Icon } from '../parts/icons'
 import { Loading, Notice } from '../parts/Notice'
 import { Ago, Clock } from '../parts/now'
 import { Fact, Facts, Failed, Page, pageCss } from '../parts/Page'
 import { Pairs } from '../tracked/Pairs'
 import { Aliases } from './Aliases'
+import { Describe } from './Describe'
+import { Maker, versionPath } from './Maker'
+import { ModelFiles } from './ModelFiles'
 import css from './ModelPage.module.css'
-
-const FilePreview = lazy(async () => ({ default: (await import('../artifact/FilePreview')).FilePreview }))
-const Markdown = lazy(async () => ({ default: (await import('../artifact/Markdown')).Markdown }))
+import { TagEditor } from './TagEditor'
+import { VersionsCompare } from './VersionsCompare'
 
 /** A registered model: its versions side by side, and one of them in detail. */
 export default function ModelPage({ id: name }: { id: string }) {
@@ -41,6 +39,8 @@ export default function ModelPage({ id: name }: { id: string }) {
 function Detail({ detail: { model, versions, total } }: { detail: ModelDetail }) {
   const [search, change] = useAddress()
   const chosen = versions.find((v) => v.version === search.get('version')) ?? versions[0]
+  const named = search.getAll('compare')
+  const compared = versions.filter((v) => named.includes(v.version))
   return (
     <>
       <Facts>
@@ -52,11 +52,18 @@ function Detail({ detail: { model, versions, total } }: { detail: ModelDetail })
           <Ago time={model.updated_at} />
         </Fact>
       </Facts>
-      {model.description && <Described text={model.description} />}
+      <Describe model={model.name} text={model.description} what="model" />
       {versions.length === 0 && <p className={css.none}>The model has no versions.</p>}
       {chosen && (
         <>
-          <Versions versions={versions} chosen={chosen} onChoose={(version) => change({ version, file: undefined })} />
+          <Versions
+            versions={versions}
+            chosen={chosen}
+            compared={named}
+            onChoose={(version) => change({ version, file: undefined })}
+            onCompare={(version) => change({ compare: named.includes(version) ? named.filter((n) => n !== version) : [...named, version] })}
+          />
+          {named.length > 0 && <VersionsCompare model={model.name} versions={compared} onClear={() => change({ compare: undefined, all: undefined })} />}
           {versions.length < total && <p className={pageCss.soft}>{`The newest ${versions.length} of ${count(total, 'version')}.`}</p>}
           <Version key={chosen.version} model={model} version={chosen} />
         </>
@@ -65,24 +72,17 @@ function Detail({ detail: { model, versions, total } }: { detail: ModelDetail })
   )
 }
 
-function Described({ text }: { text: string }) {
-  return (
-    <Card title="Description">
-      <Suspense fallback={<Loading what="the description" />}>
-        <Markdown text={text} />
-      </Suspense>
-    </Card>
-  )
-}
-
 interface VersionsProps {
   versions: readonly ModelVersion[]
   chosen: ModelVersion
   onChoose: (version: string) => void
+  /** The numbers of those that are compared. */
+  compared: readonly string[]
+  onCompare: (version: string) => void
 }
 
 /** The versions side by side, with what was measured of each. */
-function Versions({ versions, chosen, onChoose }: VersionsProps) {
+function Versions({ versions, chosen, onChoose, compared, onCompare }: VersionsProps) {
   const metrics = useMemo(() => [...new Set(versions.flatMap((v) => v.metrics.map((m) => m.key)))].toSorted(), [versions])
   return (
     // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex
@@ -106,6 +106,7 @@ function Versions({ versions, chosen, onChoose }: VersionsProps) {
           {versions.map((v) => (
             <tr key={v.version} data-version={v.version} className={v === chosen ? css.chosen : undefined}>
               <th scope="row">
+                <input type="checkbox" aria-label={`Compare version ${v.version}`} title="Compare" checked={compared.includes(v.version)} onChange={() => onCompare(v.version)} />
                 <button type="button" aria-pressed={v === chosen} onClick={() => onChoose(v.version)}>
                   Version {v.version}
                 </button>
@@ -142,33 +143,19 @@ function Versions({ versions, chosen, onChoose }: VersionsProps) {
   )
 }
 
-/** The run that made a version, and the pipeline's task that this was. */
-function Maker({ version: { run } }: { version: ModelVersion }) {
-  if (!run) return <span className={pageCss.soft}>unknown</span>
-  return (
-    <span className={css.maker}>
-      <Link href={`/tracked-runs/${run.id}`} title={run.name}>
-        {run.name || run.id.slice(0, 8)}
-      </Link>
-      {run.pipeline?.task_id && (
-        <Link href={`/runs/${run.pipeline.run_id}/tasks/${run.pipeline.task_id}`} className={css.task} title={`The task ${run.pipeline.path} of a pipeline`}>
-          task
-        </Link>
-      )}
-    </span>
-  )
-}
-
 function Version({ model, version }: { model: RegisteredModel; version: ModelVersion }) {
   return (
     <section className={css.version} aria-label={`Version ${version.version}`}>
       <div className={css.head}>
         <h2>Version {version.version}</h2>
         <Aliases model={model.name} version={version} />
+        <Link href={versionPath(model.name, version.version)} className={css.cardLink}>
+          Open its card
+        </Link>
       </div>
-      {version.description && <Described text={version.description} />}
+      <Describe model={model.name} version={version.version} text={version.description} what="version" />
       <div className={css.cards}>
-        <Files model={model.name} version={version} />
+        <ModelFiles model={model.name} version={version} />
         <Card title="From where">
           <Pairs
             values={{
@@ -184,55 +171,9 @@ function Version({ model, version }: { model: RegisteredModel; version: ModelVer
             <Pairs values={version.run.params} empty="" />
           </Card>
         )}
-        {Object.keys(version.tags).length > 0 && (
-          <Card title="Tags">
-            <Pairs values={version.tags} empty="" />
-          </Card>
-        )}
-        {Object.keys(model.tags).length > 0 && (
-          <Card title="Tags of the model">
-            <Pairs values={model.tags} empty="" />
-          </Card>
-        )}
+        <TagEditor title="Tags" model={model.name} version={version.version} tags={version.tags} />
+        <TagEditor title="Tags of the model" model={model.name} tags={model.tags} />
       </div>
     </section>
-  )
-}
-
-const manyFiles = 200
-
-function Files({ model, version }: { model: string; version: ModelVersion }) {
-  const [search, change] = useAddress()
-  const open = search.get('file')
-  const place: Place = { kind: 'version', model, version: version.version }
-  const files = version.files.slice(0, manyFiles)
-  return (
-    <Card title={`Files (${version.files.length})`}>
-      {files.length === 0 && <p className={css.none}>Levada does not keep the files of this version; they are at its source.</p>}
-      <ul className={css.files}>
-        {files.map((file) => (
-          <li key={file.path}>
-            <div>
-              <Icon name="file" />
-              <button type="button" aria-expanded={open === file.path} onClick={() => change({ file: open === file.path ? undefined : file.path })}>
-                {file.path}
-              </button>
-              <span>{bytes(file.size)}</span>
-              <code title={`sha256:${file.sha256}`} className={css.digest}>
-                {shortDigest(`sha256:${file.sha256}`)}
-              </code>
-              <Copy text={`sha256:${file.sha256}`} label={`Copy the digest of ${file.path}`} />
-              <ButtonLink icon="download" label={`Download ${file.path}`} href={contentOf(place, file.path, true)} download />
-            </div>
-            {open === file.path && (
-              <Suspense fallback={<Loading what="the file" />}>
-                <FilePreview place={place} path={file.path} size={file.size} />
-              </Suspense>
-            )}
-          </li>
-        ))}
-      </ul>
-      {version.files.length > manyFiles && <p className={css.none}>{`and ${version.files.length - manyFiles} more`}</p>}
-    </Card>
   )
 }

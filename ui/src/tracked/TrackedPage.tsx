@@ -1,7 +1,7 @@
 import { useMemo, useState } from 'react'
 import { Link } from 'wouter'
 import { isGoingOn, useTrackedRun } from '../api/tracking'
-import type { TrackedDataset, TrackedDetail, TrackedMetric, TrackedModel, TrackedRun } from '../api/types'
+import type { TrackedDetail, TrackedMetric, TrackedModel, TrackedRun } from '../api/types'
 import { Charts, useCurveSettings } from '../compare/CurvesView'
 import { count, number } from '../format/value'
 import { useAddress } from '../parts/address'
@@ -12,6 +12,7 @@ import { Loading, Notice } from '../parts/Notice'
 import { Clock } from '../parts/now'
 import { Fact, Facts, Failed, Page, pageCss } from '../parts/Page'
 import { Tabs } from '../parts/Tabs'
+import { Dataset } from './Dataset'
 import { Files } from './Files'
 import { Pairs } from './Pairs'
 import { Started, Status, Took } from './status'
@@ -168,30 +169,6 @@ function Metrics({ metrics }: { metrics: readonly TrackedMetric[] }) {
 }
 
 const value = (v: number | undefined) => (v === undefined ? 'NaN' : number(v))
-
-function Dataset({ dataset: d }: { dataset: TrackedDataset }) {
-  const more = [
-    ['Source', d.source],
-    ['Schema', d.schema],
-    ['Profile', d.profile],
-  ].filter((pair): pair is [string, string] => Boolean(pair[1]))
-  return (
-    <li className={css.item}>
-      <div className={css.line}>
-        <strong>{d.name}</strong>
-        {d.context && <span className={css.badge}>{d.context}</span>}
-        <code>{d.digest}</code>
-        <span className={pageCss.soft}>{d.source_type}</span>
-      </div>
-      {more.length > 0 && (
-        <details>
-          <summary>Source and schema</summary>
-          <Pairs values={Object.fromEntries(more)} empty="" />
-        </details>
-      )}
-    </li>
-  )
-}
 
 const roles = { input: 'read', output: 'made', registered: 'registered' } as const
 

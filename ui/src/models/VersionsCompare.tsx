@@ -1,0 +1,28 @@
+import { useMemo } from 'react'
+import { Link } from 'wouter'
+import type { ModelVersion } from '../api/types'
+import { DiffTable, useAlsoEqual } from '../compare/DiffTable'
+import { Button } from '../parts/Button'
+import { versionPath } from './Maker'
+import css from './ModelPage.module.css'
+import { versionGroups } from './versions'
+
+/** Versions side by side: a column for each, with what differs between them. */
+export function VersionsCompare({ model, versions, onClear }: { model: string; versions: readonly ModelVersion[]; onClear: () => void }) {
+  const [all, box] = useAlsoEqual()
+  const groups = useMemo(() => versionGroups(versions, all), [versions, all])
+  return (
+    <section className={css.compare} aria-label="Compared versions">
+      <div className={css.head}>
+        <h2>{versions.length < 2 ? 'Compare versions' : `Compare ${versions.length} versions`}</h2>
+        {box}
+        <Button onClick={onClear}>Done</Button>
+      </div>
+      {versions.length < 2 && <p className={css.none}>Tick another version above.</p>}
+      {versions.length > 1 && groups.length === 0 && <p className={css.none}>The versions do not differ.</p>}
+      {versions.length > 1 && groups.length > 0 && (
+        <DiffTable label="Compared versions" heads={versions.map((v) => ({ id: v.version, head: <Link href={versionPath(model, v.version)}>Version {v.version}</Link> }))} groups={groups} />
+      )}
+    </section>
+  )
+}
