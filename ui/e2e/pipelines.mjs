@@ -198,13 +198,41 @@ test('a run that belongs to no pipeline is repeated from its very specification 
   await page.getByRole('button', { name: 'Leave out note' }).click()
   await page.getByRole('button', { name: 'Start the run' }).click()
   await page.getByRole('heading', { level: 1, name: 'to be repeated (clone)' }).waitFor()
-  const [before, now] = [await call(base, `/runs/${id}`), await call(base, `/runs/${runOf()}`)]
-  assert.equal(now.spec_digest, before.spec_digest)
-  assert.deepEqual(now.parameters, { ...Object.fromEntries(Object.entries(before.parameters).filter(([k]) => k !== 'note')), what: 'second' })
+  const [original, now] = [await call(base, `/runs/${id}`), await call(base, `/runs/${runOf()}`)]
+  assert.equal(now.spec_digest, original.spec_digest)
+  assert.deepEqual(now.parameters, { ...Object.fromEntries(Object.entries(original.parameters).filter(([k]) => k !== 'note')), what: 'second' })
 
   await page.getByRole('tab', { name: 'YAML' }).click()
   await page.getByRole('region', { name: 'YAML' }).getByText('components').first().waitFor()
   quiet()
+})
+
+test('a task tells what it used and the exact packages that it ran with', async () => {
+  const id = await submit(base, 'succeeding', 'measured', { parameters: { pause: 0.15, rows: 7 }, cache: false })
+  const going = await until(() => call(base, `/runs/${id}/tasks`), ({ tasks }) => tasks.some((t) => t.name === 'fit' && t.state === 'RUNNING'))
+  await page.goto(`${base}/runs/${id}/tasks/${going.tasks.find((t) => t.name === 'fit').id}?tab=usage`)
+  const chart = page.locator('[data-chart=Memory] [role=img]')
+  await chart.waitFor()
+  await ended(id)
+  const { tasks } = await call(base, `/runs/${id}/tasks`)
+  const fit = tasks.find((t) => t.name === 'fit')
+  const usage = await call(base, `/runs/${id}/tasks/${fit.id}/usage`)
+  assert.ok(usage.seconds.length > 0 && usage.peak_bytes > 0, JSON.stringify(usage))
+  await page.getByText('Processors in use, mean').waitFor()
+  assert.deepEqual(await seriousFindings(page), [])
+  await page.getByRole('tab', { name: 'Environment' }).click()
+  await page.getByRole('list', { name: 'Packages' }).getByText(/^kfp==/).waitFor()
+  await page.getByLabel('Package name contains').fill('python=')
+  await page.getByText(/^python==3/).waitFor()
+  const saved = page.waitForEvent('download')
+  await page.getByRole('button', { name: 'Save the list of packages' }).click()
+  assert.match(await readFile(await (await saved).path(), 'utf8'), /^# python==3.*\n(.+\n)*kfp==/)
+  assert.deepEqual(await seriousFindings(page), [])
+
+  const short = tasks.find((t) => t.name === 'load')
+  await page.goto(`${base}/runs/${id}/tasks/${short.id}?tab=usage`)
+  await page.locator('[data-chart=Memory]').or(page.getByText('less than a second')).first().waitFor()
+  quiet('404')
 })
 
 test('a recurring run is made from the form, with its next times told by the server', async () => {
