@@ -22,10 +22,11 @@ export default function UsageChart({ title, unit, seconds, values, limit }: Prop
   const plot = useRef<uPlot>(undefined)
   const theme = useShownTheme()
   const data = useMemo<uPlot.AlignedData>(() => {
-    // It begins at zero, where nothing was used yet.
     const xs = [0, ...seconds]
-    return limit ? [xs, [0, ...values], xs.map(() => limit)] : [xs, [0, ...values]]
-  }, [seconds, values, limit])
+    // Processors are a mean since the sample before, memory is what was held at a time: of the start only the first is known.
+    const ys = [unit === 'processors' ? (values[0] ?? null) : null, ...values]
+    return limit ? [xs, ys, xs.map(() => limit)] : [xs, ys]
+  }, [seconds, values, limit, unit])
   const latest = useRef(data)
   useEffect(() => {
     latest.current = data
@@ -77,7 +78,7 @@ function options(host: HTMLElement, unit: Props['unit'], bounded: boolean): uPlo
     ],
     series: [
       {},
-      { label: unit, stroke: colour(line), width: 1.6, fill: colour(`color-mix(in srgb, ${line} 16%, transparent)`), points: { show: false } },
+      { label: unit, stroke: colour(line), width: 1.6, fill: colour(`color-mix(in srgb, ${line} 16%, transparent)`), points: { show: (u) => u.data[0].length < 4, size: 6 } },
       ...(bounded ? [{ label: 'limit', stroke: colour('var(--danger)'), width: 1.4, dash: [6, 4], points: { show: false } }] : []),
     ],
     cursor: { drag: { x: false, y: false }, points: { size: 6 } },
