@@ -61,6 +61,38 @@ test('a pipeline is uploaded from the page; what the server refuses is said in i
   quiet('400')
 })
 
+test('a pipeline may be dropped on the page', async () => {
+  await page.goto(`${base}/pipelines`)
+  await page.getByRole('button', { name: 'Upload a pipeline' }).click()
+  const text = await readFile(file('typed'), 'utf8')
+  const dropped = await page.evaluateHandle((spec) => {
+    const data = new DataTransfer()
+    data.items.add(new File([spec], 'dropped.yaml', { type: 'text/yaml' }))
+    return data
+  }, text)
+  await page.getByText('Drop a compiled pipeline here').dispatchEvent('drop', { dataTransfer: dropped })
+  await page.getByText('dropped.yaml').waitFor()
+  await page.getByLabel('Name', { exact: true }).fill(`dropped ${Date.now()}`)
+  await page.getByRole('button', { name: 'Upload', exact: true }).click()
+  await page.getByRole('heading', { level: 1, name: /^dropped/ }).waitFor()
+  quiet()
+})
+
+test('a list of many pipelines goes on while one scrolls, and holds only what is in sight', async () => {
+  const small = await readFile(file('failing'), 'utf8')
+  const mark = `many-${Date.now()}`
+  for (let i = 0; i < 130; i++) await call(base, '/pipelines', { body: { spec: small, name: `${mark}-${i}` } })
+  await page.goto(`${base}/pipelines?q=${mark}`)
+  await page.getByRole('link', { name: `${mark}-129`, exact: true }).waitFor()
+  await page.getByText('100 of 130 pipelines').waitFor()
+  await page.evaluate(() => window.scrollTo(0, document.body.scrollHeight))
+  await page.getByText('130 of 130 pipelines').waitFor()
+  await page.evaluate(() => window.scrollTo(0, document.body.scrollHeight))
+  await page.getByRole('link', { name: `${mark}-0`, exact: true }).waitFor()
+  assert.ok((await page.locator('tbody tr').count()) < 80)
+  quiet()
+})
+
 test('a pipeline is found by a part of its name and opened with the keyboard', async () => {
   await page.goto(`${base}/pipelines`)
   await page.getByLabel('Name contains').fill(name)
