@@ -41,7 +41,7 @@ function nothing(task: Task): string {
   if (task.cached) return 'The result was reused: nothing ran.'
   if (task.attempts === 0) return 'It has not been started.'
   if (task.state === 'RUNNING') return 'There is something to see when it has run for a second.'
-  return 'It took less than a second, so it was not measured.'
+  return 'It was not measured: it took less than a second, or ran before steps were measured.'
 }
 
 function Charts({ usage }: { usage: Usage }) {
