@@ -181,7 +181,7 @@ func (s *server) openServices(ctx context.Context, o openOptions, logs *steplog.
 	s.metrics = telemetry.New(Version, runtime.Version())
 	ended := make(chan struct{}, 1)
 	s.service, err = pipeline.Open(ctx, pipeline.Options{
-		Store: measuredStore{s.metrics.Measure(s.store), restOfStore{s.store}}, Runner: steps, Blobs: s.blobs, Logs: logs, Logger: s.log,
+		Store: measuredStore{s.metrics.Measure(s.store), restOfStore{s.store}}, Runner: steps, Blobs: s.blobs, Logs: logs, Usage: logs, Logger: s.log,
 		Packages: s.envs, CacheMaxAge: maxAge, CollectEvery: collectEvery,
 		Now: time.Now, NewID: uuid.NewString, Paused: o.does == reading, WorkspaceDir: filepath.Join(s.cfg.DataDir, "workspaces"),
 		Isolation: s.runner.Isolation, Accelerators: s.runner.Accelerators, Cleaner: s.runner,

@@ -143,6 +143,12 @@ type Packages interface {
 	Packages(ctx context.Context, digest string) ([]string, error)
 }
 
+// Usage says what attempts used while they ran.
+type Usage interface {
+	// Usage returns what an attempt has used so far; NotFound when it was not measured.
+	Usage(ctx context.Context, runID, taskID string, attempt int) (run.Usage, error)
+}
+
 // Logs gives the lines that steps printed.
 type Logs interface {
 	// Read calls line for each stored line of an attempt, in order. With follow it goes on until the attempt has ended or

@@ -26,8 +26,10 @@ type Options struct {
 	Runner Runner
 	Blobs  Blobs
 	Logs   Logs
-	// Packages serves explanations; without it they do not name packages.
+	// Packages serves explanations and environments of tasks; without it they do not name packages.
 	Packages Packages
+	// Usage says what steps used; without it nothing was measured.
+	Usage Usage
 	// Needed calls yield with the digest of each content that others than this service's store need.
 	Needed []func(ctx context.Context, yield func(digest string) error) error
 	// Collected is called after unused content was removed, so that others give back the space of what was deleted. It may be nil.

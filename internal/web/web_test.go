@@ -48,6 +48,8 @@ func TestEachAddressGetsItsFileOrThePage(t *testing.T) {
 		{"GET", "/tracked-runs/1", nil, 200, "the application", revalidate},
 		{"GET", "/compare", nil, 200, "the application", revalidate},
 		{"GET", "/models/a%20model", nil, 200, "the application", revalidate},
+		{"GET", "/pipelines/p1/run", nil, 200, "the application", revalidate},
+		{"GET", "/runs/r1/clone", nil, 200, "the application", revalidate},
 		{"GET", "/compare/1", http.Header{"Accept": {"text/html"}}, 404, "the application", revalidate},
 		{"HEAD", "/runs", nil, 200, "", revalidate},
 		{"GET", "/assets/main-a1.js", nil, 200, "// main", immutable},

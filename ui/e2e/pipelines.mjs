@@ -61,6 +61,38 @@ test('a pipeline is uploaded from the page; what the server refuses is said in i
   quiet('400')
 })
 
+test('a pipeline may be dropped on the page', async () => {
+  await page.goto(`${base}/pipelines`)
+  await page.getByRole('button', { name: 'Upload a pipeline' }).click()
+  const text = await readFile(file('typed'), 'utf8')
+  const dropped = await page.evaluateHandle((spec) => {
+    const data = new DataTransfer()
+    data.items.add(new File([spec], 'dropped.yaml', { type: 'text/yaml' }))
+    return data
+  }, text)
+  await page.getByText('Drop a compiled pipeline here').dispatchEvent('drop', { dataTransfer: dropped })
+  await page.getByText('dropped.yaml').waitFor()
+  await page.getByLabel('Name', { exact: true }).fill(`dropped ${Date.now()}`)
+  await page.getByRole('button', { name: 'Upload', exact: true }).click()
+  await page.getByRole('heading', { level: 1, name: /^dropped/ }).waitFor()
+  quiet()
+})
+
+test('a list of many pipelines goes on while one scrolls, and holds only what is in sight', async () => {
+  const small = await readFile(file('failing'), 'utf8')
+  const mark = `many-${Date.now()}`
+  for (let i = 0; i < 130; i++) await call(base, '/pipelines', { body: { spec: small, name: `${mark}-${i}` } })
+  await page.goto(`${base}/pipelines?q=${mark}`)
+  await page.getByRole('link', { name: `${mark}-129`, exact: true }).waitFor()
+  await page.getByText('100 of 130 pipelines').waitFor()
+  await page.evaluate(() => window.scrollTo(0, document.body.scrollHeight))
+  await page.getByText('130 of 130 pipelines').waitFor()
+  await page.evaluate(() => window.scrollTo(0, document.body.scrollHeight))
+  await page.getByRole('link', { name: `${mark}-0`, exact: true }).waitFor()
+  assert.ok((await page.locator('tbody tr').count()) < 80)
+  quiet()
+})
+
 test('a pipeline is found by a part of its name and opened with the keyboard', async () => {
   await page.goto(`${base}/pipelines`)
   await page.getByLabel('Name contains').fill(name)
@@ -198,13 +230,41 @@ test('a run that belongs to no pipeline is repeated from its very specification 
   await page.getByRole('button', { name: 'Leave out note' }).click()
   await page.getByRole('button', { name: 'Start the run' }).click()
   await page.getByRole('heading', { level: 1, name: 'to be repeated (clone)' }).waitFor()
-  const [before, now] = [await call(base, `/runs/${id}`), await call(base, `/runs/${runOf()}`)]
-  assert.equal(now.spec_digest, before.spec_digest)
-  assert.deepEqual(now.parameters, { ...Object.fromEntries(Object.entries(before.parameters).filter(([k]) => k !== 'note')), what: 'second' })
+  const [original, now] = [await call(base, `/runs/${id}`), await call(base, `/runs/${runOf()}`)]
+  assert.equal(now.spec_digest, original.spec_digest)
+  assert.deepEqual(now.parameters, { ...Object.fromEntries(Object.entries(original.parameters).filter(([k]) => k !== 'note')), what: 'second' })
 
   await page.getByRole('tab', { name: 'YAML' }).click()
   await page.getByRole('region', { name: 'YAML' }).getByText('components').first().waitFor()
   quiet()
+})
+
+test('a task tells what it used and the exact packages that it ran with', async () => {
+  const id = await submit(base, 'succeeding', 'measured', { parameters: { pause: 0.15, rows: 7 }, cache: false })
+  const going = await until(() => call(base, `/runs/${id}/tasks`), ({ tasks }) => tasks.some((t) => t.name === 'fit' && t.state === 'RUNNING'))
+  await page.goto(`${base}/runs/${id}/tasks/${going.tasks.find((t) => t.name === 'fit').id}?tab=usage`)
+  const chart = page.locator('[data-chart=Memory] [role=img]')
+  await chart.waitFor()
+  await ended(id)
+  const { tasks } = await call(base, `/runs/${id}/tasks`)
+  const fit = tasks.find((t) => t.name === 'fit')
+  const usage = await call(base, `/runs/${id}/tasks/${fit.id}/usage`)
+  assert.ok(usage.seconds.length > 0 && usage.peak_bytes > 0, JSON.stringify(usage))
+  await page.getByText('Processors in use, mean').waitFor()
+  assert.deepEqual(await seriousFindings(page), [])
+  await page.getByRole('tab', { name: 'Environment' }).click()
+  await page.getByRole('list', { name: 'Packages' }).getByText(/^kfp==/).waitFor()
+  await page.getByLabel('Package name contains').fill('python=')
+  await page.getByText(/^python==3/).waitFor()
+  const saved = page.waitForEvent('download')
+  await page.getByRole('button', { name: 'Save the list of packages' }).click()
+  assert.match(await readFile(await (await saved).path(), 'utf8'), /^# python==3.*\n(.+\n)*kfp==/)
+  assert.deepEqual(await seriousFindings(page), [])
+
+  const short = tasks.find((t) => t.name === 'load')
+  await page.goto(`${base}/runs/${id}/tasks/${short.id}?tab=usage`)
+  await page.locator('[data-chart=Memory]').or(page.getByText('less than a second')).first().waitFor()
+  quiet('404')
 })
 
 test('a recurring run is made from the form, with its next times told by the server', async () => {

@@ -33,7 +33,25 @@ for (const run of list.runs) {
   }
 }
 
-screens.push(...(await trackedScreens()))
+screens.push(...(await trackedScreens()), ...(await pipelineScreens()))
+
+/** The pages of the pipeline with the most versions among the newest, and its form. */
+async function pipelineScreens() {
+  const get = async (path) => (await fetch(`${base}/api/v1${path}`)).json()
+  const more = [['pipelines', '/pipelines', 400]]
+  const { pipelines = [] } = await get('/pipelines?page_size=20')
+  const details = await Promise.all(pipelines.map((p) => get(`/pipelines/${p.id}`)))
+  const best = details.toSorted((a, b) => b.versions.total - a.versions.total)[0]
+  if (best) {
+    const at = `/pipelines/${best.pipeline.id}`
+    const [, older] = best.versions.versions
+    more.push(['pipeline', at, 900], ['pipeline-inputs', `${at}?view=inputs`, 400], ['pipeline-yaml', `${at}?view=yaml`, 700], ['pipeline-versions', `${at}?view=versions`, 400])
+    more.push(['run-form', `${at}/run`, 500], ['run-schedule', `${at}/run?when=schedule`, 900])
+    if (older) more.push(['pipeline-diff', `${at}?against=${older.id}`, 900])
+  }
+  if (list.runs[0]) more.push(['run-clone', `/runs/${list.runs[0].id}/clone`, 500], ['run-yaml', `/runs/${list.runs[0].id}?view=yaml`, 700])
+  return more
+}
 
 /** The screens of tracking, where the server has runs that seed.mjs logged. */
 async function trackedScreens() {

@@ -191,7 +191,7 @@ func (a *attempt) order(ctx context.Context) (*order, error) {
 		Run: a.step.Job.RunID, Task: a.step.TaskID, Attempt: a.step.Attempt, Path: a.step.TaskPath, Root: a.layout.root,
 		Job:    job{Env: env, Dir: a.layout.cwd(), Argv: slices.Concat(a.spec.Command, a.spec.Args)},
 		Memory: int64(a.limits.MemoryLimit), Timeout: a.deadline(), Grace: a.opt.Grace, Image: a.spec.Image,
-		Hide: a.given.hide,
+		Hide: a.given.hide, Environment: a.env.Digest,
 	}
 	o.Devices, a.giveBack = a.devices.take(a.limits.Accelerators)
 	if _, set := env["CUDA_VISIBLE_DEVICES"]; len(o.Devices) > 0 && !set {

@@ -33,6 +33,8 @@ type order struct {
 	Hide [][]byte `json:"hide,omitempty"`
 	// Devices are the accelerators that the step has to itself.
 	Devices []int `json:"devices,omitempty"`
+	// Environment is the digest of what it runs in, for whoever looks at what it used.
+	Environment string `json:"environment,omitempty"`
 	// Image is named in advice.
 	Image string `json:"image"`
 }

@@ -46,6 +46,7 @@ type inProcess struct {
 	turn     *turn
 	children *children
 	starts   starts
+	sessions *sessions
 	// ending is set when this process was told to end from outside: then it is not the steps' doing how they end.
 	ending atomic.Bool
 }
@@ -63,7 +64,7 @@ type overseerOptions struct {
 }
 
 func newInProcess(opt overseerOptions) *inProcess {
-	v := &inProcess{opt: opt, self: identify(os.Getpid()), turn: newTurn(opt.DataDir, opt.Logger), children: newChildren()}
+	v := &inProcess{opt: opt, self: identify(os.Getpid()), turn: newTurn(opt.DataDir, opt.Logger), children: newChildren(), sessions: &sessions{}}
 	v.hosts = newHostPool(opt, v.children)
 	v.begun, v.refuse = context.WithCancel(context.Background())
 	closeOnExec()
@@ -242,6 +243,7 @@ func (x *execution) await(ctx context.Context, p process) (end ending, why *run.
 	var watcher sync.WaitGroup
 	defer watcher.Wait()
 	defer stop()
+	watcher.Go(func() { x.meter(watch, p.pid) })
 	tooMuch := make(chan int64, 1)
 	if o.Memory > 0 {
 		watcher.Go(func() { watchMemory(watch, p.pid, o.Memory, tooMuch) })

@@ -18,6 +18,7 @@ type proc struct {
 	pid   int
 	rss   int64 // bytes
 	start uint64
+	cpu   time.Duration // with that of its children that have ended
 }
 
 // readProc reads a file of a process. It goes around os.File, whose preparations for polling cost more than the reading.
@@ -65,7 +66,35 @@ func stat(pid int) (p proc, session int) {
 	session, _ = strconv.Atoi(string(f[3]))
 	pages, _ := strconv.ParseInt(string(f[21]), 10, 64)
 	start, _ := strconv.ParseUint(string(f[19]), 10, 64)
-	return proc{pid, pages * int64(os.Getpagesize()), start}, session
+	var ticks uint64
+	for _, field := range f[11:15] { // utime, stime, cutime, cstime
+		n, _ := strconv.ParseUint(string(field), 10, 64)
+		ticks += n
+	}
+	return proc{pid, pages * int64(os.Getpagesize()), start, time.Duration(ticks) * clockTick}, session
+}
+
+// clockTick is the unit of times in /proc: USER_HZ is 100 on every architecture that Go runs on.
+const clockTick = 10 * time.Millisecond
+
+// cpuOf is the processor time that a process has used.
+func cpuOf(pid int) time.Duration {
+	p, _ := stat(pid)
+	return p.cpu
+}
+
+// usedBySessions adds up what all processes use, by their sessions.
+func usedBySessions() map[int]used {
+	out := map[int]used{}
+	for _, pid := range pids() {
+		p, session := stat(pid)
+		if session == 0 {
+			continue
+		}
+		u := out[session]
+		out[session] = used{u.cpu + p.cpu, u.memory + p.rss}
+	}
+	return out
 }
 
 func pids() []int {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"os"
 	"syscall"
+	"time"
 )
 
 // Where there is no /proc, a step's memory is not watched, and only its process group is ended with it.
@@ -16,6 +17,11 @@ type proc struct {
 }
 
 func sessionProcesses(int) []proc { return nil }
+
+// usedBySessions is known on Linux only: elsewhere steps are not measured.
+func usedBySessions() map[int]used { return nil }
+
+func cpuOf(int) time.Duration { return 0 }
 
 func processesWith(string) []int { return nil }
 

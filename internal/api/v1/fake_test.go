@@ -187,6 +187,12 @@ func (f *fake) ListPipelines(_ context.Context, q listing.Query) (listing.Page[c
 	return listing.Page[catalog.Pipeline]{}, f.called("list pipelines")
 }
 
+func (f *fake) TaskUsage(_ context.Context, runID, task string, attempt int) (run.Usage, error) {
+	return run.Usage{}, f.called(fmt.Sprintf("usage %s %s %d", runID, task, attempt))
+}
+func (f *fake) TaskEnvironment(_ context.Context, runID, task string) (run.TaskEnvironment, error) {
+	return run.TaskEnvironment{}, f.called("environment " + runID + " " + task)
+}
 func (f *fake) GetPipeline(_ context.Context, id string) (catalog.Pipeline, error) {
 	return catalog.Pipeline{ID: id}, f.called("get pipeline " + id)
 }

@@ -54,6 +54,8 @@ type Runs interface {
 	Watch(ctx context.Context, runID string) (run.Run, []run.Task, <-chan pipeline.Update, error)
 	Logs(ctx context.Context, runID, task string, attempt int, follow bool, line func(run.LogLine) error) error
 	RunSpec(ctx context.Context, runID string) (*ir.Pipeline, error)
+	TaskUsage(ctx context.Context, runID, task string, attempt int) (run.Usage, error)
+	TaskEnvironment(ctx context.Context, runID, task string) (run.TaskEnvironment, error)
 }
 
 // Artifacts gives what tasks made.

@@ -23,12 +23,26 @@ type taskList struct {
 
 type listTasksOutput struct{ Body taskList }
 
+type usageInput struct {
+	TaskRef
+	Attempt int `query:"attempt" minimum:"0" doc:"attempt to tell of, from 1; default: the newest"`
+}
+
+type usageOutput struct{ Body run.Usage }
+
+type environmentOutput struct{ Body run.TaskEnvironment }
+
 func (h *handler) registerTasks(api huma.API) {
 	tags := []string{"tasks"}
 	huma.Register(api, huma.Operation{OperationID: "list-tasks", Method: http.MethodGet, Path: Prefix + "/runs/{id}/tasks",
 		Summary: "List the tasks of a run", Tags: tags, Errors: []int{404}}, h.listTasks)
 	huma.Register(api, huma.Operation{OperationID: "get-task", Method: http.MethodGet, Path: Prefix + "/runs/{id}/tasks/{task}",
 		Summary: "Get a task", Tags: tags, Errors: []int{400, 404}}, h.getTask)
+	huma.Register(api, huma.Operation{OperationID: "get-task-usage", Method: http.MethodGet, Path: Prefix + "/runs/{id}/tasks/{task}/usage",
+		Summary: "Get the processor time and memory that a task used", Tags: tags, Errors: []int{400, 404},
+		Description: "Samples of all its processes together, at most 240. A task that took less than a second has none."}, h.taskUsage)
+	huma.Register(api, huma.Operation{OperationID: "get-task-environment", Method: http.MethodGet, Path: Prefix + "/runs/{id}/tasks/{task}/environment",
+		Summary: "List the exact packages that a task ran with", Tags: tags, Errors: []int{400, 404}}, h.taskEnvironment)
 	huma.Register(api, h.logsOperation(api, tags), h.taskLogs)
 }
 
@@ -46,4 +60,22 @@ func (h *handler) getTask(ctx context.Context, in *TaskRef) (*taskOutput, error)
 		return nil, h.problem(ctx, "get a task", err)
 	}
 	return &taskOutput{Body: t}, nil
+}
+
+func (h *handler) taskUsage(ctx context.Context, in *usageInput) (*usageOutput, error) {
+	u, err := h.service.TaskUsage(ctx, in.ID, in.Task, in.Attempt)
+	if err != nil {
+		return nil, h.problem(ctx, "read what a task used", err)
+	}
+	u.Seconds, u.CPUSeconds, u.MemoryBytes = orEmpty(u.Seconds), orEmpty(u.CPUSeconds), orEmpty(u.MemoryBytes)
+	return &usageOutput{Body: u}, nil
+}
+
+func (h *handler) taskEnvironment(ctx context.Context, in *TaskRef) (*environmentOutput, error) {
+	e, err := h.service.TaskEnvironment(ctx, in.ID, in.Task)
+	if err != nil {
+		return nil, h.problem(ctx, "list the packages of a task", err)
+	}
+	e.Packages = orEmpty(e.Packages)
+	return &environmentOutput{Body: e}, nil
 }

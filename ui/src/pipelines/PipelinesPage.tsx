@@ -1,6 +1,7 @@
 import { useState } from 'react'
 import { Link, useLocation } from 'wouter'
 import { usePipelines } from '../api/pipelines'
+import type { Pipeline } from '../api/types'
 import { Button } from '../parts/Button'
 import { Command } from '../parts/Command'
 import { InSight } from '../parts/InSight'
@@ -9,6 +10,7 @@ import { More } from '../parts/More'
 import { Loading, Notice } from '../parts/Notice'
 import { Ago, Clock } from '../parts/now'
 import { Empty, pageCss as css, SearchPage } from '../parts/Page'
+import { type RowWiring, VirtualRows } from '../parts/VirtualRows'
 import own from './Pipelines.module.css'
 import { UploadBox } from './UploadBox'
 
@@ -40,7 +42,7 @@ function Pipelines({ q }: { q: string }) {
       {(uploading || none) && <UploadBox onDone={(v) => navigate(`/pipelines/${v.pipeline_id}`)} />}
       {none && <FirstPipeline />}
       {items.length > 0 && (
-        <table className={css.list}>
+        <table className={css.list} aria-rowcount={(list.data?.pages[0]?.total ?? 0) + 1}>
           <caption className="visually-hidden">Uploaded pipelines, newest first</caption>
           <thead>
             <tr>
@@ -53,24 +55,12 @@ function Pipelines({ q }: { q: string }) {
               </th>
             </tr>
           </thead>
-          <tbody>
-            {items.map((p) => (
-              <tr key={p.id}>
-                <th scope="row">
-                  <Link href={`/pipelines/${p.id}`}>{p.display_name}</Link>
-                  {p.description && <div className={`${css.soft} ${own.clamp}`}>{p.description}</div>}
-                </th>
-                <td className={css.optional}>
-                  <Ago time={p.created_at} />
-                </td>
-                <td className={own.end}>
-                  <LinkButton href={`/pipelines/${p.id}/run`} icon="play" label={`Run ${p.display_name}`}>
-                    Run
-                  </LinkButton>
-                </td>
-              </tr>
-            ))}
-          </tbody>
+          <VirtualRows
+            items={items}
+            height={46}
+            columns={3}
+            row={pipelineRow}
+          />
         </table>
       )}
       {items.length > 0 && (
@@ -81,6 +71,25 @@ function Pipelines({ q }: { q: string }) {
       )}
       {items.length === 0 && !list.error && q !== '' && <Empty title="No pipeline matches" />}
     </Clock>
+  )
+}
+
+function pipelineRow(p: Pipeline, wiring: RowWiring) {
+  return (
+    <tr key={p.id} {...wiring}>
+      <th scope="row">
+        <Link href={`/pipelines/${p.id}`}>{p.display_name}</Link>
+        {p.description && <div className={`${css.soft} ${own.clamp}`}>{p.description}</div>}
+      </th>
+      <td className={css.optional}>
+        <Ago time={p.created_at} />
+      </td>
+      <td className={own.end}>
+        <LinkButton href={`/pipelines/${p.id}/run`} icon="play" label={`Run ${p.display_name}`}>
+          Run
+        </LinkButton>
+      </td>
+    </tr>
   )
 }
 

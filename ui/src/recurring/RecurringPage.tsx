@@ -1,8 +1,10 @@
 import { useEffect, useState } from 'react'
+import { Link } from 'wouter'
 import { useChangeRecurring, useRecurringRuns } from '../api/recurring'
 import type { RecurringRun } from '../api/types'
 import { Command } from '../parts/Command'
 import { Confirm } from '../parts/Confirm'
+import { LinkButton } from '../parts/LinkButton'
 import { More } from '../parts/More'
 import { Loading, Notice } from '../parts/Notice'
 import { Clock } from '../parts/now'
@@ -15,7 +17,12 @@ export function RecurringPage() {
   }, [])
   return (
     <section className={css.page}>
-      <h1>Recurring runs</h1>
+      <div className={css.head}>
+        <h1>Recurring runs</h1>
+        <LinkButton href="/pipelines" icon="plus">
+          Schedule a pipeline
+        </LinkButton>
+      </div>
       <RecurringRuns />
     </section>
   )
@@ -80,7 +87,10 @@ function None() {
   return (
     <div className={css.none}>
       <h2>No recurring runs yet</h2>
-      <p>A recurring run starts a pipeline by itself. Make one with the kfp SDK; the first field of the cron expression is the second, and times are UTC:</p>
+      <p>
+        A recurring run starts a pipeline by itself. Make one with “Schedule” on the page of a <Link href="/pipelines">pipeline</Link>, or with the kfp SDK;
+        the first field of the cron expression is the second, and times are UTC:
+      </p>
       <Command text={sdk} />
       <p>It shows up here by itself.</p>
     </div>

@@ -5,17 +5,19 @@ import { ancestors, type Tree } from '../graph/tree'
 import { LogView } from '../logs/LogView'
 import { Icon } from '../parts/icons'
 import { State } from '../parts/State'
-import { Tabs } from '../parts/Tabs'
+import { type Tab, Tabs } from '../parts/Tabs'
 import { taskHref } from '../run/taskHref'
 import { Children } from './Children'
+import { EnvironmentView } from './EnvironmentView'
 import { Summary } from './Summary'
 import css from './TaskPanel.module.css'
+import { UsageView } from './UsageView'
 
 /** Everything about one task, beside the graph or, on a narrow screen, instead of it. */
 export function TaskPanel({ run, task, tree, back }: { run: Run; task: Task; tree: Tree; back: string }) {
   const [search, setSearch] = useSearchParams()
   const leaf = isLeaf(task.kind)
-  const second = leaf ? 'logs' : 'tasks'
+  const measured = task.kind === 'container'
   const fallback = task.kind === 'loop' ? 'tasks' : 'summary'
   const tab = search.get('tab') ?? fallback
   const choose = (id: string) =>
@@ -27,19 +29,26 @@ export function TaskPanel({ run, task, tree, back }: { run: Run; task: Task; tre
       },
       { replace: true },
     )
+  const tabs: Tab[] = [
+    { id: 'summary', label: 'Summary', content: <Summary run={run} task={task} tree={tree} /> },
+    leaf
+      ? { id: 'logs', label: 'Log', content: <LogView task={task} /> }
+      : { id: 'tasks', label: task.kind === 'loop' ? 'Iterations' : 'Tasks', content: <Children task={task} tree={tree} /> },
+    ...(measured
+      ? [
+          { id: 'usage', label: 'Resources', content: <UsageView task={task} /> },
+          { id: 'environment', label: 'Environment', content: <EnvironmentView task={task} /> },
+        ]
+      : []),
+  ]
   return (
     <section className={css.panel} aria-label={`Task ${task.display_name}`}>
       <Head run={run} task={task} tree={tree} back={back} />
       <Tabs
         label="About the task"
-        value={tab === second ? second : tab === 'summary' ? 'summary' : fallback}
+        value={tabs.some((t) => t.id === tab) ? tab : fallback}
         onChange={choose}
-        tabs={[
-          { id: 'summary', label: 'Summary', content: <Summary run={run} task={task} tree={tree} /> },
-          leaf
-            ? { id: 'logs', label: 'Log', content: <LogView task={task} /> }
-            : { id: 'tasks', label: task.kind === 'loop' ? 'Iterations' : 'Tasks', content: <Children task={task} tree={tree} /> },
-        ]}
+        tabs={tabs}
       />
     </section>
   )
