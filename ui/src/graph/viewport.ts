@@ -27,9 +27,9 @@ function zoomFor(scene: Frame, frame: Frame): number {
   return Math.min(1, Math.max(smallest(frame), fit))
 }
 
-/** As high as the graph needs, within limits. */
+/** As high as the graph needs, within limits. On a phone there is room beside it for the finger that scrolls the page. */
 export function frameHeight(scene: Frame, width: number, windowHeight: number): number {
-  const most = Math.max(320, windowHeight * 0.9)
+  const most = Math.max(320, windowHeight * (width < 500 ? 0.65 : 0.9))
   const zoom = zoomFor(scene, { width, height: most })
   return Math.round(Math.min(most, Math.max(180, scene.height * zoom + 2 * margin)))
 }
