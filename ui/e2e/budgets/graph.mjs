@@ -114,7 +114,7 @@ async function moves(browser, base, id) {
 }
 
 /** Opens a run of many steps as it begins, and notes when each state that is in sight came on the screen. */
-export async function live(browser, base) {
+async function live(browser, base) {
   const { page, complaints, close } = await freshPage(browser, base)
   const { id } = await call(base, '/runs', { body: { spec: graphOfSteps(steps), display_name: `${steps} steps`, cache: false } })
   await page.goto(`${base}/runs/${id}`)
