@@ -10,10 +10,16 @@ import (
 )
 
 // Reserve waits until the machine has room for what a step declares. The caller calls release once, when the step has ended or
-// was not started after all. Importers and volume steps do no work of their own and need no room.
+// was not started after all. Importers and volume steps start no process and take no room from those that do, but only so many
+// work at once.
 func (r *Runner) Reserve(ctx context.Context, s *run.Step) (release func(), err error) {
 	if s.Executor == nil || s.Executor.Container == nil || isVolumeStub(s.Executor.Container.Image) {
-		return func() {}, nil
+		select {
+		case r.light <- struct{}{}:
+			return func() { <-r.light }, nil
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
 	}
 	l, err := r.layout(s)
 	if err != nil {
@@ -33,6 +39,10 @@ func (r *Runner) Reserve(ctx context.Context, s *run.Step) (release func(), err 
 	}
 	return func() { r.gate.leave(need) }, nil
 }
+
+// maxLight bounds the steps that start no process: each waits for the disk in a thread of its own, and a run may have tens of
+// thousands of them ready at once.
+const maxLight = 64
 
 // gate admits steps while the machine has room, first come, first served: a large step is not overtaken for ever by small
 // ones. Room is a number of steps, and the cores and memory that steps declare. A step that declares nothing takes a place

@@ -377,6 +377,37 @@ func TestStepsWaitForRoomInTheirOrder(t *testing.T) {
 	}
 }
 
+// Each waits for the disk in a thread of its own: ten thousand at once would be more threads than a process may have.
+func TestOnlySoManyStepsWithoutAProcessWorkAtOnce(t *testing.T) {
+	f := newFixture(t, func(o *runner.Options) { o.Cores, o.MaxParallel = 1, 1 })
+	importer := &run.Step{Executor: &ir.Executor{Importer: &ir.Importer{}}}
+	const most = 64
+	var releases []func()
+	for range most {
+		release, err := f.Reserve(t.Context(), importer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		releases = append(releases, release)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := f.Reserve(ctx, importer); err == nil {
+		t.Errorf("one more than %d was admitted", most)
+	}
+	releases[0]()
+	release, err := f.Reserve(t.Context(), importer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	release()
+	step, err := f.Reserve(t.Context(), f.command("alpine", "true"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	step()
+}
+
 func TestStepsThatDeclareNothingShareThePlaces(t *testing.T) {
 	f := newFixture(t, func(o *runner.Options) { o.Cores, o.MaxParallel = 1, 3 })
 	var releases []func()

@@ -86,6 +86,7 @@ type Options struct {
 type Runner struct {
 	opt      Options
 	gate     *gate
+	light    chan struct{} // see Reserve
 	overseer overseer
 	scripts  scripts
 
@@ -132,7 +133,7 @@ func New(opt Options) *Runner {
 	}
 	r := &Runner{
 		opt: opt, devices: findDevices("/dev"), unsettled: make(map[string]bool), awaited: make(map[string]bool),
-		scripts: scripts{dir: filepath.Join(opt.DataDir, "tools")},
+		scripts: scripts{dir: filepath.Join(opt.DataDir, "tools")}, light: make(chan struct{}, maxLight),
 	}
 	r.gate = newGate(share{float64(opt.MaxParallel), opt.Cores, opt.Memory, float64(r.devices.count())})
 	r.ctx, r.cancel = context.WithCancel(context.Background())

@@ -73,9 +73,7 @@ func (s *State) applyTask(n *node, e Event) error {
 		s.attempts[n.path] = e.Attempt
 		n.launch(e)
 	case TaskLost:
-		n.lost++
-		n.ended(e.At, run.ReasonLost)
-		n.prepare(e.At)
+		n.lose(e.At)
 		n.phase, n.state, n.reason = phaseReady, run.Pending, "the attempt was lost; it is started again"
 	case TaskRetrying:
 		n.failures++

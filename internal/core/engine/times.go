@@ -26,6 +26,13 @@ func (n *node) launch(e Event) {
 	}
 }
 
+// lose notes that the attempt under way has vanished; the next one is prepared at once.
+func (n *node) lose(at time.Time) {
+	n.lost++
+	n.ended(at, run.ReasonLost)
+	n.prepare(at)
+}
+
 // ended notes the end of the attempt under way, if there is one.
 func (n *node) ended(at time.Time, reason run.Reason) {
 	if n.present.Attempt == 0 || n.present.FinishedAt != nil {

@@ -22,7 +22,10 @@ export async function measure({ browser, base }) {
     const id = await finished(base, shape(count), `${name} of ${count}`)
     const opened = []
     for (let i = 0; i < rounds; i++) opened.push(await open(browser, base, id))
-    results.push({ name: `Graph of ${count} tasks (${name}): laid out and interactive`, value: median(opened), all: opened, unit: 'ms', budget: 1500 })
+    const of = (key) => opened.map((o) => o[key])
+    results.push({ name: `Graph of ${count} tasks (${name}): laid out and interactive`, value: median(of('took')), all: of('took'), unit: 'ms', budget: 1500 })
+    // The same without what other programs did to the machine meanwhile, and without the server.
+    results.push({ name: `Graph of ${count} tasks (${name}): processor time of the page until then`, value: median(of('processor')), all: of('processor'), unit: 'ms', budget: 1500 })
     results.push({ name: `Graph of ${count} tasks (${name}): longest task while it is moved and zoomed`, value: await moves(browser, base, id), unit: 'ms', budget: 100 })
   }
   return [...results, ...(await live(browser, base))]
@@ -50,9 +53,11 @@ async function freshPage(browser, base) {
   return { page, complaints, close: () => page.context().close() }
 }
 
-/** Milliseconds from the beginning of the page until boxes are drawn and the graph has followed a key. */
+/** Milliseconds from the beginning of the page until boxes are drawn and the graph has followed a key, and how much of it the page worked. */
 async function open(browser, base, id) {
   const { page, complaints, close } = await freshPage(browser, base)
+  const session = await page.context().newCDPSession(page)
+  await session.send('Performance.enable', { timeDomain: 'threadTicks' })
   await page.goto(`${base}/runs/${id}`, { waitUntil: 'commit' })
   const took = await page.evaluate(async () => {
     const frame = () => new Promise((resolve) => requestAnimationFrame(resolve))
@@ -65,9 +70,10 @@ async function open(browser, base, id) {
     await frame()
     return performance.now()
   })
+  const { metrics } = await session.send('Performance.getMetrics')
   await close()
   if (complaints.length > 0) throw new Error(complaints.join('\n'))
-  return took
+  return { took, processor: metrics.find((m) => m.name === 'TaskDuration').value * 1000 }
 }
 
 /** The longest task while the graph is dragged, zoomed out to all of it, dragged there, and zoomed in again. */

@@ -49,32 +49,13 @@ export function layered(n) {
   })
 }
 
-/** A loop of n steps that each run a shell for a moment. */
-export function loopOfSteps(n, seconds = 0.05) {
-  const items = JSON.stringify(Array.from({ length: n }, (_, i) => i))
-  return specOf(
-    'live',
-    { e: { container: { image: 'alpine', command: ['sh', '-c', `sleep ${seconds}`] } } },
-    {
-      step: { executorLabel: 'e' },
-      body: { dag: { tasks: { step: { taskInfo: { name: 'step' }, componentRef: { name: 'step' }, cachingOptions: {} } } }, inputDefinitions: { parameters: { item: { parameterType: 'NUMBER_INTEGER' } } } },
-    },
-    {
-      dag: {
-        tasks: {
-          loop: { taskInfo: { name: 'loop' }, componentRef: { name: 'body' }, parameterIterator: { items: { raw: items }, itemInput: 'item' } },
-        },
-      },
-    },
-  )
-}
-
-/** n steps in three layers, all in sight of the graph: they run a shell for a moment. */
-export function graphOfSteps(n, seconds = 0.05) {
+/** n steps in a chain with nine beside each link. They run a shell for a moment; the first waits until a page may look on. */
+export function graphOfSteps(n, { first = 5, each = 0.05 } = {}) {
+  const shell = (seconds) => ({ container: { image: 'alpine', command: ['sh', '-c', `sleep ${seconds}`] } })
   const tasks = {}
   for (let i = 0; i < n; i++) {
-    const dependentTasks = i === 0 ? [] : i % 10 === 0 ? [name(i - 10)] : [name(i - (i % 10))]
-    tasks[name(i)] = { taskInfo: { name: name(i) }, componentRef: { name: 'step' }, cachingOptions: {}, ...(dependentTasks.length > 0 ? { dependentTasks } : {}) }
+    const before = i === 0 ? [] : [name(i % 10 === 0 ? i - 10 : i - (i % 10))]
+    tasks[name(i)] = { taskInfo: { name: name(i) }, componentRef: { name: i === 0 ? 'first' : 'step' }, cachingOptions: {}, ...(i > 0 ? { dependentTasks: before } : {}) }
   }
-  return specOf('live graph', { e: { container: { image: 'alpine', command: ['sh', '-c', `sleep ${seconds}`] } } }, { step: { executorLabel: 'e' } }, { dag: { tasks } })
+  return specOf('steps', { first: shell(first), each: shell(each) }, { first: { executorLabel: 'first' }, step: { executorLabel: 'each' } }, { dag: { tasks } })
 }

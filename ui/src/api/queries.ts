@@ -57,8 +57,11 @@ export interface LiveRun extends RunView {
   error: ApiError | undefined
 }
 
-/** Changes are shown at once, but not more often than this: a run may tell hundreds in a second. */
-const pace = 100
+/**
+ * Changes are shown at once, but a run may tell hundreds in a second: between two pictures the page rests a few times as long as
+ * the last one took, within these limits.
+ */
+const pace = { least: 30, most: 250, times: 3 }
 
 /**
  * Follows a run; a caller shows one run for as long as it lives. A run that was retried, here or elsewhere, is followed again.
@@ -71,11 +74,16 @@ export function useLiveRun(id: string): LiveRun {
     const abort = new AbortController()
     let gathered = new RunGatherer()
     let timer: ReturnType<typeof setTimeout> | undefined
-    let shown = 0
+    let next = 0
     const show = () => {
       timer = undefined
-      shown = performance.now()
+      const start = performance.now()
       setView(gathered.view())
+      // React has drawn it when the next task begins.
+      setTimeout(() => {
+        const now = performance.now()
+        next = now + Math.min(pace.most, Math.max(pace.least, (now - start) * pace.times))
+      })
     }
     void follow(apiUrl(['runs', id, 'events']), abort.signal, {
       onError: setError,
@@ -87,7 +95,7 @@ export function useLiveRun(id: string): LiveRun {
       },
       onEvents: (events) => {
         gathered.add(events)
-        if (gathered.complete) timer ??= setTimeout(show, Math.max(0, shown + pace - performance.now()))
+        if (gathered.complete) timer ??= setTimeout(show, Math.max(0, next - performance.now()))
       },
     })
     return () => {

@@ -1,9 +1,10 @@
 import { type FocusEvent, type RefObject, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react'
 import { useLocation } from 'wouter'
+import type { Task } from '../api/types'
 import { useAddress } from '../parts/address'
 import { Button } from '../parts/Button'
 import { stateWord } from '../parts/State'
-import { taskHref } from '../run/taskHref'
+import { taskHref, taskHrefs } from '../run/taskHref'
 import type { ViewProps } from '../run/RunViews'
 import { useShownTheme } from '../shell/theme'
 import { BoxNode, type GroupShown } from './BoxNode'
@@ -66,6 +67,7 @@ function Stage(props: StageProps) {
   const frame = useMemo(() => ({ width, height: frameHeight(scene, width, window.innerHeight) }), [scene, width])
   const [address, change] = useAddress()
   const { stage, canvas, layer, camera, sight } = useCamera((text) => change({ at: text }))
+  const hrefOf = useMemo(() => taskHrefs(address), [address])
   const theme = useShownTheme()
   useLayoutEffect(() => camera.current?.show({ scene, boxes, direction, selected }, frame), [camera, scene, boxes, direction, selected, frame])
   useEffect(() => camera.current?.recolour(), [camera, theme])
@@ -94,7 +96,7 @@ function Stage(props: StageProps) {
         <canvas ref={canvas} className={css.canvas} aria-hidden="true" />
         <div ref={layer} className={css.layer}>
           {sight.boxes.map((i) => (
-            <Shown key={boxes[i]?.path ?? i} box={boxes[i]} place={scene.places[i]} tree={tree} selected={selected} search={address} onToggle={toggle} />
+            <Shown key={boxes[i]?.path ?? i} box={boxes[i]} place={scene.places[i]} tree={tree} selected={selected} hrefOf={hrefOf} onToggle={toggle} />
           ))}
         </div>
         <p id="graph-keys" className="visually-hidden">
@@ -121,16 +123,16 @@ interface ShownProps {
   place: Scene['places'][number] | undefined
   tree: StageProps['tree']
   selected: string | undefined
-  search: URLSearchParams
+  hrefOf: (task: Task) => string
   onToggle: (path: string, open: boolean) => void
 }
 
-function Shown({ box, place, tree, selected, search, onToggle }: ShownProps) {
+function Shown({ box, place, tree, selected, hrefOf, onToggle }: ShownProps) {
   if (!box || !place) return null
   const { task, open, iteration } = box
   const group: GroupShown | undefined = box.group ? { open, iteration, counts: groupCounts(tree, task), onToggle } : undefined
   const chosen = selected === box.path || (iteration !== undefined && selected === iteration.path)
-  return <BoxNode task={task} place={place} href={taskHref(task, search)} chosen={chosen} group={group} />
+  return <BoxNode task={task} place={place} href={hrefOf(task)} chosen={chosen} group={group} />
 }
 
 /** Makes the camera when the page is there, and gives what it has in sight. */

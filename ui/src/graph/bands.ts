@@ -1,6 +1,6 @@
 // oxlint-disable typescript/no-non-null-assertion -- every index lies within an array that was made here
 // A graph far longer than broad is folded into bands, one below the other, as a text is broken into lines.
-import type { Gaps, Spot } from './layered'
+import type { Spot } from './layered'
 
 export interface Bands {
   /** Of each layer: where it begins along the graph, and how far it is moved across it. */
@@ -23,14 +23,14 @@ const fewest = 24
 export function bandsOf(
   layers: readonly Int32Array[],
   depth: readonly number[],
+  room: readonly number[],
   centre: Float64Array,
   across: (node: number) => number,
-  gaps: Gaps,
   ratio: number,
 ): Bands {
   const low = layers.map((layer) => (layer.length > 0 ? centre[layer[0]!]! - across(layer[0]!) / 2 : 0))
   const high = layers.map((layer) => (layer.length > 0 ? centre[layer.at(-1)!]! + across(layer.at(-1)!) / 2 : 0))
-  const length = depth.reduce((sum, d) => sum + d + gaps.layer, 0)
+  const length = depth.reduce((sum, d, k) => sum + d + room[k]!, 0)
   const breadth = least(high.map((h) => -h)) * -1 - least(low) + bandGap
   const wanted = Math.round(Math.sqrt(length / (ratio * breadth)))
   const count = layers.length < fewest || wanted < 3 ? 1 : wanted
@@ -54,8 +54,8 @@ export function bandsOf(
   for (let k = 0; k < layers.length; k++) {
     if (k > first && at + depth[k]! > margin + length / count) close(k)
     bands.begin[k] = at
-    at += depth[k]! + gaps.layer
-    bands.along = Math.max(bands.along, at - gaps.layer + margin)
+    bands.along = Math.max(bands.along, at + depth[k]! + margin)
+    at += depth[k]! + room[k]!
   }
   if (layers.length > first) close(layers.length)
   return bands

@@ -2,7 +2,7 @@
 // readable, does the page hear of it.
 import { type Colours, coloursOf, draw, type Picture, smallestWords } from './draw'
 import type { Rect } from './scene'
-import { areaOf, broughtIn, type Frame, inSight, kept, largest, smallestZoom, type View, viewOf, wholeView, zoomAt } from './viewport'
+import { areaOf, broughtIn, type Frame, inSight, kept, limits, type View, viewOf, wholeView, zoomAt } from './viewport'
 
 /** What the page shows as elements: the boxes by number, none when they are marks. */
 export interface Sight {
@@ -92,7 +92,7 @@ export class Camera {
 
   zoom(factor: number, at = { x: this.#frame.width / 2, y: this.#frame.height / 2 }): void {
     const scene = this.#picture?.scene
-    if (scene) this.#move(zoomAt(this.view, factor, at, [Math.min(0.1, smallestZoom(scene, this.#frame)), largest]))
+    if (scene) this.#move(zoomAt(this.view, factor, at, limits(scene, this.#frame)))
   }
 
   fit(): void {

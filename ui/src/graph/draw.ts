@@ -129,6 +129,8 @@ function drawLines(context: CanvasRenderingContext2D, picture: Picture, area: Re
 }
 
 const stub = 12
+/** A corner begins and ends at most so far from itself. */
+const bend = 48
 
 /** Adds a smooth line along points, which begins and ends in the direction of the graph. */
 function trace(context: CanvasRenderingContext2D, route: readonly Point[], direction: Direction, curved: boolean): void {
@@ -143,12 +145,24 @@ function trace(context: CanvasRenderingContext2D, route: readonly Point[], direc
     }
     return
   }
+  let before = first
   const points = withStubs(first, last, route, direction)
-  points.forEach((p, i) => {
+  points.forEach((corner, i) => {
     const after = points[i + 1]
-    if (after) context.quadraticCurveTo(p.x, p.y, (p.x + after.x) / 2, (p.y + after.y) / 2)
-    else context.lineTo(p.x, p.y)
+    if (!after) return context.lineTo(corner.x, corner.y)
+    const from = towards(corner, before)
+    const to = towards(corner, after)
+    context.lineTo(from.x, from.y)
+    context.quadraticCurveTo(corner.x, corner.y, to.x, to.y)
+    before = corner
+    return undefined
   })
+}
+
+/** Half the way to a neighbour, but not far: a long way is straight and turns at its end. */
+function towards(from: Point, to: Point): Point {
+  const share = Math.min(0.5, bend / Math.max(1, Math.hypot(to.x - from.x, to.y - from.y)))
+  return { x: from.x + (to.x - from.x) * share, y: from.y + (to.y - from.y) * share }
 }
 
 function withStubs(first: Point, last: Point, route: readonly Point[], direction: Direction): Point[] {

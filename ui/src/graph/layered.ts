@@ -234,12 +234,21 @@ function pool(
   }
 }
 
+/** The room between a layer and the next: more where many links go, so that they do not become one wall. */
+function roomAfter({ layers, down }: Net, gaps: Gaps): number[] {
+  return layers.map((layer) => {
+    let links = 0
+    for (const node of layer) links += down.start[node + 1]! - down.start[node]!
+    return gaps.layer + Math.min(140, Math.max(0, links - 12))
+  })
+}
+
 /** Turns layers into places, folding what is far longer than broad into bands, as lines of a text. */
 function assemble(net: Net, centre: Float64Array, gaps: Gaps, ratio: number): Layered {
   const { units, layers, layerOf, links, pieces } = net
   const across = (node: number) => units[node]?.across ?? lane
   const depth = layers.map((layer) => layer.reduce((most, node) => Math.max(most, units[node]?.along ?? 0), 0))
-  const bands = bandsOf(layers, depth, centre, across, gaps, ratio)
+  const bands = bandsOf(layers, depth, roomAfter(net, gaps), centre, across, ratio)
   const begin = (node: number) => bands.begin[layerOf[node]!]!
   const middle = (node: number) => centre[node]! + bands.shift[layerOf[node]!]!
   const spots = units.map((unit, i) => ({ x: begin(i), y: middle(i) - unit.across / 2 }))

@@ -100,8 +100,8 @@ describe('layoutGraph', () => {
   ])('lays out 10,000 tasks as %s in far less than a second', (_, graph) => {
     const start = performance.now()
     sceneOf(graph, layoutGraph(graph, 'LR'))
-    // About a fifth of it on an idle machine.
-    expect(performance.now() - start).toBeLessThan(2000)
+    // About a tenth of it on an idle machine; something quadratic takes minutes.
+    expect(performance.now() - start).toBeLessThan(4000)
   })
 })
 

@@ -14,7 +14,7 @@ export interface View {
 }
 
 const margin = 20
-export const largest = 1.5
+const largest = 1.5
 
 /** On a phone a little less, so that two boxes have room side by side. */
 function smallest(frame: Frame): number {
@@ -27,11 +27,16 @@ function zoomFor(scene: Frame, frame: Frame): number {
   return Math.min(1, Math.max(smallest(frame), fit))
 }
 
-/** As high as the graph needs, within limits. */
+/** As high as the graph needs, within limits. On a phone there is room beside it for the finger that scrolls the page. */
 export function frameHeight(scene: Frame, width: number, windowHeight: number): number {
-  const most = Math.max(320, windowHeight * 0.9)
+  const most = Math.max(320, windowHeight * (width < 500 ? 0.65 : 0.9))
   const zoom = zoomFor(scene, { width, height: most })
   return Math.round(Math.min(most, Math.max(180, scene.height * zoom + 2 * margin)))
+}
+
+/** The limits of zooming: a large graph can be seen as a whole. */
+export function limits(scene: Frame, frame: Frame): [number, number] {
+  return [Math.min(0.1, wholeZoom(scene, frame)), largest]
 }
 
 /** Centres what fits; what does not is shown from its beginning, or around a box. */
@@ -41,11 +46,11 @@ export function viewOf(scene: Frame, frame: Frame, focus?: Rect): View {
 
 /** The whole graph, however small. */
 export function wholeView(scene: Frame, frame: Frame): View {
-  return around(scene, frame, smallestZoom(scene, frame))
+  return around(scene, frame, wholeZoom(scene, frame))
 }
 
 /** At this zoom the whole graph is in sight. */
-export function smallestZoom(scene: Frame, frame: Frame): number {
+function wholeZoom(scene: Frame, frame: Frame): number {
   return Math.min(1, (frame.width - 2 * margin) / scene.width, (frame.height - 2 * margin) / scene.height)
 }
 
@@ -64,8 +69,8 @@ function offset(size: number, frame: number, focus: number | undefined): number 
 }
 
 /** Zooms while the point of the frame stays where it is. */
-export function zoomAt(view: View, factor: number, point: { x: number; y: number }, limits: [number, number]): View {
-  const zoom = Math.min(limits[1], Math.max(limits[0], view.zoom * factor))
+export function zoomAt(view: View, factor: number, point: { x: number; y: number }, [least, most]: [number, number]): View {
+  const zoom = Math.min(most, Math.max(least, view.zoom * factor))
   const share = zoom / view.zoom
   return { x: point.x - (point.x - view.x) * share, y: point.y - (point.y - view.y) * share, zoom }
 }
@@ -98,7 +103,8 @@ export function viewText(view: View, frame: Frame): string {
 export function viewFrom(text: string | null, scene: Frame, frame: Frame): View | undefined {
   const match = /^(-?\d{1,9}),(-?\d{1,9}),(\d{1,3}(?:\.\d{1,9})?)$/.exec(text ?? '')
   if (!match) return undefined
-  const zoom = Math.min(largest, Math.max(smallestZoom(scene, frame), Number(match[3])))
+  const [least, most] = limits(scene, frame)
+  const zoom = Math.min(most, Math.max(least, Number(match[3])))
   return kept({ x: frame.width / 2 - Number(match[1]) * zoom, y: frame.height / 2 - Number(match[2]) * zoom, zoom }, scene, frame)
 }
 

@@ -29,7 +29,8 @@ export function FindTask({ tree }: { tree: Tree }) {
     const closed = search.getAll('close').filter((path) => !around.has(path))
     search.delete('close')
     for (const path of closed) search.append('close', path)
-    setOpen(false)
+    // The keys are the page's again: Escape closes the task.
+    field.current?.blur()
     navigate(taskHref(task, search))
   }
   const onKey = (e: KeyboardEvent) => {

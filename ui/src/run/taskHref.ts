@@ -2,7 +2,13 @@ import type { Task } from '../api/types'
 
 /** The address of a task that keeps how the run is looked at; where exactly in the graph follows from the task. */
 export function taskHref(task: Task, search: URLSearchParams): string {
-  return `/runs/${encodeURIComponent(task.run_id)}/tasks/${encodeURIComponent(task.id)}${queryOf(search, ['at'])}`
+  return taskHrefs(search)(task)
+}
+
+/** The addresses of many tasks. */
+export function taskHrefs(search: URLSearchParams): (task: Task) => string {
+  const query = queryOf(search, ['at'])
+  return (task) => `/runs/${encodeURIComponent(task.run_id)}/tasks/${encodeURIComponent(task.id)}${query}`
 }
 
 /** The address of a run without a task, looked at in the same way. */

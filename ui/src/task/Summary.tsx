@@ -1,3 +1,4 @@
+import { Fragment } from 'react'
 import { Link, useSearchParams } from 'wouter'
 import { ArtifactCard } from '../artifact/ArtifactCard'
 import { isLeaf, type Run, type Task, type Values } from '../api/types'
@@ -12,6 +13,7 @@ import { Notice } from '../parts/Notice'
 import { useNow } from '../parts/now'
 import { Parameters } from '../parts/Parameters'
 import { Cached } from '../parts/State'
+import { type SpanKind, spansOf } from '../run/spans'
 import { CacheReason } from './CacheReason'
 import css from './Summary.module.css'
 
@@ -89,6 +91,7 @@ function Facts({ run, task, tree }: Props) {
           <dd>{duration(ms)}</dd>
         </>
       )}
+      <Before task={task} now={now} />
       {task.started_at && (
         <>
           <dt>Started</dt>
@@ -132,6 +135,24 @@ function Facts({ run, task, tree }: Props) {
       )}
     </dl>
   )
+}
+
+/** How long a leaf waited for others and was prepared, before it ran. */
+function Before({ task, now }: { task: Task; now: number }) {
+  if (!isLeaf(task.kind)) return null
+  const spans = spansOf(task, now)
+  const sum = (kind: SpanKind) => spans.reduce((ms, s) => (s.kind === kind ? ms + s.to - s.from : ms), 0)
+  return (['waiting', 'preparing'] as const).map((kind) => {
+    const ms = sum(kind)
+    return (
+      ms > 0 && (
+        <Fragment key={kind}>
+          <dt>{kind === 'waiting' ? 'Waiting' : 'Preparing'}</dt>
+          <dd>{duration(ms)}</dd>
+        </Fragment>
+      )
+    )
+  })
 }
 
 /** Where a reused result was first made. */
