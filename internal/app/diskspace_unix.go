@@ -10,6 +10,6 @@ func diskSpace(dir string) (total, free int64) {
 	if err := unix.Statfs(dir, &st); err != nil {
 		return 0, 0
 	}
-	size := int64(st.Bsize)                                 //nolint:unconvert // its type differs from system to system
-	return int64(st.Blocks) * size, int64(st.Bavail) * size //nolint:gosec,unconvert // file systems are far smaller than 8 EiB
+	size := int64(st.Bsize)
+	return int64(st.Blocks) * size, int64(st.Bavail) * size //nolint:gosec // file systems are far smaller than 8 EiB
 }
