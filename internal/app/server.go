@@ -34,6 +34,7 @@ import (
 	"levada/internal/config"
 	"levada/internal/core/cachekey"
 	"levada/internal/core/run"
+	"levada/internal/lineage"
 	"levada/internal/pipeline"
 	"levada/internal/registry"
 	"levada/internal/secret"
@@ -244,8 +245,8 @@ func (s *server) routes() http.Handler {
 	mount := func(pattern, door string, h http.Handler) { mux.Handle(pattern, s.metrics.Requests(door, h)) }
 	mount(v1.Prefix+"/", "v1", v1.NewHandler(v1.Options{
 		Service: s.service, Schedules: s.trigger, Environments: environmentList{s.envs}, Secrets: s.secrets, Log: s.log, Info: s.info,
-		Models: lineage{s.tracking, s.registry, modelSources{s.tracking}.Files}, Tracking: s.tracking, Registry: s.registry,
-		Tracked: s.tracking, Registered: s.registry, Tables: tabular.New(),
+		Models: origins{s.tracking, s.registry, modelSources{s.tracking}.Files}, Tracking: s.tracking, Registry: s.registry,
+		Tracked: s.tracking, Registered: s.registry, Tables: tabular.New(), Lineage: lineage.New(s.store.Lineage()),
 	}))
 	mount("/apis/", "kfp", kfp.NewHandler(kfp.Options{Service: s.service, Recurring: s.trigger, Logger: s.log, Version: Version}))
 	mux.Handle("GET /metrics", s.metrics.Handler())

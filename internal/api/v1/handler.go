@@ -142,6 +142,8 @@ type Options struct {
 	Models Models
 	// Tables reads tables. Required where they are asked for.
 	Tables Tables
+	// Lineage finds what things were made of. Required where it is asked for.
+	Lineage Lineage
 	// Tracked and Registered take what imports bring. Required where that is asked for.
 	Tracked    TrackedImports
 	Registered RegisteredImports
@@ -163,6 +165,7 @@ type handler struct {
 	secrets      Secrets
 	models       Models
 	tables       Tables
+	lineage      Lineage
 	tracked      TrackedImports
 	registered   RegisteredImports
 	info         func() Info
@@ -174,7 +177,7 @@ type handler struct {
 // the server refuses requests of other sites for all doors at once.
 func NewHandler(o Options) http.Handler {
 	h := &handler{service: o.Service, schedules: o.Schedules, tracking: o.Tracking, registry: o.Registry, environments: o.Environments,
-		secrets: o.Secrets, models: o.Models, tables: o.Tables, tracked: o.Tracked, registered: o.Registered, info: o.Info, log: o.Log, heartbeat: o.Heartbeat}
+		secrets: o.Secrets, models: o.Models, tables: o.Tables, lineage: o.Lineage, tracked: o.Tracked, registered: o.Registered, info: o.Info, log: o.Log, heartbeat: o.Heartbeat}
 	if h.log == nil {
 		h.log = slog.Default()
 	}
@@ -195,6 +198,7 @@ func NewHandler(o Options) http.Handler {
 	h.registerRegistry(api)
 	h.registerModels(api)
 	h.registerTables(api)
+	h.registerLineage(api)
 	forbidNullArrays(api.OpenAPI().Components.Schemas.Map())
 	mux.HandleFunc(Prefix+"/", unknownEndpoint)
 	return mux
