@@ -14,6 +14,7 @@ const TrackedPage = lazy(() => import('./tracked/TrackedPage'))
 const ComparePage = lazy(() => import('./compare/ComparePage'))
 const ArtifactsPage = lazy(() => import('./artifact/ArtifactsPage'))
 const ArtifactPage = lazy(() => import('./artifact/ArtifactPage'))
+const LineagePage = lazy(() => import('./lineage/LineagePage'))
 const ModelsPage = lazy(() => import('./models/ModelsPage'))
 const ModelPage = lazy(() => import('./models/ModelPage'))
 
@@ -45,6 +46,9 @@ export function App() {
           <Late key="artifacts" page={ArtifactsPage} />
         </Route>
         <Route path="/artifacts/:id">{({ id }) => <Late key={id} page={ArtifactPage} id={id} />}</Route>
+        <Route path="/lineage">
+          <Late key="lineage" page={LineagePage} />
+        </Route>
         <Route path="/models">
           <Late key="models" page={ModelsPage} />
         </Route>

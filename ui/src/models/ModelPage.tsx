@@ -4,6 +4,7 @@ import { contentOf, type Place } from '../artifact/place'
 import { useModel } from '../api/tracking'
 import type { ModelDetail, ModelVersion, RegisteredModel } from '../api/types'
 import { bytes, count, number, shortDigest } from '../format/value'
+import { lineageOf } from '../lineage/graph'
 import { useAddress } from '../parts/address'
 import { ButtonLink } from '../parts/Button'
 import { Card } from '../parts/Card'
@@ -164,6 +165,7 @@ function Version({ model, version }: { model: RegisteredModel; version: ModelVer
     <section className={css.version} aria-label={`Version ${version.version}`}>
       <div className={css.head}>
         <h2>Version {version.version}</h2>
+        <Link href={lineageOf(`model:${model.name}/${version.version}`)}>Lineage</Link>
         <Aliases model={model.name} version={version} />
       </div>
       {version.description && <Described text={version.description} />}
