@@ -7,7 +7,7 @@ import { smoothPath } from '../graph/layout'
 import { Button } from '../parts/Button'
 import { Icon } from '../parts/icons'
 import { detailOf, isSource, kindIcons, kindWords, nameOf, pageOf, type Shown } from './graph'
-import { boxSize, place } from './layout'
+import { boxSize, place, viewAt } from './layout'
 import { Aliases } from './LineageList'
 import css from './LineageView.module.css'
 
@@ -92,9 +92,10 @@ export default function LineageGraph({ shown, found, onOpen }: Props) {
   useEffect(() => {
     if (!flow) return
     // The whole graph, unless its words would be too small to read: then what is looked for, or the node it is about.
-    const whole = Math.min((host.current?.clientWidth ?? 0) / (placed.width + 60), height / (placed.height + 60))
-    if (firstHit === undefined && whole >= smallest) void flow.fitView({ padding: 0.06, maxZoom: 1 })
-    else void flow.fitView({ nodes: [{ id: firstHit ?? shown.root }], minZoom: smallest, maxZoom: smallest })
+    const frame = { width: host.current?.clientWidth ?? 0, height }
+    const whole = Math.min(1, frame.width / (placed.width + 60), frame.height / (placed.height + 60))
+    const at = placed.places.get(firstHit ?? shown.root) ?? { x: 0, y: 0 }
+    void flow.setViewport(viewAt(placed, frame, at, firstHit === undefined ? Math.max(smallest, whole) : Math.max(0.9, whole)))
   }, [flow, placed, firstHit, height, shown.root])
   return (
     <div ref={host} className={css.graph} role="group" aria-label="Graph of the lineage">
