@@ -35,6 +35,7 @@ import (
 	"levada/internal/config"
 	"levada/internal/core/cachekey"
 	"levada/internal/core/run"
+	"levada/internal/lineage"
 	"levada/internal/pipeline"
 	"levada/internal/registry"
 	"levada/internal/secret"
@@ -253,9 +254,9 @@ func (s *server) routes() http.Handler {
 	mount := func(pattern, door string, h http.Handler) { mux.Handle(pattern, s.metrics.Requests(door, h)) }
 	mount(v1.Prefix+"/", "v1", v1.NewHandler(v1.Options{
 		Service: s.service, Schedules: s.trigger, Environments: environmentList{s.envs}, Secrets: s.secrets, Log: s.log, Info: s.info,
-		Models: lineage{s.tracking, s.registry, modelSources{s.tracking}.Files}, Tracking: s.tracking, Registry: s.registry,
+		Models: origins{s.tracking, s.registry, modelSources{s.tracking}.Files}, Tracking: s.tracking, Registry: s.registry,
 		Tracked: s.tracking, Registered: s.registry, Across: across{s.service, s.trigger, s.tracking, s.registry}, Changes: s.changes,
-		Sources: sources{s.tracking, s.service}, Tables: tabular.New(), Python: pythonComponent,
+		Sources: sources{s.tracking, s.service}, Tables: tabular.New(), Lineage: lineage.New(s.store.Lineage()), Python: pythonComponent,
 		System: health{s, s.disk},
 	}))
 	mount("/apis/", "kfp", kfp.NewHandler(kfp.Options{Service: s.service, Recurring: s.trigger, Logger: s.log, Version: Version}))

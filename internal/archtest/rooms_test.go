@@ -58,6 +58,10 @@ var rooms = []room{
 		Why: "a service knows core and the small interfaces it declares; app hands it the rest",
 	},
 	{
+		Folder: "internal/lineage", Own: []string{"internal/core"},
+		Why: "a service knows core and the small interfaces it declares; app hands it the rest",
+	},
+	{
 		Folder: "internal/webhook", Own: []string{"internal/core"},
 		Why: "a service knows core and the small interfaces it declares; app hands it the rest",
 	},
@@ -83,7 +87,7 @@ var rooms = []room{
 		Why:    "the process runner starts steps in Python environments and captures their output",
 	},
 	{
-		Folder: "internal/api", Own: []string{"internal/core", "internal/pipeline", "internal/secret", "internal/tracking", "internal/tracing", "internal/registry", "internal/webhook", "internal/changes"}, Others: []string{anyone},
+		Folder: "internal/api", Own: []string{"internal/core", "internal/pipeline", "internal/secret", "internal/tracking", "internal/tracing", "internal/registry", "internal/webhook", "internal/changes", "internal/lineage"}, Others: []string{anyone},
 		Why: "a door translates wire <-> domain and reaches everything else through a service",
 	},
 	{

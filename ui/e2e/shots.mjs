@@ -33,7 +33,7 @@ for (const run of list.runs) {
   }
 }
 
-screens.push(...(await trackedScreens()), ...(await pipelineScreens()))
+screens.push(...(await trackedScreens()), ...(await pipelineScreens()), ...(await artifactScreens()))
 
 /** The pages of the pipeline with the most versions among the newest, and its form. */
 async function pipelineScreens() {
@@ -50,6 +50,23 @@ async function pipelineScreens() {
     if (older) more.push(['pipeline-diff', `${at}?against=${older.id}`, 900])
   }
   if (list.runs[0]) more.push(['run-clone', `/runs/${list.runs[0].id}/clone`, 500], ['run-yaml', `/runs/${list.runs[0].id}?view=yaml`, 700])
+  return more
+}
+
+/** The screens of artifacts and lineage. */
+async function artifactScreens() {
+  const get = async (path) => (await fetch(`${base}/api/v1${path}`)).json()
+  const { artifacts = [] } = await get('/artifacts?page_size=100')
+  const { models = [] } = await get('/models')
+  const more = [['artifacts', '/artifacts', 400]]
+  for (const name of ['table', 'data', 'model']) {
+    const found = artifacts.find((a) => a.name === name)
+    if (found) more.push([`artifact-${name}`, `/artifacts/${found.id}`, 500], [`artifact-${name}-lineage`, `/artifacts/${found.id}?tab=lineage`, 700])
+  }
+  for (const m of models.filter((one) => one.aliases.length > 0).slice(0, 1)) {
+    const node = encodeURIComponent(`model:${m.name}/${m.aliases[0].version}`)
+    more.push(['lineage', `/lineage?node=${node}&as=graph`, 700], ['lineage-list', `/lineage?node=${node}&as=list`, 400])
+  }
   return more
 }
 

@@ -261,7 +261,7 @@ test('a model shows its versions, and an alias is set and removed after a questi
   await until(model, (m) => m.model.aliases.length === 1)
   await page.getByRole('button', { name: 'Remove the alias best' }).waitFor({ state: 'detached' })
   await page.getByRole('button', { name: 'MLmodel', exact: true }).click()
-  await page.locator('[data-preview=text]').getByText('flavors').waitFor()
+  await page.locator('[data-preview=mlmodel]').getByText('sklearn').waitFor()
   const { files } = (await model()).versions[1]
   assert.equal(await page.locator('code[title^="sha256:"]').first().getAttribute('title'), `sha256:${files[0].sha256}`)
   quiet('400')

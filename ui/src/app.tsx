@@ -15,6 +15,7 @@ const TrackedPage = lazy(() => import('./tracked/TrackedPage'))
 const ComparePage = lazy(() => import('./compare/ComparePage'))
 const ArtifactsPage = lazy(() => import('./artifact/ArtifactsPage'))
 const ArtifactPage = lazy(() => import('./artifact/ArtifactPage'))
+const LineagePage = lazy(() => import('./lineage/LineagePage'))
 const ModelsPage = lazy(() => import('./models/ModelsPage'))
 const ModelPage = lazy(() => import('./models/ModelPage'))
 const PipelinesPage = lazy(() => import('./pipelines/PipelinesPage'))
@@ -58,6 +59,9 @@ export function App() {
           <Late key="artifacts" page={ArtifactsPage} />
         </Route>
         <Route path="/artifacts/:id">{({ id }) => <Late key={id} page={ArtifactPage} id={id} />}</Route>
+        <Route path="/lineage">
+          <Late key="lineage" page={LineagePage} />
+        </Route>
         <Route path="/models">
           <Late key="models" page={ModelsPage} />
         </Route>

@@ -42,6 +42,9 @@ func putTasks(ctx context.Context, tx *tx, runID string, tasks []run.Task) error
 		if err != nil {
 			return err
 		}
+		if err := putUses(ctx, tx, t); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -51,6 +54,10 @@ func removeTasks(ctx context.Context, tx *tx, runID string, paths []string) erro
 	for _, path := range paths {
 		// Uses the primary key.
 		if _, err := tx.exec(ctx, `DELETE FROM tasks WHERE run_id = $1 AND path = $2`, runID, path); err != nil {
+			return err
+		}
+		// Uses artifact_uses_by_task.
+		if _, err := tx.exec(ctx, `DELETE FROM artifact_uses WHERE run_id = $1 AND path = $2`, runID, path); err != nil {
 			return err
 		}
 	}

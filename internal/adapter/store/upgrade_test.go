@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/pressly/goose/v3"
 
 	"levada/internal/core/listing"
@@ -20,6 +21,11 @@ INSERT INTO runs VALUES
 	('r2', 'two', 'two', 'e-other', '', '', 'p', 'p', 'SUCCEEDED', 0, 6, 7, '{"id":"r2","experiment_id":"e-other","state":"SUCCEEDED","outputs":{},"spec_digest":"d"}');
 INSERT INTO run_counts VALUES ('e-default', '', 'RUNNING', 0, 1), ('e-other', '', 'SUCCEEDED', 0, 1);
 INSERT INTO cache_entries VALUES ('k', 't', 'r2', 7, '{}');
+INSERT INTO tasks VALUES
+	('r2', 'fit', 't1', 1, 'SUCCEEDED', '', '{"id":"t1","kind":"container","inputs":{"artifacts":{"data":[{"id":"a1","digest":"sha256:d","size":3,"uri":"levada://sha256:d"}],
+		"raw":[{"id":"a2","size":0,"uri":"s3://raw"}],"none":[{"id":"a3","digest":"sha256:e","size":0}]}}}'),
+	('r2', 'again', 't2', 2, 'SUCCEEDED', 't0', '{"id":"t2","kind":"container","inputs":{"artifacts":{"data":[{"id":"a1","digest":"sha256:d","size":3}]}}}'),
+	('r2', 'later', 't3', 3, 'PENDING', '', '{"id":"t3","kind":"container","inputs":{}}');
 `
 
 func TestADatabaseOfTheFirstSchemaKeepsItsRuns(t *testing.T) {
@@ -61,6 +67,11 @@ func TestADatabaseOfTheFirstSchemaKeepsItsRuns(t *testing.T) {
 		if err != nil || len(page.Items) != 1 || page.Total != 1 || page.Items[0].ID != want {
 			t.Errorf("the runs of %s: %+v %v, want %s", experiment, page, err, want)
 		}
+	}
+	users, err := s.Lineage().Users(t.Context(), []string{"sha256:d", "s3://raw", "artifact:a3", "sha256:e"}, 10)
+	want := map[string][]string{"sha256:d": {"t0", "t1"}, "s3://raw": {"t1"}, "artifact:a3": {"t1"}}
+	if diff := cmp.Diff(want, users); err != nil || diff != "" {
+		t.Errorf("what its tasks have read: %v %s", err, diff)
 	}
 	// It goes on, and comes to be tracked.
 	r.State = run.Failed

@@ -158,7 +158,7 @@ func (r *parquetReader) next() (table.Chunk, error) {
 			return table.Chunk{}, fault.Invalidf("row group %d lacks it", r.group)
 		}
 		var err error
-		if r.pages, err = r.open(leaf, g.chunks[r.column]); err != nil {
+		if r.pages, err = r.open(g.chunks[r.column]); err != nil {
 			return table.Chunk{}, err
 		}
 	}
@@ -192,7 +192,7 @@ type pages struct {
 	dict  []raw
 }
 
-func (r *parquetReader) open(l leaf, c chunk) (*pages, error) {
+func (r *parquetReader) open(c chunk) (*pages, error) {
 	at := c.data
 	if c.dict > 0 && c.dict < at {
 		at = c.dict

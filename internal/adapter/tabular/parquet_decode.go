@@ -89,7 +89,7 @@ func unpack(b []byte, width, n int, out []uint32) []uint32 {
 // plain decodes at most n values one after the other.
 func plain(b []byte, kind physical, length, n int, out []raw) ([]raw, error) {
 	if kind == boolean {
-		for i := 0; i < n; i++ {
+		for i := range n {
 			if i/8 >= len(b) {
 				return out, errDamaged
 			}
@@ -168,7 +168,7 @@ func delta(b []byte, n int) (out []int64, rest []byte, err error) {
 	}
 	per := int(block / minis)
 	// A block has its head and the widths, whatever it holds: its bytes bound how many values there can be.
-	if total > uint64(len(b))*uint64(block) {
+	if total > uint64(len(b))*block {
 		return nil, nil, errDamaged
 	}
 	left := int64(total)

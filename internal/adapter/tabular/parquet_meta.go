@@ -1,6 +1,7 @@
 package tabular
 
 import (
+	"slices"
 	"strings"
 
 	"levada/internal/core/fault"
@@ -231,7 +232,7 @@ func (m *fileMeta) walk(t *thrift, columns int) {
 				in.maxRep++
 				in.elementDef = in.maxDef
 			}
-			name := append(path[:len(path):len(path)], e.name)
+			name := slices.Concat(path, []string{e.name})
 			if e.children > 0 {
 				visit(e.children, name, in, depth+1)
 				continue

@@ -2,6 +2,7 @@ package tabular
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -67,7 +68,7 @@ func (r *rowsReader) fill() error {
 		}
 		var err error
 		cells, err = r.read(cells[:0])
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			r.done = true
 			r.end.Total, r.end.Columns = r.end.Rows, len(r.columns)+r.more
 			if !r.whole() {
@@ -100,7 +101,7 @@ func (r *rowsReader) fill() error {
 // cut ends the reading, if there is anything left.
 func (r *rowsReader) cut(what string) error {
 	if !r.done {
-		if _, err := r.read(nil); err == io.EOF && r.whole() {
+		if _, err := r.read(nil); errors.Is(err, io.EOF) && r.whole() {
 			r.done = true
 			r.end.Total, r.end.Columns = r.end.Rows, len(r.columns)+r.more
 			return nil

@@ -167,6 +167,8 @@ type Options struct {
 	Sources Sources
 	// Tables reads tables. Required where they are asked for.
 	Tables Tables
+	// Lineage finds what things were made of. Required where it is asked for.
+	Lineage Lineage
 	// Tracked and Registered take what imports bring. Required where that is asked for.
 	Tracked    TrackedImports
 	Registered RegisteredImports
@@ -197,6 +199,7 @@ type handler struct {
 	models       Models
 	sources      Sources
 	tables       Tables
+	lineage      Lineage
 	tracked      TrackedImports
 	registered   RegisteredImports
 	across       Across
@@ -212,7 +215,7 @@ type handler struct {
 // the server refuses requests of other sites for all doors at once.
 func NewHandler(o Options) http.Handler {
 	h := &handler{service: o.Service, schedules: o.Schedules, tracking: o.Tracking, registry: o.Registry, environments: o.Environments,
-		secrets: o.Secrets, models: o.Models, sources: o.Sources, tables: o.Tables, tracked: o.Tracked, registered: o.Registered, across: o.Across, changes: o.Changes, python: o.Python, system: o.System,
+		secrets: o.Secrets, models: o.Models, sources: o.Sources, tables: o.Tables, lineage: o.Lineage, tracked: o.Tracked, registered: o.Registered, across: o.Across, changes: o.Changes, python: o.Python, system: o.System,
 		info: o.Info, log: o.Log, heartbeat: o.Heartbeat}
 	if h.log == nil {
 		h.log = slog.Default()
@@ -239,6 +242,7 @@ func NewHandler(o Options) http.Handler {
 	h.registerChanges(api)
 	h.registerTables(api)
 	h.registerSystem(api)
+	h.registerLineage(api)
 	forbidNullArrays(api.OpenAPI().Components.Schemas.Map())
 	mux.HandleFunc(Prefix+"/", unknownEndpoint)
 	return mux

@@ -201,7 +201,7 @@ func (s *column) profile() Profile {
 			mean := s.sum / float64(s.measured)
 			p.Mean = &mean
 		}
-		p.Histogram = s.histogram()
+		p.Histogram = s.histogram(kind)
 	}
 	p.Top = s.top()
 	return p
@@ -225,17 +225,22 @@ func (s *column) top() []Frequent {
 	return out
 }
 
-func (s *column) histogram() *Histogram {
+// histogram counts the sample. Few integers have a bar each.
+func (s *column) histogram(kind Kind) *Histogram {
 	low, _ := s.low.measure()
 	high, _ := s.high.measure()
 	if len(s.sample) == 0 || math.IsInf(high-low, 0) {
 		return nil
 	}
-	h := &Histogram{Low: low, High: high, Counts: make([]int64, histogramBar), Sampled: s.measured > int64(len(s.sample))}
+	bars, width := histogramBar, high-low
+	if kind == Integer && high-low < 2*histogramBar {
+		bars, width = int(high-low)+1, high-low+1
+	}
+	h := &Histogram{Low: low, High: high, Counts: make([]int64, bars), Sampled: s.measured > int64(len(s.sample))}
 	for _, v := range s.sample {
 		bar := 0
 		if high > low {
-			bar = min(histogramBar-1, int((v-low)/(high-low)*histogramBar))
+			bar = min(bars-1, int((v-low)/width*float64(bars)))
 		}
 		h.Counts[bar]++
 	}

@@ -77,6 +77,93 @@ def after(x: str) -> None:
     print(x)
 
 
+@dsl.component(base_image="python:3.11")
+def prepare(
+    raw: Input[Dataset], parquet: str, table: Output[Dataset], data: Output[Dataset], lines: Output[Dataset]
+) -> None:
+    """Writes a table in each format; a file of Parquet is handed in as base64."""
+    import base64
+    import json
+    from pathlib import Path
+
+    Path(table.path).write_bytes(base64.b64decode(parquet))
+    rows = [(["UA", "AA", "DL", "<img src=x onerror=document.title='ran'>"][i % 4], i % 24, (i * 7) % 60 - 8) for i in range(2000)]
+    data.path += ".csv"
+    Path(data.path).write_text("carrier,hour,delay\n" + "".join(f"{c},{h},{d}\n" for c, h, d in rows))
+    data.metadata["source"] = raw.uri
+    lines.path += ".jsonl"
+    Path(lines.path).write_text("".join(json.dumps({"carrier": c, "delay": d, "at": "2013-01-01T05:00:00Z", "tags": [h]}) + "\n" for c, h, d in rows[:50]))
+
+
+@dsl.component(base_image="python:3.11")
+def fit_model(data: Input[Dataset], model: Output[Model]) -> None:
+    """Writes a model as MLflow does, beside files of other kinds."""
+    from pathlib import Path
+
+    folder = Path(model.path)
+    (folder / "code").mkdir(parents=True, exist_ok=True)
+    (folder / "MLmodel").write_text(
+        "artifact_path: model\nflavors:\n  python_function:\n    loader_module: mlflow.sklearn\n    python_version: 3.11.2\n"
+        "  sklearn:\n    sklearn_version: 1.5.0\nmlflow_version: 3.1.0\nsignature:\n"
+        """  inputs: '[{"type": "string", "name": "carrier", "required": true}, {"type": "long", "name": "hour", "required": false}]'\n"""
+        """  outputs: '[{"type": "double", "required": true}]'\n"""
+        "utc_time_created: '2026-01-02 03:04:05'\n"
+    )
+    (folder / "code" / "train.py").write_text('def train(data):\n    """Fits\n    a model."""\n    return sum(data) * 0.5  # half\n')
+    (folder / "code" / "<b>name<b>.log").write_text("2026-01-02 03:04:05 ERROR it failed\n\x1b[31mred\x1b[0m \u202eturned\n" + "x" * 1_000_000 + "\n")
+    (folder / "params.yaml").write_text("depth: 5  # levels\nname: 'trees'\n")
+    (folder / "params.json").write_text('{"depth": 5, "names": ["a", null, true]}')
+
+
+@dsl.component(base_image="python:3.11")
+def register_model(model: Input[Model], name: str) -> None:
+    """Logs the data and the model and registers it, as MLflow's client does."""
+    import json
+    import os
+    import urllib.parse
+    import urllib.request
+    from pathlib import Path
+
+    base, run = os.environ["MLFLOW_TRACKING_URI"], os.environ["MLFLOW_RUN_ID"]
+
+    def call(path, body, method="POST"):
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        request = urllib.request.Request(base + path, data=data, method=method, headers={"Content-Type": "application/json"})
+        with urllib.request.urlopen(request) as answer:
+            return json.loads(answer.read() or b"{}")
+
+    def api(path, body):
+        return call("/api/2.0/mlflow/" + path, body)
+
+    source = json.dumps({"url": "https://example.org/flights.csv"})
+    api("runs/log-inputs", {"run_id": run, "datasets": [{
+        "tags": [{"key": "mlflow.data.context", "value": "training"}],
+        "dataset": {"name": "flights-2013", "digest": "3fa9c1d2", "source_type": "http", "source": source},
+    }]})
+    with urllib.request.urlopen(f"{base}/api/2.0/mlflow/runs/get?run_id={run}") as answer:
+        info = json.load(answer)["run"]["info"]
+    logged = api("logged-models", {"experiment_id": info["experiment_id"], "name": "delays", "source_run_id": run})["model"]["info"]
+    root = logged["artifact_uri"].replace("mlflow-artifacts:", "").lstrip("/")
+    call("/api/2.0/mlflow-artifacts/artifacts/" + urllib.parse.quote(f"{root}/MLmodel"), Path(model.path, "MLmodel").read_bytes(), "PUT")
+    api("runs/outputs", {"run_id": run, "models": [{"model_id": logged["model_id"], "step": 0}]})
+    try:
+        api("registered-models/create", {"name": name})
+    except OSError:
+        pass  # it is there
+    version = api("model-versions/create", {"name": name, "source": f"models:/{logged['model_id']}", "run_id": run, "model_id": logged["model_id"]})
+    number = version["model_version"]["version"]
+    api("registered-models/alias", {"name": name, "alias": "champion", "version": number})
+    print("registered", name, number)
+
+
+@dsl.pipeline(name="browser-artifacts")
+def artifacts(parquet: str, model: str = "delays") -> None:
+    raw = dsl.importer(artifact_uri="https://example.org/flights-2013.csv", artifact_class=Dataset, reimport=False)
+    p = prepare(raw=raw.output, parquet=parquet)
+    t = fit_model(data=p.outputs["data"])
+    register_model(model=t.outputs["model"], name=model)
+
+
 @dsl.pipeline(name="browser-succeeding")
 def succeeding(rows: int = 500, pause: float = 0.1) -> None:
     d = load(rows=rows)
@@ -180,3 +267,4 @@ if __name__ == "__main__":
     for pipeline, file in (typed, "typed.yaml"), (typed_2, "typed-2.yaml"):
         compiler.Compiler().compile(pipeline, file)
         _add_literals(file)
+    compiler.Compiler().compile(artifacts, "artifacts.yaml")

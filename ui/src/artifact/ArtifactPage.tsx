@@ -17,6 +17,7 @@ import { contentOf } from './place'
 
 const ArtifactPreview = lazy(() => import('./ArtifactPreview'))
 const ClassificationView = lazy(() => import('./ClassificationView'))
+const LineageView = lazy(async () => ({ default: (await import('../lineage/LineageView')).LineageView }))
 
 /** One artifact: what is in it, what its step noted about it, and where it came from and went. */
 export default function ArtifactPage({ id }: { id: string }) {
@@ -71,6 +72,15 @@ function Parts({ artifact }: { artifact: Artifact }) {
   const [search, change] = useAddress()
   const tabs = [
     { id: 'preview', label: 'Preview', content: <Preview artifact={artifact} path={search.get('file') ?? ''} onPath={(file) => change({ file })} /> },
+    {
+      id: 'lineage',
+      label: 'Lineage',
+      content: (
+        <Suspense fallback={<Loading what="the lineage" />}>
+          <LineageView node={`artifact:${artifact.id}`} />
+        </Suspense>
+      ),
+    },
   ]
   const tab = search.get('tab') ?? ''
   return <Tabs label="About the artifact" value={tabs.some((t) => t.id === tab) ? tab : 'preview'} onChange={(id) => change({ tab: id === 'preview' ? undefined : id })} tabs={tabs} />

@@ -102,6 +102,7 @@ function Row({ artifact, top }: { artifact: Artifact; top: number }) {
         <Link href={`/artifacts/${artifact.id}`} title={artifact.name}>
           {artifact.name}
         </Link>
+        {!artifact.digest && artifact.uri && <span className={css.soft}>{artifact.uri}</span>}
       </th>
       <td title={artifact.schema_title}>{plainType(artifact.schema_title)}</td>
       <td className={css.right}>{artifact.digest ? bytes(artifact.size) : 'elsewhere'}</td>

@@ -21,7 +21,7 @@ const rules: Record<Exclude<Language, 'text'>, readonly (readonly [RegExp, Tone]
   ],
   yaml: [
     [/(?<![^\s])#.*/y, 'comment'],
-    [/(?:[\w./$ -]*[\w./$-]|"(?:[^"\\]|\\.)*"|'[^']*'):(?=\s|$)/y, 'key'],
+    [/(?:[\w./$][\w./$ -]*|"(?:[^"\\]|\\.)*"|'[^']*'):(?=\s|$)/y, 'key'],
     [/"(?:[^"\\]|\\.)*"?|'[^']*'?/y, 'text'],
     [/(?<![\w.-])-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.:-])/y, 'number'],
     [/\b(?:true|false|null|yes|no)\b(?=\s*$)/y, 'word'],

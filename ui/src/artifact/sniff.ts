@@ -33,7 +33,7 @@ export function sniff(head: Uint8Array, whole: boolean, name: string, schemaTitl
   if (ext === '.html' || ext === '.htm' || (schemaTitle === 'system.HTML' && !ext)) return { preview: 'html', text }
   if (ext === '.md' || (schemaTitle === 'system.Markdown' && !ext)) return { preview: 'markdown', text }
   if (/(^|\/)MLmodel$/.test(name) && whole) return { preview: 'mlmodel', text, language }
-  if (ext === '.jsonl' || ext === '.ndjson') return { preview: 'table', text, language }
+  if (ext === '.jsonl' || ext === '.ndjson' || (!ext && linesOfJson(text))) return { preview: 'table', text, language }
   if (whole && isJson(text)) return { preview: 'json', text }
   if (ext === '.csv' || ext === '.tsv' || (!ext && delimiterOf(text))) return { preview: 'table', text }
   return { preview: 'text', text, language }
@@ -71,6 +71,13 @@ function isJson(text: string): boolean {
   } catch {
     return false
   }
+}
+
+/** Says whether the first lines are a JSON object each. */
+function linesOfJson(text: string): boolean {
+  const lines = text.split(/\r?\n/, 4).filter((l) => l !== '')
+  // The last line may be cut off.
+  return lines.length > 1 && lines.slice(0, -1).every((l) => l.startsWith('{') && isJson(l))
 }
 
 /** The character that parts the columns when the first lines look like a table of two columns or more. */

@@ -3,6 +3,7 @@ import { Link } from 'wouter'
 import { useModel } from '../api/tracking'
 import type { ModelDetail, ModelVersion, RegisteredModel } from '../api/types'
 import { count, number } from '../format/value'
+import { lineageOf } from '../lineage/graph'
 import { useAddress } from '../parts/address'
 import { Card } from '../parts/Card'
 import { Loading, Notice } from '../parts/Notice'
@@ -148,6 +149,7 @@ function Version({ model, version }: { model: RegisteredModel; version: ModelVer
     <section className={css.version} aria-label={`Version ${version.version}`}>
       <div className={css.head}>
         <h2>Version {version.version}</h2>
+        <Link href={lineageOf(`model:${model.name}/${version.version}`)}>Lineage</Link>
         <Aliases model={model.name} version={version} />
         <Link href={versionPath(model.name, version.version)} className={css.cardLink}>
           Open its card

@@ -12,18 +12,18 @@ import (
 	"levada/internal/tracking"
 )
 
-// lineage joins what tracking and the registry know of models.
-type lineage struct {
+// origins joins what tracking and the registry know of models.
+type origins struct {
 	tracking *tracking.Service
 	registry *registry.Service
 	files    func(ctx context.Context, location string) ([]model.File, error)
 }
 
-func (l lineage) producer(ctx context.Context, runID string) (*v1.Producer, error) {
+func (o origins) producer(ctx context.Context, runID string) (*v1.Producer, error) {
 	if runID == "" {
 		return nil, nil
 	}
-	p, err := l.tracking.ProducerOf(ctx, runID)
+	p, err := o.tracking.ProducerOf(ctx, runID)
 	out := v1.Producer(p)
 	return &out, err
 }
@@ -37,8 +37,8 @@ func modelFiles(files []model.File) []v1.ModelFile {
 	return out
 }
 
-func (l lineage) version(ctx context.Context, v registry.Version) (v1.ModelVersion, error) {
-	producer, err := l.producer(ctx, v.RunID)
+func (o origins) version(ctx context.Context, v registry.Version) (v1.ModelVersion, error) {
+	producer, err := o.producer(ctx, v.RunID)
 	aliases := v.Aliases
 	if aliases == nil {
 		aliases = []string{}
@@ -48,15 +48,15 @@ func (l lineage) version(ctx context.Context, v registry.Version) (v1.ModelVersi
 }
 
 // ModelVersion returns a version with its files and the run that made it.
-func (l lineage) ModelVersion(ctx context.Context, name, version string) (v1.ModelVersion, error) {
-	v, err := l.registry.Version(ctx, name, version)
+func (o origins) ModelVersion(ctx context.Context, name, version string) (v1.ModelVersion, error) {
+	v, err := o.registry.Version(ctx, name, version)
 	if err != nil {
 		return v1.ModelVersion{}, err
 	}
-	return l.version(ctx, v)
+	return o.version(ctx, v)
 }
 
-func (l lineage) logged(ctx context.Context, m track.LoggedModel, versions []registry.Version) (v1.LoggedModel, error) {
+func (o origins) logged(ctx context.Context, m track.LoggedModel, versions []registry.Version) (v1.LoggedModel, error) {
 	out := v1.LoggedModel{ID: m.ID, Name: m.Name, ExperimentID: m.ExperimentID, Status: m.Status.String(), CreatedAt: time.UnixMicro(m.CreatedUS).UTC(),
 		Versions: []v1.VersionRef{}}
 	for _, v := range versions {
@@ -64,32 +64,32 @@ func (l lineage) logged(ctx context.Context, m track.LoggedModel, versions []reg
 			out.Versions = append(out.Versions, v1.VersionRef{Name: v.Name, Version: v.Number})
 		}
 	}
-	files, err := l.files(ctx, m.ArtifactLocation)
+	files, err := o.files(ctx, m.ArtifactLocation)
 	if err != nil {
 		return out, err
 	}
 	out.Files = modelFiles(files)
-	out.Producer, err = l.producer(ctx, m.SourceRunID)
+	out.Producer, err = o.producer(ctx, m.SourceRunID)
 	return out, err
 }
 
 // LoggedModel returns a logged model with its files, the run that made it and the versions that it has become.
-func (l lineage) LoggedModel(ctx context.Context, id string) (v1.LoggedModel, error) {
-	m, err := l.tracking.Model(ctx, id, false)
+func (o origins) LoggedModel(ctx context.Context, id string) (v1.LoggedModel, error) {
+	m, err := o.tracking.Model(ctx, id, false)
 	if err != nil {
 		return v1.LoggedModel{}, err
 	}
-	versions, err := l.registry.From(ctx, []string{id}, nil)
+	versions, err := o.registry.From(ctx, []string{id}, nil)
 	if err != nil {
 		return v1.LoggedModel{}, err
 	}
-	return l.logged(ctx, m, versions)
+	return o.logged(ctx, m, versions)
 }
 
 // MadeIn returns the models that a run and those beneath it have made, and the versions that came of them.
-func (l lineage) MadeIn(ctx context.Context, runID string) (v1.MadeModels, error) {
+func (o origins) MadeIn(ctx context.Context, runID string) (v1.MadeModels, error) {
 	out := v1.MadeModels{LoggedModels: []v1.LoggedModel{}, Versions: []v1.ModelVersion{}}
-	runs, models, err := l.tracking.MadeIn(ctx, runID)
+	runs, models, err := o.tracking.MadeIn(ctx, runID)
 	if err != nil {
 		return out, err
 	}
@@ -97,19 +97,19 @@ func (l lineage) MadeIn(ctx context.Context, runID string) (v1.MadeModels, error
 	for i, m := range models {
 		ids[i] = m.ID
 	}
-	versions, err := l.registry.From(ctx, ids, runs)
+	versions, err := o.registry.From(ctx, ids, runs)
 	if err != nil {
 		return out, err
 	}
 	for _, m := range models {
-		shown, err := l.logged(ctx, m, versions)
+		shown, err := o.logged(ctx, m, versions)
 		if err != nil {
 			return out, err
 		}
 		out.LoggedModels = append(out.LoggedModels, shown)
 	}
 	for _, v := range versions {
-		shown, err := l.version(ctx, v)
+		shown, err := o.version(ctx, v)
 		if err != nil {
 			return out, err
 		}
