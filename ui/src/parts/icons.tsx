@@ -45,7 +45,6 @@ const paths = {
   folder: 'M2 4h4.5l1.5 2H14v7H2z',
   file: 'M4 2h5l3 3v9H4zM9 2v3h3',
   data: 'M3 4.2c0-1 2.2-1.7 5-1.7s5 .7 5 1.7-2.2 1.7-5 1.7-5-.7-5-1.7zM3 4.2v7.6c0 1 2.2 1.7 5 1.7s5-.7 5-1.7V4.2M3 8c0 1 2.2 1.7 5 1.7s5-.7 5-1.7',
-  model: 'M8 2l5.2 3v6L8 14l-5.2-3V5zM2.8 5L8 8l5.2-3M8 8v6',
   step: 'M3 3h10v10H3zM6.5 5.8v4.4L10.2 8z',
   warning: 'M8 2.5L14 13H2zM8 6.5v3m0 1.6v.4',
 } as const
