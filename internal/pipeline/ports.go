@@ -29,6 +29,8 @@ type RunStore interface {
 	Events(ctx context.Context, runID string, from int64) ([]run.Event, error)
 	GetRun(ctx context.Context, id string) (run.Run, error)
 	ListRuns(ctx context.Context, q listing.Query) (listing.Page[run.Run], error)
+	// RunGroups counts the runs that match by a key and state, the largest groups first.
+	RunGroups(ctx context.Context, by string, q listing.Query, most int) (groups []run.Group, whole bool, err error)
 	// UnfinishedRuns returns the ids of the runs whose state is not final, oldest first.
 	UnfinishedRuns(ctx context.Context) ([]string, error)
 	// ActiveRuns counts the runs of a recurring run whose state is not final.

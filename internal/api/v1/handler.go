@@ -44,6 +44,7 @@ type Runs interface {
 	Submit(ctx context.Context, sub pipeline.Submission) (run.Run, error)
 	GetRun(ctx context.Context, id string) (run.Run, error)
 	ListRuns(ctx context.Context, q listing.Query) (listing.Page[run.Run], error)
+	RunGroups(ctx context.Context, by string, q listing.Query, most int) (groups []run.Group, whole bool, err error)
 	CancelRun(ctx context.Context, id string) error
 	RetryRun(ctx context.Context, id string) (run.Run, error)
 	ArchiveRun(ctx context.Context, id string, archived bool) error
@@ -76,6 +77,8 @@ type Tracking interface {
 	Experiment(ctx context.Context, id string) (track.Experiment, error)
 	RunTable(ctx context.Context, q tracking.TableQuery) ([]tracking.TableRow, int, error)
 	FieldsOf(ctx context.Context, experiment string) (tracking.Fields, error)
+	NamesIn(ctx context.Context, runIDs []string) (track.Names, error)
+	ValuesOf(ctx context.Context, runIDs []string, names track.Names) (tracking.Values, error)
 	Beneath(ctx context.Context, r *track.Run) (int, error)
 	Run(ctx context.Context, id string) (tracking.Tracked, error)
 	Runs(ctx context.Context, ids []string) (runs []tracking.Tracked, missing []string, err error)
