@@ -37,6 +37,12 @@ export async function send(method: 'POST' | 'PUT' | 'DELETE', url: string, body?
   await request(url, body === undefined ? { method } : { method, headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) })
 }
 
+/** Sends a body and reads the answer. */
+export async function postJson<T>(url: string, body: unknown): Promise<T> {
+  const response = await request(url, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) })
+  return (await response.json()) as T
+}
+
 export interface Head {
   bytes: Uint8Array<ArrayBuffer>
   /** True when these are all bytes of the file. */
