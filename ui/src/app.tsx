@@ -2,12 +2,12 @@ import { type ComponentType, lazy, Suspense } from 'react'
 import { Route, Switch } from 'wouter'
 import { Loading } from './parts/Notice'
 import { RecurringPage } from './recurring/RecurringPage'
-import { RunPage } from './run/RunPage'
 import { RunsPage } from './runs/RunsPage'
 import { NotFound } from './shell/NotFound'
 import { Shell } from './shell/Shell'
 
 // Pages that are not the first are loaded when they are opened.
+const RunPage = lazy(async () => ({ default: (await import('./run/RunPage')).RunPage }))
 const ExperimentsPage = lazy(() => import('./experiments/ExperimentsPage'))
 const ExperimentPage = lazy(() => import('./experiments/ExperimentPage'))
 const TrackedPage = lazy(() => import('./tracked/TrackedPage'))
@@ -29,8 +29,8 @@ export function App() {
         <Route path="/recurring-runs">
           <RecurringPage />
         </Route>
-        <Route path="/runs/:id">{({ id }) => <RunPage key={id} id={id} />}</Route>
-        <Route path="/runs/:id/tasks/:task">{({ id, task }) => <RunPage key={id} id={id} taskId={task} />}</Route>
+        <Route path="/runs/:id">{({ id }) => <Late key={id} page={RunPage} id={id} />}</Route>
+        <Route path="/runs/:id/tasks/:task">{({ id, task }) => <Late key={id} page={RunPage} id={id} taskId={task} />}</Route>
         <Route path="/experiments">
           <Late key="experiments" page={ExperimentsPage} />
         </Route>
