@@ -37,6 +37,8 @@ type RunStore interface {
 	// it in it. Of the names only the newest are looked at.
 	FindRuns(ctx context.Context, text string, limit int) ([]run.Brief, error)
 	FindArtifacts(ctx context.Context, text string, limit int) ([]run.Artifact, error)
+	// RunGroups counts the runs that match by a key and state, the largest groups first.
+	RunGroups(ctx context.Context, by string, q listing.Query, most int) (groups []run.Group, whole bool, err error)
 	// UnfinishedRuns returns the ids of the runs whose state is not final, oldest first.
 	UnfinishedRuns(ctx context.Context) ([]string, error)
 	// ActiveRuns counts the runs of a recurring run whose state is not final.

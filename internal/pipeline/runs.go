@@ -33,6 +33,12 @@ func (s *Service) ListRuns(ctx context.Context, q listing.Query) (listing.Page[r
 	return s.deps.Store.ListRuns(ctx, q)
 }
 
+// RunGroups counts the runs that match by a key of theirs and state: state, experiment_id or pipeline_name. The largest groups come first, most
+// of them; whole says that all runs were counted, and not only the newest.
+func (s *Service) RunGroups(ctx context.Context, by string, q listing.Query, most int) (groups []run.Group, whole bool, err error) {
+	return s.deps.Store.RunGroups(ctx, by, q, most)
+}
+
 // CancelRun asks a run to stop and returns when the request is on disk. Cancelling a finished run is a Conflict; asking twice is
 // not.
 func (s *Service) CancelRun(ctx context.Context, id string) error {

@@ -43,6 +43,8 @@ type RunStore interface {
 	// RunsOf returns all runs of an experiment in the order of track.Newest. The list never changes and is not to be changed;
 	// it is the same one as long as nothing has changed.
 	RunsOf(ctx context.Context, experiment string) ([]*track.Run, error)
+	// Pairs returns the named parameters and tags of a page of runs by the runs' ids; without names, the keys of all of them.
+	Pairs(ctx context.Context, runIDs []string, names *track.Names) (params, tags map[string][]track.KV, err error)
 	UpdateRun(ctx context.Context, id string, status *track.Status, end *int64, name *string) (track.Run, error)
 	SetRunDeleted(ctx context.Context, id string, deleted bool, at time.Time) error
 	// LogData returns a *track.ParamsError when a parameter has another value already.

@@ -13,7 +13,7 @@ import { dataDirectory, removeDirectory, start, stop } from './server.mjs'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
 
-const scripts = ['actions.mjs', 'tracking.mjs', 'live.mjs', 'pipelines.mjs', 'home.mjs', 'compare.mjs', 'graph.mjs', 'artifacts.mjs']
+const scripts = ['actions.mjs', 'tracking.mjs', 'runs.mjs', 'live.mjs', 'pipelines.mjs', 'home.mjs', 'compare.mjs', 'graph.mjs', 'artifacts.mjs']
 
 async function drive(env, script = 'run.mjs') {
   const child = spawn(process.execPath, [join(here, script)], { stdio: 'inherit', env: { ...process.env, ...env } })

@@ -3,12 +3,12 @@ import { Route, Switch } from 'wouter'
 import { HomePage } from './home/HomePage'
 import { Loading } from './parts/Notice'
 import { RecurringPage } from './recurring/RecurringPage'
-import { RunPage } from './run/RunPage'
 import { RunsPage } from './runs/RunsPage'
 import { NotFound } from './shell/NotFound'
 import { Shell } from './shell/Shell'
 
 // Pages that are not the first are loaded when they are opened.
+const RunPage = lazy(async () => ({ default: (await import('./run/RunPage')).RunPage }))
 const ExperimentsPage = lazy(() => import('./experiments/ExperimentsPage'))
 const ExperimentPage = lazy(() => import('./experiments/ExperimentPage'))
 const TrackedPage = lazy(() => import('./tracked/TrackedPage'))
@@ -39,8 +39,8 @@ export function App() {
         <Route path="/recurring-runs">
           <RecurringPage />
         </Route>
-        <Route path="/runs/:id">{({ id }) => <RunPage key={id} id={id} />}</Route>
-        <Route path="/runs/:id/tasks/:task">{({ id, task }) => <RunPage key={id} id={id} taskId={task} />}</Route>
+        <Route path="/runs/:id">{({ id }) => <Late key={id} page={RunPage} id={id} />}</Route>
+        <Route path="/runs/:id/tasks/:task">{({ id, task }) => <Late key={id} page={RunPage} id={id} taskId={task} />}</Route>
         <Route path="/runs/:id/clone">{({ id }) => <Late key={`clone ${id}`} page={ClonePage} id={id} />}</Route>
         <Route path="/pipelines">
           <Late key="pipelines" page={PipelinesPage} />

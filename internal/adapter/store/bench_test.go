@@ -154,6 +154,8 @@ func BenchmarkListRuns(b *testing.B) {
 		{"experiment archived", listing.Query{Where: []listing.Predicate{is("experiment_id", "exp-6"), is("archived", true)}}},
 		{"state", listing.Query{Where: []listing.Predicate{is("state", "FAILED"), is("archived", false)}}},
 		{"state none", listing.Query{Where: []listing.Predicate{is("state", "RUNNING")}}},
+		{"state one of none", listing.Query{Where: []listing.Predicate{
+			{Key: "state", Op: listing.In, Values: []any{"PENDING", "RUNNING", "CANCELING"}}, is("archived", false)}}},
 		{"pipeline", listing.Query{Where: []listing.Predicate{is("pipeline_id", "pipe-3"), is("archived", false)}}},
 		{"experiment and state", listing.Query{Where: []listing.Predicate{is("experiment_id", "exp-6"), is("state", "CANCELED")}}},
 		{"by name", listing.Query{SortBy: "display_name"}},

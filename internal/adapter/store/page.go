@@ -8,6 +8,7 @@ import (
 
 	"levada/internal/core/fault"
 	"levada/internal/core/listing"
+	"levada/internal/core/search"
 )
 
 // The limits of a page. More predicates or values than these come from a program gone wrong.
@@ -30,6 +31,8 @@ type list struct {
 	// countTable holds how many rows there are for each combination of countKeys, which are columns of both.
 	countTable string
 	countKeys  map[string]bool
+	// filter puts a comparison of a filter into SQL, and names the key that it is on; nil where the list takes no filter.
+	filter func(c search.Comparison, bind func(any) string) (sql, key string, err error)
 }
 
 // statement is one page's query in parts that are put together as SQL.
@@ -42,7 +45,15 @@ type statement struct {
 	keys []string
 	desc bool
 	size int
+	// countUpTo bounds the counting of what no table counts; 0 means no bound.
+	countUpTo int
+	// sparse says that few rows match: it is better to look them all up and sort them than to go through the table in its order.
+	sparse bool
 }
+
+// fewRows is up to how many rows are sorted rather than looked for among all others. In tables of a million rows the difference is that
+// of milliseconds and seconds.
+const fewRows = 5000
 
 // bind adds an argument and returns its placeholder.
 func (st *statement) bind(v any) string {
@@ -59,7 +70,7 @@ func (st *statement) filter() string {
 
 // plan translates a query, refusing what it does not know.
 func (l *list) plan(q listing.Query, scope []listing.Predicate) (*statement, error) {
-	st := &statement{list: l, sort: q.SortBy, desc: q.Descending, size: q.PageSize}
+	st := &statement{list: l, sort: q.SortBy, desc: q.Descending, size: q.PageSize, countUpTo: q.CountUpTo}
 	if st.sort == "" {
 		st.sort, st.desc = "created_at", true
 	}
@@ -89,7 +100,41 @@ func (l *list) plan(q listing.Query, scope []listing.Predicate) (*statement, err
 		st.where = append(st.where, condition)
 		st.keys = append(st.keys, p.Key)
 	}
-	return st, nil
+	return st, st.addFilter(q.Filter)
+}
+
+// addFilter adds the conditions of a filter.
+func (st *statement) addFilter(e search.Expr) error {
+	if e == nil {
+		return nil
+	}
+	if st.list.filter == nil {
+		return fault.Invalidf("list %s: takes no filter", st.list.name)
+	}
+	comparisons := 0
+	condition, err := search.Fold(e, func(c search.Comparison) (string, error) {
+		if comparisons++; comparisons > maxPredicates {
+			return "", fault.Invalidf("The filter has more than the %d comparisons allowed", maxPredicates)
+		}
+		text, key, err := st.list.filter(c, st.bind)
+		st.keys = append(st.keys, key)
+		return text, err
+	}, joined)
+	if err == nil && condition != "" {
+		st.where = append(st.where, condition)
+	}
+	return err
+}
+
+// joined joins conditions of which all must hold, or any.
+func joined(all bool, parts []string) string {
+	if len(parts) < 2 {
+		return strings.Join(parts, "")
+	}
+	if all {
+		return "(" + strings.Join(parts, " AND ") + ")"
+	}
+	return "(" + strings.Join(parts, " OR ") + ")"
 }
 
 // readPage answers a query. scan reads the selected columns of one row.
@@ -113,6 +158,7 @@ func readPage[T any](ctx context.Context, s *Store, l *list, q listing.Query, sc
 	if page.Total, err = st.total(ctx, snapshot); err != nil {
 		return page, s.readError(fmt.Errorf("count %s: %w", l.name, err))
 	}
+	st.sparse = st.list.countTable != "" && st.countable() && page.Total <= fewRows
 	query := st.rows(from)
 	rows, err := snapshot.QueryContext(ctx, query, st.args...)
 	if err != nil {
@@ -142,6 +188,8 @@ func (st *statement) total(ctx context.Context, db *sql.Tx) (int, error) {
 	query := `SELECT COUNT(*) FROM ` + st.list.table + st.filter()
 	if st.countable() {
 		query = `SELECT CAST(COALESCE(SUM(n), 0) AS BIGINT) FROM ` + st.list.countTable + st.filter()
+	} else if st.countUpTo > 0 {
+		query = fmt.Sprintf(`SELECT COUNT(*) FROM (SELECT 1 FROM %s%s LIMIT %d)`, st.list.table, st.filter(), st.countUpTo+1)
 	}
 	var n int
 	err := db.QueryRowContext(ctx, query, st.args...).Scan(&n)
@@ -167,9 +215,19 @@ func (st *statement) rows(from *position) string {
 	if st.desc {
 		order, after = "DESC", "<"
 	}
+	sorted := column
+	if st.sparse {
+		// A plus keeps SQLite from choosing an index for the order, and for what nearly every row has.
+		sorted = "+" + column
+		for i, w := range st.where {
+			if strings.HasPrefix(w, "archived ") {
+				st.where[i] = "+" + w
+			}
+		}
+	}
 	if from != nil {
-		st.where = append(st.where, fmt.Sprintf("(%s, id) %s (%s, %s)", column, after, st.bind(from.key), st.bind(from.id)))
+		st.where = append(st.where, fmt.Sprintf("(%s, id) %s (%s, %s)", sorted, after, st.bind(from.key), st.bind(from.id)))
 	}
 	return fmt.Sprintf("SELECT %s, id, %s FROM %s%s ORDER BY %s %s, id %s LIMIT %s",
-		column, st.list.selected, st.list.table, st.filter(), column, order, order, st.bind(st.size+1))
+		column, st.list.selected, st.list.table, st.filter(), sorted, order, order, st.bind(st.size+1))
 }

@@ -33,6 +33,7 @@ func runList() *list {
 		selected:   wholeRun,
 		countTable: "run_counts",
 		countKeys:  map[string]bool{"experiment_id": true, "pipeline_id": true, "state": true, "archived": true},
+		filter:     runFilter,
 	}
 }
 

@@ -61,6 +61,11 @@ func (f *fake) ListRuns(_ context.Context, q listing.Query) (listing.Page[run.Ru
 	return listing.Page[run.Run]{Items: []run.Run{f.run}, Total: 7, NextPageToken: "next"}, f.called("list runs")
 }
 
+func (f *fake) RunGroups(_ context.Context, by string, q listing.Query, _ int) ([]run.Group, bool, error) {
+	f.query = q
+	return []run.Group{{Key: "k", Total: 3, States: map[run.State]int{run.Failed: 3}}}, true, f.called("group runs by " + by)
+}
+
 // fakeSchedules is the part of the fake that answers for recurring runs.
 type fakeSchedules struct{ *fake }
 

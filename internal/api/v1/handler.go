@@ -45,6 +45,7 @@ type Runs interface {
 	Submit(ctx context.Context, sub pipeline.Submission) (run.Run, error)
 	GetRun(ctx context.Context, id string) (run.Run, error)
 	ListRuns(ctx context.Context, q listing.Query) (listing.Page[run.Run], error)
+	RunGroups(ctx context.Context, by string, q listing.Query, most int) (groups []run.Group, whole bool, err error)
 	CancelRun(ctx context.Context, id string) error
 	RetryRun(ctx context.Context, id string) (run.Run, error)
 	ArchiveRun(ctx context.Context, id string, archived bool) error
@@ -87,6 +88,8 @@ type Tracking interface {
 	RunGroups(ctx context.Context, q tracking.GroupQuery) (groups []tracking.RunGroup, total, runs int, err error)
 	ChangeRuns(ctx context.Context, c tracking.BulkChange) (done int, failed []tracking.RunFailure, err error)
 	FieldsOf(ctx context.Context, experiment string) (tracking.Fields, error)
+	NamesIn(ctx context.Context, runIDs []string) (track.Names, error)
+	ValuesOf(ctx context.Context, runIDs []string, names track.Names) (tracking.Values, error)
 	Beneath(ctx context.Context, r *track.Run) (int, error)
 	Run(ctx context.Context, id string) (tracking.Tracked, error)
 	Runs(ctx context.Context, ids []string) (runs []tracking.Tracked, missing []string, err error)

@@ -38,7 +38,7 @@ func statusOf(k fault.Kind) int {
 
 // problem turns an error into the answer that the client gets. An internal failure is logged here, once, and the
 // client is told only the id under which to find it: its text may hold paths and queries.
-func (h *handler) problem(ctx context.Context, doing string, err error) huma.StatusError {
+func (h *handler) problem(ctx context.Context, doing string, err error) *huma.ErrorModel {
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
 		return newProblem(statusClientGone, "the request was given up")
 	}

@@ -26,25 +26,6 @@ type runInput struct {
 
 type runOutput struct{ Body run.Run }
 
-type listRunsInput struct {
-	PageRequest
-	ExperimentID string   `query:"experiment_id"`
-	State        []string `query:"state" nullable:"false" doc:"states, separated by commas" enum:"PENDING,RUNNING,CANCELING,SUCCEEDED,SKIPPED,FAILED,CANCELED"`
-	Q            string   `query:"q" maxLength:"500" doc:"part of the display name"`
-	Archived     string   `query:"archived" enum:"true,false,any" default:"false"`
-	Pipeline     string   `query:"pipeline" doc:"name of the pipeline inside its specification"`
-	PipelineID   string   `query:"pipeline_id" doc:"id of an uploaded pipeline"`
-	RecurringRun string   `query:"recurring_run_id" doc:"id of the recurring run that started them"`
-	IDPrefix     string   `query:"id_prefix" pattern:"^[0-9a-f-]*$" maxLength:"36" doc:"first characters of the run's id"`
-}
-
-type runList struct {
-	Runs []run.Run `json:"runs" nullable:"false"`
-	PageInfo
-}
-
-type listRunsOutput struct{ Body runList }
-
 // SubmitRun is the request that starts a run.
 type SubmitRun struct {
 	Spec         string         `json:"spec,omitempty" doc:"a compiled pipeline as YAML or JSON text; or give pipeline_id or run_id"`
@@ -87,33 +68,8 @@ func (h *handler) registerRuns(api huma.API) {
 		Summary: "Get the specification a run was started from", Tags: tags, Errors: []int{404},
 		Description: "An object with pipeline_spec and, where there is one, platform_spec."}, h.runSpec)
 	huma.Register(api, h.eventsOperation(tags), h.runEvents)
-}
-
-func (h *handler) listRuns(ctx context.Context, in *listRunsInput) (*listRunsOutput, error) {
-	where := equals(nil, "experiment_id", in.ExperimentID)
-	where = equals(where, "pipeline_name", in.Pipeline)
-	where = equals(where, "pipeline_id", in.PipelineID)
-	where = equals(where, "recurring_run_id", in.RecurringRun)
-	where = contains(where, "display_name", in.Q)
-	where = startsWith(where, "id", in.IDPrefix)
-	where = archivedIs(where, in.Archived)
-	if len(in.State) > 0 {
-		p := listing.Predicate{Key: "state", Op: listing.In}
-		for _, s := range in.State {
-			p.Values = append(p.Values, s)
-		}
-		where = append(where, p)
-	}
-	page, err := h.service.ListRuns(ctx, in.query(where))
-	if err != nil {
-		return nil, h.problem(ctx, "list runs", err)
-	}
-	out := &listRunsOutput{Body: runList{Runs: make([]run.Run, 0, len(page.Items))}}
-	for _, r := range page.Items {
-		out.Body.Runs = append(out.Body.Runs, wireRun(r))
-	}
-	out.Body.PageInfo = PageInfo{NextPageToken: page.NextPageToken, Total: page.Total}
-	return out, nil
+	h.registerRunGroups(api, tags)
+	h.registerRunActions(api, tags)
 }
 
 func (h *handler) submitRun(ctx context.Context, in *submitInput) (*runOutput, error) {

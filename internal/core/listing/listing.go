@@ -4,6 +4,8 @@
 // costs the same wherever it stands in the list.
 package listing
 
+import "levada/internal/core/search"
+
 // Op compares a column with the values of a predicate.
 type Op string
 
@@ -32,6 +34,10 @@ type Predicate struct {
 // Query asks for a page.
 type Query struct {
 	Where []Predicate
+	// Filter must hold as well, where it is not nil. Only lists of runs take one, of the grammar search.PipelineRuns.
+	Filter search.Expr
+	// CountUpTo bounds the counting of what matches a filter; 0 means no bound. Total is then at most one more than that.
+	CountUpTo int
 	// SortBy is a field name as in Predicate.Key; empty means created_at, newest first.
 	SortBy     string
 	Descending bool
@@ -44,7 +50,7 @@ type Query struct {
 // Page is the answer.
 type Page[T any] struct {
 	Items []T
-	// Total counts the rows that match on all pages.
+	// Total counts the rows that match on all pages, up to where Query.CountUpTo bounds it.
 	Total int
 	// NextPageToken is empty on the last page.
 	NextPageToken string

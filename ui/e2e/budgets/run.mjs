@@ -5,7 +5,7 @@
 //   ONLY               names of the parts to measure, separated by commas: load, runs, graph, curves
 import { existsSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
-import { cpus } from 'node:os'
+import { cpus, loadavg } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { launch } from '../browser.mjs'
 import { dataDirectory, removeDirectory, start, stop } from '../server.mjs'
@@ -50,12 +50,16 @@ function table(results) {
   return [line(head), `|${widths.map((w) => '-'.repeat(w + 2)).join('|')}|`, ...rows.map(line)].join('\n')
 }
 
+const busy = [loadavg()[0]]
 const results = []
 for (const p of parts) results.push(...(await part(p)))
-const text = table(results)
+busy.push(loadavg()[0])
+const processors = cpus().length
+// Times are worth little on a machine that does something else meanwhile.
+const text = `${table(results)}\n\n${processors} processors; load before ${busy[0].toFixed(1)}, after ${busy[1].toFixed(1)}`
 console.log(text)
 await mkdir(out, { recursive: true })
 const measured = results.map((r) => ({ ...r, kept: r.value <= r.budget }))
-await writeFile(`${out}ui.json`, `${JSON.stringify({ at: new Date().toISOString(), processors: cpus().length, processor: cpus()[0]?.model, results: measured }, undefined, 2)}\n`)
+await writeFile(`${out}ui.json`, `${JSON.stringify({ at: new Date().toISOString(), processors, load: busy, processor: cpus()[0]?.model, results: measured }, undefined, 2)}\n`)
 await writeFile(`${out}ui.md`, `${text}\n`)
 process.exit(measured.every((r) => r.kept) ? 0 : 1)

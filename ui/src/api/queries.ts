@@ -1,39 +1,10 @@
 // Everything the screens ask the server, as hooks.
-import { keepPreviousData, useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useEffect, useMemo, useRef, useState } from 'react'
 import { apiUrl, type ApiError, getHead, getJson, type Head, send } from './client'
 import { emptyView, RunGatherer, type RunView } from './runView'
 import { follow } from './sse'
-import { type CacheExplanation, type ExperimentList, type FileList, type Info, isFinal, type LogLine, type LogList, type Run, type RunList, type Task } from './types'
-
-export interface RunFilter {
-  q: string
-  state: string
-  experiment: string
-  recurring: string
-}
-
-/** Pages of runs, newest first. */
-export function useRuns(filter: RunFilter) {
-  return useInfiniteQuery({
-    queryKey: ['runs', filter],
-    initialPageParam: '',
-    queryFn: ({ pageParam, signal }) =>
-      getJson<RunList>(
-        apiUrl(['runs'], {
-          page_size: 50,
-          page_token: pageParam,
-          q: filter.q,
-          state: filter.state,
-          experiment_id: filter.experiment,
-          recurring_run_id: filter.recurring,
-        }),
-        signal,
-      ),
-    getNextPageParam: (last) => last.next_page_token || undefined,
-    placeholderData: keepPreviousData,
-  })
-}
+import { type CacheExplanation, type ExperimentList, type FileList, type Info, isFinal, type LogLine, type LogList, type Run, type Task } from './types'
 
 /** Names of experiments by id. */
 export function useExperiments() {

@@ -2,19 +2,21 @@ import { useEffect, useId, useMemo, useRef, useState } from 'react'
 import { flushSync } from 'react-dom'
 import { Button } from '../parts/Button'
 import { Icon } from '../parts/icons'
-import { accept, complete } from './complete'
+import { accept, complete, trackedWords, type Words } from './complete'
 import css from './FilterBar.module.css'
 
 interface Props {
   value: string
   names: readonly string[]
+  words?: Words
+  example?: string
   /** What the server finds wrong with the filter. */
   error: string | undefined
   onChange: (filter: string) => void
 }
 
 /** The filter of a table. Enter applies it; Tab or Enter on a suggestion takes that. */
-export function FilterBar({ value, names, error, onChange }: Props) {
+export function FilterBar({ value, names, words = trackedWords, example = "metrics.loss < 0.1 AND params.lr = '0.01'", error, onChange }: Props) {
   const id = useId()
   const input = useRef<HTMLInputElement>(null)
   const [text, setText] = useState(value)
@@ -23,7 +25,7 @@ export function FilterBar({ value, names, error, onChange }: Props) {
   const [active, setActive] = useState(-1)
   // What was applied comes back without its spaces; what is being written keeps them.
   useEffect(() => setText((old) => (old.trim() === value ? old : value)), [value])
-  const completion = useMemo(() => complete(text, caret, names), [text, caret, names])
+  const completion = useMemo(() => complete(text, caret, names, words), [text, caret, names, words])
   const options = open ? completion.options : []
   const write = (next: string, at: number) => {
     setText(next)
@@ -70,7 +72,7 @@ export function FilterBar({ value, names, error, onChange }: Props) {
           aria-describedby={error ? `${id}-error` : undefined}
           autoComplete="off"
           spellCheck={false}
-          placeholder="metrics.loss < 0.1 AND params.lr = '0.01'"
+          placeholder={example}
           value={text}
           onChange={(e) => {
             write(e.target.value, e.target.selectionStart ?? e.target.value.length)

@@ -8,8 +8,21 @@ export interface Completion {
   options: string[]
 }
 
-const attributes = ['run_name', 'status', 'start_time', 'end_time', 'run_id', 'user_id', 'artifact_uri']
-const statuses = ["'RUNNING'", "'FINISHED'", "'FAILED'", "'KILLED'", "'SCHEDULED'"]
+/** What a kind of rows can be compared by, beside parameters, metrics and tags. */
+export interface Words {
+  attributes: readonly string[]
+  /** The attributes that are compared as numbers are. */
+  ordered: readonly string[]
+  /** Values of attributes, in quotes. */
+  values: Readonly<Record<string, readonly string[]>>
+}
+
+export const trackedWords: Words = {
+  attributes: ['run_name', 'status', 'start_time', 'end_time', 'run_id', 'user_id', 'artifact_uri'],
+  ordered: ['start_time', 'end_time'],
+  values: { status: ["'RUNNING'", "'FINISHED'", "'FAILED'", "'KILLED'", "'SCHEDULED'"] },
+}
+
 const most = 12
 
 interface Token {
@@ -42,7 +55,7 @@ function placeAfter(before: Token[]): Place {
 }
 
 /** What can be written at the caret, best first. names are columns, such as params.lr. */
-export function complete(text: string, caret: number, names: readonly string[]): Completion {
+export function complete(text: string, caret: number, names: readonly string[], words: Words = trackedWords): Completion {
   const before = tokens(text.slice(0, caret))
   const last = before.at(-1)
   // A word that the caret touches is being written.
@@ -50,26 +63,26 @@ export function complete(text: string, caret: number, names: readonly string[]):
   const done = writing ? before.slice(0, -1) : before
   const place = placeAfter(done)
   const word = writing?.text ?? ''
-  return { from: writing?.at ?? caret, to: caret, options: rank(candidates(place, done, names), word) }
+  return { from: writing?.at ?? caret, to: caret, options: rank(candidates(place, done, names, words), word) }
 }
 
-function candidates(place: Place, done: Token[], names: readonly string[]): string[] {
+function candidates(place: Place, done: Token[], names: readonly string[], words: Words): readonly string[] {
   const field = done.findLast((t) => !compares.test(t.text) && !joins.test(t.text))?.text ?? ''
-  const number = /^(metrics?\.|start_time|end_time)/.test(field)
+  const number = /^metrics?\./.test(field) || words.ordered.includes(field)
   switch (place) {
     case 'field':
-      return [...names.map(quoted), ...attributes]
+      return [...names.map(quoted), ...words.attributes]
     case 'comparator':
       return number ? ['<', '<=', '>', '>=', '=', '!='] : ['=', '!=', 'LIKE', 'ILIKE', 'IS NULL', 'IS NOT NULL']
     case 'value':
-      return field === 'status' ? statuses : []
+      return words.values[field] ?? []
     default:
       return ['AND', 'OR']
   }
 }
 
 /** The options that contain what was written, those that begin with it, or whose key does, first. What is written in full is no option. */
-function rank(options: string[], written: string): string[] {
+function rank(options: readonly string[], written: string): string[] {
   const low = written.toLowerCase().replaceAll('`', '')
   const found = options.flatMap((option) => {
     const name = option.toLowerCase().replaceAll('`', '')

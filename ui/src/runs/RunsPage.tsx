@@ -1,63 +1,146 @@
-import { useEffect, useState } from 'react'
-import { Link, useSearchParams } from 'wouter'
+import { lazy, Suspense, useCallback, useEffect, useMemo, useState } from 'react'
+import { Link } from 'wouter'
 import { ApiError } from '../api/client'
-import { type RunFilter, useExperiments, useRuns } from '../api/queries'
+import { useExperiments } from '../api/queries'
 import { useRecurringRun } from '../api/recurring'
-import { isFinal, type State, states } from '../api/types'
+import { type GroupBy, type RunFilter, type RunQuery, useFirstRuns } from '../api/runs'
+import { isFinal, type Run, type RunList, type State, states } from '../api/types'
+import { asAddress, fieldsIn, namesOf } from '../experiments/fields'
+import { FilterBar } from '../experiments/FilterBar'
+import { count } from '../format/value'
+import { type Change, useAddress } from '../parts/address'
 import { Button } from '../parts/Button'
-import { More } from '../parts/More'
 import { Loading, Notice } from '../parts/Notice'
 import { Clock } from '../parts/now'
 import { stateWord } from '../parts/State'
+import { BulkBar } from './BulkBar'
 import { FirstRun } from './FirstRun'
-import { RunTable } from './RunTable'
+import { GroupTable } from './GroupTable'
+import { RunWindow } from './RunWindow'
+import { pageSize } from './window'
+import { example, runWords } from './words'
 import css from './RunsPage.module.css'
 
+// What opens over the page is not needed to show the list.
+const ColumnPicker = lazy(async () => ({ default: (await import('../experiments/ColumnPicker')).ColumnPicker }))
+
+const groupings: readonly GroupBy[] = ['state', 'pipeline', 'experiment']
+
+/** The list of runs. The address holds filters, columns and grouping. */
 export function RunsPage() {
-  const [search, setSearch] = useSearchParams()
-  const filter: RunFilter = {
-    q: search.get('q') ?? '',
-    state: search.get('state') ?? '',
-    experiment: search.get('experiment') ?? '',
-    recurring: search.get('recurring') ?? '',
-  }
-  const set = (key: keyof RunFilter, value: string) =>
-    setSearch(
-      (old) => {
-        const next = new URLSearchParams(old)
-        if (value) next.set(key, value)
-        else next.delete(key)
-        return next
-      },
-      { replace: true },
-    )
+  const [search, change] = useAddress()
+  const text = search.toString()
+  const filter = useMemo(() => filterIn(new URLSearchParams(text)), [text])
+  const columns = useMemo(() => fieldsIn(new URLSearchParams(text), 'cols') ?? [], [text])
+  const by = groupings.find((g) => g === search.get('group'))
+  const experiments = useExperiments()
+  const query = useMemo(() => ({ filter, columns, size: pageSize }), [filter, columns])
+  const list = useFirstRuns(query, by === undefined)
+  const [ticked, tick] = useTicked()
+  const refused = list.error instanceof ApiError && list.error.status === 400 && filter.filter !== ''
+  const fields = list.data?.fields
+  const names = useMemo(() => namesOf(fields).filter((name) => !name.startsWith('metrics.')), [fields])
   useEffect(() => {
     document.title = 'Runs – Levada'
   }, [])
+  const filtered = Boolean(filter.q || filter.state || filter.experiment || filter.recurring || filter.filter || filter.archived)
+  const reset = () => change({ q: '', state: '', experiment: '', recurring: '', filter: '', archived: '' })
+  const empty = filtered ? <NoMatch reset={reset} /> : <FirstRun />
   return (
     <section className={css.page}>
       <div className={css.head}>
         <h1>Runs</h1>
-        <Filters filter={filter} set={set} />
+        <QuickFilters filter={filter} by={by} experiments={experiments.data} change={change} />
       </div>
-      {filter.recurring && <RecurringScope id={filter.recurring} onLeave={() => set('recurring', '')} />}
-      <Runs filter={filter} reset={() => setSearch({}, { replace: true })} />
+      <div className={css.tools}>
+        <FilterBar
+          value={filter.filter}
+          names={names}
+          words={runWords}
+          example={example}
+          error={refused ? list.error?.message : undefined}
+          onChange={(value) => change({ filter: value })}
+        />
+        {!by && (
+          <Suspense fallback={<Button icon="columns">Columns</Button>}>
+            <ColumnPicker fields={fields} chosen={columns} onChange={(next) => change({ cols: next && next.length > 0 ? asAddress(next) : undefined })} />
+          </Suspense>
+        )}
+      </div>
+      {filter.recurring && <RecurringScope id={filter.recurring} onLeave={() => change({ recurring: '' })} />}
+      {by ? (
+        <GroupTable filter={filter} by={by} experiments={experiments.data} hrefOf={(key) => groupAddress(search, by, key)} empty={empty} />
+      ) : (
+        <>
+          <BulkBar ticked={ticked} archived={filter.archived} onTick={tick} />
+          {list.error && !refused && (
+            <Notice tone="danger" title="The list could not be brought up to date">
+              {list.error.message}
+            </Notice>
+          )}
+          {list.isPending && !list.error && <Loading what="runs" />}
+          {list.data && !refused && (
+            <Runs query={query} list={list.data} old={list.isPlaceholderData} columns={columns} experiments={experiments.data} ticked={ticked} onTick={tick} empty={empty} />
+          )}
+        </>
+      )}
     </section>
   )
 }
 
-function Filters({ filter, set }: { filter: RunFilter; set: (key: keyof RunFilter, value: string) => void }) {
-  const experiments = useExperiments()
+function filterIn(search: URLSearchParams): RunFilter {
+  const of = (key: string) => search.get(key) ?? ''
+  return { q: of('q'), state: of('state'), experiment: of('experiment'), recurring: of('recurring'), filter: of('filter'), archived: search.get('archived') === '1' }
+}
+
+/** The address of the list of a group's runs: the group becomes a part of the filter. */
+function groupAddress(search: URLSearchParams, by: GroupBy, key: string): string {
+  const next = new URLSearchParams(search)
+  next.delete('group')
+  if (by === 'pipeline') {
+    const more = `pipeline = ${key.includes("'") ? `"${key}"` : `'${key}'`}`
+    const filter = next.get('filter')
+    next.set('filter', filter ? `(${filter}) AND ${more}` : more)
+  } else next.set(by, key)
+  return `/runs?${next}`
+}
+
+/** The runs that are ticked. What is ticked stays so when it is scrolled out of sight, or changes. */
+function useTicked(): [ReadonlyMap<string, Run>, (runs: readonly Run[], on: boolean) => void] {
+  const [ticked, setTicked] = useState<ReadonlyMap<string, Run>>(new Map())
+  const tick = useCallback(
+    (runs: readonly Run[], on: boolean) =>
+      setTicked((old) => {
+        const next = new Map(old)
+        for (const run of runs) {
+          if (on) next.set(run.id, run)
+          else next.delete(run.id)
+        }
+        return next
+      }),
+    [],
+  )
+  return [ticked, tick]
+}
+
+interface QuickProps {
+  filter: RunFilter
+  by: GroupBy | undefined
+  experiments: ReadonlyMap<string, string> | undefined
+  change: (keys: Change) => void
+}
+
+function QuickFilters({ filter, by, experiments, change }: QuickProps) {
   const [text, setText] = useState(filter.q)
   useEffect(() => {
     if (text === filter.q) return
-    const timer = setTimeout(() => set('q', text), 250)
+    const timer = setTimeout(() => change({ q: text }), 250)
     return () => clearTimeout(timer)
-  }, [text, filter.q, set])
+  }, [text, filter.q, change])
   return (
     <search className={css.filters}>
       <input type="search" aria-label="Name contains" placeholder="Name contains…" value={text} onChange={(e) => setText(e.target.value)} />
-      <select aria-label="State" value={filter.state} onChange={(e) => set('state', e.target.value)}>
+      <select aria-label="State" value={filter.state} onChange={(e) => change({ state: e.target.value })}>
         <option value="">Any state</option>
         <option value="PENDING,RUNNING,CANCELING">Active</option>
         {states.map((s: State) => (
@@ -66,13 +149,23 @@ function Filters({ filter, set }: { filter: RunFilter; set: (key: keyof RunFilte
           </option>
         ))}
       </select>
-      <select aria-label="Experiment" value={filter.experiment} onChange={(e) => set('experiment', e.target.value)}>
+      <select aria-label="Experiment" value={filter.experiment} onChange={(e) => change({ experiment: e.target.value })}>
         <option value="">Any experiment</option>
-        {[...(experiments.data ?? [])].map(([id, name]) => (
+        {[...(experiments ?? [])].map(([id, name]) => (
           <option key={id} value={id}>
             {name}
           </option>
         ))}
+      </select>
+      <select aria-label="Archived" value={filter.archived ? '1' : ''} onChange={(e) => change({ archived: e.target.value })}>
+        <option value="">Not archived</option>
+        <option value="1">Archived</option>
+      </select>
+      <select aria-label="Group" value={by ?? ''} onChange={(e) => change({ group: e.target.value })}>
+        <option value="">Not grouped</option>
+        <option value="state">By state</option>
+        <option value="pipeline">By pipeline</option>
+        <option value="experiment">By experiment</option>
       </select>
     </search>
   )
@@ -95,23 +188,32 @@ function RecurringScope({ id, onLeave }: { id: string; onLeave: () => void }) {
   )
 }
 
-function Runs({ filter, reset }: { filter: RunFilter; reset: () => void }) {
-  const runs = useRuns(filter)
-  const experiments = useExperiments()
-  const items = runs.data?.pages.flatMap((page) => page.runs) ?? []
-  const total = runs.data?.pages[0]?.total ?? 0
-  const filtered = Boolean(filter.q || filter.state || filter.experiment || filter.recurring)
-  if (runs.isPending) return <Loading what="runs" />
+interface RunsProps {
+  query: RunQuery
+  list: RunList
+  /** The list is that of the filter before; the one that is wanted is on its way. */
+  old: boolean
+  columns: readonly string[]
+  experiments: ReadonlyMap<string, string> | undefined
+  ticked: ReadonlyMap<string, Run>
+  onTick: (runs: readonly Run[], on: boolean) => void
+  empty: React.ReactNode
+}
+
+function Runs({ query, list, old, columns, experiments, ticked, onTick, empty }: RunsProps) {
+  // What is shown belongs to one filter, also while another one is on its way.
+  const [settled, setSettled] = useState(query)
+  if (!old && settled !== query) setSettled(query)
+  const shown = old ? settled : query
+  if (list.runs.length === 0) return empty
   return (
-    <Clock ticking={items.some((r) => !isFinal(r.state))}>
-      {runs.error && (
-        <Notice tone="danger" title="The list could not be brought up to date">
-          {runs.error.message}
-        </Notice>
-      )}
-      {items.length > 0 && <RunTable runs={items} experiments={experiments.data} />}
-      {items.length === 0 && !runs.error && (filtered ? <NoMatch reset={reset} /> : <FirstRun />)}
-      {items.length > 0 && <More shown={items.length} total={total} noun="run" pages={runs} />}
+    <Clock ticking={list.runs.some((r) => !isFinal(r.state))}>
+      <div className={old ? css.old : undefined} aria-busy={old}>
+        <RunWindow key={JSON.stringify(shown.filter)} query={shown} first={list} columns={columns} experiments={experiments} ticked={ticked} onTick={onTick} />
+      </div>
+      <p className={css.foot} role="status">
+        {list.more ? `more than ${list.total.toLocaleString('en-GB')} runs` : count(list.total, 'run')}
+      </p>
     </Clock>
   )
 }
