@@ -13,7 +13,7 @@ import (
 )
 
 type groupList struct {
-	Groups      []v1.RunGroup
+	Groups      []v1.TrackedGroup
 	Total, Runs int
 }
 

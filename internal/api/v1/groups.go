@@ -11,8 +11,8 @@ import (
 	"levada/internal/tracking"
 )
 
-// maxGroups is how many groups one answer may hold.
-const maxGroups = 500
+// maxTrackedGroups is how many groups one answer may hold.
+const maxTrackedGroups = 500
 
 type groupsInput struct {
 	ID      string   `path:"id" doc:"id of the experiment"`
@@ -22,8 +22,8 @@ type groupsInput struct {
 	Deleted bool     `query:"deleted" doc:"only deleted runs"`
 }
 
-// RunGroup are the runs that have a value in common.
-type RunGroup struct {
+// TrackedGroup are the runs that have a value in common.
+type TrackedGroup struct {
 	Value    *string        `json:"value,omitempty" doc:"left out for the runs that have none"`
 	Count    int            `json:"count"`
 	Statuses map[string]int `json:"statuses" doc:"numbers of runs by status"`
@@ -40,7 +40,7 @@ type GroupMetric struct {
 }
 
 type groupList struct {
-	Groups []RunGroup `json:"groups" nullable:"false" doc:"the largest first, at most 500; the runs without a value last"`
+	Groups []TrackedGroup `json:"groups" nullable:"false" doc:"the largest first, at most 500; the runs without a value last"`
 	Total  int        `json:"total" doc:"number of groups"`
 	Runs   int        `json:"runs" doc:"number of runs in all groups"`
 }
@@ -49,10 +49,10 @@ type groupsOutput struct{ Body groupList }
 
 func (h *handler) registerGroups(api huma.API, tags []string) {
 	huma.Register(api, huma.Operation{OperationID: "list-run-groups", Method: http.MethodGet, Path: Prefix + "/experiments/{id}/run-groups",
-		Summary: "Group the tracked runs of an experiment, and sum up their metrics", Tags: tags, Errors: []int{400, 404}}, h.runGroups)
+		Summary: "Group the tracked runs of an experiment, and sum up their metrics", Tags: tags, Errors: []int{400, 404}}, h.trackedGroups)
 }
 
-func (h *handler) runGroups(ctx context.Context, in *groupsInput) (*groupsOutput, error) {
+func (h *handler) trackedGroups(ctx context.Context, in *groupsInput) (*groupsOutput, error) {
 	const doing = "group tracked runs"
 	e, err := h.tracking.Experiment(ctx, in.ID)
 	if err != nil {
@@ -60,13 +60,13 @@ func (h *handler) runGroups(ctx context.Context, in *groupsInput) (*groupsOutput
 	}
 	metrics := unique(in.Metric)
 	groups, total, runs, err := h.tracking.RunGroups(ctx, tracking.GroupQuery{Experiment: e.ID, Filter: in.Filter, By: in.By, Metrics: metrics,
-		Deleted: in.Deleted, Limit: maxGroups})
+		Deleted: in.Deleted, Limit: maxTrackedGroups})
 	if err != nil {
 		return nil, h.problem(ctx, doing, err)
 	}
-	out := groupList{Groups: make([]RunGroup, len(groups)), Total: total, Runs: runs}
+	out := groupList{Groups: make([]TrackedGroup, len(groups)), Total: total, Runs: runs}
 	for i, g := range groups {
-		one := RunGroup{Value: g.Value, Count: g.Count, Statuses: map[string]int{}, Metrics: make([]GroupMetric, len(metrics))}
+		one := TrackedGroup{Value: g.Value, Count: g.Count, Statuses: map[string]int{}, Metrics: make([]GroupMetric, len(metrics))}
 		for status, n := range g.Statuses {
 			one.Statuses[string(status)] = n
 		}

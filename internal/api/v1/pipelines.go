@@ -155,7 +155,7 @@ func (h *handler) getPipeline(ctx context.Context, in *pipelineInput) (*pipeline
 	if out.Against, err = h.detailed(ctx, in.ID, in.Against); err != nil {
 		return nil, h.problem(ctx, doing, err)
 	}
-	runs, err := h.listRuns(ctx, &listRunsInput{PipelineID: in.ID, Archived: "false", PageRequest: PageRequest{PageSize: recentRuns}})
+	runs, err := h.listRuns(ctx, &listRunsInput{PageRequest: PageRequest{PageSize: recentRuns}, RunFilter: RunFilter{PipelineID: in.ID, Archived: "false"}})
 	if err != nil {
 		return nil, err
 	}

@@ -32,7 +32,7 @@ func (f *fakeTracking) ValuesOf(_ context.Context, ids []string, n track.Names) 
 }
 
 // ask sends a request to a door over f and returns the status and the body.
-func ask(f *fake, method, target, body string) (int, string) {
+func askList(f *fake, method, target, body string) (int, string) {
 	h := v1.NewHandler(v1.Options{Service: f, Tracking: &fakeTracking{}, Log: slog.New(slog.DiscardHandler)})
 	w := httptest.NewRecorder()
 	r := httptest.NewRequest(method, target, strings.NewReader(body))
@@ -43,7 +43,7 @@ func ask(f *fake, method, target, body string) (int, string) {
 
 func TestRunsAreListedWithTheColumnsThatWereAskedFor(t *testing.T) {
 	f := &fake{run: run.Run{ID: "r1", State: run.Failed}}
-	status, body := ask(f, http.MethodGet, "/api/v1/runs?fields=true&column=params.lr&column=metrics.a&column=metrics.b.c", "")
+	status, body := askList(f, http.MethodGet, "/api/v1/runs?fields=true&column=params.lr&column=metrics.a&column=metrics.b.c", "")
 	var got struct {
 		Columns map[string]map[string]any `json:"columns"`
 		Fields  map[string][]string       `json:"fields"`
@@ -57,18 +57,18 @@ func TestRunsAreListedWithTheColumnsThatWereAskedFor(t *testing.T) {
 	if diff := cmp.Diff(map[string][]string{"params": {"lr"}, "metrics": {"loss"}, "tags": {}}, got.Fields); diff != "" {
 		t.Error(diff)
 	}
-	if status, body := ask(f, http.MethodGet, "/api/v1/runs?column=loss", ""); status != http.StatusBadRequest || !strings.Contains(body, "params.NAME") {
+	if status, body := askList(f, http.MethodGet, "/api/v1/runs?column=loss", ""); status != http.StatusBadRequest || !strings.Contains(body, "params.NAME") {
 		t.Error(status, body)
 	}
 }
 
 func TestAFilterOfRunsIsParsedOrRefused(t *testing.T) {
 	f := &fake{}
-	if status, body := ask(f, http.MethodGet, "/api/v1/runs?filter="+url.QueryEscape(`name = 'x'`), ""); status != http.StatusOK || f.query.Filter == nil {
+	if status, body := askList(f, http.MethodGet, "/api/v1/runs?filter="+url.QueryEscape(`name = 'x'`), ""); status != http.StatusOK || f.query.Filter == nil {
 		t.Error(status, body, f.query)
 	}
 	for _, path := range []string{"/api/v1/runs?", "/api/v1/run-groups?by=state&"} {
-		status, body := ask(f, http.MethodGet, path+"filter="+url.QueryEscape(`colour = 'red'`), "")
+		status, body := askList(f, http.MethodGet, path+"filter="+url.QueryEscape(`colour = 'red'`), "")
 		if status != http.StatusBadRequest || !strings.Contains(body, "colour") {
 			t.Error(path, status, body)
 		}
@@ -77,21 +77,21 @@ func TestAFilterOfRunsIsParsedOrRefused(t *testing.T) {
 
 func TestRunsAreGroupedByOneOfThree(t *testing.T) {
 	f := &fake{}
-	status, body := ask(f, http.MethodGet, "/api/v1/run-groups?by=pipeline&state=FAILED", "")
+	status, body := askList(f, http.MethodGet, "/api/v1/run-groups?by=pipeline&state=FAILED", "")
 	if status != http.StatusOK || !strings.Contains(body, `{"groups":[{"key":"k","total":3,"states":{"FAILED":3}}],"whole":true}`) {
 		t.Error(status, body)
 	}
 	if diff := cmp.Diff([]string{"group runs by pipeline_name"}, f.calls); diff != "" {
 		t.Error(diff)
 	}
-	if status, _ := ask(f, http.MethodGet, "/api/v1/run-groups?by=colour", ""); status != http.StatusUnprocessableEntity {
+	if status, _ := askList(f, http.MethodGet, "/api/v1/run-groups?by=colour", ""); status != http.StatusUnprocessableEntity {
 		t.Error(status)
 	}
 }
 
 func TestAnActionOnSeveralRunsTellsOfEach(t *testing.T) {
 	f := &fake{}
-	status, body := ask(f, http.MethodPost, "/api/v1/run-actions", `{"action":"archive","run_ids":["a","b"]}`)
+	status, body := askList(f, http.MethodPost, "/api/v1/run-actions", `{"action":"archive","run_ids":["a","b"]}`)
 	if status != http.StatusOK || !strings.Contains(body, `{"done":["a","b"],"failed":[]}`) {
 		t.Error(status, body)
 	}
@@ -99,11 +99,11 @@ func TestAnActionOnSeveralRunsTellsOfEach(t *testing.T) {
 		t.Error(diff)
 	}
 	f = &fake{err: fault.Conflictf("it is running")}
-	if status, body = ask(f, http.MethodPost, "/api/v1/run-actions", `{"action":"delete","run_ids":["a"]}`); status != http.StatusOK ||
+	if status, body = askList(f, http.MethodPost, "/api/v1/run-actions", `{"action":"delete","run_ids":["a"]}`); status != http.StatusOK ||
 		!strings.Contains(body, `{"done":[],"failed":[{"run_id":"a","detail":"it is running"}]}`) {
 		t.Error(status, body)
 	}
-	if status, _ = ask(f, http.MethodPost, "/api/v1/run-actions", `{"action":"paint","run_ids":["a"]}`); status != http.StatusUnprocessableEntity {
+	if status, _ = askList(f, http.MethodPost, "/api/v1/run-actions", `{"action":"paint","run_ids":["a"]}`); status != http.StatusUnprocessableEntity {
 		t.Error(status)
 	}
 }

@@ -2,7 +2,7 @@ import { useQueries } from '@tanstack/react-query'
 import { useVirtualizer } from '@tanstack/react-virtual'
 import { useMemo, useRef } from 'react'
 import { groupQuery, type GroupValue, type TableQuery, useGroups } from '../api/tracking'
-import type { GroupMetric, RunGroup } from '../api/types'
+import type { GroupMetric, TrackedGroup } from '../api/types'
 import { count, number } from '../format/value'
 import { Icon } from '../parts/icons'
 import { Loading, Notice } from '../parts/Notice'
@@ -117,7 +117,7 @@ function Rows({ rows, by, columns, sort, selected, onSort, onOnly, onToggle, onC
   )
 }
 
-function GroupLine({ row, index, by, columns, onToggle }: { row: { key: string; group: RunGroup; open: boolean }; index: number; by: string; columns: readonly string[]; onToggle: () => void }) {
+function GroupLine({ row, index, by, columns, onToggle }: { row: { key: string; group: TrackedGroup; open: boolean }; index: number; by: string; columns: readonly string[]; onToggle: () => void }) {
   const { group, open } = row
   const label = group.value === undefined ? `no ${byWords(by)}` : group.value === '' ? '(empty)' : group.value
   return (

@@ -1,5 +1,5 @@
 // Groups of runs, as the address names them and as rows of a table.
-import type { RunGroup, TrackedRun } from '../api/types'
+import type { TrackedGroup, TrackedRun } from '../api/types'
 import type { GroupValue } from '../api/tracking'
 
 /** A group as the address has it: a value stands behind "=", so that "none" can be told from a value of that name. */
@@ -11,7 +11,7 @@ export function groupValue(name: string): GroupValue | null {
   return name.startsWith('=') ? name.slice(1) : null
 }
 
-export type GroupRow = { key: string; group: RunGroup; open: boolean } | { key: string; run: TrackedRun } | { key: string; note: string; only?: GroupValue | null }
+export type GroupRow = { key: string; group: TrackedGroup; open: boolean } | { key: string; run: TrackedRun } | { key: string; note: string; only?: GroupValue | null }
 
 interface Members {
   runs: readonly TrackedRun[] | undefined
@@ -20,7 +20,7 @@ interface Members {
 }
 
 /** The groups, with the first runs of those that are open beneath them; membersOf gives undefined for a group that is not. */
-export function groupRows(groups: readonly RunGroup[], membersOf: (name: string) => Members | undefined): GroupRow[] {
+export function groupRows(groups: readonly TrackedGroup[], membersOf: (name: string) => Members | undefined): GroupRow[] {
   return groups.flatMap((group): GroupRow[] => {
     const name = groupName(group.value)
     const members = membersOf(name)

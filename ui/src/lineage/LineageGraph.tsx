@@ -3,7 +3,7 @@ import { BaseEdge, type Edge, type EdgeProps, Handle, MarkerType, type Node, typ
 import { memo, useEffect, useMemo, useRef, useState } from 'react'
 import { Link } from 'wouter'
 import type { LineageNode } from '../api/types'
-import { smoothPath } from '../graph/layout'
+import { smoothPath } from '../graph/path'
 import { Button } from '../parts/Button'
 import { Icon } from '../parts/icons'
 import { detailOf, isSource, kindIcons, kindWords, nameOf, pageOf, type Shown } from './graph'

@@ -2,6 +2,7 @@ import '@xyflow/react/dist/base.css'
 import { BaseEdge, type Edge, type EdgeProps, Handle, MarkerType, type Node, type NodeProps, Position, ReactFlow, type ReactFlowInstance } from '@xyflow/react'
 import { memo, type RefObject, useEffect, useMemo, useRef, useState } from 'react'
 import { betterDirection, type Direction, type Layout, layoutGraph, type Point } from '../graph/layout'
+import { smoothPath } from '../graph/path'
 import frame from '../graph/RunGraph.module.css'
 import { sceneOf } from '../graph/scene'
 import { frameHeight, viewOf } from '../graph/viewport'
@@ -12,7 +13,7 @@ import { type Drawn, draw } from './boxes'
 import { type Comparison, type Mark, type Merged, loopText } from './diff'
 import css from './OutlineGraph.module.css'
 import { MarkSign } from './MarkSign'
-import { arrowKey, routesOf, smoothPath } from './routes'
+import { arrowKey, routesOf } from './routes'
 
 interface Shared extends Record<string, unknown> {
   comparison: Comparison
