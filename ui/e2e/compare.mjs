@@ -63,7 +63,7 @@ test('a contour plot shows a metric over two parameters, in the address, and run
   quiet()
 })
 
-test('a hundred curves, each with points of its own, are drawn and read', async () => {
+test('many curves, each with points of its own, are drawn and read', async () => {
   const many = await createExperiment(base, `${name} curves`)
   const runs = await Promise.all(Array.from({ length: 40 }, (_, i) => createRun(base, many, `curve ${i}`, {})))
   await Promise.all(runs.map((run, i) => logCurves(base, run.run_id, { loss: (s) => 1 / (s + 1 + i) }, 30, Date.now() - 60_000, i)))
