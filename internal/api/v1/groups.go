@@ -41,8 +41,8 @@ type GroupMetric struct {
 
 type groupList struct {
 	Groups []TrackedGroup `json:"groups" nullable:"false" doc:"the largest first, at most 500; the runs without a value last"`
-	Total  int        `json:"total" doc:"number of groups"`
-	Runs   int        `json:"runs" doc:"number of runs in all groups"`
+	Total  int            `json:"total" doc:"number of groups"`
+	Runs   int            `json:"runs" doc:"number of runs in all groups"`
 }
 
 type groupsOutput struct{ Body groupList }

@@ -97,11 +97,10 @@ describe('layoutGraph', () => {
     ['fan-out', fanOut(10_000)],
     ['layers', layers(10_000, 100)],
     ['tangle', tangle(10_000)],
-  ])('lays out 10,000 tasks as %s in far less than a second', (_, graph) => {
-    const start = performance.now()
-    sceneOf(graph, layoutGraph(graph, 'LR'))
-    // About a tenth of it on an idle machine; something quadratic takes minutes.
-    expect(performance.now() - start).toBeLessThan(4000)
+  ])('gives each of 10,000 tasks as %s a place of its own', (_, graph) => {
+    // Something quadratic does not end before the test is given up.
+    const { places } = sceneOf(graph, layoutGraph(graph, 'LR'))
+    expect(new Set(places.map(({ x, y }) => `${x} ${y}`)).size).toBe(10_000)
   })
 })
 
