@@ -18,6 +18,7 @@ var topicsOf = map[string][]change.Topic{
 
 	"artifacts":       {change.Artifacts},
 	"artifact_counts": nil,
+	"artifact_uses":   {change.Artifacts},
 	"cache_entries":   {change.System},
 	"secrets":         {change.System},
 
