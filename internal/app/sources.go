@@ -80,7 +80,7 @@ func (s sources) step(ctx context.Context, runID, task string, one *v1.RunSource
 			one.Code[name] = value
 		}
 	}
-	one.EnvironmentDigest = step.Environment
+	one.EnvironmentDigest = step.Environment.Digest
 	var command []string
 	for _, a := range step.Arguments {
 		// The source of a Python component is an argument of many lines that defines a function.
@@ -93,17 +93,14 @@ func (s sources) step(ctx context.Context, runID, task string, one *v1.RunSource
 	if len(command) > 0 {
 		add("command", strings.Join(command, "\n")+"\n", false)
 	}
-	for _, p := range step.Packages {
+	for _, p := range step.Environment.Packages {
 		name, version, _ := strings.Cut(p, "==")
 		one.Environment[name] = version
 	}
-	switch {
-	case len(step.Packages) > 0:
+	if len(step.Environment.Packages) > 0 {
 		one.EnvironmentOf = "lock"
-	case step.Environment != "":
-		one.Notes = append(one.Notes, "The task’s environment is not there any more; its digest is "+step.Environment+".")
-	default:
-		one.Notes = append(one.Notes, "Which environment the task had is not on record: it was not looked up in the cache.")
+	} else {
+		one.Notes = append(one.Notes, "The packages of the task’s environment are not shown: "+step.Environment.Note+".")
 	}
 	return nil
 }

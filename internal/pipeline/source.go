@@ -14,11 +14,7 @@ type StepSource struct {
 	Component, Image string
 	// Arguments are the command and its arguments; one of them is the source of a Python component.
 	Arguments []string
-	// Environment is the digest of the environment; empty when the task was not looked up in the cache, which is where it is noted.
-	Environment string
-	// Packages are those of the environment, "name==version" each, with the Python version as one of them. They are nil when the
-	// environment is not there any more.
-	Packages []string
+	Environment run.TaskEnvironment
 }
 
 // StepSource returns what a task executed.
@@ -32,18 +28,7 @@ func (s *Service) StepSource(ctx context.Context, runID, task string) (StepSourc
 		return StepSource{}, err
 	}
 	out := StepSource{Component: t.Component, Image: t.Image, Arguments: argumentsOf(p, t.Component)}
-	lookups, err := s.lookups(ctx, runID, t.Path)
-	if err != nil {
-		return out, err
-	}
-	if l := lookups[t.Path]; l.CacheLookup != nil {
-		if i := slices.IndexFunc(l.Parts, func(p run.KeyPart) bool { return p.Kind == run.PartEnvironment }); i >= 0 {
-			out.Environment = l.Parts[i].Value
-		}
-	}
-	if out.Environment != "" && s.deps.Packages != nil {
-		out.Packages, err = s.deps.Packages.Packages(ctx, out.Environment)
-	}
+	out.Environment, err = s.TaskEnvironment(ctx, runID, t.Path)
 	return out, err
 }
 

@@ -7,7 +7,7 @@ import { readFile } from 'node:fs/promises'
 import { after, before, test } from 'node:test'
 import { call, submit, until } from './api.mjs'
 import { seriousFindings } from './axe.mjs'
-import { launch, openPage } from './browser.mjs'
+import { launch, openPage, settled } from './browser.mjs'
 
 const base = process.env.LEVADA_URL
 const patience = Number(process.env.LEVADA_TIMEOUT ?? 120) * 1000
@@ -182,7 +182,7 @@ test('axe finds nothing serious, and a phone shows everything without being too 
     // Colours are what differs in the dark; one screen of each kind has them all.
     for (const screen of colorScheme === 'dark' ? [screens[1], screens[3], screens[5]] : screens) {
       await wide.page.goto(base + screen)
-      await wide.page.waitForLoadState('networkidle')
+      await settled(wide.page)
       assert.deepEqual(await seriousFindings(wide.page), [], `${screen} ${colorScheme}`)
       if (screen === screens[1]) {
         await wide.page.getByRole('button', { name: 'Columns', exact: true }).click()
@@ -194,7 +194,7 @@ test('axe finds nothing serious, and a phone shows everything without being too 
   const phone = await openPage(browser, base, { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true })
   for (const screen of screens) {
     await phone.page.goto(base + screen)
-    await phone.page.waitForLoadState('networkidle')
+    await settled(phone.page)
     assert.ok((await phone.page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)) <= 0, screen)
   }
   assert.deepEqual(phone.complaints, [])

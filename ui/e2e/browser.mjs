@@ -26,3 +26,14 @@ export async function openPage(browser, base, options = {}) {
   })
   return { page, complaints }
 }
+
+/** Waits until a page has asked for nothing for half a second. Its streams stay open, so the network is never idle. */
+export async function settled(page) {
+  let last = Date.now()
+  const note = () => {
+    last = Date.now()
+  }
+  page.on('request', note).on('requestfinished', note)
+  while (Date.now() - last < 500) await page.waitForTimeout(50)
+  page.off('request', note).off('requestfinished', note)
+}

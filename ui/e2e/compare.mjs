@@ -49,6 +49,7 @@ test('a contour plot shows a metric over two parameters, in the address, and run
   assert.deepEqual([query().get('view'), query().get('cz'), query().get('cy'), query().get('logy')], ['contour', 'metrics.val/accuracy', 'params.lr', '1'])
   await page.reload()
   const bands = page.getByRole('list', { name: /Colours of val\/accuracy/ })
+  await plot.locator('path[data-band]').first().waitFor()
   assert.equal(await bands.getByRole('listitem').count(), await plot.locator('path[data-band]').count())
   assert.equal(await plot.locator('a[data-point]').count(), seeded.runs.length)
   await plot.locator('a[data-point]').first().focus()
@@ -106,7 +107,7 @@ test('code and environments of runs are compared: what differs, and texts side b
 
 test('tasks of a pipeline show their component’s code and their environment', async () => {
   const { runs } = await call(base, '/runs?state=SUCCEEDED&page_size=50')
-  const run = runs.find((r) => r.display_name.includes('in the browser')) ?? runs[0]
+  const run = runs.find((r) => r.display_name === 'succeeding in the browser')
   const { tasks } = await call(base, `/runs/${run.id}/tasks`)
   const [first, second] = tasks.filter((t) => t.kind === 'container' && t.state === 'SUCCEEDED')
   await page.goto(compare([{ run_id: first.id }, { run_id: second.id }], 'sources'))

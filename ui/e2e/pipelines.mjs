@@ -8,7 +8,7 @@ import { after, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { call, submit, until } from './api.mjs'
 import { seriousFindings } from './axe.mjs'
-import { launch, openPage } from './browser.mjs'
+import { launch, openPage, settled } from './browser.mjs'
 
 const base = process.env.LEVADA_URL
 const patience = Number(process.env.LEVADA_TIMEOUT ?? 120) * 1000
@@ -108,7 +108,7 @@ test('a version is one request, and is shown as a graph, as inputs and as YAML',
   requests = []
   await page.goto(`${base}/pipelines/${pipeline}`)
   await box('exit-handler-1/show').waitFor()
-  await page.waitForLoadState('networkidle')
+  await settled(page)
   assert.equal(asked().length, 1, asked().join('\n'))
   await page.getByText('loop over words, 2 at once').waitFor()
   await page.getByRole('button', { name: 'show it' }).focus()
@@ -310,7 +310,7 @@ test('axe finds nothing serious, and a phone is wide enough', async () => {
   phone.page.setDefaultTimeout(patience)
   for (const path of ['/pipelines', `/pipelines/${pipeline}?against=${first}`, ...['inputs', 'yaml', 'versions', 'runs'].map((v) => `/pipelines/${pipeline}?view=${v}`), `/pipelines/${pipeline}/run?when=schedule`]) {
     await phone.page.goto(base + path)
-    await phone.page.waitForLoadState('networkidle')
+    await settled(phone.page)
     await phone.page.getByRole('heading', { level: 1 }).waitFor()
     assert.deepEqual(await seriousFindings(phone.page), [], path)
     assert.ok((await phone.page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)) <= 0, path)

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { call, until } from './api.mjs'
 import { seriousFindings } from './axe.mjs'
-import { launch, openPage } from './browser.mjs'
+import { launch, openPage, settled } from './browser.mjs'
 import { hostile } from './seed.mjs'
 
 const base = process.env.LEVADA_URL
@@ -122,7 +122,7 @@ test('a long list is scrolled to its end with few rows in the page, and keeps it
   const stood = await place()
   const added = await submit('came in meanwhile')
   await page.getByText(`${many + 2} runs`).waitFor()
-  await page.waitForTimeout(700)
+  await settled(page)
   assert.ok(Math.abs((await place()) - stood) <= 1, `${stood} to ${await place()}`)
   assert.ok(await row('run 185').getByRole('checkbox').isChecked())
   await scroller.evaluate((e) => e.scrollTo(0, 0))

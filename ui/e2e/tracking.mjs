@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { call, until } from './api.mjs'
 import { seriousFindings } from './axe.mjs'
-import { launch, openPage } from './browser.mjs'
+import { launch, openPage, settled } from './browser.mjs'
 import { createExperiment, createRun, finish, hostile, logCurves, seed } from './seed.mjs'
 
 const base = process.env.LEVADA_URL
@@ -55,7 +55,7 @@ test('a table is one request, and runs lie beneath the run that started them', a
   requests = []
   await page.goto(experiment())
   await row(seeded.sweep.run_id).waitFor()
-  await page.waitForTimeout(700)
+  await settled(page)
   assert.equal(tables().filter((r) => !r.includes('parent=')).length, 1, tables().join('\n'))
   assert.equal(await row(seeded.runs[0].run_id).count(), 0)
   await page.getByRole('button', { name: 'Runs beneath sweep' }).focus()
