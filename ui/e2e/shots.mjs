@@ -8,7 +8,7 @@ const out = process.env.OUT ?? 'shots'
 const only = process.env.ONLY ?? ''
 
 const list = await (await fetch(`${base}/api/v1/runs?page_size=50`)).json()
-const screens = [['runs', '/runs', 400], ['recurring', '/recurring-runs', 400], ['none', '/runs?q=zzzz', 300], ['missing', '/nowhere', 100], ['missing-run', '/runs/nothing', 300]]
+const screens = [['home', '/', 500], ['system', '/system', 700], ['runs', '/runs', 400], ['recurring', '/recurring-runs', 400], ['none', '/runs?q=zzzz', 300], ['missing', '/nowhere', 100], ['missing-run', '/runs/nothing', 300]]
 const seen = new Set()
 for (const run of list.runs) {
   const key = `${run.pipeline_name}-${run.state}`

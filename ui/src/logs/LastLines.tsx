@@ -1,3 +1,4 @@
+import { useLayoutEffect, useRef } from 'react'
 import { useLastLines } from '../api/queries'
 import { isLeaf, type Task } from '../api/types'
 import { lastLines } from './lastLines'
@@ -7,10 +8,13 @@ import css from './LastLines.module.css'
 export function LastLines({ task, most = 12 }: { task: Task; most?: number }) {
   const { data } = useLastLines(task, isLeaf(task.kind) && task.attempts > 0)
   const lines = data ? lastLines(data.lines, most) : []
+  const box = useRef<HTMLPreElement>(null)
+  // The last line says most.
+  useLayoutEffect(() => box.current?.scrollTo(0, box.current.scrollHeight), [lines.length])
   if (lines.length === 0) return null
   return (
     // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- keyboards scroll what has the focus
-    <pre className={css.lines} tabIndex={0} role="region" aria-label={`Last lines of ${task.display_name}`} dir="ltr">
+    <pre ref={box} className={css.lines} tabIndex={0} role="region" aria-label={`Last lines of ${task.display_name}`} dir="ltr">
       {lines.map((text, i) => (
         // Lines have no other name than their place.
         // oxlint-disable-next-line react/no-array-index-key

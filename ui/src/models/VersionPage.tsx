@@ -58,7 +58,13 @@ export default function VersionPage({ id: name, version }: { id: string; version
         <div className={css.cards2}>
           <CardMetrics card={card.data} />
           <Card title="Signature">
-            {card.data.signature ? <Signature model={card.data.signature} /> : <p className={css.none}>{card.data.signature_note}</p>}
+            {card.data.signature ? (
+              <div className={css.inset}>
+                <Signature model={card.data.signature} />
+              </div>
+            ) : (
+              <p className={css.none}>{card.data.signature_note}</p>
+            )}
           </Card>
           {v.run && (
             <Card title={`Parameters of the run (${Object.keys(v.run.params).length})`}>
