@@ -26,6 +26,8 @@ type diskMeter struct {
 	dir      string
 	freeable func(context.Context) (run.Swept, run.CachePruned, error)
 	now      func() time.Time
+	// told is called when a measurement is over.
+	told func()
 
 	ctx  context.Context //nolint:containedctx // the lifetime of the server, not of a request
 	stop context.CancelFunc
@@ -37,8 +39,8 @@ type diskMeter struct {
 	last      v1.DiskStatus
 }
 
-func newDiskMeter(dir string, now func() time.Time, freeable func(context.Context) (run.Swept, run.CachePruned, error)) *diskMeter {
-	m := &diskMeter{dir: dir, now: now, freeable: freeable}
+func newDiskMeter(dir string, now func() time.Time, told func(), freeable func(context.Context) (run.Swept, run.CachePruned, error)) *diskMeter {
+	m := &diskMeter{dir: dir, now: now, told: told, freeable: freeable}
 	m.ctx, m.stop = context.WithCancel(context.Background())
 	return m
 }
@@ -82,11 +84,12 @@ func (m *diskMeter) measure() {
 		defer m.busy.Done()
 		got := m.take()
 		m.mu.Lock()
-		defer m.mu.Unlock()
 		m.measuring = false
 		if m.ctx.Err() == nil {
 			m.last = got
 		}
+		m.mu.Unlock()
+		m.told()
 	}()
 }
 

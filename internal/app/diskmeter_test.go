@@ -39,7 +39,7 @@ func TestTheDiskIsMeasuredBesideThoseWhoAskAndNotForEach(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var asked atomic.Int32
 		var failed error
-		m := newDiskMeter(dir, time.Now, func(context.Context) (run.Swept, run.CachePruned, error) {
+		m := newDiskMeter(dir, time.Now, func() {}, func(context.Context) (run.Swept, run.CachePruned, error) {
 			asked.Add(1)
 			return run.Swept{Files: 2}, run.CachePruned{Entries: 3}, failed
 		})
@@ -73,7 +73,7 @@ func TestTheDiskIsMeasuredBesideThoseWhoAskAndNotForEach(t *testing.T) {
 }
 
 func TestAMeasurementEndsWithTheServer(t *testing.T) {
-	m := newDiskMeter(t.TempDir(), time.Now, func(ctx context.Context) (run.Swept, run.CachePruned, error) {
+	m := newDiskMeter(t.TempDir(), time.Now, func() {}, func(ctx context.Context) (run.Swept, run.CachePruned, error) {
 		<-ctx.Done()
 		return run.Swept{}, run.CachePruned{}, ctx.Err()
 	})

@@ -34,6 +34,7 @@ import (
 	"levada/internal/cli"
 	"levada/internal/config"
 	"levada/internal/core/cachekey"
+	"levada/internal/core/change"
 	"levada/internal/core/run"
 	"levada/internal/lineage"
 	"levada/internal/pipeline"
@@ -158,7 +159,12 @@ func (b builder) open(ctx context.Context, cfg config.Config, o openOptions) (_ 
 		return nil, err
 	}
 	s.metrics.Read(append(s.readings(), s.webhookReadings()...)...)
-	s.disk = newDiskMeter(cfg.DataDir, time.Now, func(ctx context.Context) (run.Swept, run.CachePruned, error) {
+	measured := func() {
+		var changed change.Set
+		changed.Add(change.System, "")
+		s.changes.Publish(&changed)
+	}
+	s.disk = newDiskMeter(cfg.DataDir, time.Now, measured, func(ctx context.Context) (run.Swept, run.CachePruned, error) {
 		return health{s, nil}.freeable(ctx)
 	})
 	s.handler = s.routes()

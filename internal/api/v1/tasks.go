@@ -3,6 +3,7 @@ package v1
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -41,6 +42,10 @@ func (h *handler) registerTasks(api huma.API) {
 	huma.Register(api, huma.Operation{OperationID: "get-task-usage", Method: http.MethodGet, Path: Prefix + "/runs/{id}/tasks/{task}/usage",
 		Summary: "Get the processor time and memory that a task used", Tags: tags, Errors: []int{400, 404},
 		Description: "Samples of all its processes together, at most 240. A task that took less than a second has none."}, h.taskUsage)
+	huma.Register(api, huma.Operation{OperationID: "watch-task-usage", Method: http.MethodGet, Path: Prefix + "/runs/{id}/tasks/{task}/usage/events",
+		Summary: "Follow what a task uses", Tags: tags, Errors: []int{400, 404},
+		Description: "Server-sent events: `usage` carries all that was measured so far, each time that there is more; `end` comes when the task has ended.",
+		Responses:   map[string]*huma.Response{"200": eventStreamResponse("events usage and end")}}, h.watchUsage)
 	huma.Register(api, huma.Operation{OperationID: "get-task-environment", Method: http.MethodGet, Path: Prefix + "/runs/{id}/tasks/{task}/environment",
 		Summary: "List the exact packages that a task ran with", Tags: tags, Errors: []int{400, 404}}, h.taskEnvironment)
 	huma.Register(api, h.logsOperation(api, tags), h.taskLogs)
@@ -63,12 +68,66 @@ func (h *handler) getTask(ctx context.Context, in *TaskRef) (*taskOutput, error)
 }
 
 func (h *handler) taskUsage(ctx context.Context, in *usageInput) (*usageOutput, error) {
-	u, err := h.service.TaskUsage(ctx, in.ID, in.Task, in.Attempt)
+	u, err := h.usage(ctx, in)
 	if err != nil {
 		return nil, h.problem(ctx, "read what a task used", err)
 	}
-	u.Seconds, u.CPUSeconds, u.MemoryBytes = orEmpty(u.Seconds), orEmpty(u.CPUSeconds), orEmpty(u.MemoryBytes)
 	return &usageOutput{Body: u}, nil
+}
+
+func (h *handler) usage(ctx context.Context, in *usageInput) (run.Usage, error) {
+	u, err := h.service.TaskUsage(ctx, in.ID, in.Task, in.Attempt)
+	u.Seconds, u.CPUSeconds, u.MemoryBytes = orEmpty(u.Seconds), orEmpty(u.CPUSeconds), orEmpty(u.MemoryBytes)
+	return u, err
+}
+
+// measuredEach is how often steps are measured.
+const measuredEach = time.Second
+
+func (h *handler) watchUsage(ctx context.Context, in *usageInput) (*huma.StreamResponse, error) {
+	if _, err := h.service.GetTask(ctx, in.ID, in.Task); err != nil {
+		return nil, h.problem(ctx, "follow what a task uses", err)
+	}
+	return &huma.StreamResponse{Body: func(hc huma.Context) {
+		if s, err := openStream(hc); err == nil {
+			h.sendUsage(hc.Context(), s, in)
+		}
+	}}, nil
+}
+
+// sendUsage returns when the task has ended or the client is gone. What cannot be read now, because nothing was measured yet, is read later.
+func (h *handler) sendUsage(ctx context.Context, s *stream, in *usageInput) {
+	tick := time.NewTicker(measuredEach)
+	defer tick.Stop()
+	sent, quiet := -1, time.Now()
+	for {
+		task, err := h.service.GetTask(ctx, in.ID, in.Task)
+		if err != nil {
+			return
+		}
+		if u, err := h.usage(ctx, in); err == nil && len(u.Seconds) != sent {
+			sent, quiet = len(u.Seconds), time.Now()
+			if s.send("usage", u) != nil || s.flush() != nil {
+				return
+			}
+		}
+		if task.State.Final() {
+			if s.send("end", endEvent{State: task.State}) == nil {
+				_ = s.flush() // the client may have gone already
+			}
+			return
+		}
+		if time.Since(quiet) >= h.heartbeat {
+			if quiet = time.Now(); s.heartbeat() != nil {
+				return
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
 }
 
 func (h *handler) taskEnvironment(ctx context.Context, in *TaskRef) (*environmentOutput, error) {

@@ -3,13 +3,9 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { apiUrl, getJson, request, send } from './client'
 import type { Swept, SystemStatus } from './types'
 
-/** How the server is. No notice comes when the disk has been measured, so that is asked for until it has. */
+/** How the server is. */
 export function useSystem() {
-  return useQuery({
-    queryKey: ['system'],
-    queryFn: ({ signal }) => getJson<SystemStatus>(apiUrl(['system']), signal),
-    refetchInterval: (query) => (query.state.data?.disk.measuring ? 1000 : false),
-  })
+  return useQuery({ queryKey: ['system'], queryFn: ({ signal }) => getJson<SystemStatus>(apiUrl(['system']), signal) })
 }
 
 export function useMeasureDisk() {
