@@ -13,7 +13,7 @@ import (
 type StepSource struct {
 	Component, Image string
 	// Arguments are the command and its arguments; one of them is the source of a Python component.
-	Arguments []string
+	Arguments   []string
 	Environment run.TaskEnvironment
 }
 

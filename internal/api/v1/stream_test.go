@@ -114,3 +114,27 @@ func TestAFollowedLogStreamsLinesAndSaysHowItEnded(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// measured is a service whose task has one sample more each time, and ends with its second.
+type measured struct {
+	*fake
+	samples int
+}
+
+func (m *measured) GetTask(context.Context, string, string) (run.Task, error) {
+	m.samples++
+	return run.Task{ID: "t1", State: map[bool]run.State{true: run.Running, false: run.Succeeded}[m.samples < 3]}, nil
+}
+
+func (m *measured) TaskUsage(context.Context, string, string, int) (run.Usage, error) {
+	return run.Usage{Seconds: make([]float64, m.samples-1)}, nil
+}
+
+func TestWhatATaskUsesIsFollowedToItsEnd(t *testing.T) {
+	server := httptest.NewServer(v1.NewHandler(v1.Options{Service: &measured{fake: &fake{}}}))
+	t.Cleanup(func() { server.Close(); http.DefaultClient.CloseIdleConnections() })
+	got := events(t, get(t, t.Context(), server.URL+"/api/v1/runs/r1/tasks/train/usage/events"))
+	if diff := cmp.Diff([]string{"usage", "usage", "end"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
