@@ -1,6 +1,6 @@
 """The pipelines that the browser test runs. Compile them again with: python pipelines.py (kfp 2.17)."""
 
-from typing import Dict, List, Optional
+from typing import Optional
 
 from kfp import dsl
 from kfp.dsl import HTML, ClassificationMetrics, Dataset, Input, Markdown, Metrics, Model, Output
@@ -79,7 +79,11 @@ def after(x: str) -> None:
 
 @dsl.component(base_image="python:3.11")
 def prepare(
-    raw: Input[Dataset], parquet: str, table: Output[Dataset], data: Output[Dataset], lines: Output[Dataset]
+    raw: Input[Dataset],
+    parquet: str,
+    table: Output[Dataset],
+    data: Output[Dataset],
+    lines: Output[Dataset],
 ) -> None:
     """Writes a table in each format; a file of Parquet is handed in as base64."""
     import base64
@@ -87,12 +91,26 @@ def prepare(
     from pathlib import Path
 
     Path(table.path).write_bytes(base64.b64decode(parquet))
-    rows = [(["UA", "AA", "DL", "<img src=x onerror=document.title='ran'>"][i % 4], i % 24, (i * 7) % 60 - 8) for i in range(2000)]
+    rows = [
+        (
+            ["UA", "AA", "DL", "<img src=x onerror=document.title='ran'>"][i % 4],
+            i % 24,
+            (i * 7) % 60 - 8,
+        )
+        for i in range(2000)
+    ]
     data.path += ".csv"
-    Path(data.path).write_text("carrier,hour,delay\n" + "".join(f"{c},{h},{d}\n" for c, h, d in rows))
+    Path(data.path).write_text(
+        "carrier,hour,delay\n" + "".join(f"{c},{h},{d}\n" for c, h, d in rows)
+    )
     data.metadata["source"] = raw.uri
     lines.path += ".jsonl"
-    Path(lines.path).write_text("".join(json.dumps({"carrier": c, "delay": d, "at": "2013-01-01T05:00:00Z", "tags": [h]}) + "\n" for c, h, d in rows[:50]))
+    Path(lines.path).write_text(
+        "".join(
+            json.dumps({"carrier": c, "delay": d, "at": "2013-01-01T05:00:00Z", "tags": [h]}) + "\n"
+            for c, h, d in rows[:50]
+        )
+    )
 
 
 @dsl.component(base_image="python:3.11")
@@ -103,14 +121,22 @@ def fit_model(data: Input[Dataset], model: Output[Model]) -> None:
     folder = Path(model.path)
     (folder / "code").mkdir(parents=True, exist_ok=True)
     (folder / "MLmodel").write_text(
-        "artifact_path: model\nflavors:\n  python_function:\n    loader_module: mlflow.sklearn\n    python_version: 3.11.2\n"
+        "artifact_path: model\nflavors:\n  python_function:\n    loader_module: mlflow.sklearn\n"
+        "    python_version: 3.11.2\n"
         "  sklearn:\n    sklearn_version: 1.5.0\nmlflow_version: 3.1.0\nsignature:\n"
-        """  inputs: '[{"type": "string", "name": "carrier", "required": true}, {"type": "long", "name": "hour", "required": false}]'\n"""
+        """  inputs: '[{"type": "string", "name": "carrier", "required": true},"""
+        """ {"type": "long", "name": "hour", "required": false}]'\n"""
         """  outputs: '[{"type": "double", "required": true}]'\n"""
         "utc_time_created: '2026-01-02 03:04:05'\n"
     )
-    (folder / "code" / "train.py").write_text('def train(data):\n    """Fits\n    a model."""\n    return sum(data) * 0.5  # half\n')
-    (folder / "code" / "<b>name<b>.log").write_text("2026-01-02 03:04:05 ERROR it failed\n\x1b[31mred\x1b[0m \u202eturned\n" + "x" * 1_000_000 + "\n")
+    (folder / "code" / "train.py").write_text(
+        'def train(data):\n    """Fits\n    a model."""\n    return sum(data) * 0.5  # half\n'
+    )
+    (folder / "code" / "<b>name<b>.log").write_text(
+        "2026-01-02 03:04:05 ERROR it failed\n\x1b[31mred\x1b[0m \u202eturned\n"
+        + "x" * 1_000_000
+        + "\n"
+    )
     (folder / "params.yaml").write_text("depth: 5  # levels\nname: 'trees'\n")
     (folder / "params.json").write_text('{"depth": 5, "names": ["a", null, true]}')
 
@@ -118,6 +144,7 @@ def fit_model(data: Input[Dataset], model: Output[Model]) -> None:
 @dsl.component(base_image="python:3.11")
 def register_model(model: Input[Model], name: str) -> None:
     """Logs the data and the model and registers it, as MLflow's client does."""
+    import contextlib
     import json
     import os
     import urllib.parse
@@ -126,31 +153,59 @@ def register_model(model: Input[Model], name: str) -> None:
 
     base, run = os.environ["MLFLOW_TRACKING_URI"], os.environ["MLFLOW_RUN_ID"]
 
-    def call(path, body, method="POST"):
+    def call(path: str, body: bytes | dict, method: str = "POST") -> dict:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        request = urllib.request.Request(base + path, data=data, method=method, headers={"Content-Type": "application/json"})
+        request = urllib.request.Request(
+            base + path, data=data, method=method, headers={"Content-Type": "application/json"}
+        )
         with urllib.request.urlopen(request) as answer:
             return json.loads(answer.read() or b"{}")
 
-    def api(path, body):
+    def api(path: str, body: dict) -> dict:
         return call("/api/2.0/mlflow/" + path, body)
 
     source = json.dumps({"url": "https://example.org/flights.csv"})
-    api("runs/log-inputs", {"run_id": run, "datasets": [{
-        "tags": [{"key": "mlflow.data.context", "value": "training"}],
-        "dataset": {"name": "flights-2013", "digest": "3fa9c1d2", "source_type": "http", "source": source},
-    }]})
+    api(
+        "runs/log-inputs",
+        {
+            "run_id": run,
+            "datasets": [
+                {
+                    "tags": [{"key": "mlflow.data.context", "value": "training"}],
+                    "dataset": {
+                        "name": "flights-2013",
+                        "digest": "3fa9c1d2",
+                        "source_type": "http",
+                        "source": source,
+                    },
+                }
+            ],
+        },
+    )
     with urllib.request.urlopen(f"{base}/api/2.0/mlflow/runs/get?run_id={run}") as answer:
         info = json.load(answer)["run"]["info"]
-    logged = api("logged-models", {"experiment_id": info["experiment_id"], "name": "delays", "source_run_id": run})["model"]["info"]
+    logged = api(
+        "logged-models",
+        {"experiment_id": info["experiment_id"], "name": "delays", "source_run_id": run},
+    )["model"]["info"]
     root = logged["artifact_uri"].replace("mlflow-artifacts:", "").lstrip("/")
-    call("/api/2.0/mlflow-artifacts/artifacts/" + urllib.parse.quote(f"{root}/MLmodel"), Path(model.path, "MLmodel").read_bytes(), "PUT")
+    call(
+        "/api/2.0/mlflow-artifacts/artifacts/" + urllib.parse.quote(f"{root}/MLmodel"),
+        Path(model.path, "MLmodel").read_bytes(),
+        "PUT",
+    )
     api("runs/outputs", {"run_id": run, "models": [{"model_id": logged["model_id"], "step": 0}]})
-    try:
+    with contextlib.suppress(OSError):  # it is there
         api("registered-models/create", {"name": name})
-    except OSError:
-        pass  # it is there
-    version = api("model-versions/create", {"name": name, "source": f"models:/{logged['model_id']}", "run_id": run, "model_id": logged["model_id"]})
+    version = api(
+        "model-versions/create",
+        {
+            "name": name,
+            "source": f"models:/{logged['model_id']}",
+            "run_id": run,
+            "model_id": logged["model_id"],
+        },
+    )
     number = version["model_version"]["version"]
     api("registered-models/alias", {"name": name, "alias": "champion", "version": number})
     print("registered", name, number)
@@ -158,7 +213,9 @@ def register_model(model: Input[Model], name: str) -> None:
 
 @dsl.pipeline(name="browser-artifacts")
 def artifacts(parquet: str, model: str = "delays") -> None:
-    raw = dsl.importer(artifact_uri="https://example.org/flights-2013.csv", artifact_class=Dataset, reimport=False)
+    raw = dsl.importer(
+        artifact_uri="https://example.org/flights-2013.csv", artifact_class=Dataset, reimport=False
+    )
     p = prepare(raw=raw.output, parquet=parquet)
     t = fit_model(data=p.outputs["data"])
     register_model(model=t.outputs["model"], name=model)
@@ -184,7 +241,15 @@ def failing() -> None:
 
 
 @dsl.component(base_image="python:3.11")
-def show(what: str, times: int, ratio: float, loud: bool, words: List[str], settings: Dict, note: Optional[str] = None) -> str:
+def show(
+    what: str,
+    times: int,
+    ratio: float,
+    loud: bool,
+    words: list[str],
+    settings: dict,
+    note: Optional[str] = None,
+) -> str:
     for _ in range(times):
         print(what.upper() if loud else what, ratio, words, settings, note)
     return what
@@ -192,7 +257,15 @@ def show(what: str, times: int, ratio: float, loud: bool, words: List[str], sett
 
 def _newer():  # noqa: ANN202
     @dsl.component(base_image="python:3.12", packages_to_install=["six==1.17.0"])
-    def show(what: str, times: int, ratio: float, loud: bool, words: List[str], settings: Dict, note: Optional[str] = None) -> str:
+    def show(
+        what: str,
+        times: int,
+        ratio: float,
+        loud: bool,
+        words: list[str],
+        settings: dict,
+        note: Optional[str] = None,
+    ) -> str:
         import six
 
         for _ in range(times):
@@ -214,7 +287,9 @@ def inner(what: str) -> None:
 
 
 def _typed(step, last):  # noqa: ANN001, ANN202
-    @dsl.pipeline(name="browser-typed", description="Every kind of input. <img src=x onerror=alert(1)>")
+    @dsl.pipeline(
+        name="browser-typed", description="Every kind of input. <img src=x onerror=alert(1)>"
+    )
     def typed(
         what: str,
         optimizer: str = "adam",
@@ -222,8 +297,8 @@ def _typed(step, last):  # noqa: ANN001, ANN202
         times: int = 2,
         ratio: float = 0.25,
         loud: bool = False,
-        words: List[str] = ["a", "b"],  # noqa: B006
-        settings: Dict = {"deep": {"er": 1}},  # noqa: B006
+        words: list[str] = ["a", "b"],  # noqa: B006
+        settings: dict = {"deep": {"er": 1}},  # noqa: B006
         note: Optional[str] = None,
     ) -> None:
         """Shows its inputs.
@@ -233,7 +308,15 @@ def _typed(step, last):  # noqa: ANN001, ANN202
             depth: How deep a tree may be.
         """
         with dsl.ExitHandler(clean_up(), name="at the end"):
-            shown = step(what=what, times=times, ratio=ratio, loud=loud, words=words, settings=settings, note=note)
+            shown = step(
+                what=what,
+                times=times,
+                ratio=ratio,
+                loud=loud,
+                words=words,
+                settings=settings,
+                note=note,
+            )
             shown.set_display_name("show it")
             with dsl.ParallelFor(words, name="each word", parallelism=2) as word:
                 inner(what=word)
@@ -253,8 +336,12 @@ def _add_literals(file: str) -> None:
     """Says which values two inputs may have: the format has a field for it, and the SDK no way to fill it."""
     with open(file) as f:
         head, root = f.read().split("\nroot:\n")
-    root = root.replace("defaultValue: adam\n", "defaultValue: adam\n        literals: [adam, sgd]\n", 1)
-    root = root.replace("defaultValue: 4.0\n", "defaultValue: 4.0\n        literals: [2.0, 4.0, 8.0]\n", 1)
+    root = root.replace(
+        "defaultValue: adam\n", "defaultValue: adam\n        literals: [adam, sgd]\n", 1
+    )
+    root = root.replace(
+        "defaultValue: 4.0\n", "defaultValue: 4.0\n        literals: [2.0, 4.0, 8.0]\n", 1
+    )
     with open(file, "w") as f:
         f.write(head + "\nroot:\n" + root)
 
