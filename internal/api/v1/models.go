@@ -101,7 +101,7 @@ func (h *handler) registerModels(api huma.API) {
 }
 
 func (h *handler) getModelVersion(ctx context.Context, in *modelVersionInput) (*modelVersionOutput, error) {
-	v, err := h.models.ModelVersion(ctx, in.Name, in.Version)
+	v, err := h.Models.ModelVersion(ctx, in.Name, in.Version)
 	if err != nil {
 		return nil, h.problem(ctx, "get model version", err)
 	}
@@ -109,7 +109,7 @@ func (h *handler) getModelVersion(ctx context.Context, in *modelVersionInput) (*
 }
 
 func (h *handler) getLoggedModel(ctx context.Context, in *loggedModelInput) (*loggedModelOutput, error) {
-	m, err := h.models.LoggedModel(ctx, in.ID)
+	m, err := h.Models.LoggedModel(ctx, in.ID)
 	if err != nil {
 		return nil, h.problem(ctx, "get logged model", err)
 	}
@@ -117,7 +117,7 @@ func (h *handler) getLoggedModel(ctx context.Context, in *loggedModelInput) (*lo
 }
 
 func (h *handler) listRunModels(ctx context.Context, in *runModelsInput) (*runModelsOutput, error) {
-	made, err := h.models.MadeIn(ctx, in.ID)
+	made, err := h.Models.MadeIn(ctx, in.ID)
 	if err != nil {
 		return nil, h.problem(ctx, "list models", err)
 	}
