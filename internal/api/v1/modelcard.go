@@ -37,22 +37,21 @@ type CardModel struct {
 type cardOutput struct{ Body ModelCard }
 
 type describeInput struct {
-	Name string `path:"name" doc:"name of the registered model"`
+	ModelName
 	Body struct {
 		Description string `json:"description" maxLength:"100000" doc:"Markdown"`
 	}
 }
 
 type describeVersionInput struct {
-	Name    string `path:"name" doc:"name of the registered model"`
-	Version string `path:"version" doc:"number of the version"`
-	Body    struct {
+	VersionNumber
+	Body struct {
 		Description string `json:"description" maxLength:"100000" doc:"Markdown"`
 	}
 }
 
 type setModelTagInput struct {
-	Name string `path:"name" doc:"name of the registered model"`
+	ModelName
 	Key  string `query:"key" required:"true" doc:"name of the tag"`
 	Body struct {
 		Value string `json:"value"`
@@ -60,23 +59,21 @@ type setModelTagInput struct {
 }
 
 type modelTagInput struct {
-	Name string `path:"name" doc:"name of the registered model"`
-	Key  string `query:"key" required:"true" doc:"name of the tag"`
+	ModelName
+	Key string `query:"key" required:"true" doc:"name of the tag"`
 }
 
 type setVersionTagInput struct {
-	Name    string `path:"name" doc:"name of the registered model"`
-	Version string `path:"version" doc:"number of the version"`
-	Key     string `query:"key" required:"true" doc:"name of the tag"`
-	Body    struct {
+	VersionNumber
+	Key  string `query:"key" required:"true" doc:"name of the tag"`
+	Body struct {
 		Value string `json:"value"`
 	}
 }
 
 type versionTagInput struct {
-	Name    string `path:"name" doc:"name of the registered model"`
-	Version string `path:"version" doc:"number of the version"`
-	Key     string `query:"key" required:"true" doc:"name of the tag"`
+	VersionNumber
+	Key string `query:"key" required:"true" doc:"name of the tag"`
 }
 
 func (h *handler) registerCards(api huma.API, tags []string) {
@@ -92,7 +89,7 @@ func (h *handler) registerCards(api huma.API, tags []string) {
 	huma.Register(api, op("delete-model-version-tag", http.MethodDelete, "/versions/{version}/tags", "Remove a tag of a version"), h.deleteVersionTag)
 }
 
-func (h *handler) modelCard(ctx context.Context, in *modelVersionInput) (*cardOutput, error) {
+func (h *handler) modelCard(ctx context.Context, in *VersionNumber) (*cardOutput, error) {
 	const doing = "get a model card"
 	m, err := h.Registry.Model(ctx, in.Name)
 	if err != nil {

@@ -71,11 +71,6 @@ type MadeModels struct {
 	Versions     []ModelVersion `json:"versions" nullable:"false"`
 }
 
-type modelVersionInput struct {
-	Name    string `path:"name" doc:"name of the registered model"`
-	Version string `path:"version" doc:"number of the version"`
-}
-
 type modelVersionOutput struct{ Body ModelVersion }
 
 type loggedModelInput struct {
@@ -100,7 +95,7 @@ func (h *handler) registerModels(api huma.API) {
 		Summary: "List the models that a run and what is beneath it have made, on one page", Tags: tags, Errors: []int{404}}, h.listRunModels)
 }
 
-func (h *handler) getModelVersion(ctx context.Context, in *modelVersionInput) (*modelVersionOutput, error) {
+func (h *handler) getModelVersion(ctx context.Context, in *VersionNumber) (*modelVersionOutput, error) {
 	v, err := h.Models.ModelVersion(ctx, in.Name, in.Version)
 	if err != nil {
 		return nil, h.problem(ctx, "get model version", err)

@@ -215,23 +215,20 @@ func (h *handler) versionYAML(ctx context.Context, in *versionInput) (*yamlOutpu
 		return nil, h.problem(ctx, doing, err)
 	}
 	p, err := h.Service.Spec(ctx, v.SpecDigest)
-	if err != nil {
-		return nil, h.problem(ctx, doing, err)
-	}
-	out, err := asYAML(p, in.Download)
-	if err != nil {
-		return nil, h.problem(ctx, doing, err)
-	}
-	return out, nil
+	return h.sendYAML(ctx, doing, p, err, in.Download)
 }
 
 func (h *handler) runYAML(ctx context.Context, in *runYAMLInput) (*yamlOutput, error) {
 	const doing = "get the specification of a run"
 	p, err := h.Service.RunSpec(ctx, in.ID)
+	return h.sendYAML(ctx, doing, p, err, in.Download)
+}
+
+func (h *handler) sendYAML(ctx context.Context, doing string, p *ir.Pipeline, err error, download bool) (*yamlOutput, error) {
 	if err != nil {
 		return nil, h.problem(ctx, doing, err)
 	}
-	out, err := asYAML(p, in.Download)
+	out, err := asYAML(p, download)
 	if err != nil {
 		return nil, h.problem(ctx, doing, err)
 	}

@@ -68,8 +68,15 @@ type modelList struct {
 
 type listModelsOutput struct{ Body modelList }
 
-type modelInput struct {
+// ModelName says which registered model.
+type ModelName struct {
 	Name string `path:"name" doc:"name of the registered model"`
+}
+
+// VersionNumber says which version of which registered model.
+type VersionNumber struct {
+	ModelName
+	Version string `path:"version" doc:"number of the version"`
 }
 
 type modelDetail struct {
@@ -81,12 +88,12 @@ type modelDetail struct {
 type modelOutput struct{ Body modelDetail }
 
 type aliasInput struct {
-	Name  string `path:"name" doc:"name of the registered model"`
+	ModelName
 	Alias string `path:"alias"`
 }
 
 type setAliasInput struct {
-	Name  string `path:"name" doc:"name of the registered model"`
+	ModelName
 	Alias string `path:"alias"`
 	Body  struct {
 		Version string `json:"version" doc:"number of the version it shall point to"`
@@ -94,8 +101,7 @@ type setAliasInput struct {
 }
 
 type versionContentInput struct {
-	Name     string `path:"name" doc:"name of the registered model"`
-	Version  string `path:"version" doc:"number of the version"`
+	VersionNumber
 	Path     string `query:"path" required:"true"`
 	Download bool   `query:"download" doc:"ask the browser to save instead of show"`
 }
@@ -154,7 +160,7 @@ func (h *handler) listModels(ctx context.Context, in *listModelsInput) (*listMod
 	return &listModelsOutput{Body: out}, nil
 }
 
-func (h *handler) getModel(ctx context.Context, in *modelInput) (*modelOutput, error) {
+func (h *handler) getModel(ctx context.Context, in *ModelName) (*modelOutput, error) {
 	const doing = "get a model"
 	m, err := h.Registry.Model(ctx, in.Name)
 	if err != nil {

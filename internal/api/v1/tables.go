@@ -72,13 +72,12 @@ type artifactTableInput struct {
 }
 
 type trackedTableInput struct {
-	ID string `path:"id" doc:"id of the tracked run"`
+	TrackedID
 	TableRequest
 }
 
 type versionTableInput struct {
-	Name    string `path:"name" doc:"name of the registered model"`
-	Version string `path:"version" doc:"number of the version"`
+	VersionNumber
 	TableRequest
 }
 
@@ -95,13 +94,12 @@ type artifactMLmodelInput struct {
 }
 
 type trackedMLmodelInput struct {
-	ID string `path:"id" doc:"id of the tracked run"`
+	TrackedID
 	Document
 }
 
 type versionMLmodelInput struct {
-	Name    string `path:"name" doc:"name of the registered model"`
-	Version string `path:"version" doc:"number of the version"`
+	VersionNumber
 	Document
 }
 

@@ -135,7 +135,8 @@ type runTable struct {
 
 type runTableOutput struct{ Body runTable }
 
-type trackedInput struct {
+// TrackedID says which tracked run.
+type TrackedID struct {
 	ID string `path:"id" doc:"id of the tracked run"`
 }
 
@@ -266,7 +267,7 @@ func (c columns) cut(t tracking.Tracked) tracking.Tracked {
 	return tracking.Tracked{Run: &r, Metrics: slices.DeleteFunc(t.Metrics, func(s track.Stat) bool { return !c["metrics."+s.Key] })}
 }
 
-func (h *handler) getTracked(ctx context.Context, in *trackedInput) (*trackedOutput, error) {
+func (h *handler) getTracked(ctx context.Context, in *TrackedID) (*trackedOutput, error) {
 	const doing = "get a tracked run"
 	t, err := h.Tracking.Run(ctx, in.ID)
 	if err != nil {

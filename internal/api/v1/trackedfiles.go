@@ -22,7 +22,7 @@ type TrackedFile struct {
 }
 
 type trackedFilesInput struct {
-	ID   string `path:"id" doc:"id of the tracked run"`
+	TrackedID
 	Path string `query:"path" doc:"a directory; without it that of the run"`
 }
 
@@ -33,7 +33,7 @@ type trackedFileList struct {
 type trackedFilesOutput struct{ Body trackedFileList }
 
 type trackedContentInput struct {
-	ID       string `path:"id" doc:"id of the tracked run"`
+	TrackedID
 	Path     string `query:"path" required:"true"`
 	Download bool   `query:"download" doc:"ask the browser to save instead of show"`
 }
