@@ -62,7 +62,7 @@ func (h *handler) registerArtifacts(api huma.API) {
 }
 
 func (h *handler) listRunArtifacts(ctx context.Context, in *listRunArtifactsInput) (*listArtifactsOutput, error) {
-	list, err := h.service.RunArtifacts(ctx, in.ID)
+	list, err := h.Service.RunArtifacts(ctx, in.ID)
 	if err != nil {
 		return nil, h.problem(ctx, "list artifacts", err)
 	}
@@ -76,7 +76,7 @@ func (h *handler) listArtifacts(ctx context.Context, in *listArtifactsInput) (*l
 	where = equals(where, "schema_title", in.SchemaTitle)
 	where = equals(where, "digest", in.Digest)
 	where = contains(where, "name", in.Q)
-	page, err := h.service.ListArtifacts(ctx, in.query(where))
+	page, err := h.Service.ListArtifacts(ctx, in.query(where))
 	if err != nil {
 		return nil, h.problem(ctx, "list artifacts", err)
 	}
@@ -85,7 +85,7 @@ func (h *handler) listArtifacts(ctx context.Context, in *listArtifactsInput) (*l
 }
 
 func (h *handler) getArtifact(ctx context.Context, in *ArtifactRef) (*artifactOutput, error) {
-	a, err := h.service.GetArtifact(ctx, in.ID)
+	a, err := h.Service.GetArtifact(ctx, in.ID)
 	if err != nil {
 		return nil, h.problem(ctx, "get an artifact", err)
 	}
@@ -93,7 +93,7 @@ func (h *handler) getArtifact(ctx context.Context, in *ArtifactRef) (*artifactOu
 }
 
 func (h *handler) listFiles(ctx context.Context, in *ArtifactRef) (*listFilesOutput, error) {
-	files, err := h.service.ArtifactFiles(ctx, in.ID)
+	files, err := h.Service.ArtifactFiles(ctx, in.ID)
 	if err != nil {
 		return nil, h.problem(ctx, "list the files of an artifact", err)
 	}

@@ -105,7 +105,7 @@ func (h *handler) listCache(ctx context.Context, in *listCacheInput) (*listCache
 	if in.Largest {
 		q.SortBy, q.Descending = "size", true
 	}
-	page, err := h.service.ListCache(ctx, q)
+	page, err := h.Service.ListCache(ctx, q)
 	if err != nil {
 		return nil, h.problem(ctx, "list the cache", err)
 	}
@@ -114,7 +114,7 @@ func (h *handler) listCache(ctx context.Context, in *listCacheInput) (*listCache
 
 func (h *handler) pruneCache(ctx context.Context, in *pruneInput) (*pruneOutput, error) {
 	b := in.Body
-	pruned, err := h.service.PruneCache(ctx, run.CacheSelection{Component: b.Component, Pipeline: b.Pipeline, RunID: b.RunID, Key: b.Key,
+	pruned, err := h.Service.PruneCache(ctx, run.CacheSelection{Component: b.Component, Pipeline: b.Pipeline, RunID: b.RunID, Key: b.Key,
 		CreatedBefore: b.CreatedBefore}, b.All, b.DryRun)
 	if err != nil {
 		return nil, h.problem(ctx, "prune the cache", err)
@@ -130,7 +130,7 @@ func (h *handler) collectGarbage(ctx context.Context, in *collectInput) (*collec
 			return nil, h.problem(ctx, "collect unused content", fault.Invalidf("min_age: %w", err))
 		}
 	}
-	swept, err := h.service.CollectGarbage(ctx, age, in.Body.DryRun)
+	swept, err := h.Service.CollectGarbage(ctx, age, in.Body.DryRun)
 	if err != nil {
 		return nil, h.problem(ctx, "collect unused content", err)
 	}
@@ -138,7 +138,7 @@ func (h *handler) collectGarbage(ctx context.Context, in *collectInput) (*collec
 }
 
 func (h *handler) explainRun(ctx context.Context, in *runInput) (*explanationsOutput, error) {
-	list, err := h.service.ExplainCache(ctx, in.ID, "")
+	list, err := h.Service.ExplainCache(ctx, in.ID, "")
 	if err != nil {
 		return nil, h.problem(ctx, "explain the cache", err)
 	}
@@ -146,7 +146,7 @@ func (h *handler) explainRun(ctx context.Context, in *runInput) (*explanationsOu
 }
 
 func (h *handler) explainTask(ctx context.Context, in *TaskRef) (*explanationOutput, error) {
-	list, err := h.service.ExplainCache(ctx, in.ID, in.Task)
+	list, err := h.Service.ExplainCache(ctx, in.ID, in.Task)
 	if err != nil {
 		return nil, h.problem(ctx, "explain the cache", err)
 	}

@@ -54,7 +54,7 @@ func (h *handler) registerCatalog(api huma.API) {
 }
 
 func (h *handler) listExperiments(ctx context.Context, in *listExperimentsInput) (*listExperimentsOutput, error) {
-	page, err := h.service.ListExperiments(ctx, in.query(archivedIs(contains(nil, "display_name", in.Q), in.Archived)))
+	page, err := h.Service.ListExperiments(ctx, in.query(archivedIs(contains(nil, "display_name", in.Q), in.Archived)))
 	if err != nil {
 		return nil, h.problem(ctx, "list experiments", err)
 	}
@@ -63,7 +63,7 @@ func (h *handler) listExperiments(ctx context.Context, in *listExperimentsInput)
 }
 
 func (h *handler) listPipelines(ctx context.Context, in *listPipelinesInput) (*listPipelinesOutput, error) {
-	page, err := h.service.ListPipelines(ctx, in.query(contains(nil, "display_name", in.Q)))
+	page, err := h.Service.ListPipelines(ctx, in.query(contains(nil, "display_name", in.Q)))
 	if err != nil {
 		return nil, h.problem(ctx, "list pipelines", err)
 	}
@@ -73,10 +73,10 @@ func (h *handler) listPipelines(ctx context.Context, in *listPipelinesInput) (*l
 
 func (h *handler) listEnvironments(ctx context.Context, _ *struct{}) (*listEnvironmentsOutput, error) {
 	out := &listEnvironmentsOutput{Body: environmentList{Environments: []Environment{}}}
-	if h.environments == nil {
+	if h.Environments == nil {
 		return out, nil
 	}
-	list, err := h.environments.List(ctx)
+	list, err := h.Environments.List(ctx)
 	if err != nil {
 		return nil, h.problem(ctx, "list Python environments", err)
 	}
@@ -88,8 +88,8 @@ func (h *handler) listEnvironments(ctx context.Context, _ *struct{}) (*listEnvir
 }
 
 func (h *handler) getInfo(context.Context, *struct{}) (*infoOutput, error) {
-	if h.info == nil {
+	if h.Info == nil {
 		return &infoOutput{}, nil
 	}
-	return &infoOutput{Body: h.info()}, nil
+	return &infoOutput{Body: h.Info()}, nil
 }

@@ -31,7 +31,7 @@ func (h *handler) watchChanges(_ context.Context, in *changesInput) (*huma.Strea
 		topics = change.Topics()
 	}
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
-		sub := h.changes.Subscribe(topics, time.Duration(in.AwayMS)*time.Millisecond)
+		sub := h.Changes.Subscribe(topics, time.Duration(in.AwayMS)*time.Millisecond)
 		defer sub.Close()
 		s, err := openStream(hc)
 		if err != nil {
@@ -44,7 +44,7 @@ func (h *handler) watchChanges(_ context.Context, in *changesInput) (*huma.Strea
 
 // sendChanges sends what changes next, or a heartbeat when nothing does. It fails when the client is gone or the server stops.
 func (h *handler) sendChanges(ctx context.Context, s *stream, sub *changes.Subscription) error {
-	quiet, cancel := context.WithTimeout(ctx, h.heartbeat)
+	quiet, cancel := context.WithTimeout(ctx, h.Heartbeat)
 	defer cancel()
 	notices := sub.Next(quiet)
 	if ctx.Err() != nil {

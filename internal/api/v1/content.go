@@ -43,7 +43,7 @@ func (h *handler) artifactContent(ctx context.Context, in *contentInput) (*huma.
 		return nil, h.problem(ctx, doing, fault.Invalidf(
 			"read artifact %s: path %q is not a plain relative path; take one from /files", in.ID, in.Path))
 	}
-	a, err := h.service.GetArtifact(ctx, in.ID)
+	a, err := h.Service.GetArtifact(ctx, in.ID)
 	if err != nil {
 		return nil, h.problem(ctx, doing, err)
 	}
@@ -54,7 +54,7 @@ func (h *handler) artifactContent(ctx context.Context, in *contentInput) (*huma.
 	if strings.HasPrefix(a.Digest, "dir-") && in.Path == "" {
 		return h.sendDirectory(ctx, a)
 	}
-	f, err := h.service.OpenArtifact(ctx, in.ID, in.Path)
+	f, err := h.Service.OpenArtifact(ctx, in.ID, in.Path)
 	if err != nil {
 		return nil, h.problem(ctx, doing, err)
 	}
@@ -162,7 +162,7 @@ func typeByExtension(ext string) (string, bool) {
 }
 
 func (h *handler) sendDirectory(ctx context.Context, a run.Artifact) (*huma.StreamResponse, error) {
-	files, err := h.service.ArtifactFiles(ctx, a.ID)
+	files, err := h.Service.ArtifactFiles(ctx, a.ID)
 	if err != nil {
 		return nil, h.problem(ctx, "read an artifact", err)
 	}
@@ -196,7 +196,7 @@ func (h *handler) writeTarFile(ctx context.Context, tw *tar.Writer, id string, f
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	content, err := h.service.OpenArtifact(ctx, id, f.Path)
+	content, err := h.Service.OpenArtifact(ctx, id, f.Path)
 	if err != nil {
 		return err
 	}
@@ -213,7 +213,7 @@ func (h *handler) writeTarFile(ctx context.Context, tw *tar.Writer, id string, f
 // for all of them.
 func (h *handler) abort(ctx context.Context, id string, err error) {
 	if ctx.Err() == nil {
-		h.log.WarnContext(ctx, "sending an artifact broke off", "artifact", id, "error", err)
+		h.Log.WarnContext(ctx, "sending an artifact broke off", "artifact", id, "error", err)
 	}
 	panic(http.ErrAbortHandler)
 }

@@ -48,7 +48,7 @@ func (h *handler) curves(ctx context.Context, in *curvesInput) (*curvesOutput, e
 		return nil, h.problem(ctx, doing, fault.Invalidf(
 			"%d runs with %d metrics are %d curves; at most %d are answered at once: ask for fewer metrics or runs", len(runs), len(keys), n, maxCurves))
 	}
-	curves, err := h.tracking.Curves(ctx, runs, keys, in.Points)
+	curves, err := h.Tracking.Curves(ctx, runs, keys, in.Points)
 	if err != nil {
 		return nil, h.problem(ctx, doing, err)
 	}

@@ -26,7 +26,7 @@ func (h *handler) eventsOperation(tags []string) huma.Operation {
 
 func (h *handler) runEvents(ctx context.Context, in *runInput) (*huma.StreamResponse, error) {
 	watchCtx, cancel := context.WithCancel(ctx)
-	r, tasks, updates, err := h.service.Watch(watchCtx, in.ID)
+	r, tasks, updates, err := h.Service.Watch(watchCtx, in.ID)
 	if err != nil {
 		cancel()
 		return nil, h.problem(ctx, "watch a run", err)
@@ -60,7 +60,7 @@ func (h *handler) sendEvents(ctx context.Context, s *stream, r run.Run, tasks []
 	if s.send("synced", struct{}{}) != nil || s.flush() != nil {
 		return
 	}
-	beat := time.NewTicker(h.heartbeat)
+	beat := time.NewTicker(h.Heartbeat)
 	defer beat.Stop()
 	for {
 		select {
@@ -96,7 +96,7 @@ func sendUpdate(s *stream, u pipeline.Update) error {
 // client gets no end, so that it comes back.
 func (h *handler) sendEnd(ctx context.Context, s *stream, last run.Run) {
 	if !last.State.Final() {
-		now, err := h.service.GetRun(ctx, last.ID)
+		now, err := h.Service.GetRun(ctx, last.ID)
 		if err != nil || !now.State.Final() {
 			return
 		}

@@ -54,12 +54,12 @@ func (h *handler) registerGroups(api huma.API, tags []string) {
 
 func (h *handler) trackedGroups(ctx context.Context, in *groupsInput) (*groupsOutput, error) {
 	const doing = "group tracked runs"
-	e, err := h.tracking.Experiment(ctx, in.ID)
+	e, err := h.Tracking.Experiment(ctx, in.ID)
 	if err != nil {
 		return nil, h.problem(ctx, doing, err)
 	}
 	metrics := unique(in.Metric)
-	groups, total, runs, err := h.tracking.RunGroups(ctx, tracking.GroupQuery{Experiment: e.ID, Filter: in.Filter, By: in.By, Metrics: metrics,
+	groups, total, runs, err := h.Tracking.RunGroups(ctx, tracking.GroupQuery{Experiment: e.ID, Filter: in.Filter, By: in.By, Metrics: metrics,
 		Deleted: in.Deleted, Limit: maxTrackedGroups})
 	if err != nil {
 		return nil, h.problem(ctx, doing, err)
@@ -109,7 +109,7 @@ func (h *handler) registerBulk(api huma.API, tags []string) {
 
 func (h *handler) changeRuns(ctx context.Context, in *bulkInput) (*bulkOutput, error) {
 	b := in.Body
-	done, failed, err := h.tracking.ChangeRuns(ctx, tracking.BulkChange{RunIDs: unique(b.RunIDs), Delete: b.Action == "delete", Restore: b.Action == "restore",
+	done, failed, err := h.Tracking.ChangeRuns(ctx, tracking.BulkChange{RunIDs: unique(b.RunIDs), Delete: b.Action == "delete", Restore: b.Action == "restore",
 		Tag: track.KV{Key: b.Key, Value: b.Value}})
 	if err != nil {
 		return nil, h.problem(ctx, "change tracked runs", err)

@@ -192,39 +192,17 @@ type Options struct {
 	Heartbeat time.Duration
 }
 
-type handler struct {
-	service      Service
-	schedules    Schedules
-	tracking     Tracking
-	registry     Registry
-	environments Environments
-	secrets      Secrets
-	models       Models
-	sources      Sources
-	tables       Tables
-	lineage      Lineage
-	tracked      TrackedImports
-	registered   RegisteredImports
-	across       Across
-	changes      Changes
-	python       outline.Python
-	system       System
-	info         func() Info
-	log          *slog.Logger
-	heartbeat    time.Duration
-}
+type handler struct{ Options }
 
 // NewHandler returns the API. It answers every path below Prefix and nothing else. What may reach it is the listener's business:
 // the server refuses requests of other sites for all doors at once.
 func NewHandler(o Options) http.Handler {
-	h := &handler{service: o.Service, schedules: o.Schedules, tracking: o.Tracking, registry: o.Registry, environments: o.Environments,
-		secrets: o.Secrets, models: o.Models, sources: o.Sources, tables: o.Tables, lineage: o.Lineage, tracked: o.Tracked, registered: o.Registered, across: o.Across, changes: o.Changes, python: o.Python, system: o.System,
-		info: o.Info, log: o.Log, heartbeat: o.Heartbeat}
-	if h.log == nil {
-		h.log = slog.Default()
+	h := &handler{o}
+	if h.Log == nil {
+		h.Log = slog.Default()
 	}
-	if h.heartbeat <= 0 {
-		h.heartbeat = 15 * time.Second
+	if h.Heartbeat <= 0 {
+		h.Heartbeat = 15 * time.Second
 	}
 	mux := http.NewServeMux()
 	api := humago.New(mux, apiConfig())

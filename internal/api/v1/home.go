@@ -101,19 +101,19 @@ func (h *handler) registerHome(api huma.API) {
 
 func (h *handler) getHome(ctx context.Context, _ *struct{}) (*homeOutput, error) {
 	const doing = "look at what goes on"
-	o, err := h.across.Overview(ctx)
+	o, err := h.Across.Overview(ctx)
 	if err != nil {
 		return nil, h.problem(ctx, doing, err)
 	}
-	tracked, err := h.across.GoingOn(ctx, shownTracked)
+	tracked, err := h.Across.GoingOn(ctx, shownTracked)
 	if err != nil {
 		return nil, h.problem(ctx, doing, err)
 	}
-	changes, err := h.across.Changes(ctx, shownChanges)
+	changes, err := h.Across.Changes(ctx, shownChanges)
 	if err != nil {
 		return nil, h.problem(ctx, doing, err)
 	}
-	next, total, refused := h.across.Upcoming(ctx, shownNext)
+	next, total, refused := h.Across.Upcoming(ctx, shownNext)
 	out := HomePage{Counts: o.Counts, Active: orEmpty(o.Active), Tracked: make([]TrackedBrief, len(tracked)),
 		Failures:  Failures{Since: o.Since, Runs: o.Failed, More: o.Cut, Causes: orEmpty(o.Causes)},
 		Scheduled: Scheduled{Next: make([]NextRun, len(next)), Total: total, Refused: make([]RefusedRun, len(refused))},

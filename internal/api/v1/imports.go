@@ -125,7 +125,7 @@ func (h *handler) registerImports(api huma.API) {
 }
 
 func (h *handler) importKnown(ctx context.Context, in *importKnownInput) (*importKnownOutput, error) {
-	list, err := h.tracked.Imported(ctx, in.Body.Kind, in.Body.IDs)
+	list, err := h.Tracked.Imported(ctx, in.Body.Kind, in.Body.IDs)
 	if err != nil {
 		return nil, h.problem(ctx, "look up what was imported", err)
 	}
@@ -135,14 +135,14 @@ func (h *handler) importKnown(ctx context.Context, in *importKnownInput) (*impor
 }
 
 func (h *handler) importMarks(ctx context.Context, in *importMarksInput) (*struct{}, error) {
-	if err := h.tracked.MarkImported(ctx, in.Body.Kind, in.Body.Marks); err != nil {
+	if err := h.Tracked.MarkImported(ctx, in.Body.Kind, in.Body.Marks); err != nil {
 		return nil, h.problem(ctx, "note what was imported", err)
 	}
 	return nil, nil
 }
 
 func (h *handler) importExperiment(ctx context.Context, in *importExperimentInput) (*importExperimentOutput, error) {
-	e, err := h.tracked.ImportExperiment(ctx, track.Experiment(in.Body))
+	e, err := h.Tracked.ImportExperiment(ctx, track.Experiment(in.Body))
 	if err != nil {
 		return nil, h.problem(ctx, "import an experiment", err)
 	}
@@ -154,7 +154,7 @@ func (h *handler) importRuns(ctx context.Context, in *importRunsInput) (*importR
 	for i, r := range in.Body.Runs {
 		runs[i] = track.Run(r)
 	}
-	failed, err := h.tracked.ImportRuns(ctx, runs)
+	failed, err := h.Tracked.ImportRuns(ctx, runs)
 	if err != nil {
 		return nil, h.problem(ctx, "import runs", err)
 	}
@@ -182,7 +182,7 @@ func (h *handler) importMetrics(ctx context.Context, in *importMetricsInput) (*s
 			metrics = append(metrics, track.Metric{Key: s.Key, Point: p})
 		}
 	}
-	if err := h.tracked.ImportMetrics(ctx, in.Body.RunID, metrics); err != nil {
+	if err := h.Tracked.ImportMetrics(ctx, in.Body.RunID, metrics); err != nil {
 		return nil, h.problem(ctx, "import metrics", err)
 	}
 	return nil, nil
@@ -200,7 +200,7 @@ func (h *handler) importLogged(ctx context.Context, in *importLoggedInput) (*imp
 				DatasetName: s.DatasetName, DatasetDigest: s.DatasetDigest}})
 		}
 	}
-	location, err := h.tracked.ImportLoggedModel(ctx, m)
+	location, err := h.Tracked.ImportLoggedModel(ctx, m)
 	if err != nil {
 		return nil, h.problem(ctx, "import a logged model", err)
 	}
@@ -214,7 +214,7 @@ func (h *handler) importRegistered(ctx context.Context, in *importRegisteredInpu
 	for i, v := range in.Body.Versions {
 		versions[i] = model.Version(v)
 	}
-	out, err := h.registered.Import(ctx, registry.Import{Key: in.Body.Key, Model: in.Body.Model, Versions: versions})
+	out, err := h.Registered.Import(ctx, registry.Import{Key: in.Body.Key, Model: in.Body.Model, Versions: versions})
 	if err != nil {
 		return nil, h.problem(ctx, "import a registered model", err)
 	}

@@ -71,7 +71,7 @@ func (h *handler) registerLineage(api huma.API) {
 }
 
 func (h *handler) findLineage(ctx context.Context, in *lineageInput) (*lineageOutput, error) {
-	g, err := h.lineage.Graph(ctx, lineage.Query{Node: in.Node, Direction: lineage.Direction(in.Direction), Depth: in.Depth})
+	g, err := h.Lineage.Graph(ctx, lineage.Query{Node: in.Node, Direction: lineage.Direction(in.Direction), Depth: in.Depth})
 	if err != nil {
 		return nil, h.problem(ctx, "find lineage", err)
 	}

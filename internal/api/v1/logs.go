@@ -42,7 +42,7 @@ func (h *handler) taskLogs(ctx context.Context, in *logsInput) (*huma.StreamResp
 		return h.streamLogs(ctx, in)
 	}
 	tail := lineTail{limit: in.Limit}
-	err := h.service.Logs(ctx, in.ID, in.Task, in.Attempt, false, func(l run.LogLine) error {
+	err := h.Service.Logs(ctx, in.ID, in.Task, in.Attempt, false, func(l run.LogLine) error {
 		tail.add(l)
 		return ctx.Err()
 	})
@@ -81,7 +81,7 @@ func (t *lineTail) list() logList {
 
 func (h *handler) streamLogs(ctx context.Context, in *logsInput) (*huma.StreamResponse, error) {
 	// Asked first, because once the stream is open a missing task could not be a 404 any more.
-	task, err := h.service.GetTask(ctx, in.ID, in.Task)
+	task, err := h.Service.GetTask(ctx, in.ID, in.Task)
 	if err != nil {
 		return nil, h.problem(ctx, "read logs", err)
 	}
@@ -99,7 +99,7 @@ func (h *handler) sendLines(ctx context.Context, s *stream, task run.Task, in *l
 	var readErr error // written before lines is closed, read after
 	go func() {
 		defer close(lines)
-		readErr = h.service.Logs(ctx, in.ID, task.ID, in.Attempt, in.Follow, func(l run.LogLine) error {
+		readErr = h.Service.Logs(ctx, in.ID, task.ID, in.Attempt, in.Follow, func(l run.LogLine) error {
 			select {
 			case lines <- l:
 				return nil
@@ -121,7 +121,7 @@ func (h *handler) sendLines(ctx context.Context, s *stream, task run.Task, in *l
 		_ = s.flush()
 		return
 	}
-	if now, err := h.service.GetTask(ctx, in.ID, task.ID); err == nil {
+	if now, err := h.Service.GetTask(ctx, in.ID, task.ID); err == nil {
 		task = now
 	}
 	_ = s.send("end", endEvent{State: task.State})
@@ -130,7 +130,7 @@ func (h *handler) sendLines(ctx context.Context, s *stream, task run.Task, in *l
 
 // copyLines reports whether it reached the end of the lines.
 func (h *handler) copyLines(ctx context.Context, s *stream, lines <-chan run.LogLine) bool {
-	beat := time.NewTicker(h.heartbeat)
+	beat := time.NewTicker(h.Heartbeat)
 	defer beat.Stop()
 	for {
 		select {

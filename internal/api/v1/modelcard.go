@@ -37,22 +37,21 @@ type CardModel struct {
 type cardOutput struct{ Body ModelCard }
 
 type describeInput struct {
-	Name string `path:"name" doc:"name of the registered model"`
+	ModelName
 	Body struct {
 		Description string `json:"description" maxLength:"100000" doc:"Markdown"`
 	}
 }
 
 type describeVersionInput struct {
-	Name    string `path:"name" doc:"name of the registered model"`
-	Version string `path:"version" doc:"number of the version"`
-	Body    struct {
+	VersionNumber
+	Body struct {
 		Description string `json:"description" maxLength:"100000" doc:"Markdown"`
 	}
 }
 
 type setModelTagInput struct {
-	Name string `path:"name" doc:"name of the registered model"`
+	ModelName
 	Key  string `query:"key" required:"true" doc:"name of the tag"`
 	Body struct {
 		Value string `json:"value"`
@@ -60,23 +59,21 @@ type setModelTagInput struct {
 }
 
 type modelTagInput struct {
-	Name string `path:"name" doc:"name of the registered model"`
-	Key  string `query:"key" required:"true" doc:"name of the tag"`
+	ModelName
+	Key string `query:"key" required:"true" doc:"name of the tag"`
 }
 
 type setVersionTagInput struct {
-	Name    string `path:"name" doc:"name of the registered model"`
-	Version string `path:"version" doc:"number of the version"`
-	Key     string `query:"key" required:"true" doc:"name of the tag"`
-	Body    struct {
+	VersionNumber
+	Key  string `query:"key" required:"true" doc:"name of the tag"`
+	Body struct {
 		Value string `json:"value"`
 	}
 }
 
 type versionTagInput struct {
-	Name    string `path:"name" doc:"name of the registered model"`
-	Version string `path:"version" doc:"number of the version"`
-	Key     string `query:"key" required:"true" doc:"name of the tag"`
+	VersionNumber
+	Key string `query:"key" required:"true" doc:"name of the tag"`
 }
 
 func (h *handler) registerCards(api huma.API, tags []string) {
@@ -92,13 +89,13 @@ func (h *handler) registerCards(api huma.API, tags []string) {
 	huma.Register(api, op("delete-model-version-tag", http.MethodDelete, "/versions/{version}/tags", "Remove a tag of a version"), h.deleteVersionTag)
 }
 
-func (h *handler) modelCard(ctx context.Context, in *modelVersionInput) (*cardOutput, error) {
+func (h *handler) modelCard(ctx context.Context, in *VersionNumber) (*cardOutput, error) {
 	const doing = "get a model card"
-	m, err := h.registry.Model(ctx, in.Name)
+	m, err := h.Registry.Model(ctx, in.Name)
 	if err != nil {
 		return nil, h.problem(ctx, doing, err)
 	}
-	v, err := h.registry.Version(ctx, in.Name, in.Version)
+	v, err := h.Registry.Version(ctx, in.Name, in.Version)
 	if err != nil {
 		return nil, h.problem(ctx, doing, err)
 	}
@@ -123,12 +120,12 @@ func (h *handler) modelCard(ctx context.Context, in *modelVersionInput) (*cardOu
 // cardOrigin adds what is known of where a version is from: the run's datasets, the logged model.
 func (h *handler) cardOrigin(ctx context.Context, out *ModelCard) error {
 	if r := out.Version.Run; r != nil {
-		t, err := h.tracking.Run(ctx, r.ID)
+		t, err := h.Tracking.Run(ctx, r.ID)
 		if err != nil {
 			return err
 		}
 		out.Datasets = wireDatasets(t.Run)
-		e, err := h.tracking.Experiment(ctx, r.ExperimentID)
+		e, err := h.Tracking.Experiment(ctx, r.ExperimentID)
 		if err != nil {
 			return err
 		}
@@ -137,7 +134,7 @@ func (h *handler) cardOrigin(ctx context.Context, out *ModelCard) error {
 	if out.Version.ModelID == "" {
 		return nil
 	}
-	logged, err := h.tracking.Model(ctx, out.Version.ModelID, true)
+	logged, err := h.Tracking.Model(ctx, out.Version.ModelID, true)
 	if fault.KindOf(err) == fault.NotFound {
 		return nil
 	}
@@ -148,7 +145,7 @@ func (h *handler) cardOrigin(ctx context.Context, out *ModelCard) error {
 
 // signatureBelow reads the file MLmodel of a model that is kept here. A note says why nothing is known of it.
 func (h *handler) signatureBelow(ctx context.Context, location string) (c *model.Card, note string, err error) {
-	content, _, err := h.tracking.OpenBelow(ctx, location, "MLmodel")
+	content, _, err := h.Tracking.OpenBelow(ctx, location, "MLmodel")
 	switch fault.KindOf(err) {
 	case fault.NotFound:
 		return nil, "The version has no file MLmodel, which would hold it.", nil
@@ -167,42 +164,42 @@ func (h *handler) signatureBelow(ctx context.Context, location string) (c *model
 }
 
 func (h *handler) describeModel(ctx context.Context, in *describeInput) (*struct{}, error) {
-	if _, err := h.registry.DescribeModel(ctx, in.Name, &in.Body.Description); err != nil {
+	if _, err := h.Registry.DescribeModel(ctx, in.Name, &in.Body.Description); err != nil {
 		return nil, h.problem(ctx, "describe a model", err)
 	}
 	return nil, nil
 }
 
 func (h *handler) describeVersion(ctx context.Context, in *describeVersionInput) (*struct{}, error) {
-	if _, err := h.registry.DescribeVersion(ctx, in.Name, in.Version, &in.Body.Description); err != nil {
+	if _, err := h.Registry.DescribeVersion(ctx, in.Name, in.Version, &in.Body.Description); err != nil {
 		return nil, h.problem(ctx, "describe a version", err)
 	}
 	return nil, nil
 }
 
 func (h *handler) setModelTag(ctx context.Context, in *setModelTagInput) (*struct{}, error) {
-	if err := h.registry.SetModelTag(ctx, in.Name, track.KV{Key: in.Key, Value: in.Body.Value}); err != nil {
+	if err := h.Registry.SetModelTag(ctx, in.Name, track.KV{Key: in.Key, Value: in.Body.Value}); err != nil {
 		return nil, h.problem(ctx, "set a tag of a model", err)
 	}
 	return nil, nil
 }
 
 func (h *handler) deleteModelTag(ctx context.Context, in *modelTagInput) (*struct{}, error) {
-	if err := h.registry.DeleteModelTag(ctx, in.Name, in.Key); err != nil {
+	if err := h.Registry.DeleteModelTag(ctx, in.Name, in.Key); err != nil {
 		return nil, h.problem(ctx, "remove a tag of a model", err)
 	}
 	return nil, nil
 }
 
 func (h *handler) setVersionTag(ctx context.Context, in *setVersionTagInput) (*struct{}, error) {
-	if err := h.registry.SetVersionTag(ctx, in.Name, in.Version, track.KV{Key: in.Key, Value: in.Body.Value}); err != nil {
+	if err := h.Registry.SetVersionTag(ctx, in.Name, in.Version, track.KV{Key: in.Key, Value: in.Body.Value}); err != nil {
 		return nil, h.problem(ctx, "set a tag of a version", err)
 	}
 	return nil, nil
 }
 
 func (h *handler) deleteVersionTag(ctx context.Context, in *versionTagInput) (*struct{}, error) {
-	if err := h.registry.DeleteVersionTag(ctx, in.Name, in.Version, in.Key); err != nil {
+	if err := h.Registry.DeleteVersionTag(ctx, in.Name, in.Version, in.Key); err != nil {
 		return nil, h.problem(ctx, "remove a tag of a version", err)
 	}
 	return nil, nil

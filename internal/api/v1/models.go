@@ -71,11 +71,6 @@ type MadeModels struct {
 	Versions     []ModelVersion `json:"versions" nullable:"false"`
 }
 
-type modelVersionInput struct {
-	Name    string `path:"name" doc:"name of the registered model"`
-	Version string `path:"version" doc:"number of the version"`
-}
-
 type modelVersionOutput struct{ Body ModelVersion }
 
 type loggedModelInput struct {
@@ -100,8 +95,8 @@ func (h *handler) registerModels(api huma.API) {
 		Summary: "List the models that a run and what is beneath it have made, on one page", Tags: tags, Errors: []int{404}}, h.listRunModels)
 }
 
-func (h *handler) getModelVersion(ctx context.Context, in *modelVersionInput) (*modelVersionOutput, error) {
-	v, err := h.models.ModelVersion(ctx, in.Name, in.Version)
+func (h *handler) getModelVersion(ctx context.Context, in *VersionNumber) (*modelVersionOutput, error) {
+	v, err := h.Models.ModelVersion(ctx, in.Name, in.Version)
 	if err != nil {
 		return nil, h.problem(ctx, "get model version", err)
 	}
@@ -109,7 +104,7 @@ func (h *handler) getModelVersion(ctx context.Context, in *modelVersionInput) (*
 }
 
 func (h *handler) getLoggedModel(ctx context.Context, in *loggedModelInput) (*loggedModelOutput, error) {
-	m, err := h.models.LoggedModel(ctx, in.ID)
+	m, err := h.Models.LoggedModel(ctx, in.ID)
 	if err != nil {
 		return nil, h.problem(ctx, "get logged model", err)
 	}
@@ -117,7 +112,7 @@ func (h *handler) getLoggedModel(ctx context.Context, in *loggedModelInput) (*lo
 }
 
 func (h *handler) listRunModels(ctx context.Context, in *runModelsInput) (*runModelsOutput, error) {
-	made, err := h.models.MadeIn(ctx, in.ID)
+	made, err := h.Models.MadeIn(ctx, in.ID)
 	if err != nil {
 		return nil, h.problem(ctx, "list models", err)
 	}

@@ -138,10 +138,10 @@ func (h *handler) getPipeline(ctx context.Context, in *pipelineInput) (*pipeline
 	const doing = "get a pipeline"
 	var out PipelineDetail
 	var err error
-	if out.Pipeline, err = h.service.GetPipeline(ctx, in.ID); err != nil {
+	if out.Pipeline, err = h.Service.GetPipeline(ctx, in.ID); err != nil {
 		return nil, h.problem(ctx, doing, err)
 	}
-	page, err := h.service.ListVersions(ctx, in.ID, listing.Query{PageSize: firstVersions})
+	page, err := h.Service.ListVersions(ctx, in.ID, listing.Query{PageSize: firstVersions})
 	if err != nil {
 		return nil, h.problem(ctx, doing, err)
 	}
@@ -168,19 +168,19 @@ func (h *handler) detailed(ctx context.Context, pipelineID, versionID string) (*
 	if versionID == "" {
 		return nil, nil
 	}
-	v, err := h.service.GetVersion(ctx, pipelineID, versionID)
+	v, err := h.Service.GetVersion(ctx, pipelineID, versionID)
 	if err != nil {
 		return nil, err
 	}
-	p, err := h.service.Spec(ctx, v.SpecDigest)
+	p, err := h.Service.Spec(ctx, v.SpecDigest)
 	if err != nil {
 		return nil, err
 	}
-	return &VersionDetailed{Version: v, Outline: outline.Of(p, h.python)}, nil
+	return &VersionDetailed{Version: v, Outline: outline.Of(p, h.Python)}, nil
 }
 
 func (h *handler) listVersions(ctx context.Context, in *listVersionsInput) (*listVersionsOutput, error) {
-	page, err := h.service.ListVersions(ctx, in.ID, in.query(nil))
+	page, err := h.Service.ListVersions(ctx, in.ID, in.query(nil))
 	if err != nil {
 		return nil, h.problem(ctx, "list the versions of a pipeline", err)
 	}
@@ -189,7 +189,7 @@ func (h *handler) listVersions(ctx context.Context, in *listVersionsInput) (*lis
 }
 
 func (h *handler) uploadPipeline(ctx context.Context, in *uploadPipelineInput) (*versionOutput, error) {
-	_, v, err := h.service.UploadPipeline(ctx, in.Body.upload())
+	_, v, err := h.Service.UploadPipeline(ctx, in.Body.upload())
 	if err != nil {
 		return nil, h.problem(ctx, "upload a pipeline", err)
 	}
@@ -197,7 +197,7 @@ func (h *handler) uploadPipeline(ctx context.Context, in *uploadPipelineInput) (
 }
 
 func (h *handler) uploadVersion(ctx context.Context, in *uploadVersionInput) (*versionOutput, error) {
-	v, err := h.service.UploadVersion(ctx, in.ID, in.Body.upload())
+	v, err := h.Service.UploadVersion(ctx, in.ID, in.Body.upload())
 	if err != nil {
 		return nil, h.problem(ctx, "upload a version of a pipeline", err)
 	}
@@ -210,28 +210,25 @@ func (b UploadSpec) upload() pipeline.Upload {
 
 func (h *handler) versionYAML(ctx context.Context, in *versionInput) (*yamlOutput, error) {
 	const doing = "get the specification of a version"
-	v, err := h.service.GetVersion(ctx, in.ID, in.Version)
+	v, err := h.Service.GetVersion(ctx, in.ID, in.Version)
 	if err != nil {
 		return nil, h.problem(ctx, doing, err)
 	}
-	p, err := h.service.Spec(ctx, v.SpecDigest)
-	if err != nil {
-		return nil, h.problem(ctx, doing, err)
-	}
-	out, err := asYAML(p, in.Download)
-	if err != nil {
-		return nil, h.problem(ctx, doing, err)
-	}
-	return out, nil
+	p, err := h.Service.Spec(ctx, v.SpecDigest)
+	return h.sendYAML(ctx, doing, p, err, in.Download)
 }
 
 func (h *handler) runYAML(ctx context.Context, in *runYAMLInput) (*yamlOutput, error) {
 	const doing = "get the specification of a run"
-	p, err := h.service.RunSpec(ctx, in.ID)
+	p, err := h.Service.RunSpec(ctx, in.ID)
+	return h.sendYAML(ctx, doing, p, err, in.Download)
+}
+
+func (h *handler) sendYAML(ctx context.Context, doing string, p *ir.Pipeline, err error, download bool) (*yamlOutput, error) {
 	if err != nil {
 		return nil, h.problem(ctx, doing, err)
 	}
-	out, err := asYAML(p, in.Download)
+	out, err := asYAML(p, download)
 	if err != nil {
 		return nil, h.problem(ctx, doing, err)
 	}
@@ -284,13 +281,13 @@ func plainName(name string) string {
 
 func (h *handler) runOutline(ctx context.Context, in *runInput) (*runOutlineOutput, error) {
 	const doing = "outline a run"
-	r, err := h.service.GetRun(ctx, in.ID)
+	r, err := h.Service.GetRun(ctx, in.ID)
 	if err != nil {
 		return nil, h.problem(ctx, doing, err)
 	}
-	p, err := h.service.Spec(ctx, r.SpecDigest)
+	p, err := h.Service.Spec(ctx, r.SpecDigest)
 	if err != nil {
 		return nil, h.problem(ctx, doing, err)
 	}
-	return &runOutlineOutput{Body: RunOutline{Run: wireRun(r), Outline: outline.Of(p, h.python)}}, nil
+	return &runOutlineOutput{Body: RunOutline{Run: wireRun(r), Outline: outline.Of(p, h.Python)}}, nil
 }

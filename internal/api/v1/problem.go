@@ -51,7 +51,7 @@ func (h *handler) problem(ctx context.Context, doing string, err error) *huma.Er
 		return p
 	}
 	id := rand.Text()[:10]
-	h.log.ErrorContext(ctx, "request failed", "doing", doing, "error_id", id, "error", err)
+	h.Log.ErrorContext(ctx, "request failed", "doing", doing, "error_id", id, "error", err)
 	return newProblem(http.StatusInternalServerError,
 		fmt.Sprintf("%s: an internal error occurred; the server's log has it under error_id=%s", doing, id))
 }

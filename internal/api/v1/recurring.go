@@ -89,7 +89,7 @@ func (h *handler) registerRecurring(api huma.API) {
 
 func (h *handler) listRecurring(ctx context.Context, in *listRecurringInput) (*listRecurringOutput, error) {
 	where := contains(startsWith(nil, "id", in.IDPrefix), "display_name", in.Q)
-	page, err := h.schedules.List(ctx, in.query(where))
+	page, err := h.Schedules.List(ctx, in.query(where))
 	if err != nil {
 		return nil, h.problem(ctx, "list recurring runs", err)
 	}
@@ -100,14 +100,14 @@ func (h *handler) listRecurring(ctx context.Context, in *listRecurringInput) (*l
 func (h *handler) createRecurring(ctx context.Context, in *createRecurringInput) (*recurringOutput, error) {
 	const doing = "create a recurring run"
 	b := in.Body
-	if _, err := h.schedules.Times(b.Trigger, 1); err != nil {
+	if _, err := h.Schedules.Times(b.Trigger, 1); err != nil {
 		return nil, at(h.problem(ctx, doing, err), "body.trigger")
 	}
 	sub, err := h.submission(ctx, b.SubmitRun)
 	if err != nil {
 		return nil, h.problem(ctx, doing, err)
 	}
-	r, err := h.schedules.Create(ctx, catalog.RecurringRun{DisplayName: b.DisplayName, Description: b.Description, Run: sub,
+	r, err := h.Schedules.Create(ctx, catalog.RecurringRun{DisplayName: b.DisplayName, Description: b.Description, Run: sub,
 		Trigger: b.Trigger, MaxConcurrency: max(b.MaxConcurrency, 1), NoCatchup: b.NoCatchup, Enabled: !b.Paused})
 	if err != nil {
 		return nil, h.problem(ctx, doing, err)
@@ -123,7 +123,7 @@ func (h *handler) getSchedule(ctx context.Context, in *scheduleInput) (*schedule
 	if !in.End.IsZero() {
 		t.End = &in.End
 	}
-	times, err := h.schedules.Times(t, in.N)
+	times, err := h.Schedules.Times(t, in.N)
 	if err != nil {
 		return nil, h.problem(ctx, "read a schedule", err)
 	}
@@ -131,7 +131,7 @@ func (h *handler) getSchedule(ctx context.Context, in *scheduleInput) (*schedule
 }
 
 func (h *handler) getRecurring(ctx context.Context, in *recurringInput) (*recurringOutput, error) {
-	r, err := h.schedules.Get(ctx, in.ID)
+	r, err := h.Schedules.Get(ctx, in.ID)
 	if err != nil {
 		return nil, h.problem(ctx, "get a recurring run", err)
 	}
@@ -140,7 +140,7 @@ func (h *handler) getRecurring(ctx context.Context, in *recurringInput) (*recurr
 
 func (h *handler) enableRecurring(enabled bool) func(context.Context, *recurringInput) (*recurringOutput, error) {
 	return func(ctx context.Context, in *recurringInput) (*recurringOutput, error) {
-		if err := h.schedules.SetEnabled(ctx, in.ID, enabled); err != nil {
+		if err := h.Schedules.SetEnabled(ctx, in.ID, enabled); err != nil {
 			return nil, h.problem(ctx, "change a recurring run", err)
 		}
 		return h.getRecurring(ctx, in)
@@ -148,7 +148,7 @@ func (h *handler) enableRecurring(enabled bool) func(context.Context, *recurring
 }
 
 func (h *handler) deleteRecurring(ctx context.Context, in *recurringInput) (*struct{}, error) {
-	if err := h.schedules.Delete(ctx, in.ID); err != nil {
+	if err := h.Schedules.Delete(ctx, in.ID); err != nil {
 		return nil, h.problem(ctx, "delete a recurring run", err)
 	}
 	return nil, nil

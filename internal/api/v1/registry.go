@@ -68,8 +68,15 @@ type modelList struct {
 
 type listModelsOutput struct{ Body modelList }
 
-type modelInput struct {
+// ModelName says which registered model.
+type ModelName struct {
 	Name string `path:"name" doc:"name of the registered model"`
+}
+
+// VersionNumber says which version of which registered model.
+type VersionNumber struct {
+	ModelName
+	Version string `path:"version" doc:"number of the version"`
 }
 
 type modelDetail struct {
@@ -81,12 +88,12 @@ type modelDetail struct {
 type modelOutput struct{ Body modelDetail }
 
 type aliasInput struct {
-	Name  string `path:"name" doc:"name of the registered model"`
+	ModelName
 	Alias string `path:"alias"`
 }
 
 type setAliasInput struct {
-	Name  string `path:"name" doc:"name of the registered model"`
+	ModelName
 	Alias string `path:"alias"`
 	Body  struct {
 		Version string `json:"version" doc:"number of the version it shall point to"`
@@ -94,8 +101,7 @@ type setAliasInput struct {
 }
 
 type versionContentInput struct {
-	Name     string `path:"name" doc:"name of the registered model"`
-	Version  string `path:"version" doc:"number of the version"`
+	VersionNumber
 	Path     string `query:"path" required:"true"`
 	Download bool   `query:"download" doc:"ask the browser to save instead of show"`
 }
@@ -140,7 +146,7 @@ func (h *handler) listModels(ctx context.Context, in *listModelsInput) (*listMod
 		return nil, h.problem(ctx, doing, err)
 	}
 	limit := in.limit()
-	models, more, err := h.registry.SearchModels(ctx, registry.Query{NamePart: in.Q, Offset: offset, Limit: limit})
+	models, more, err := h.Registry.SearchModels(ctx, registry.Query{NamePart: in.Q, Offset: offset, Limit: limit})
 	if err != nil {
 		return nil, h.problem(ctx, doing, err)
 	}
@@ -154,13 +160,13 @@ func (h *handler) listModels(ctx context.Context, in *listModelsInput) (*listMod
 	return &listModelsOutput{Body: out}, nil
 }
 
-func (h *handler) getModel(ctx context.Context, in *modelInput) (*modelOutput, error) {
+func (h *handler) getModel(ctx context.Context, in *ModelName) (*modelOutput, error) {
 	const doing = "get a model"
-	m, err := h.registry.Model(ctx, in.Name)
+	m, err := h.Registry.Model(ctx, in.Name)
 	if err != nil {
 		return nil, h.problem(ctx, doing, err)
 	}
-	versions, total, err := h.registry.Versions(ctx, in.Name, maxVersions)
+	versions, total, err := h.Registry.Versions(ctx, in.Name, maxVersions)
 	if err != nil {
 		return nil, h.problem(ctx, doing, err)
 	}
@@ -178,7 +184,7 @@ func (h *handler) wireVersion(ctx context.Context, v registry.Version) (VersionD
 		CreatedAt: time.UnixMicro(v.CreatedUS).UTC(), UpdatedAt: time.UnixMicro(v.UpdatedUS).UTC(), Source: v.Source, ModelID: v.ModelID,
 		Tags: wirePairs(v.Tags), Metrics: []TrackedMetric{}, Files: wireFiles(v.Files)}
 	if v.RunID != "" {
-		runs, _, err := h.tracking.Runs(ctx, []string{v.RunID}) // a run can be gone
+		runs, _, err := h.Tracking.Runs(ctx, []string{v.RunID}) // a run can be gone
 		if err != nil {
 			return out, err
 		}
@@ -191,7 +197,7 @@ func (h *handler) wireVersion(ctx context.Context, v registry.Version) (VersionD
 	if v.ModelID == "" {
 		return out, nil
 	}
-	logged, err := h.tracking.Model(ctx, v.ModelID, true)
+	logged, err := h.Tracking.Model(ctx, v.ModelID, true)
 	if fault.KindOf(err) == fault.NotFound {
 		return out, nil
 	}
@@ -231,14 +237,14 @@ func newestOf(metrics []track.ModelMetric) []TrackedMetric {
 }
 
 func (h *handler) setAlias(ctx context.Context, in *setAliasInput) (*struct{}, error) {
-	if err := h.registry.SetAlias(ctx, in.Name, in.Alias, in.Body.Version); err != nil {
+	if err := h.Registry.SetAlias(ctx, in.Name, in.Alias, in.Body.Version); err != nil {
 		return nil, h.problem(ctx, "set an alias", err)
 	}
 	return nil, nil
 }
 
 func (h *handler) deleteAlias(ctx context.Context, in *aliasInput) (*struct{}, error) {
-	if err := h.registry.DeleteAlias(ctx, in.Name, in.Alias); err != nil {
+	if err := h.Registry.DeleteAlias(ctx, in.Name, in.Alias); err != nil {
 		return nil, h.problem(ctx, "remove an alias", err)
 	}
 	return nil, nil
@@ -246,11 +252,11 @@ func (h *handler) deleteAlias(ctx context.Context, in *aliasInput) (*struct{}, e
 
 func (h *handler) versionContent(ctx context.Context, in *versionContentInput) (*huma.StreamResponse, error) {
 	const doing = "read a file of a model"
-	v, err := h.registry.Version(ctx, in.Name, in.Version)
+	v, err := h.Registry.Version(ctx, in.Name, in.Version)
 	if err != nil {
 		return nil, h.problem(ctx, doing, err)
 	}
-	content, f, err := h.tracking.OpenBelow(ctx, v.Location, in.Path)
+	content, f, err := h.Tracking.OpenBelow(ctx, v.Location, in.Path)
 	if err != nil {
 		return nil, h.problem(ctx, doing, err)
 	}

@@ -37,14 +37,14 @@ func (h *handler) registerRunActions(api huma.API, tags []string) {
 
 func (h *handler) runAction(ctx context.Context, in *runActionInput) (*runActionOutput, error) {
 	do := map[string]func(context.Context, string) error{
-		"cancel": h.service.CancelRun,
+		"cancel": h.Service.CancelRun,
 		"retry": func(ctx context.Context, id string) error {
-			_, err := h.service.RetryRun(ctx, id)
+			_, err := h.Service.RetryRun(ctx, id)
 			return err
 		},
-		"archive":   func(ctx context.Context, id string) error { return h.service.ArchiveRun(ctx, id, true) },
-		"unarchive": func(ctx context.Context, id string) error { return h.service.ArchiveRun(ctx, id, false) },
-		"delete":    h.service.DeleteRun,
+		"archive":   func(ctx context.Context, id string) error { return h.Service.ArchiveRun(ctx, id, true) },
+		"unarchive": func(ctx context.Context, id string) error { return h.Service.ArchiveRun(ctx, id, false) },
+		"delete":    h.Service.DeleteRun,
 	}[in.Body.Action]
 	out := &runActionOutput{Body: RunActionResult{Done: []string{}, Failed: []RunActionFailure{}}}
 	for _, id := range in.Body.RunIDs {

@@ -81,7 +81,7 @@ func (h *handler) listRuns(ctx context.Context, in *listRunsInput) (*listRunsOut
 	if err != nil {
 		return nil, h.problem(ctx, "list runs", err)
 	}
-	page, err := h.service.ListRuns(ctx, q)
+	page, err := h.Service.ListRuns(ctx, q)
 	if err != nil {
 		return nil, h.problem(ctx, "list runs", err)
 	}
@@ -104,7 +104,7 @@ func (h *handler) listRuns(ctx context.Context, in *listRunsInput) (*listRunsOut
 // addColumns adds what was asked for of the tracked runs of a page.
 func (h *handler) addColumns(ctx context.Context, list *runList, ids []string, in *listRunsInput) error {
 	if in.Fields {
-		n, err := h.tracking.NamesIn(ctx, ids)
+		n, err := h.Tracking.NamesIn(ctx, ids)
 		if err != nil {
 			return err
 		}
@@ -117,7 +117,7 @@ func (h *handler) addColumns(ctx context.Context, list *runList, ids []string, i
 	if err != nil {
 		return err
 	}
-	values, err := h.tracking.ValuesOf(ctx, ids, names)
+	values, err := h.Tracking.ValuesOf(ctx, ids, names)
 	if err != nil {
 		return err
 	}
@@ -186,7 +186,7 @@ func (h *handler) runGroups(ctx context.Context, in *runGroupsInput) (*runGroups
 	if err != nil {
 		return nil, h.problem(ctx, "group runs", err)
 	}
-	groups, whole, err := h.service.RunGroups(ctx, groupedBy[in.By], q, maxGroups)
+	groups, whole, err := h.Service.RunGroups(ctx, groupedBy[in.By], q, maxGroups)
 	if err != nil {
 		return nil, h.problem(ctx, "group runs", err)
 	}

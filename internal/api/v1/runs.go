@@ -77,7 +77,7 @@ func (h *handler) submitRun(ctx context.Context, in *submitInput) (*runOutput, e
 	if err != nil {
 		return nil, h.problem(ctx, "start a run", err)
 	}
-	r, err := h.service.Submit(ctx, sub)
+	r, err := h.Service.Submit(ctx, sub)
 	if err != nil {
 		return nil, h.problem(ctx, "start a run", err)
 	}
@@ -93,7 +93,7 @@ func (h *handler) submission(ctx context.Context, b SubmitRun) (pipeline.Submiss
 		return sub, err
 	}
 	if b.RunID != "" {
-		r, err := h.service.GetRun(ctx, b.RunID)
+		r, err := h.Service.GetRun(ctx, b.RunID)
 		if err != nil {
 			return sub, err
 		}
@@ -133,25 +133,25 @@ func (b SubmitRun) check() error {
 // experimentID finds an experiment by name, or creates it. Another request may create it in between.
 func (h *handler) experimentID(ctx context.Context, name string) (string, error) {
 	find := listing.Query{Where: equals(nil, "display_name", name), PageSize: 1}
-	page, err := h.service.ListExperiments(ctx, find)
+	page, err := h.Service.ListExperiments(ctx, find)
 	if err != nil {
 		return "", err
 	}
 	if len(page.Items) > 0 {
 		return page.Items[0].ID, nil
 	}
-	e, err := h.service.CreateExperiment(ctx, name, "")
+	e, err := h.Service.CreateExperiment(ctx, name, "")
 	if fault.KindOf(err) != fault.Conflict {
 		return e.ID, err
 	}
-	if page, listErr := h.service.ListExperiments(ctx, find); listErr == nil && len(page.Items) > 0 {
+	if page, listErr := h.Service.ListExperiments(ctx, find); listErr == nil && len(page.Items) > 0 {
 		return page.Items[0].ID, nil
 	}
 	return "", err
 }
 
 func (h *handler) getRun(ctx context.Context, in *runInput) (*runOutput, error) {
-	r, err := h.service.GetRun(ctx, in.ID)
+	r, err := h.Service.GetRun(ctx, in.ID)
 	if err != nil {
 		return nil, h.problem(ctx, "get a run", err)
 	}
@@ -159,21 +159,21 @@ func (h *handler) getRun(ctx context.Context, in *runInput) (*runOutput, error) 
 }
 
 func (h *handler) deleteRun(ctx context.Context, in *runInput) (*struct{}, error) {
-	if err := h.service.DeleteRun(ctx, in.ID); err != nil {
+	if err := h.Service.DeleteRun(ctx, in.ID); err != nil {
 		return nil, h.problem(ctx, "delete a run", err)
 	}
 	return nil, nil
 }
 
 func (h *handler) cancelRun(ctx context.Context, in *runInput) (*runOutput, error) {
-	if err := h.service.CancelRun(ctx, in.ID); err != nil {
+	if err := h.Service.CancelRun(ctx, in.ID); err != nil {
 		return nil, h.problem(ctx, "cancel a run", err)
 	}
 	return h.getRun(ctx, in)
 }
 
 func (h *handler) retryRun(ctx context.Context, in *runInput) (*runOutput, error) {
-	r, err := h.service.RetryRun(ctx, in.ID)
+	r, err := h.Service.RetryRun(ctx, in.ID)
 	if err != nil {
 		return nil, h.problem(ctx, "retry a run", err)
 	}
@@ -182,7 +182,7 @@ func (h *handler) retryRun(ctx context.Context, in *runInput) (*runOutput, error
 
 func (h *handler) archiveRun(archived bool) func(context.Context, *runInput) (*runOutput, error) {
 	return func(ctx context.Context, in *runInput) (*runOutput, error) {
-		if err := h.service.ArchiveRun(ctx, in.ID, archived); err != nil {
+		if err := h.Service.ArchiveRun(ctx, in.ID, archived); err != nil {
 			return nil, h.problem(ctx, "archive a run", err)
 		}
 		return h.getRun(ctx, in)
@@ -190,7 +190,7 @@ func (h *handler) archiveRun(archived bool) func(context.Context, *runInput) (*r
 }
 
 func (h *handler) runSpec(ctx context.Context, in *runInput) (*specOutput, error) {
-	p, err := h.service.RunSpec(ctx, in.ID)
+	p, err := h.Service.RunSpec(ctx, in.ID)
 	if err != nil {
 		return nil, h.problem(ctx, "get the specification of a run", err)
 	}

@@ -115,28 +115,28 @@ func foundAs[T any](kind string, list []T, err error, show func(T) Found) ([]Fou
 }
 
 func (h *handler) foundRuns(ctx context.Context, text string, limit int) ([]Found, error) {
-	list, err := h.across.FindRuns(ctx, text, limit)
+	list, err := h.Across.FindRuns(ctx, text, limit)
 	return foundAs("run", list, err, func(r run.Brief) Found {
 		return Found{ID: r.ID, Name: r.DisplayName, Detail: r.PipelineName, State: r.State, At: &r.CreatedAt}
 	})
 }
 
 func (h *handler) foundPipelines(ctx context.Context, text string, limit int) ([]Found, error) {
-	list, err := h.across.FindPipelines(ctx, text, limit)
+	list, err := h.Across.FindPipelines(ctx, text, limit)
 	return foundAs("pipeline", list, err, func(p catalog.Pipeline) Found {
 		return Found{ID: p.ID, Name: p.DisplayName, At: &p.CreatedAt}
 	})
 }
 
 func (h *handler) foundExperiments(ctx context.Context, text string, limit int) ([]Found, error) {
-	list, err := h.across.FindExperiments(ctx, text, limit)
+	list, err := h.Across.FindExperiments(ctx, text, limit)
 	return foundAs("experiment", list, err, func(e catalog.Experiment) Found {
 		return Found{ID: e.ID, Name: e.DisplayName, At: &e.CreatedAt}
 	})
 }
 
 func (h *handler) foundTracked(ctx context.Context, text string, limit int) ([]Found, error) {
-	list, err := h.across.FindTracked(ctx, text, limit)
+	list, err := h.Across.FindTracked(ctx, text, limit)
 	return foundAs("tracked_run", list, err, func(t track.Run) Found {
 		b := briefTracked(t)
 		return Found{ID: t.ID, Name: t.Name, Detail: t.UserID, At: b.StartedAt}
@@ -144,7 +144,7 @@ func (h *handler) foundTracked(ctx context.Context, text string, limit int) ([]F
 }
 
 func (h *handler) foundModels(ctx context.Context, text string, limit int) ([]Found, error) {
-	list, err := h.across.FindModels(ctx, text, limit)
+	list, err := h.Across.FindModels(ctx, text, limit)
 	return foundAs("model", list, err, func(f registry.Found) Found {
 		out := Found{ID: f.Model, Name: f.Model, Alias: f.Alias}
 		if f.Version > 0 {
@@ -155,14 +155,14 @@ func (h *handler) foundModels(ctx context.Context, text string, limit int) ([]Fo
 }
 
 func (h *handler) foundArtifacts(ctx context.Context, text string, limit int) ([]Found, error) {
-	list, err := h.across.FindArtifacts(ctx, text, limit)
+	list, err := h.Across.FindArtifacts(ctx, text, limit)
 	return foundAs("artifact", list, err, func(a run.Artifact) Found {
 		return Found{ID: a.ID, Name: a.Name, Detail: a.SchemaTitle, RunID: a.RunID, TaskID: a.TaskID}
 	})
 }
 
 func (h *handler) foundRecurring(ctx context.Context, text string, limit int) ([]Found, error) {
-	list, err := h.across.FindRecurring(ctx, text, limit)
+	list, err := h.Across.FindRecurring(ctx, text, limit)
 	return foundAs("recurring_run", list, err, func(r catalog.RecurringRun) Found {
 		return Found{ID: r.ID, Name: r.DisplayName, At: &r.CreatedAt}
 	})

@@ -88,7 +88,7 @@ func (h *handler) registerSecrets(api huma.API) {
 
 func (h *handler) listSecrets(k secret.Kind) func(context.Context, *struct{}) (*listSecretsOutput, error) {
 	return func(ctx context.Context, _ *struct{}) (*listSecretsOutput, error) {
-		list, err := h.secrets.List(ctx, k)
+		list, err := h.Secrets.List(ctx, k)
 		if err != nil {
 			return nil, h.problem(ctx, "list "+k.String()+"s", err)
 		}
@@ -104,7 +104,7 @@ func (h *handler) setSecret(k secret.Kind) func(context.Context, *setSecretInput
 		if err != nil {
 			return nil, h.problem(ctx, "set a "+k.String(), err)
 		}
-		info, err := h.secrets.Set(ctx, k, in.Name, change)
+		info, err := h.Secrets.Set(ctx, k, in.Name, change)
 		if err != nil {
 			return nil, h.problem(ctx, "set a "+k.String(), err)
 		}
@@ -143,7 +143,7 @@ func readChange(body []byte) (secrets.Change, error) {
 
 func (h *handler) deleteSecret(k secret.Kind) func(context.Context, *secretName) (*struct{}, error) {
 	return func(ctx context.Context, in *secretName) (*struct{}, error) {
-		if err := h.secrets.Delete(ctx, k, in.Name); err != nil {
+		if err := h.Secrets.Delete(ctx, k, in.Name); err != nil {
 			return nil, h.problem(ctx, "delete a "+k.String(), err)
 		}
 		return nil, nil
@@ -151,7 +151,7 @@ func (h *handler) deleteSecret(k secret.Kind) func(context.Context, *secretName)
 }
 
 func (h *handler) getSecret(ctx context.Context, in *secretName) (*secretOutput, error) {
-	info, err := h.secrets.Get(ctx, secret.Secret, in.Name)
+	info, err := h.Secrets.Get(ctx, secret.Secret, in.Name)
 	if err != nil {
 		return nil, h.problem(ctx, "get a secret", err)
 	}
@@ -159,11 +159,11 @@ func (h *handler) getSecret(ctx context.Context, in *secretName) (*secretOutput,
 }
 
 func (h *handler) getConfigMap(ctx context.Context, in *secretName) (*configMapOutput, error) {
-	info, err := h.secrets.Get(ctx, secret.ConfigMap, in.Name)
+	info, err := h.Secrets.Get(ctx, secret.ConfigMap, in.Name)
 	if err != nil {
 		return nil, h.problem(ctx, "get a config map", err)
 	}
-	values, err := h.secrets.Reveal(ctx, in.Name)
+	values, err := h.Secrets.Reveal(ctx, in.Name)
 	if err != nil {
 		return nil, h.problem(ctx, "get a config map", err)
 	}

@@ -47,7 +47,7 @@ func (h *handler) registerSources(api huma.API, tags []string) {
 }
 
 func (h *handler) compareSources(ctx context.Context, in *compareInput) (*sourcesOutput, error) {
-	out, err := h.sources.SourcesOf(ctx, unique(in.RunID))
+	out, err := h.Sources.SourcesOf(ctx, unique(in.RunID))
 	if err != nil {
 		return nil, h.problem(ctx, "compare the sources of runs", err)
 	}

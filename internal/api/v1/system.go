@@ -98,20 +98,20 @@ func (h *handler) registerSystem(api huma.API) {
 }
 
 func (h *handler) getSystem(ctx context.Context, _ *struct{}) (*systemOutput, error) {
-	status := h.system.System(ctx)
+	status := h.System.System(ctx)
 	list, err := h.listEnvironments(ctx, nil)
 	if err != nil {
 		return nil, err
 	}
 	status.Environments = list.Body.Environments
-	if h.info != nil {
-		status.Info = h.info()
+	if h.Info != nil {
+		status.Info = h.Info()
 	}
 	status.Disk.Areas = orEmpty(status.Disk.Areas)
 	return &systemOutput{Body: status}, nil
 }
 
 func (h *handler) measureDisk(context.Context, *struct{}) (*struct{}, error) {
-	h.system.MeasureDisk()
+	h.System.MeasureDisk()
 	return nil, nil
 }

@@ -72,13 +72,12 @@ type artifactTableInput struct {
 }
 
 type trackedTableInput struct {
-	ID string `path:"id" doc:"id of the tracked run"`
+	TrackedID
 	TableRequest
 }
 
 type versionTableInput struct {
-	Name    string `path:"name" doc:"name of the registered model"`
-	Version string `path:"version" doc:"number of the version"`
+	VersionNumber
 	TableRequest
 }
 
@@ -95,13 +94,12 @@ type artifactMLmodelInput struct {
 }
 
 type trackedMLmodelInput struct {
-	ID string `path:"id" doc:"id of the tracked run"`
+	TrackedID
 	Document
 }
 
 type versionMLmodelInput struct {
-	Name    string `path:"name" doc:"name of the registered model"`
-	Version string `path:"version" doc:"number of the version"`
+	VersionNumber
 	Document
 }
 
@@ -121,25 +119,25 @@ func (h *handler) registerTables(api huma.API) {
 
 // openArtifact opens a file of an artifact and returns its name.
 func (h *handler) openArtifact(ctx context.Context, id, file string) (io.ReadSeekCloser, string, error) {
-	a, err := h.service.GetArtifact(ctx, id)
+	a, err := h.Service.GetArtifact(ctx, id)
 	if err != nil {
 		return nil, "", err
 	}
-	f, err := h.service.OpenArtifact(ctx, id, file)
+	f, err := h.Service.OpenArtifact(ctx, id, file)
 	return f, fileName(a, file), err
 }
 
 func (h *handler) openTracked(ctx context.Context, id, file string) (io.ReadSeekCloser, string, error) {
-	f, _, err := h.tracking.OpenRunFile(ctx, id, file)
+	f, _, err := h.Tracking.OpenRunFile(ctx, id, file)
 	return f, path.Base(file), err
 }
 
 func (h *handler) openVersion(ctx context.Context, name, version, file string) (io.ReadSeekCloser, string, error) {
-	v, err := h.registry.Version(ctx, name, version)
+	v, err := h.Registry.Version(ctx, name, version)
 	if err != nil {
 		return nil, "", err
 	}
-	f, _, err := h.tracking.OpenBelow(ctx, v.Location, file)
+	f, _, err := h.Tracking.OpenBelow(ctx, v.Location, file)
 	return f, path.Base(file), err
 }
 
@@ -164,7 +162,7 @@ func (h *handler) sendTable(ctx context.Context, f io.ReadSeekCloser, name strin
 		return nil, h.problem(ctx, doing, err)
 	}
 	defer f.Close()
-	s, err := h.tables.Summarize(ctx, f, name, limit)
+	s, err := h.Tables.Summarize(ctx, f, name, limit)
 	if err != nil {
 		return nil, h.problem(ctx, doing, err)
 	}

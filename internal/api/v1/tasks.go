@@ -52,7 +52,7 @@ func (h *handler) registerTasks(api huma.API) {
 }
 
 func (h *handler) listTasks(ctx context.Context, in *runInput) (*listTasksOutput, error) {
-	tasks, err := h.service.Tasks(ctx, in.ID)
+	tasks, err := h.Service.Tasks(ctx, in.ID)
 	if err != nil {
 		return nil, h.problem(ctx, "list the tasks of a run", err)
 	}
@@ -60,7 +60,7 @@ func (h *handler) listTasks(ctx context.Context, in *runInput) (*listTasksOutput
 }
 
 func (h *handler) getTask(ctx context.Context, in *TaskRef) (*taskOutput, error) {
-	t, err := h.service.GetTask(ctx, in.ID, in.Task)
+	t, err := h.Service.GetTask(ctx, in.ID, in.Task)
 	if err != nil {
 		return nil, h.problem(ctx, "get a task", err)
 	}
@@ -76,7 +76,7 @@ func (h *handler) taskUsage(ctx context.Context, in *usageInput) (*usageOutput, 
 }
 
 func (h *handler) usage(ctx context.Context, in *usageInput) (run.Usage, error) {
-	u, err := h.service.TaskUsage(ctx, in.ID, in.Task, in.Attempt)
+	u, err := h.Service.TaskUsage(ctx, in.ID, in.Task, in.Attempt)
 	u.Seconds, u.CPUSeconds, u.MemoryBytes = orEmpty(u.Seconds), orEmpty(u.CPUSeconds), orEmpty(u.MemoryBytes)
 	return u, err
 }
@@ -85,7 +85,7 @@ func (h *handler) usage(ctx context.Context, in *usageInput) (run.Usage, error) 
 const measuredEach = time.Second
 
 func (h *handler) watchUsage(ctx context.Context, in *usageInput) (*huma.StreamResponse, error) {
-	if _, err := h.service.GetTask(ctx, in.ID, in.Task); err != nil {
+	if _, err := h.Service.GetTask(ctx, in.ID, in.Task); err != nil {
 		return nil, h.problem(ctx, "follow what a task uses", err)
 	}
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
@@ -101,7 +101,7 @@ func (h *handler) sendUsage(ctx context.Context, s *stream, in *usageInput) {
 	defer tick.Stop()
 	sent, quiet := -1, time.Now()
 	for {
-		task, err := h.service.GetTask(ctx, in.ID, in.Task)
+		task, err := h.Service.GetTask(ctx, in.ID, in.Task)
 		if err != nil {
 			return
 		}
@@ -117,7 +117,7 @@ func (h *handler) sendUsage(ctx context.Context, s *stream, in *usageInput) {
 			}
 			return
 		}
-		if time.Since(quiet) >= h.heartbeat {
+		if time.Since(quiet) >= h.Heartbeat {
 			if quiet = time.Now(); s.heartbeat() != nil {
 				return
 			}
@@ -131,7 +131,7 @@ func (h *handler) sendUsage(ctx context.Context, s *stream, in *usageInput) {
 }
 
 func (h *handler) taskEnvironment(ctx context.Context, in *TaskRef) (*environmentOutput, error) {
-	e, err := h.service.TaskEnvironment(ctx, in.ID, in.Task)
+	e, err := h.Service.TaskEnvironment(ctx, in.ID, in.Task)
 	if err != nil {
 		return nil, h.problem(ctx, "list the packages of a task", err)
 	}

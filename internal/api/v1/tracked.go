@@ -135,7 +135,8 @@ type runTable struct {
 
 type runTableOutput struct{ Body runTable }
 
-type trackedInput struct {
+// TrackedID says which tracked run.
+type TrackedID struct {
 	ID string `path:"id" doc:"id of the tracked run"`
 }
 
@@ -205,7 +206,7 @@ func (h *handler) runTable(ctx context.Context, in *runTableInput) (*runTableOut
 	if err != nil {
 		return nil, h.problem(ctx, doing, err)
 	}
-	e, err := h.tracking.Experiment(ctx, in.ID)
+	e, err := h.Tracking.Experiment(ctx, in.ID)
 	if err != nil {
 		return nil, h.problem(ctx, doing, err)
 	}
@@ -214,7 +215,7 @@ func (h *handler) runTable(ctx context.Context, in *runTableInput) (*runTableOut
 		return nil, h.problem(ctx, doing, err)
 	}
 	limit := in.limit()
-	rows, total, err := h.tracking.RunTable(ctx, tracking.TableQuery{Experiment: e.ID, Filter: in.Filter, OrderBy: in.OrderBy,
+	rows, total, err := h.Tracking.RunTable(ctx, tracking.TableQuery{Experiment: e.ID, Filter: in.Filter, OrderBy: in.OrderBy,
 		Nested: in.Nested, Parent: in.Parent, Deleted: in.Deleted, By: in.By, Group: group, Offset: offset, Limit: limit})
 	if err != nil {
 		return nil, h.problem(ctx, doing, err)
@@ -230,7 +231,7 @@ func (h *handler) runTable(ctx context.Context, in *runTableInput) (*runTableOut
 		out.Runs[i].Pipeline = pipelineOf(row.Run)
 	}
 	if offset == 0 && in.Parent == "" {
-		f, err := h.tracking.FieldsOf(ctx, e.ID)
+		f, err := h.Tracking.FieldsOf(ctx, e.ID)
 		if err != nil {
 			return nil, h.problem(ctx, doing, err)
 		}
@@ -266,23 +267,23 @@ func (c columns) cut(t tracking.Tracked) tracking.Tracked {
 	return tracking.Tracked{Run: &r, Metrics: slices.DeleteFunc(t.Metrics, func(s track.Stat) bool { return !c["metrics."+s.Key] })}
 }
 
-func (h *handler) getTracked(ctx context.Context, in *trackedInput) (*trackedOutput, error) {
+func (h *handler) getTracked(ctx context.Context, in *TrackedID) (*trackedOutput, error) {
 	const doing = "get a tracked run"
-	t, err := h.tracking.Run(ctx, in.ID)
+	t, err := h.Tracking.Run(ctx, in.ID)
 	if err != nil {
 		return nil, h.problem(ctx, doing, err)
 	}
 	out := TrackedRunDetail{Run: wireTracked(t), ArtifactURI: t.ArtifactURI, Datasets: wireDatasets(t.Run), Models: []TrackedModel{}}
-	if out.Run.Children, err = h.tracking.Beneath(ctx, t.Run); err != nil {
+	if out.Run.Children, err = h.Tracking.Beneath(ctx, t.Run); err != nil {
 		return nil, h.problem(ctx, doing, err)
 	}
-	e, err := h.tracking.Experiment(ctx, t.ExperimentID)
+	e, err := h.Tracking.Experiment(ctx, t.ExperimentID)
 	if err != nil {
 		return nil, h.problem(ctx, doing, err)
 	}
 	out.ExperimentName = e.Name
 	if out.Run.ParentID != "" {
-		parent, err := h.tracking.Info(ctx, out.Run.ParentID)
+		parent, err := h.Tracking.Info(ctx, out.Run.ParentID)
 		if err != nil && fault.KindOf(err) != fault.NotFound {
 			return nil, h.problem(ctx, doing, err)
 		}
@@ -315,7 +316,7 @@ func orNone(s *string) string {
 func (h *handler) modelsOf(ctx context.Context, r *track.Run) ([]TrackedModel, error) {
 	out := []TrackedModel{}
 	add := func(role, id string) error {
-		m, err := h.tracking.Model(ctx, id, true)
+		m, err := h.Tracking.Model(ctx, id, true)
 		if fault.KindOf(err) == fault.NotFound {
 			out = append(out, TrackedModel{Role: role, ID: id, Name: id})
 			return nil
@@ -333,7 +334,7 @@ func (h *handler) modelsOf(ctx context.Context, r *track.Run) ([]TrackedModel, e
 			return nil, err
 		}
 	}
-	versions, err := h.registry.From(ctx, nil, []string{r.ID})
+	versions, err := h.Registry.From(ctx, nil, []string{r.ID})
 	for _, v := range versions {
 		out = append(out, TrackedModel{Role: "registered", ID: v.ModelID, Name: v.Name, Version: formatNumber(v.Number)})
 	}
@@ -342,7 +343,7 @@ func (h *handler) modelsOf(ctx context.Context, r *track.Run) ([]TrackedModel, e
 
 func (h *handler) compareRuns(ctx context.Context, in *compareInput) (*comparisonOutput, error) {
 	const doing = "compare runs"
-	runs, missing, err := h.tracking.Runs(ctx, unique(in.RunID))
+	runs, missing, err := h.Tracking.Runs(ctx, unique(in.RunID))
 	if err != nil {
 		return nil, h.problem(ctx, doing, err)
 	}
@@ -352,7 +353,7 @@ func (h *handler) compareRuns(ctx context.Context, in *compareInput) (*compariso
 		if _, known := out.Experiments[r.ExperimentID]; known {
 			continue
 		}
-		e, err := h.tracking.Experiment(ctx, r.ExperimentID)
+		e, err := h.Tracking.Experiment(ctx, r.ExperimentID)
 		if err != nil {
 			return nil, h.problem(ctx, doing, err)
 		}

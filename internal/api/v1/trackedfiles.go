@@ -22,7 +22,7 @@ type TrackedFile struct {
 }
 
 type trackedFilesInput struct {
-	ID   string `path:"id" doc:"id of the tracked run"`
+	TrackedID
 	Path string `query:"path" doc:"a directory; without it that of the run"`
 }
 
@@ -33,7 +33,7 @@ type trackedFileList struct {
 type trackedFilesOutput struct{ Body trackedFileList }
 
 type trackedContentInput struct {
-	ID       string `path:"id" doc:"id of the tracked run"`
+	TrackedID
 	Path     string `query:"path" required:"true"`
 	Download bool   `query:"download" doc:"ask the browser to save instead of show"`
 }
@@ -52,7 +52,7 @@ func bytesResponse() map[string]*huma.Response {
 }
 
 func (h *handler) trackedFiles(ctx context.Context, in *trackedFilesInput) (*trackedFilesOutput, error) {
-	_, files, err := h.tracking.RunFiles(ctx, in.ID, in.Path)
+	_, files, err := h.Tracking.RunFiles(ctx, in.ID, in.Path)
 	if err != nil {
 		return nil, h.problem(ctx, "list the files of a tracked run", err)
 	}
@@ -64,7 +64,7 @@ func (h *handler) trackedFiles(ctx context.Context, in *trackedFilesInput) (*tra
 }
 
 func (h *handler) trackedContent(ctx context.Context, in *trackedContentInput) (*huma.StreamResponse, error) {
-	content, f, err := h.tracking.OpenRunFile(ctx, in.ID, in.Path)
+	content, f, err := h.Tracking.OpenRunFile(ctx, in.ID, in.Path)
 	if err != nil {
 		return nil, h.problem(ctx, "read a file of a tracked run", err)
 	}

@@ -5,6 +5,7 @@ import { between, duration } from '../format/time'
 import { Icon, type IconName } from '../parts/icons'
 import { useNow } from '../parts/now'
 import { Cached, StateBar, stateClass, StateIcon, stateWord } from '../parts/State'
+import box from './Box.module.css'
 import css from './BoxNode.module.css'
 import type { Rect } from './scene'
 import type { Counts } from './tree'
@@ -30,7 +31,7 @@ export interface GroupShown {
 export const BoxNode = memo(function BoxNode({ task, place, href, chosen, group }: Props) {
   return (
     <div
-      className={`${css.box} ${stateClass(task.state)} ${group?.open ? css.open : ''} ${chosen ? css.selected : ''} ${group ? css.group : ''}`}
+      className={`${box.box} ${css.box} ${stateClass(task.state)} ${group?.open ? `${box.open} ${css.open}` : ''} ${chosen ? css.selected : ''} ${group ? `${box.group} ${css.group}` : ''}`}
       style={{ left: place.x, top: place.y, width: place.width, height: place.height }}
       data-path={task.path}
       data-state={task.state}
@@ -42,7 +43,7 @@ export const BoxNode = memo(function BoxNode({ task, place, href, chosen, group 
 
 function TaskLink({ task, href }: { task: Task; href: string }) {
   return (
-    <Link href={href} className={css.link} title={task.path} aria-label={`${task.display_name}, ${stateWord(task.state)}`} draggable={false}>
+    <Link href={href} className={box.name} title={task.path} aria-label={`${task.display_name}, ${stateWord(task.state)}`} draggable={false}>
       {task.display_name}
     </Link>
   )
@@ -51,7 +52,7 @@ function TaskLink({ task, href }: { task: Task; href: string }) {
 function LeafBody({ task, href }: { task: Task; href: string }) {
   return (
     <>
-      <div className={css.first}>
+      <div className={box.first}>
         <StateIcon state={task.state} />
         <TaskLink task={task} href={href} />
         {task.attempts > 1 && (
@@ -60,7 +61,7 @@ function LeafBody({ task, href }: { task: Task; href: string }) {
           </span>
         )}
       </div>
-      <div className={css.second}>
+      <div className={`${box.second} ${css.second}`}>
         <span className={css.word}>{stateWord(task.state)}</span>
         {task.cached ? <Cached /> : <Took task={task} />}
       </div>
@@ -84,7 +85,7 @@ function GroupBody({ task, group, href }: { task: Task; group: GroupShown; href:
   const { open, counts, iteration } = group
   return (
     <>
-      <div className={css.first}>
+      <div className={box.first}>
         <StateIcon state={task.state} />
         <TaskLink task={task} href={href} />
         <span className={css.kind}>
@@ -92,7 +93,7 @@ function GroupBody({ task, group, href }: { task: Task; group: GroupShown; href:
         </span>
         <button
           type="button"
-          className={css.toggle}
+          className={box.toggle}
           aria-expanded={open}
           aria-label={`Tasks of ${task.display_name}`}
           onClick={() => group.onToggle(task.path, !open)}
@@ -100,7 +101,7 @@ function GroupBody({ task, group, href }: { task: Task; group: GroupShown; href:
           <Icon name="chevron" size={14} />
         </button>
       </div>
-      <div className={css.second}>
+      <div className={`${box.second} ${css.second}`}>
         <span className={css.count}>
           {iteration ? `iteration ${iteration.iteration ?? iteration.name} of ${counts.total.toLocaleString('en-GB')}` : summary(task, counts)}
         </span>

@@ -54,7 +54,8 @@ function wholeZoom(scene: Frame, frame: Frame): number {
   return Math.min(1, (frame.width - 2 * margin) / scene.width, (frame.height - 2 * margin) / scene.height)
 }
 
-function around(scene: Frame, frame: Frame, zoom: number, focus?: Rect): View {
+/** At this zoom: centres what fits, and shows no more beyond the graph's edge than the margin. */
+export function around(scene: Frame, frame: Frame, zoom: number, focus?: Rect): View {
   return {
     x: offset(scene.width * zoom, frame.width, focus && (focus.x + focus.width / 2) * zoom),
     y: offset(scene.height * zoom, frame.height, focus && (focus.y + focus.height / 2) * zoom),

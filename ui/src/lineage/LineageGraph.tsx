@@ -1,13 +1,14 @@
-import '@xyflow/react/dist/base.css'
-import { BaseEdge, type Edge, type EdgeProps, Handle, MarkerType, type Node, type NodeProps, Position, ReactFlow, type ReactFlowInstance } from '@xyflow/react'
-import { memo, useEffect, useMemo, useRef, useState } from 'react'
+import { BaseEdge, type Edge, type EdgeProps, Handle, type Node, type NodeProps, Position } from '@xyflow/react'
+import { memo, useEffect, useMemo, useRef } from 'react'
 import { Link } from 'wouter'
 import type { LineageNode } from '../api/types'
+import box from '../graph/Box.module.css'
 import { smoothPath } from '../graph/path'
-import { Button } from '../parts/Button'
+import { arrowHead, SmallGraph, useWidth } from '../graph/SmallGraph'
+import { around } from '../graph/viewport'
 import { Icon } from '../parts/icons'
 import { detailOf, isSource, kindIcons, kindWords, nameOf, pageOf, type Shown } from './graph'
-import { boxSize, place, viewAt } from './layout'
+import { boxSize, place } from './layout'
 import { Aliases } from './LineageList'
 import css from './LineageView.module.css'
 
@@ -18,17 +19,17 @@ type Arrow = Edge<{ path: string; label: string }, 'arrow'>
 const BoxNode = memo(function BoxNode({ data: { node, root, source, dim, onOpen } }: NodeProps<Box>) {
   const name = nameOf(node)
   return (
-    <div className={`${css.box} ${root ? css.root : ''} ${source ? css.source : ''} ${dim ? css.dim : ''}`} data-node={node.id} data-kind={node.kind}>
-      <Handle type="target" position={Position.Left} className={css.handle} />
-      <Handle type="source" position={Position.Right} className={css.handle} />
-      <div className={css.first}>
+    <div className={`${box.box} ${box.fill} ${css.box} ${root ? css.root : ''} ${source ? css.source : ''} ${dim ? css.dim : ''}`} data-node={node.id} data-kind={node.kind}>
+      <Handle type="target" position={Position.Left} className={box.handle} />
+      <Handle type="source" position={Position.Right} className={box.handle} />
+      <div className={box.first}>
         <Icon name={source ? 'data' : kindIcons[node.kind]} />
-        <Link href={pageOf(node)} className={css.link} title={name} aria-label={`${name}, ${source ? 'data, ' : ''}${kindWords[node.kind]}`} aria-current={root || undefined}>
+        <Link href={pageOf(node)} className={box.name} title={name} aria-label={`${name}, ${source ? 'data, ' : ''}${kindWords[node.kind]}`} aria-current={root || undefined}>
           {name}
         </Link>
         <Aliases node={node} />
       </div>
-      <div className={css.second} title={detailOf(node)}>
+      <div className={box.second} title={detailOf(node)}>
         {detailOf(node)}
       </div>
       {node.more_up && <button type="button" className={`${css.more} ${css.before}`} aria-label={`Show what ${name} was made of`} onClick={() => onOpen(node.id, 'up')}><Icon name="plus" size={12} /></button>}
@@ -56,8 +57,8 @@ interface Props {
 
 /** The graph from left to right. Boxes are links, in the order in which things came to be. */
 export default function LineageGraph({ shown, found, onOpen }: Props) {
-  const host = useRef<HTMLDivElement>(null)
-  const [flow, setFlow] = useState<ReactFlowInstance<Box, Arrow>>()
+  const frame = useWidth()
+  const [, width] = frame
   const placed = useMemo(() => place(shown.nodes, shown.edges), [shown])
   const latest = useRef(onOpen)
   useEffect(() => {
@@ -83,52 +84,26 @@ export default function LineageGraph({ shown, found, onOpen }: Props) {
         source: e.from,
         target: e.to,
         data: { path: smoothPath(placed.routes.get(`${e.from} ${e.to}`) ?? [], 'LR'), label: e.label ?? '' },
-        markerEnd: { type: MarkerType.ArrowClosed, width: 14, height: 14, color: 'var(--border-strong)' },
+        markerEnd: arrowHead('var(--border-strong)'),
       })),
     [shown, placed],
   )
   const height = Math.round(Math.min(window.innerHeight * 0.65, Math.max(240, placed.height + 80)))
   const firstHit = found?.[0]?.id
-  useEffect(() => {
-    if (!flow) return
-    // The whole graph, unless its words would be too small to read: then what is looked for, or the node it is about.
-    const frame = { width: host.current?.clientWidth ?? 0, height }
-    const whole = Math.min(1, frame.width / (placed.width + 60), frame.height / (placed.height + 60))
-    const at = placed.places.get(firstHit ?? shown.root) ?? { x: 0, y: 0 }
-    void flow.setViewport(viewAt(placed, frame, at, firstHit === undefined ? Math.max(smallest, whole) : Math.max(0.9, whole)))
-  }, [flow, placed, firstHit, height, shown.root])
+  // The whole graph, unless its words would be too small to read: then what is looked for, or the node it is about.
+  const whole = Math.min(1, width / (placed.width + 60), height / (placed.height + 60))
+  const at = placed.places.get(firstHit ?? shown.root) ?? { x: 0, y: 0 }
+  const view = around(placed, { width, height }, Math.max(firstHit === undefined ? smallest : 0.9, whole), { ...at, ...boxSize })
   return (
-    <div ref={host} className={css.graph} role="group" aria-label="Graph of the lineage">
-      <div style={{ height }}>
-        <ReactFlow<Box, Arrow>
-          nodes={nodes}
-          edges={edges}
-          nodeTypes={nodeTypes}
-          edgeTypes={edgeTypes}
-          onInit={setFlow}
-          nodesDraggable={false}
-          nodesConnectable={false}
-          nodesFocusable={false}
-          edgesFocusable={false}
-          elementsSelectable={false}
-          zoomOnScroll={false}
-          zoomOnDoubleClick={false}
-          preventScrolling={false}
-          minZoom={0.1}
-          maxZoom={1.5}
-        />
-      </div>
-      <div className={css.zoom}>
-        <Button icon="plus" aria-label="Zoom in" onClick={() => void flow?.zoomIn()} />
-        <Button icon="minus" aria-label="Zoom out" onClick={() => void flow?.zoomOut()} />
-        <Button icon="fit" aria-label="Show the whole graph" onClick={() => void flow?.fitView({ padding: 0.06, maxZoom: 1 })} />
+    <div className={css.graph}>
+      <SmallGraph label="Graph of the lineage" frame={frame} height={height} view={view} nodes={nodes} edges={edges} nodeTypes={nodeTypes} edgeTypes={edgeTypes}>
         <span className={css.legend}>
           <Icon name="data" size={14} /> data
           <Icon name="file" size={14} /> artifact
           <Icon name="step" size={14} /> task or run
           <Icon name="model" size={14} /> model
         </span>
-      </div>
+      </SmallGraph>
     </div>
   )
 }

@@ -41,11 +41,3 @@ export function place(nodes: readonly LineageNode[], edges: readonly LineageEdge
   }
   return { places, routes, width, height }
 }
-
-const margin = 24
-
-/** Where to look at so that a point is in the middle, but without showing what lies beyond the graph's edge. */
-export function viewAt({ width, height }: Placed, frame: { width: number; height: number }, at: Point, zoom: number): { x: number; y: number; zoom: number } {
-  const along = (size: number, room: number, focus: number) => (size * zoom + 2 * margin <= room ? (room - size * zoom) / 2 : Math.min(margin, Math.max(room - size * zoom - margin, room / 2 - focus * zoom)))
-  return { x: along(width, frame.width, at.x + boxSize.width / 2), y: along(height, frame.height, at.y + boxSize.height / 2), zoom }
-}

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import type { LineageGraph, LineageNode } from '../api/types'
+import { around } from '../graph/viewport'
 import { isSource, matches, merge, nameOf, pageOf, sourcesOf } from './graph'
-import { boxSize, place, viewAt } from './layout'
+import { boxSize, place } from './layout'
 
 const node = (id: string, kind: LineageNode['kind'], level: number, more: Partial<LineageNode> = {}): LineageNode => ({ id, kind, name: id, level, ...more })
 const first: LineageGraph = {
@@ -60,7 +61,7 @@ describe('the lineage that is shown', () => {
     const xs = nodes.map((n) => placed.places.get(n.id)?.x ?? 0)
     expect(xs).toEqual(xs.toSorted((a, b) => a - b))
     const frame = { width: 600, height: 300 }
-    const view = viewAt(placed, frame, { x: placed.width - boxSize.width, y: 0 }, 1)
-    expect(view.x + placed.width).toBe(frame.width - 24)
+    const view = around(placed, frame, 1, { x: placed.width - boxSize.width, y: 0, ...boxSize })
+    expect(view.x + placed.width).toBe(frame.width - 20)
   })
 })

@@ -1,10 +1,10 @@
-import '@xyflow/react/dist/base.css'
-import { BaseEdge, type Edge, type EdgeProps, Handle, MarkerType, type Node, type NodeProps, Position, ReactFlow, type ReactFlowInstance } from '@xyflow/react'
-import { memo, type RefObject, useEffect, useMemo, useRef, useState } from 'react'
+import { BaseEdge, type Edge, type EdgeProps, Handle, type Node, type NodeProps, Position } from '@xyflow/react'
+import { memo, useMemo, useState } from 'react'
+import box from '../graph/Box.module.css'
 import { betterDirection, type Direction, type Layout, layoutGraph, type Point } from '../graph/layout'
 import { smoothPath } from '../graph/path'
-import frame from '../graph/RunGraph.module.css'
 import { sceneOf } from '../graph/scene'
+import { arrowHead, SmallGraph, useWidth } from '../graph/SmallGraph'
 import { frameHeight, viewOf } from '../graph/viewport'
 import { count } from '../format/value'
 import { Button } from '../parts/Button'
@@ -25,7 +25,6 @@ interface Shared extends Record<string, unknown> {
 
 type BoxType = Node<Shared & { path: string; node: Merged; open: boolean }, 'box'>
 type ArrowType = Edge<{ path: string; mark: Mark; middle: Point }, 'arrow'>
-type Flow = ReactFlowInstance<BoxType, ArrowType>
 
 const nodeTypes = { box: memo(OutlineBox) }
 const edgeTypes = { arrow: Arrow }
@@ -38,8 +37,8 @@ interface Props {
 
 /** The tasks of a version as boxes, or those of two versions with signs for what differs. */
 export default function OutlineGraph({ comparison, selected, onSelect }: Props) {
-  const host = useRef<HTMLDivElement>(null)
-  const width = useWidth(host)
+  const frame = useWidth()
+  const [, width] = frame
   const [choices, setChoices] = useState<ReadonlyMap<string, boolean>>(new Map())
   const drawn = useMemo(() => draw(comparison, choices, selected), [comparison, choices, selected])
   const shape = JSON.stringify([drawn.graph.boxes.map((b) => [b.path, b.parent ?? '', b.group, b.open]), drawn.graph.arrows])
@@ -59,62 +58,37 @@ export default function OutlineGraph({ comparison, selected, onSelect }: Props) 
   )
   const nodes = useMemo(() => toNodes(drawn, layout, shared), [drawn, layout, shared])
   const edges = useMemo(() => toEdges(drawn, layout, direction), [drawn, layout, direction])
-  const [flow, setFlow] = useState<Flow>()
   const height = frameHeight(layout, width, window.innerHeight)
-  const view = () => viewOf(layout, { width, height })
-  useEffect(() => {
-    if (flow && width > 0) void flow.setViewport(view())
-    // Moves the view when what is shown changed.
-    // oxlint-disable-next-line react/exhaustive-deps
-  }, [flow, shape, direction, width, height])
   return (
-    <div ref={host} className={frame.host} aria-label="Graph of the pipeline" role="group">
-      <div style={{ height }}>
-        {width > 0 && (
-          <ReactFlow<BoxType, ArrowType>
-            nodes={nodes}
-            edges={edges}
-            nodeTypes={nodeTypes}
-            edgeTypes={edgeTypes}
-            onInit={setFlow}
-            nodesDraggable={false}
-            nodesConnectable={false}
-            nodesFocusable={false}
-            edgesFocusable={false}
-            elementsSelectable={false}
-            zoomOnScroll={false}
-            zoomOnDoubleClick={false}
-            preventScrolling={false}
-            minZoom={0.1}
-            maxZoom={1.5}
-            onlyRenderVisibleElements={nodes.length > 200}
-            defaultViewport={view()}
-          />
-        )}
-      </div>
-      <div className={frame.tools}>
-        <Button icon="plus" aria-label="Zoom in" onClick={() => void flow?.zoomIn()} />
-        <Button icon="minus" aria-label="Zoom out" onClick={() => void flow?.zoomOut()} />
-        <Button icon="fit" aria-label="Show the whole graph" onClick={() => void flow?.fitView({ padding: 0.05, maxZoom: 1 })} />
-        <Button icon="turn" aria-label={direction === 'LR' ? 'Lay out from top to bottom' : 'Lay out from left to right'} onClick={() => setTurned(direction === 'LR' ? 'TB' : 'LR')} />
-      </div>
-    </div>
+    <SmallGraph
+      label="Graph of the pipeline"
+      frame={frame}
+      height={height}
+      view={viewOf(layout, { width, height })}
+      nodes={nodes}
+      edges={edges}
+      nodeTypes={nodeTypes}
+      edgeTypes={edgeTypes}
+      sparing={nodes.length > 200}
+    >
+      <Button icon="turn" aria-label={direction === 'LR' ? 'Lay out from top to bottom' : 'Lay out from left to right'} onClick={() => setTurned(direction === 'LR' ? 'TB' : 'LR')} />
+    </SmallGraph>
   )
 }
 
 function toNodes({ graph, nodes }: Drawn, layout: Layout, shared: Shared): BoxType[] {
-  return graph.boxes.flatMap((box) => {
-    const place = layout.places.get(box.path)
-    const node = nodes.get(box.path)
+  return graph.boxes.flatMap(({ path, parent, open }) => {
+    const place = layout.places.get(path)
+    const node = nodes.get(path)
     if (!place || !node) return []
     return {
-      id: box.path,
+      id: path,
       type: 'box' as const,
       position: { x: place.x, y: place.y },
       width: place.width,
       height: place.height,
-      ...(box.parent === undefined ? {} : { parentId: box.parent }),
-      data: { ...shared, path: box.path, node, open: box.open },
+      ...(parent === undefined ? {} : { parentId: parent }),
+      data: { ...shared, path, node, open },
     }
   })
 }
@@ -133,7 +107,7 @@ function toEdges({ graph, marks }: Drawn, layout: Layout, direction: Direction):
       source: from,
       target: to,
       data: { path: smoothPath(route, direction), mark, middle: middleOf(route) },
-      markerEnd: { type: MarkerType.ArrowClosed, width: 14, height: 14, color: arrowColour[mark] },
+      markerEnd: arrowHead(arrowColour[mark]),
       zIndex: 1,
     }
   })
@@ -170,21 +144,21 @@ function OutlineBox({ data }: NodeProps<BoxType>) {
   const shown = node.after ?? node.before
   const name = shown?.display_name ?? node.name
   return (
-    <div className={`${css.box} ${css[node.mark]} ${node.group ? css.group : ''} ${open ? css.open : ''} ${selected === path ? css.selected : ''}`} data-path={path} data-mark={node.mark}>
-      <Handle type="target" position={direction === 'LR' ? Position.Left : Position.Top} className={css.handle} />
-      <Handle type="source" position={direction === 'LR' ? Position.Right : Position.Bottom} className={css.handle} />
-      <div className={css.first}>
+    <div className={`${box.box} ${box.fill} ${css.box} ${css[node.mark]} ${node.group ? box.group : ''} ${open ? `${box.open} ${css.open}` : ''} ${selected === path ? css.selected : ''}`} data-path={path} data-mark={node.mark}>
+      <Handle type="target" position={direction === 'LR' ? Position.Left : Position.Top} className={box.handle} />
+      <Handle type="source" position={direction === 'LR' ? Position.Right : Position.Bottom} className={box.handle} />
+      <div className={box.first}>
         {node.mark !== 'same' && <MarkSign mark={node.mark} />}
-        <button type="button" className={css.name} title={name} aria-pressed={selected === path} aria-label={`${name}${node.mark === 'same' ? '' : `, ${node.mark}`}`} onClick={() => onSelect(selected === path ? '' : path)}>
+        <button type="button" className={`${box.name} ${css.name}`} title={name} aria-pressed={selected === path} aria-label={`${name}${node.mark === 'same' ? '' : `, ${node.mark}`}`} onClick={() => onSelect(selected === path ? '' : path)}>
           {name}
         </button>
         {node.group && (
-          <button type="button" className={css.toggle} aria-expanded={open} aria-label={`Tasks of ${name}`} onClick={() => onToggle(path, !open)}>
+          <button type="button" className={box.toggle} aria-expanded={open} aria-label={`Tasks of ${name}`} onClick={() => onToggle(path, !open)}>
             <Icon name="chevron" size={14} />
           </button>
         )}
       </div>
-      <div className={css.second}>{describe(node, comparison)}</div>
+      <div className={box.second}>{describe(node, comparison)}</div>
     </div>
   )
 }
@@ -201,17 +175,4 @@ function describe(node: Merged, comparison: Comparison): string {
   if (component?.kind === 'importer') words.push('importer')
   if (component?.step) words.push(component.step.image)
   return words.join(' · ')
-}
-
-function useWidth(element: RefObject<HTMLElement | null>): number {
-  const [width, setWidth] = useState(0)
-  useEffect(() => {
-    if (!element.current) return
-    const observer = new ResizeObserver(([entry]) => {
-      if (entry) setWidth(Math.round(entry.contentRect.width))
-    })
-    observer.observe(element.current)
-    return () => observer.disconnect()
-  }, [element])
-  return width
 }
