@@ -10,7 +10,9 @@ export function LastLines({ task, most = 12 }: { task: Task; most?: number }) {
   const lines = data ? lastLines(data.lines, most) : []
   const box = useRef<HTMLPreElement>(null)
   // The last line says most.
-  useLayoutEffect(() => box.current?.scrollTo(0, box.current.scrollHeight), [lines.length])
+  useLayoutEffect(() => {
+    if (box.current) box.current.scrollTop = box.current.scrollHeight
+  }, [lines.length])
   if (lines.length === 0) return null
   return (
     // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- keyboards scroll what has the focus
