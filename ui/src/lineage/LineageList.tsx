@@ -2,6 +2,8 @@ import { Link } from 'wouter'
 import type { LineageNode } from '../api/types'
 import { Button } from '../parts/Button'
 import { Icon } from '../parts/icons'
+import { Nothing } from '../parts/Notice'
+import { pageCss } from '../parts/Page'
 import { detailOf, isSource, kindIcons, lineageOf, matches, nameOf, pageOf, type Shown } from './graph'
 import css from './LineageView.module.css'
 
@@ -17,13 +19,13 @@ export function LineageList({ shown, find, onOpen }: Props) {
   const nodes = find ? shown.nodes.filter((n) => matches(n, find)) : shown.nodes
   return (
     <div className={css.scroll}>
-      <table className={css.list}>
+      <table className={`${pageCss.list} ${css.list}`}>
         <caption className="visually-hidden">Lineage, from what came first to what came last</caption>
         <thead>
           <tr>
             <th scope="col">Node</th>
             <th scope="col">Made of</th>
-            <th scope="col" className={css.wide}>
+            <th scope="col" className={pageCss.optional}>
               Steps away
             </th>
             <th scope="col">
@@ -57,7 +59,7 @@ export function LineageList({ shown, find, onOpen }: Props) {
                     )
                   })}
               </td>
-              <td className={css.wide}>{node.id === shown.root ? 'this' : node.level < 0 ? `${-node.level} before` : `${node.level} after`}</td>
+              <td className={pageCss.optional}>{node.id === shown.root ? 'this' : node.level < 0 ? `${-node.level} before` : `${node.level} after`}</td>
               <td>
                 <span className={css.buttons}>
                   {node.more_up && <Button onClick={() => onOpen(node.id, 'up')}>{`Show what ${nameOf(node)} was made of`}</Button>}
@@ -73,7 +75,7 @@ export function LineageList({ shown, find, onOpen }: Props) {
           ))}
         </tbody>
       </table>
-      {nodes.length === 0 && <p className={css.none}>Nothing here matches.</p>}
+      {nodes.length === 0 && <Nothing>Nothing here matches.</Nothing>}
     </div>
   )
 }

@@ -29,3 +29,8 @@ export function Loading({ what }: { what: string }) {
     </p>
   )
 }
+
+/** What stands in the place of a list that is empty, or below one that is cut. */
+export function Nothing({ children }: { children: ReactNode }) {
+  return <p className={css.nothing}>{children}</p>
+}

@@ -1,12 +1,13 @@
 import type { OutlineInput } from '../api/types'
 import { typeWord } from '../form/fields'
 import { valueLine, valueText } from '../format/value'
+import { Nothing } from '../parts/Notice'
 import { pageCss } from '../parts/Page'
 import css from './Pipelines.module.css'
 
 /** What a pipeline takes: each input with its type, default and description. */
 export function InputsTable({ inputs }: { inputs: readonly OutlineInput[] }) {
-  if (inputs.length === 0) return <p className={css.none}>This pipeline takes none.</p>
+  if (inputs.length === 0) return <Nothing>This pipeline takes none.</Nothing>
   return (
     <table className={`${pageCss.list} ${css.inner}`}>
       <caption className="visually-hidden">Inputs of the pipeline</caption>

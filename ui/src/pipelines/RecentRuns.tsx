@@ -1,6 +1,7 @@
 import { Link } from 'wouter'
 import type { PipelineDetail } from '../api/types'
 import { between, duration } from '../format/time'
+import { Nothing } from '../parts/Notice'
 import { Ago, useNow } from '../parts/now'
 import { pageCss } from '../parts/Page'
 import { State } from '../parts/State'
@@ -11,7 +12,7 @@ export function RecentRuns({ data }: { data: PipelineDetail }) {
   const now = useNow()
   const names = new Map(data.versions.versions.map((v) => [v.id, v.display_name]))
   const { runs, total } = data.runs
-  if (runs.length === 0) return <p className={css.none}>No run yet.</p>
+  if (runs.length === 0) return <Nothing>No run yet.</Nothing>
   return (
     <>
       <table className={`${pageCss.list} ${css.inner}`}>
@@ -47,7 +48,7 @@ export function RecentRuns({ data }: { data: PipelineDetail }) {
           ))}
         </tbody>
       </table>
-      {total > runs.length && <p className={css.none}>These are the newest {runs.length} of {total.toLocaleString('en-GB')}.</p>}
+      {total > runs.length && <Nothing>These are the newest {runs.length} of {total.toLocaleString('en-GB')}.</Nothing>}
     </>
   )
 }

@@ -8,6 +8,7 @@ import { LinkButton } from '../parts/LinkButton'
 import { More } from '../parts/More'
 import { Loading, Notice } from '../parts/Notice'
 import { Clock } from '../parts/now'
+import { Empty } from '../parts/Page'
 import { RecurringTable } from './RecurringTable'
 import css from './RecurringPage.module.css'
 
@@ -85,14 +86,13 @@ client.create_recurring_run(
 
 function None() {
   return (
-    <div className={css.none}>
-      <h2>No recurring runs yet</h2>
+    <Empty title="No recurring runs yet">
       <p>
         A recurring run starts a pipeline by itself. Make one with “Schedule” on the page of a <Link href="/pipelines">pipeline</Link>, or with the kfp SDK;
         the first field of the cron expression is the second, and times are UTC:
       </p>
       <Command text={sdk} />
       <p>It shows up here by itself.</p>
-    </div>
+    </Empty>
   )
 }

@@ -7,6 +7,7 @@ import { count } from '../format/value'
 import { Button } from '../parts/Button'
 import { Icon } from '../parts/icons'
 import { Ago, Ahead } from '../parts/now'
+import { pageCss } from '../parts/Page'
 import { State } from '../parts/State'
 import css from './RecurringTable.module.css'
 
@@ -19,7 +20,7 @@ interface Actions {
 
 export function RecurringTable({ list, ...actions }: { list: RecurringRun[] } & Actions) {
   return (
-    <table className={css.table}>
+    <table className={`${pageCss.list} ${css.table}`}>
       <caption className="visually-hidden">Recurring runs, newest first</caption>
       <thead>
         <tr>
@@ -55,7 +56,7 @@ function Row({ recurring: r, busy, onSwitch, onDelete }: { recurring: RecurringR
   const state = stateOf(r)
   return (
     <tr data-recurring={r.id}>
-      <th scope="row" className={css.name}>
+      <th scope="row">
         {r.display_name}
         {r.description && <span className={css.second}>{r.description}</span>}
         {r.failure && (
