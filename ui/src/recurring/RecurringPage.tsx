@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'react'
+import { useState } from 'react'
 import { Link } from 'wouter'
 import { useChangeRecurring, useRecurringRuns } from '../api/recurring'
 import type { RecurringRun } from '../api/types'
@@ -8,24 +8,22 @@ import { LinkButton } from '../parts/LinkButton'
 import { More } from '../parts/More'
 import { Loading, Notice } from '../parts/Notice'
 import { Clock } from '../parts/now'
-import { Empty } from '../parts/Page'
+import { Empty, Page, pageCss } from '../parts/Page'
 import { RecurringTable } from './RecurringTable'
-import css from './RecurringPage.module.css'
 
 export function RecurringPage() {
-  useEffect(() => {
-    document.title = 'Recurring runs – Levada'
-  }, [])
+  const head = (
+    <>
+      <span className={pageCss.space} />
+      <LinkButton href="/pipelines" icon="plus">
+        Schedule a pipeline
+      </LinkButton>
+    </>
+  )
   return (
-    <section className={css.page}>
-      <div className={css.head}>
-        <h1>Recurring runs</h1>
-        <LinkButton href="/pipelines" icon="plus">
-          Schedule a pipeline
-        </LinkButton>
-      </div>
+    <Page title="Recurring runs" head={head}>
       <RecurringRuns />
-    </section>
+    </Page>
   )
 }
 
