@@ -2,6 +2,7 @@ import { Link } from 'wouter'
 import type { LineageNode } from '../api/types'
 import { Button } from '../parts/Button'
 import { Icon } from '../parts/icons'
+import { List } from '../parts/List'
 import { Nothing } from '../parts/Notice'
 import { pageCss } from '../parts/Page'
 import { detailOf, isSource, kindIcons, lineageOf, matches, nameOf, pageOf, type Shown } from './graph'
@@ -19,20 +20,7 @@ export function LineageList({ shown, find, onOpen }: Props) {
   const nodes = find ? shown.nodes.filter((n) => matches(n, find)) : shown.nodes
   return (
     <div className={css.scroll}>
-      <table className={`${pageCss.list} ${css.list}`}>
-        <caption className="visually-hidden">Lineage, from what came first to what came last</caption>
-        <thead>
-          <tr>
-            <th scope="col">Node</th>
-            <th scope="col">Made of</th>
-            <th scope="col" className={pageCss.optional}>
-              Steps away
-            </th>
-            <th scope="col">
-              <span className="visually-hidden">More</span>
-            </th>
-          </tr>
-        </thead>
+      <List caption="Lineage, from what came first to what came last" columns={['Node', 'Made of', { name: 'Steps away', optional: true }, { name: 'More', unseen: true }]} className={css.list}>
         <tbody>
           {nodes.map((node) => (
             <tr key={node.id} data-node={node.id} className={node.id === shown.root ? css.rootRow : undefined}>
@@ -74,7 +62,7 @@ export function LineageList({ shown, find, onOpen }: Props) {
             </tr>
           ))}
         </tbody>
-      </table>
+      </List>
       {nodes.length === 0 && <Nothing>Nothing here matches.</Nothing>}
     </div>
   )

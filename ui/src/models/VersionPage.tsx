@@ -4,7 +4,7 @@ import type { ModelCard } from '../api/types'
 import { Signature } from '../artifact/Signature'
 import { bytes, number } from '../format/value'
 import { Card } from '../parts/Card'
-import { Loading, Nothing, Notice } from '../parts/Notice'
+import { Loading, Nothing, Stale } from '../parts/Notice'
 import { Ago, Clock } from '../parts/now'
 import { Fact, Facts, Failed, Page } from '../parts/Page'
 import { Dataset } from '../tracked/Dataset'
@@ -37,11 +37,7 @@ export default function VersionPage({ id: name, version }: { id: string; version
         ]}
         head={v.stage !== 'None' && <span className={css.badge}>{v.stage}</span>}
       >
-        {card.error && (
-          <Notice tone="danger" title="The card could not be brought up to date">
-            {card.error.message}
-          </Notice>
-        )}
+        <Stale what="card" error={card.error} />
         <div className={css.head}>
           <Aliases model={name} version={v} />
           <Link href={`/lineage?node=${encodeURIComponent(`model:${name}/${v.version}`)}`} className={css.cardLink}>

@@ -6,7 +6,7 @@ import { Command } from '../parts/Command'
 import { Confirm } from '../parts/Confirm'
 import { LinkButton } from '../parts/LinkButton'
 import { More } from '../parts/More'
-import { Loading, Notice } from '../parts/Notice'
+import { Loading, Notice, Stale } from '../parts/Notice'
 import { Clock } from '../parts/now'
 import { Empty, Page, pageCss } from '../parts/Page'
 import { RecurringTable } from './RecurringTable'
@@ -37,11 +37,7 @@ function RecurringRuns() {
   if (list.isPending) return <Loading what="recurring runs" />
   return (
     <Clock ticking={items.some((r) => r.next_at)}>
-      {list.error && (
-        <Notice tone="danger" title="The list could not be brought up to date">
-          {list.error.message}
-        </Notice>
-      )}
+      <Stale what="list" error={list.error} />
       {change.error && change.variables && (
         <Notice tone="danger" title={`${change.variables.name} was not ${done[change.variables.action]}`}>
           {change.error.message}

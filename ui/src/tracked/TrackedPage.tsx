@@ -8,7 +8,7 @@ import { useAddress } from '../parts/address'
 import { Button } from '../parts/Button'
 import { Card } from '../parts/Card'
 import { Copy } from '../parts/Copy'
-import { Loading, Nothing, Notice } from '../parts/Notice'
+import { Loading, Nothing, Notice, Stale } from '../parts/Notice'
 import { Clock } from '../parts/now'
 import { Fact, Facts, Failed, Page, pageCss } from '../parts/Page'
 import { Tabs } from '../parts/Tabs'
@@ -42,11 +42,7 @@ export default function TrackedPage({ id }: { id: string }) {
   return (
     <Clock ticking={isGoingOn(run)}>
       <Page title={run.name || '(no name)'} crumbs={crumbs} head={<Status status={run.status} large />}>
-        {tracked.error && (
-          <Notice tone="danger" title="The run could not be brought up to date">
-            {tracked.error.message}
-          </Notice>
-        )}
+        <Stale what="run" error={tracked.error} />
         {run.deleted && <Notice tone="warning">This run is deleted. MLflow’s client can restore it.</Notice>}
         <RunFacts run={run} />
         <Parts detail={tracked.data} />
