@@ -1,7 +1,7 @@
 import { lazy, Suspense, useState } from 'react'
 import { Link } from 'wouter'
 import type { Artifact } from '../api/types'
-import { bytes, count, number, shortDigest, valueLine } from '../format/value'
+import { bytes, count, shortDigest } from '../format/value'
 import type { Tree } from '../graph/tree'
 import { Button, ButtonLink } from '../parts/Button'
 import { Copy } from '../parts/Copy'
@@ -9,10 +9,10 @@ import { Loading } from '../parts/Notice'
 import { Parameters } from '../parts/Parameters'
 import css from './ArtifactCard.module.css'
 import { classifications, scalarMetrics } from './metrics'
+import { Classifications, Scalars } from './MetricViews'
 import { contentOf } from './place'
 
 const ArtifactPreview = lazy(() => import('./ArtifactPreview'))
-const ClassificationView = lazy(() => import('./ClassificationView'))
 
 interface Props {
   /** Name of the input or output that holds it. */
@@ -49,25 +49,8 @@ export function ArtifactCard({ name, artifact, runId, tree, output = false }: Pr
         )}
       </div>
       <Origin artifact={artifact} runId={runId} tree={tree} output={output} />
-      {metrics.length > 0 && (
-        <table className={css.metrics}>
-          <tbody>
-            {metrics.map((m) => (
-              <tr key={m.name}>
-                <th scope="row">{m.name}</th>
-                <td>{typeof m.value === 'number' ? number(m.value) : valueLine(m.value)}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      )}
-      {curves.length > 0 && (
-        <Suspense fallback={<Loading what="the curve" />}>
-          {curves.map((c) => (
-            <ClassificationView key={c.slice ?? ''} classification={c} />
-          ))}
-        </Suspense>
-      )}
+      {metrics.length > 0 && <Scalars metrics={metrics} className={css.metrics} />}
+      {curves.length > 0 && <Classifications list={curves} />}
       {metrics.length === 0 && curves.length === 0 && <Metadata artifact={artifact} />}
       {open && (
         <Suspense fallback={<Loading what="the artifact" />}>

@@ -2,7 +2,7 @@ import { lazy, Suspense } from 'react'
 import { Link } from 'wouter'
 import { useArtifact } from '../api/artifacts'
 import type { Artifact } from '../api/types'
-import { bytes, count, number, shortDigest, valueLine } from '../format/value'
+import { bytes, count, shortDigest } from '../format/value'
 import { useAddress } from '../parts/address'
 import { ButtonLink } from '../parts/Button'
 import { Card } from '../parts/Card'
@@ -13,10 +13,10 @@ import { Parameters } from '../parts/Parameters'
 import { Tabs } from '../parts/Tabs'
 import css from './ArtifactPage.module.css'
 import { classifications, scalarMetrics } from './metrics'
+import { Classifications, Scalars } from './MetricViews'
 import { contentOf } from './place'
 
 const ArtifactPreview = lazy(() => import('./ArtifactPreview'))
-const ClassificationView = lazy(() => import('./ClassificationView'))
 const LineageView = lazy(async () => ({ default: (await import('../lineage/LineageView')).LineageView }))
 
 /** One artifact: what is in it, what its step noted about it, and where it came from and went. */
@@ -95,25 +95,12 @@ function Preview({ artifact, path, onPath }: { artifact: Artifact; path: string;
     <div className={css.parts}>
       {metrics.length > 0 && (
         <Card title="Metrics">
-          <table className={css.metrics}>
-            <tbody>
-              {metrics.map((m) => (
-                <tr key={m.name}>
-                  <th scope="row">{m.name}</th>
-                  <td>{typeof m.value === 'number' ? number(m.value) : valueLine(m.value)}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
+          <Scalars metrics={metrics} className={css.metrics} />
         </Card>
       )}
       {curves.length > 0 && (
         <Card title="Classification">
-          <Suspense fallback={<Loading what="the curve" />}>
-            {curves.map((c) => (
-              <ClassificationView key={c.slice ?? ''} classification={c} />
-            ))}
-          </Suspense>
+          <Classifications list={curves} />
         </Card>
       )}
       {held && (

@@ -5,7 +5,7 @@ import { useArtifactList } from '../api/artifacts'
 import type { Artifact } from '../api/types'
 import { bytes, count } from '../format/value'
 import { useAddress } from '../parts/address'
-import { Loading, Notice } from '../parts/Notice'
+import { Loading, Stale } from '../parts/Notice'
 import { Empty, pageCss, SearchPage } from '../parts/Page'
 import css from './ArtifactPage.module.css'
 
@@ -39,11 +39,7 @@ function Artifacts({ q }: { q: string }) {
         {list.data && <span className={pageCss.soft}>{count(list.data.pages[0]?.total ?? 0, 'artifact')}</span>}
       </div>
       {list.isPending && <Loading what="artifacts" />}
-      {list.error && (
-        <Notice tone="danger" title="The list could not be brought up to date">
-          {list.error.message}
-        </Notice>
-      )}
+      <Stale what="list" error={list.error} />
       {items.length > 0 && <Table items={items} more={list.hasNextPage && !list.isFetchingNextPage} onMore={() => void list.fetchNextPage()} />}
       {list.data && items.length === 0 && (
         <Empty title={q || type ? 'No artifact matches' : 'No artifacts yet'}>

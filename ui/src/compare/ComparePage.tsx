@@ -6,7 +6,7 @@ import { lookOf } from '../chart/curve'
 import { count } from '../format/value'
 import { useAddress } from '../parts/address'
 import { Button } from '../parts/Button'
-import { Loading, Notice } from '../parts/Notice'
+import { Loading, Notice, Stale } from '../parts/Notice'
 import { Clock } from '../parts/now'
 import { Empty, Failed, Page } from '../parts/Page'
 import { Tabs } from '../parts/Tabs'
@@ -63,7 +63,7 @@ export default function ComparePage() {
           {runs.data.missing.slice(0, 5).join(', ')}
         </Notice>
       )}
-      {runs.error && <Notice tone="danger" title="The runs could not be brought up to date">{runs.error.message}</Notice>}
+      <Stale what="runs" error={runs.error} />
       <Clock ticking={runs.data.runs.some(isGoingOn)}>
         <Views comparison={runs.data} />
       </Clock>

@@ -5,7 +5,7 @@ import { isGoingOn, type TableQuery, useRunTable } from '../api/tracking'
 import type { TrackedFields } from '../api/types'
 import { useAddress } from '../parts/address'
 import { Button } from '../parts/Button'
-import { Loading, Notice } from '../parts/Notice'
+import { Loading, Notice, Stale } from '../parts/Notice'
 import { Clock } from '../parts/now'
 import { Empty, Failed, Page } from '../parts/Page'
 import { BulkActions } from './BulkActions'
@@ -72,11 +72,7 @@ export default function ExperimentPage({ id }: { id: string }) {
           <BulkActions selected={selected} runs={runs} deleted={deleted} onDone={(failed) => change({ run: failed })} />
         </div>
       </div>
-      {table.error && !refused && (
-        <Notice tone="danger" title="The table could not be brought up to date">
-          {table.error.message}
-        </Notice>
-      )}
+      <Stale what="table" error={refused ? null : table.error} />
       {first?.experiment.deleted && <Notice tone="warning">This experiment is deleted, and its runs with it. MLflow’s client can restore it.</Notice>}
       {by && only !== null && (
         <p className={css.only}>

@@ -1,8 +1,9 @@
 import { Link } from 'wouter'
 import { useExperimentList } from '../api/tracking'
 import { Command } from '../parts/Command'
+import { List } from '../parts/List'
 import { More } from '../parts/More'
-import { Loading, Notice } from '../parts/Notice'
+import { Loading, Stale } from '../parts/Notice'
 import { Ago, Clock } from '../parts/now'
 import { Empty, pageCss as css, SearchPage } from '../parts/Page'
 
@@ -16,23 +17,9 @@ function Experiments({ q }: { q: string }) {
   if (list.isPending) return <Loading what="experiments" />
   return (
     <Clock ticking={false}>
-      {list.error && (
-        <Notice tone="danger" title="The list could not be brought up to date">
-          {list.error.message}
-        </Notice>
-      )}
+      <Stale what="list" error={list.error} />
       {items.length > 0 && (
-        <table className={css.list}>
-          <caption className="visually-hidden">Experiments, newest first</caption>
-          <thead>
-            <tr>
-              <th scope="col">Experiment</th>
-              <th scope="col" className={css.optional}>
-                Last pipeline run
-              </th>
-              <th scope="col">Created</th>
-            </tr>
-          </thead>
+        <List caption="Experiments, newest first" columns={['Experiment', { name: 'Last pipeline run', optional: true }, 'Created']}>
           <tbody>
             {items.map((e) => (
               <tr key={e.id}>
@@ -47,7 +34,7 @@ function Experiments({ q }: { q: string }) {
               </tr>
             ))}
           </tbody>
-        </table>
+        </List>
       )}
       {items.length > 0 && <More shown={items.length} total={list.data?.pages[0]?.total ?? 0} noun="experiment" pages={list} />}
       {items.length === 0 && !list.error && (q ? <Empty title="No experiment matches" /> : <FirstExperiment />)}

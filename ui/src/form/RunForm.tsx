@@ -7,7 +7,7 @@ import type { Outline, SubmitRun } from '../api/types'
 import { useAddress } from '../parts/address'
 import { Button } from '../parts/Button'
 import { Card } from '../parts/Card'
-import { Notice } from '../parts/Notice'
+import { Nothing, Notice } from '../parts/Notice'
 import { Check, Field } from './Field'
 import { type Edits, fill, initialEdit } from './fields'
 import css from './Form.module.css'
@@ -88,7 +88,7 @@ export function RunForm({ outline, source, given, name: firstName = '', experime
   return (
     <form ref={form} className={css.form} onSubmit={submit} noValidate aria-label={scheduled ? 'Recurring run' : 'Run'}>
       <Card title="Inputs">
-        {inputs.length === 0 && <p className={css.none}>This pipeline takes none.</p>}
+        {inputs.length === 0 && <Nothing>This pipeline takes none.</Nothing>}
         {artifacts.length > 0 && (
           <Notice tone="warning" title="It also needs artifacts">
             {artifacts.map((a) => a.name).join(', ')}: a run that is started here cannot be given them.

@@ -2,6 +2,7 @@ import { Link } from 'wouter'
 import type { HomePage, RunBrief } from '../api/types'
 import { between, duration } from '../format/time'
 import { Card } from '../parts/Card'
+import { Nothing } from '../parts/Notice'
 import { useNow } from '../parts/now'
 import { State } from '../parts/State'
 import { Progress } from '../runs/RunTable'
@@ -13,7 +14,7 @@ export function Active({ active, tracked, counts }: Pick<HomePage, 'active' | 't
   const more = total > active.length
   return (
     <Card title="Going on" extra={more && <Link href="/runs?state=PENDING,RUNNING,CANCELING">All {total.toLocaleString('en-GB')}</Link>}>
-      {active.length + tracked.length === 0 && <p className={css.none}>Nothing is running.</p>}
+      {active.length + tracked.length === 0 && <Nothing>Nothing is running.</Nothing>}
       <ul>
         {active.map((run) => (
           <ActiveRun key={run.id} run={run} />

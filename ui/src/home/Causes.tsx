@@ -2,6 +2,7 @@ import { Link } from 'wouter'
 import type { Cause, HomePage } from '../api/types'
 import { count } from '../format/value'
 import { Card } from '../parts/Card'
+import { Nothing } from '../parts/Notice'
 import { Ago } from '../parts/now'
 import { StateIcon } from '../parts/State'
 import css from './HomePage.module.css'
@@ -12,8 +13,8 @@ export function Causes({ failures }: Pick<HomePage, 'failures'>) {
   const { causes, runs, more } = failures
   return (
     <Card title="Failed in the last 7 days" extra={runs > 0 && <Link href="/runs?state=FAILED">All failed runs</Link>}>
-      {causes.length === 0 && <p className={css.none}>No run has failed.</p>}
-      {more && <p className={css.none}>Of the newest {count(runs, 'failed run')}.</p>}
+      {causes.length === 0 && <Nothing>No run has failed.</Nothing>}
+      {more && <Nothing>Of the newest {count(runs, 'failed run')}.</Nothing>}
       <ul>
         {causes.map((cause) => (
           <li key={`${cause.pipeline} ${cause.task} ${cause.newest.id}`} className={css.cause}>

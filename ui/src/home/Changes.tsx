@@ -2,6 +2,7 @@ import { Link } from 'wouter'
 import type { HomePage, ModelChange } from '../api/types'
 import { Card } from '../parts/Card'
 import { Icon } from '../parts/icons'
+import { Nothing } from '../parts/Notice'
 import { Ago } from '../parts/now'
 import css from './HomePage.module.css'
 import { changeWords } from './words'
@@ -10,7 +11,7 @@ import { changeWords } from './words'
 export function Changes({ changes }: Pick<HomePage, 'changes'>) {
   return (
     <Card title="Changes of models" extra={changes.length > 0 && <Link href="/models">Models</Link>}>
-      {changes.length === 0 && <p className={css.none}>No model was registered yet.</p>}
+      {changes.length === 0 && <Nothing>No model was registered yet.</Nothing>}
       <ul>
         {changes.map((c, i) => (
           // Two changes can be alike in all that is told of them.

@@ -2,6 +2,7 @@ import { Link } from 'wouter'
 import type { HomePage } from '../api/types'
 import { Card } from '../parts/Card'
 import { Icon } from '../parts/icons'
+import { Nothing } from '../parts/Notice'
 import { Ahead } from '../parts/now'
 import css from './HomePage.module.css'
 
@@ -10,7 +11,7 @@ export function Due({ scheduled }: Pick<HomePage, 'scheduled'>) {
   const { next, total, refused } = scheduled
   return (
     <Card title="Due next" extra={total > 0 && <Link href="/recurring-runs">{total > next.length ? `All ${total.toLocaleString('en-GB')}` : 'Recurring runs'}</Link>}>
-      {next.length === 0 && <p className={css.none}>No recurring run is enabled.</p>}
+      {next.length === 0 && <Nothing>No recurring run is enabled.</Nothing>}
       <ul>
         {next.map((r) => (
           <li key={r.id} className={css.line}>

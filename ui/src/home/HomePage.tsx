@@ -1,7 +1,7 @@
 import { Link } from 'wouter'
 import { useHome } from '../api/home'
 import type { HomePage as Home, State as StateName } from '../api/types'
-import { Loading, Notice } from '../parts/Notice'
+import { Loading, Stale } from '../parts/Notice'
 import { Clock } from '../parts/now'
 import { Page } from '../parts/Page'
 import { StateIcon, stateWord } from '../parts/State'
@@ -18,11 +18,7 @@ export function HomePage() {
   return (
     <Page title="Home" head={home.data && <Totals counts={home.data.counts} />}>
       {home.isPending && <Loading what="what goes on" />}
-      {home.error && (
-        <Notice tone="danger" title="The page could not be brought up to date">
-          {home.error.message}
-        </Notice>
-      )}
+      <Stale what="page" error={home.error} />
       {home.data && <Rooms home={home.data} />}
     </Page>
   )

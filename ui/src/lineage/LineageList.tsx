@@ -2,6 +2,9 @@ import { Link } from 'wouter'
 import type { LineageNode } from '../api/types'
 import { Button } from '../parts/Button'
 import { Icon } from '../parts/icons'
+import { List } from '../parts/List'
+import { Nothing } from '../parts/Notice'
+import { pageCss } from '../parts/Page'
 import { detailOf, isSource, kindIcons, lineageOf, matches, nameOf, pageOf, type Shown } from './graph'
 import css from './LineageView.module.css'
 
@@ -17,20 +20,7 @@ export function LineageList({ shown, find, onOpen }: Props) {
   const nodes = find ? shown.nodes.filter((n) => matches(n, find)) : shown.nodes
   return (
     <div className={css.scroll}>
-      <table className={css.list}>
-        <caption className="visually-hidden">Lineage, from what came first to what came last</caption>
-        <thead>
-          <tr>
-            <th scope="col">Node</th>
-            <th scope="col">Made of</th>
-            <th scope="col" className={css.wide}>
-              Steps away
-            </th>
-            <th scope="col">
-              <span className="visually-hidden">More</span>
-            </th>
-          </tr>
-        </thead>
+      <List caption="Lineage, from what came first to what came last" columns={['Node', 'Made of', { name: 'Steps away', optional: true }, { name: 'More', unseen: true }]} className={css.list}>
         <tbody>
           {nodes.map((node) => (
             <tr key={node.id} data-node={node.id} className={node.id === shown.root ? css.rootRow : undefined}>
@@ -57,7 +47,7 @@ export function LineageList({ shown, find, onOpen }: Props) {
                     )
                   })}
               </td>
-              <td className={css.wide}>{node.id === shown.root ? 'this' : node.level < 0 ? `${-node.level} before` : `${node.level} after`}</td>
+              <td className={pageCss.optional}>{node.id === shown.root ? 'this' : node.level < 0 ? `${-node.level} before` : `${node.level} after`}</td>
               <td>
                 <span className={css.buttons}>
                   {node.more_up && <Button onClick={() => onOpen(node.id, 'up')}>{`Show what ${nameOf(node)} was made of`}</Button>}
@@ -72,8 +62,8 @@ export function LineageList({ shown, find, onOpen }: Props) {
             </tr>
           ))}
         </tbody>
-      </table>
-      {nodes.length === 0 && <p className={css.none}>Nothing here matches.</p>}
+      </List>
+      {nodes.length === 0 && <Nothing>Nothing here matches.</Nothing>}
     </div>
   )
 }

@@ -7,7 +7,7 @@ import { ButtonLink } from '../parts/Button'
 import { Card } from '../parts/Card'
 import { Copy } from '../parts/Copy'
 import { Icon } from '../parts/icons'
-import { Loading } from '../parts/Notice'
+import { Loading, Nothing } from '../parts/Notice'
 import css from './ModelPage.module.css'
 
 const FilePreview = lazy(async () => ({ default: (await import('../artifact/FilePreview')).FilePreview }))
@@ -22,7 +22,7 @@ export function ModelFiles({ model, version }: { model: string; version: ModelVe
   const files = version.files.slice(0, manyFiles)
   return (
     <Card title={`Files (${version.files.length})`}>
-      {files.length === 0 && <p className={css.none}>Levada does not keep the files of this version; they are at its source.</p>}
+      {files.length === 0 && <Nothing>Levada does not keep the files of this version; they are at its source.</Nothing>}
       <ul className={css.files}>
         {files.map((file) => (
           <li key={file.path}>
@@ -46,7 +46,7 @@ export function ModelFiles({ model, version }: { model: string; version: ModelVe
           </li>
         ))}
       </ul>
-      {version.files.length > manyFiles && <p className={css.none}>{`and ${version.files.length - manyFiles} more`}</p>}
+      {version.files.length > manyFiles && <Nothing>{`and ${version.files.length - manyFiles} more`}</Nothing>}
     </Card>
   )
 }

@@ -6,7 +6,7 @@ import { count, number } from '../format/value'
 import { lineageOf } from '../lineage/graph'
 import { useAddress } from '../parts/address'
 import { Card } from '../parts/Card'
-import { Loading, Notice } from '../parts/Notice'
+import { Loading, Nothing, Stale } from '../parts/Notice'
 import { Ago, Clock } from '../parts/now'
 import { Fact, Facts, Failed, Page, pageCss } from '../parts/Page'
 import { Pairs } from '../tracked/Pairs'
@@ -26,11 +26,7 @@ export default function ModelPage({ id: name }: { id: string }) {
   return (
     <Clock ticking={false}>
       <Page title={name} crumbs={[<Link key="all" href="/models">Models</Link>]}>
-        {model.error && (
-          <Notice tone="danger" title="The model could not be brought up to date">
-            {model.error.message}
-          </Notice>
-        )}
+        <Stale what="model" error={model.error} />
         <Detail detail={model.data} />
       </Page>
     </Clock>
@@ -54,7 +50,7 @@ function Detail({ detail: { model, versions, total } }: { detail: ModelDetail })
         </Fact>
       </Facts>
       <Describe model={model.name} text={model.description} what="model" />
-      {versions.length === 0 && <p className={css.none}>The model has no versions.</p>}
+      {versions.length === 0 && <Nothing>The model has no versions.</Nothing>}
       {chosen && (
         <>
           <Versions

@@ -2,7 +2,8 @@ import { Link } from 'wouter'
 import { useModels } from '../api/tracking'
 import { Button } from '../parts/Button'
 import { Command } from '../parts/Command'
-import { Loading, Notice } from '../parts/Notice'
+import { List } from '../parts/List'
+import { Loading, Stale } from '../parts/Notice'
 import { Ago, Clock } from '../parts/now'
 import { Empty, pageCss as css, SearchPage } from '../parts/Page'
 import own from './ModelPage.module.css'
@@ -23,24 +24,9 @@ function Models({ q }: { q: string }) {
   if (list.isPending) return <Loading what="models" />
   return (
     <Clock ticking={false}>
-      {list.error && (
-        <Notice tone="danger" title="The list could not be brought up to date">
-          {list.error.message}
-        </Notice>
-      )}
+      <Stale what="list" error={list.error} />
       {items.length > 0 && (
-        <table className={css.list}>
-          <caption className="visually-hidden">Registered models</caption>
-          <thead>
-            <tr>
-              <th scope="col">Model</th>
-              <th scope="col">Latest</th>
-              <th scope="col">Aliases</th>
-              <th scope="col" className={css.optional}>
-                Changed
-              </th>
-            </tr>
-          </thead>
+        <List caption="Registered models" columns={['Model', 'Latest', 'Aliases', { name: 'Changed', optional: true }]}>
           <tbody>
             {items.map((m) => (
               <tr key={m.name}>
@@ -72,7 +58,7 @@ function Models({ q }: { q: string }) {
               </tr>
             ))}
           </tbody>
-        </table>
+        </List>
       )}
       {list.hasNextPage && (
         <p>

@@ -3,7 +3,7 @@ import { useChangeModel } from '../api/tracking'
 import { Button } from '../parts/Button'
 import { Card } from '../parts/Card'
 import { Confirm } from '../parts/Confirm'
-import { Notice } from '../parts/Notice'
+import { Nothing, Notice } from '../parts/Notice'
 import css from './ModelPage.module.css'
 
 /** The tags of a model or of a version, which can be set and removed here. */
@@ -25,7 +25,7 @@ export function TagEditor({ title, model, version, tags }: { title: string; mode
         )
       }
     >
-      {entries.length === 0 && !adding && <p className={css.none}>None.</p>}
+      {entries.length === 0 && !adding && <Nothing>None.</Nothing>}
       <ul className={css.tags}>
         {entries.map(([name, text]) => (
           <li key={name}>

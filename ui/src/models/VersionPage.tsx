@@ -4,7 +4,7 @@ import type { ModelCard } from '../api/types'
 import { Signature } from '../artifact/Signature'
 import { bytes, number } from '../format/value'
 import { Card } from '../parts/Card'
-import { Loading, Notice } from '../parts/Notice'
+import { Loading, Nothing, Stale } from '../parts/Notice'
 import { Ago, Clock } from '../parts/now'
 import { Fact, Facts, Failed, Page } from '../parts/Page'
 import { Dataset } from '../tracked/Dataset'
@@ -37,11 +37,7 @@ export default function VersionPage({ id: name, version }: { id: string; version
         ]}
         head={v.stage !== 'None' && <span className={css.badge}>{v.stage}</span>}
       >
-        {card.error && (
-          <Notice tone="danger" title="The card could not be brought up to date">
-            {card.error.message}
-          </Notice>
-        )}
+        <Stale what="card" error={card.error} />
         <div className={css.head}>
           <Aliases model={name} version={v} />
           <Link href={`/lineage?node=${encodeURIComponent(`model:${name}/${v.version}`)}`} className={css.cardLink}>
@@ -63,7 +59,7 @@ export default function VersionPage({ id: name, version }: { id: string; version
                 <Signature model={card.data.signature} />
               </div>
             ) : (
-              <p className={css.none}>{card.data.signature_note}</p>
+              <Nothing>{card.data.signature_note}</Nothing>
             )}
           </Card>
           {v.run && (
@@ -72,7 +68,7 @@ export default function VersionPage({ id: name, version }: { id: string; version
             </Card>
           )}
           <Card title={`Data that the run read (${card.data.datasets.length})`}>
-            {card.data.datasets.length === 0 && <p className={css.none}>{v.run ? 'The run logged none.' : 'The run is not known.'}</p>}
+            {card.data.datasets.length === 0 && <Nothing>{v.run ? 'The run logged none.' : 'The run is not known.'}</Nothing>}
             <ul>
               {card.data.datasets.map((d) => (
                 <Dataset key={`${d.name} ${d.digest} ${d.context ?? ''}`} dataset={d} />
@@ -131,7 +127,7 @@ function CardFacts({ card: { version: v, experiment_name, signature } }: { card:
 function CardMetrics({ card: { version: v } }: { card: ModelCard }) {
   return (
     <Card title={`Metrics${v.metrics_of ? ` of the ${v.metrics_of === 'model' ? 'logged model' : 'run'}` : ''} (${v.metrics.length})`}>
-      {v.metrics.length === 0 && <p className={css.none}>None were logged.</p>}
+      {v.metrics.length === 0 && <Nothing>None were logged.</Nothing>}
       {v.metrics.length > 0 && (
         <table className={css.plain}>
           <tbody>

@@ -3,6 +3,7 @@ import { Link } from 'wouter'
 import type { ModelVersion } from '../api/types'
 import { DiffTable, useAlsoEqual } from '../compare/DiffTable'
 import { Button } from '../parts/Button'
+import { Nothing } from '../parts/Notice'
 import { versionPath } from './Maker'
 import css from './ModelPage.module.css'
 import { versionGroups } from './versions'
@@ -18,8 +19,8 @@ export function VersionsCompare({ model, versions, onClear }: { model: string; v
         {box}
         <Button onClick={onClear}>Done</Button>
       </div>
-      {versions.length < 2 && <p className={css.none}>Tick another version above.</p>}
-      {versions.length > 1 && groups.length === 0 && <p className={css.none}>The versions do not differ.</p>}
+      {versions.length < 2 && <Nothing>Tick another version above.</Nothing>}
+      {versions.length > 1 && groups.length === 0 && <Nothing>The versions do not differ.</Nothing>}
       {versions.length > 1 && groups.length > 0 && (
         <DiffTable label="Compared versions" heads={versions.map((v) => ({ id: v.version, head: <Link href={versionPath(model, v.version)}>Version {v.version}</Link> }))} groups={groups} />
       )}

@@ -21,6 +21,16 @@ export function Notice({ tone, title, children }: { tone: Tone; title?: ReactNod
   )
 }
 
+/** Says that what stands below is from before, because asking again failed. */
+export function Stale({ what, error }: { what: string; error: Error | null }) {
+  if (!error) return null
+  return (
+    <Notice tone="danger" title={`The ${what} could not be brought up to date`}>
+      {error.message}
+    </Notice>
+  )
+}
+
 /** What a place shows while its content is on the way. */
 export function Loading({ what }: { what: string }) {
   return (
@@ -28,4 +38,9 @@ export function Loading({ what }: { what: string }) {
       Loading {what}…
     </p>
   )
+}
+
+/** What stands in the place of a list that is empty, or below one that is cut. */
+export function Nothing({ children }: { children: ReactNode }) {
+  return <p className={css.nothing}>{children}</p>
 }

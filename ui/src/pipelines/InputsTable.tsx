@@ -1,25 +1,16 @@
 import type { OutlineInput } from '../api/types'
 import { typeWord } from '../form/fields'
 import { valueLine, valueText } from '../format/value'
+import { List } from '../parts/List'
+import { Nothing } from '../parts/Notice'
 import { pageCss } from '../parts/Page'
 import css from './Pipelines.module.css'
 
 /** What a pipeline takes: each input with its type, default and description. */
 export function InputsTable({ inputs }: { inputs: readonly OutlineInput[] }) {
-  if (inputs.length === 0) return <p className={css.none}>This pipeline takes none.</p>
+  if (inputs.length === 0) return <Nothing>This pipeline takes none.</Nothing>
   return (
-    <table className={`${pageCss.list} ${css.inner}`}>
-      <caption className="visually-hidden">Inputs of the pipeline</caption>
-      <thead>
-        <tr>
-          <th scope="col">Input</th>
-          <th scope="col">Type</th>
-          <th scope="col">Default</th>
-          <th scope="col" className={pageCss.optional}>
-            Description
-          </th>
-        </tr>
-      </thead>
+    <List caption="Inputs of the pipeline" columns={['Input', 'Type', 'Default', { name: 'Description', optional: true }]} className={css.inner}>
       <tbody>
         {inputs.map((input) => (
           <tr key={input.name}>
@@ -35,7 +26,7 @@ export function InputsTable({ inputs }: { inputs: readonly OutlineInput[] }) {
           </tr>
         ))}
       </tbody>
-    </table>
+    </List>
   )
 }
 

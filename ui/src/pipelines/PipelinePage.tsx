@@ -8,7 +8,7 @@ import { Button } from '../parts/Button'
 import { Card } from '../parts/Card'
 import { Copy } from '../parts/Copy'
 import { LinkButton } from '../parts/LinkButton'
-import { Loading, Notice } from '../parts/Notice'
+import { Loading, Nothing, Notice } from '../parts/Notice'
 import { Ago, Clock } from '../parts/now'
 import { Empty, Fact, Facts, Failed, Page } from '../parts/Page'
 import { Tabs } from '../parts/Tabs'
@@ -154,13 +154,13 @@ function GraphView({ version, against }: { version: VersionDetailed; against: Ve
         </p>
       )}
       {comparison.level().nodes.length === 0 ? (
-        <p className={css.none}>This version has no tasks.</p>
+        <Nothing>This version has no tasks.</Nothing>
       ) : (
         <Suspense fallback={<Loading what="the graph" />}>
           <OutlineGraph comparison={comparison} selected={selected} onSelect={select} />
         </Suspense>
       )}
-      {selected !== '' && (node ? <NodePanel key={selected} comparison={comparison} node={node} comparing={against !== undefined} onClose={() => change({ task: '' })} /> : <p className={css.none}>There is no task {selected} in this version.</p>)}
+      {selected !== '' && (node ? <NodePanel key={selected} comparison={comparison} node={node} comparing={against !== undefined} onClose={() => change({ task: '' })} /> : <Nothing>There is no task {selected} in this version.</Nothing>)}
       {against && (found.length > 0 || comparison.root.length > 0) && (
         <Card title="What differs">
           <ChangeList comparison={comparison} found={found} onSelect={select} />

@@ -6,8 +6,9 @@ import { Button } from '../parts/Button'
 import { Command } from '../parts/Command'
 import { InSight } from '../parts/InSight'
 import { LinkButton } from '../parts/LinkButton'
+import { List } from '../parts/List'
 import { More } from '../parts/More'
-import { Loading, Notice } from '../parts/Notice'
+import { Loading, Stale } from '../parts/Notice'
 import { Ago, Clock } from '../parts/now'
 import { Empty, pageCss as css, SearchPage } from '../parts/Page'
 import { type RowWiring, VirtualRows } from '../parts/VirtualRows'
@@ -27,11 +28,7 @@ function Pipelines({ q }: { q: string }) {
   const none = items.length === 0 && !list.error && q === ''
   return (
     <Clock ticking={false}>
-      {list.error && (
-        <Notice tone="danger" title="The list could not be brought up to date">
-          {list.error.message}
-        </Notice>
-      )}
+      <Stale what="list" error={list.error} />
       {!none && (
         <div>
           <Button icon="plus" aria-expanded={uploading} onClick={() => setUploading(!uploading)}>
@@ -42,26 +39,14 @@ function Pipelines({ q }: { q: string }) {
       {(uploading || none) && <UploadBox onDone={(v) => navigate(`/pipelines/${v.pipeline_id}`)} />}
       {none && <FirstPipeline />}
       {items.length > 0 && (
-        <table className={css.list} aria-rowcount={(list.data?.pages[0]?.total ?? 0) + 1}>
-          <caption className="visually-hidden">Uploaded pipelines, newest first</caption>
-          <thead>
-            <tr>
-              <th scope="col">Pipeline</th>
-              <th scope="col" className={css.optional}>
-                Uploaded
-              </th>
-              <th scope="col">
-                <span className="visually-hidden">Actions</span>
-              </th>
-            </tr>
-          </thead>
+        <List caption="Uploaded pipelines, newest first" columns={['Pipeline', { name: 'Uploaded', optional: true }, { name: 'Actions', unseen: true }]} aria-rowcount={(list.data?.pages[0]?.total ?? 0) + 1}>
           <VirtualRows
             items={items}
             height={46}
             columns={3}
             row={pipelineRow}
           />
-        </table>
+        </List>
       )}
       {items.length > 0 && (
         <>

@@ -1,6 +1,8 @@
 import { Link } from 'wouter'
 import type { PipelineDetail } from '../api/types'
 import { between, duration } from '../format/time'
+import { List } from '../parts/List'
+import { Nothing } from '../parts/Notice'
 import { Ago, useNow } from '../parts/now'
 import { pageCss } from '../parts/Page'
 import { State } from '../parts/State'
@@ -11,24 +13,10 @@ export function RecentRuns({ data }: { data: PipelineDetail }) {
   const now = useNow()
   const names = new Map(data.versions.versions.map((v) => [v.id, v.display_name]))
   const { runs, total } = data.runs
-  if (runs.length === 0) return <p className={css.none}>No run yet.</p>
+  if (runs.length === 0) return <Nothing>No run yet.</Nothing>
   return (
     <>
-      <table className={`${pageCss.list} ${css.inner}`}>
-        <caption className="visually-hidden">Newest runs of the pipeline</caption>
-        <thead>
-          <tr>
-            <th scope="col">Run</th>
-            <th scope="col">State</th>
-            <th scope="col" className={pageCss.optional}>
-              Version
-            </th>
-            <th scope="col" className={pageCss.optional}>
-              Duration
-            </th>
-            <th scope="col">Started</th>
-          </tr>
-        </thead>
+      <List caption="Newest runs of the pipeline" columns={['Run', 'State', { name: 'Version', optional: true }, { name: 'Duration', optional: true }, 'Started']} className={css.inner}>
         <tbody>
           {runs.map((run) => (
             <tr key={run.id}>
@@ -46,8 +34,8 @@ export function RecentRuns({ data }: { data: PipelineDetail }) {
             </tr>
           ))}
         </tbody>
-      </table>
-      {total > runs.length && <p className={css.none}>These are the newest {runs.length} of {total.toLocaleString('en-GB')}.</p>}
+      </List>
+      {total > runs.length && <Nothing>These are the newest {runs.length} of {total.toLocaleString('en-GB')}.</Nothing>}
     </>
   )
 }

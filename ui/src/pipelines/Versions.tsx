@@ -3,6 +3,7 @@ import type { PipelineDetail } from '../api/types'
 import { useAddress } from '../parts/address'
 import { Button } from '../parts/Button'
 import { LinkButton } from '../parts/LinkButton'
+import { List } from '../parts/List'
 import { More } from '../parts/More'
 import { Ago } from '../parts/now'
 import { pageCss } from '../parts/Page'
@@ -19,19 +20,7 @@ export function Versions({ data, shown }: { data: PipelineDetail; shown: string 
   const fetchNextPage = () => (more.data === undefined ? more.refetch() : more.fetchNextPage())
   return (
     <>
-      <table className={`${pageCss.list} ${css.inner}`}>
-        <caption className="visually-hidden">Versions, newest first</caption>
-        <thead>
-          <tr>
-            <th scope="col">Version</th>
-            <th scope="col" className={pageCss.optional}>
-              Uploaded
-            </th>
-            <th scope="col">
-              <span className="visually-hidden">Actions</span>
-            </th>
-          </tr>
-        </thead>
+      <List caption="Versions, newest first" columns={['Version', { name: 'Uploaded', optional: true }, { name: 'Actions', unseen: true }]} className={css.inner}>
         <tbody>
           {list.map((v) => (
             <tr key={v.id} data-version={v.id}>
@@ -62,7 +51,7 @@ export function Versions({ data, shown }: { data: PipelineDetail; shown: string 
             </tr>
           ))}
         </tbody>
-      </table>
+      </List>
       {versions.total > versions.versions.length && (
         <More shown={list.length} total={versions.total} noun="version" pages={{ hasNextPage, isFetchingNextPage: more.isFetching, fetchNextPage }} />
       )}

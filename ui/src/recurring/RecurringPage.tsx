@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'react'
+import { useState } from 'react'
 import { Link } from 'wouter'
 import { useChangeRecurring, useRecurringRuns } from '../api/recurring'
 import type { RecurringRun } from '../api/types'
@@ -6,25 +6,24 @@ import { Command } from '../parts/Command'
 import { Confirm } from '../parts/Confirm'
 import { LinkButton } from '../parts/LinkButton'
 import { More } from '../parts/More'
-import { Loading, Notice } from '../parts/Notice'
+import { Loading, Notice, Stale } from '../parts/Notice'
 import { Clock } from '../parts/now'
+import { Empty, Page, pageCss } from '../parts/Page'
 import { RecurringTable } from './RecurringTable'
-import css from './RecurringPage.module.css'
 
 export function RecurringPage() {
-  useEffect(() => {
-    document.title = 'Recurring runs – Levada'
-  }, [])
+  const head = (
+    <>
+      <span className={pageCss.space} />
+      <LinkButton href="/pipelines" icon="plus">
+        Schedule a pipeline
+      </LinkButton>
+    </>
+  )
   return (
-    <section className={css.page}>
-      <div className={css.head}>
-        <h1>Recurring runs</h1>
-        <LinkButton href="/pipelines" icon="plus">
-          Schedule a pipeline
-        </LinkButton>
-      </div>
+    <Page title="Recurring runs" head={head}>
       <RecurringRuns />
-    </section>
+    </Page>
   )
 }
 
@@ -38,11 +37,7 @@ function RecurringRuns() {
   if (list.isPending) return <Loading what="recurring runs" />
   return (
     <Clock ticking={items.some((r) => r.next_at)}>
-      {list.error && (
-        <Notice tone="danger" title="The list could not be brought up to date">
-          {list.error.message}
-        </Notice>
-      )}
+      <Stale what="list" error={list.error} />
       {change.error && change.variables && (
         <Notice tone="danger" title={`${change.variables.name} was not ${done[change.variables.action]}`}>
           {change.error.message}
@@ -85,14 +80,13 @@ client.create_recurring_run(
 
 function None() {
   return (
-    <div className={css.none}>
-      <h2>No recurring runs yet</h2>
+    <Empty title="No recurring runs yet">
       <p>
         A recurring run starts a pipeline by itself. Make one with “Schedule” on the page of a <Link href="/pipelines">pipeline</Link>, or with the kfp SDK;
         the first field of the cron expression is the second, and times are UTC:
       </p>
       <Command text={sdk} />
       <p>It shows up here by itself.</p>
-    </div>
+    </Empty>
   )
 }

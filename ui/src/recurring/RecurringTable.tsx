@@ -6,6 +6,7 @@ import { when } from '../format/schedule'
 import { count } from '../format/value'
 import { Button } from '../parts/Button'
 import { Icon } from '../parts/icons'
+import { List } from '../parts/List'
 import { Ago, Ahead } from '../parts/now'
 import { State } from '../parts/State'
 import css from './RecurringTable.module.css'
@@ -19,27 +20,13 @@ interface Actions {
 
 export function RecurringTable({ list, ...actions }: { list: RecurringRun[] } & Actions) {
   return (
-    <table className={css.table}>
-      <caption className="visually-hidden">Recurring runs, newest first</caption>
-      <thead>
-        <tr>
-          <th scope="col">Recurring run</th>
-          <th scope="col">Schedule</th>
-          <th scope="col">State</th>
-          <th scope="col">Next run</th>
-          <th scope="col">Last run</th>
-          <th scope="col">Runs</th>
-          <th scope="col">
-            <span className="visually-hidden">Actions</span>
-          </th>
-        </tr>
-      </thead>
+    <List caption="Recurring runs, newest first" columns={['Recurring run', 'Schedule', 'State', 'Next run', 'Last run', 'Runs', { name: 'Actions', unseen: true }]} className={css.table}>
       <tbody>
         {list.map((r) => (
           <Row key={r.id} recurring={r} {...actions} />
         ))}
       </tbody>
-    </table>
+    </List>
   )
 }
 
@@ -55,7 +42,7 @@ function Row({ recurring: r, busy, onSwitch, onDelete }: { recurring: RecurringR
   const state = stateOf(r)
   return (
     <tr data-recurring={r.id}>
-      <th scope="row" className={css.name}>
+      <th scope="row">
         {r.display_name}
         {r.description && <span className={css.second}>{r.description}</span>}
         {r.failure && (

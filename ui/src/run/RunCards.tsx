@@ -7,6 +7,7 @@ import { number, valueLine } from '../format/value'
 import { ancestors, type Tree } from '../graph/tree'
 import { Button } from '../parts/Button'
 import { Card } from '../parts/Card'
+import { Nothing } from '../parts/Notice'
 import { Parameters } from '../parts/Parameters'
 import css from './RunCards.module.css'
 
@@ -19,7 +20,7 @@ export function RunCards({ run, tree }: { run: Run; tree: Tree }) {
     <div className={css.cards}>
       {metrics.length > 0 && <Metrics run={run} tree={tree} metrics={metrics} />}
       <Card title="Parameters">
-        {Object.keys(run.parameters).length > 0 ? <Parameters values={run.parameters} /> : <p className={css.none}>This pipeline takes none.</p>}
+        {Object.keys(run.parameters).length > 0 ? <Parameters values={run.parameters} /> : <Nothing>This pipeline takes none.</Nothing>}
       </Card>
       {(Object.keys(outputs).length > 0 || artifacts.length > 0) && (
         <Card title="Outputs">

@@ -1,5 +1,5 @@
 import { Command } from '../parts/Command'
-import css from './RunsPage.module.css'
+import { Empty } from '../parts/Page'
 
 const cli = 'levada run pipeline.yaml'
 
@@ -11,13 +11,12 @@ client.create_run_from_pipeline_package("pipeline.yaml")`
 /** What the list shows before there is a run. */
 export function FirstRun() {
   return (
-    <div className={css.first}>
-      <h2>No runs yet</h2>
+    <Empty title="No runs yet">
       <p>Start one from a compiled Kubeflow pipeline, on the command line:</p>
       <Command text={cli} />
       <p>or with the kfp SDK, where you compile it:</p>
       <Command text={sdk} />
       <p>It shows up here by itself.</p>
-    </div>
+    </Empty>
   )
 }

@@ -10,7 +10,7 @@ import { FilterBar } from '../experiments/FilterBar'
 import { count } from '../format/value'
 import { type Change, useAddress } from '../parts/address'
 import { Button } from '../parts/Button'
-import { Loading, Notice } from '../parts/Notice'
+import { Loading, Stale } from '../parts/Notice'
 import { Clock } from '../parts/now'
 import { stateWord } from '../parts/State'
 import { BulkBar } from './BulkBar'
@@ -73,11 +73,7 @@ export function RunsPage() {
       ) : (
         <>
           <BulkBar ticked={ticked} archived={filter.archived} onTick={tick} />
-          {list.error && !refused && (
-            <Notice tone="danger" title="The list could not be brought up to date">
-              {list.error.message}
-            </Notice>
-          )}
+          <Stale what="list" error={refused ? null : list.error} />
           {list.isPending && !list.error && <Loading what="runs" />}
           {list.data && !refused && (
             <Runs query={query} list={list.data} old={list.isPlaceholderData} columns={columns} experiments={experiments.data} ticked={ticked} onTick={tick} empty={empty} />

@@ -1,6 +1,7 @@
 import type { Environment } from '../api/types'
 import { bytes, count } from '../format/value'
 import { Card } from '../parts/Card'
+import { Nothing } from '../parts/Notice'
 import { Ago } from '../parts/now'
 import css from './SystemPage.module.css'
 
@@ -9,7 +10,7 @@ export function Environments({ list }: { list: readonly Environment[] }) {
   const all = list.toSorted((a, b) => b.size_bytes - a.size_bytes)
   return (
     <Card title="Python environments" extra={all.length > 0 && <span className={css.age}>{`${count(all.length, 'environment')}, ${bytes(all.reduce((n, e) => n + e.size_bytes, 0))}`}</span>}>
-      {all.length === 0 && <p className={css.none}>There are none yet. The first step that needs packages has one made.</p>}
+      {all.length === 0 && <Nothing>There are none yet. The first step that needs packages has one made.</Nothing>}
       {all.length > 0 && (
         <table className={`${css.areas} ${css.first}`}>
           <caption className="visually-hidden">Python environments</caption>

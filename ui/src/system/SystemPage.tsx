@@ -3,7 +3,7 @@ import type { SystemStatus } from '../api/types'
 import { number } from '../format/value'
 import { Card } from '../parts/Card'
 import { Icon, type IconName } from '../parts/icons'
-import { Loading, Notice } from '../parts/Notice'
+import { Loading, Stale } from '../parts/Notice'
 import { Ago, Clock } from '../parts/now'
 import { Fact, Facts, Failed, Page } from '../parts/Page'
 import { Disk } from './Disk'
@@ -18,9 +18,7 @@ export default function SystemPage() {
       {system.isPending && <Loading what="how the server is" />}
       {system.error &&
         (system.data ? (
-          <Notice tone="danger" title="The page could not be brought up to date">
-            {system.error.message}
-          </Notice>
+          <Stale what="page" error={system.error} />
         ) : (
           <Failed error={system.error} what="state of the server" />
         ))}

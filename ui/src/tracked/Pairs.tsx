@@ -1,4 +1,5 @@
 import { useState } from 'react'
+import { Nothing } from '../parts/Notice'
 import css from './TrackedPage.module.css'
 
 const long = 300
@@ -6,7 +7,7 @@ const long = 300
 /** Names with their values. A long value is cut until it is opened. */
 export function Pairs({ values, empty }: { values: Record<string, string>; empty: string }) {
   const entries = Object.entries(values).toSorted(([a], [b]) => (a < b ? -1 : 1))
-  if (entries.length === 0) return <p className={css.none}>{empty}</p>
+  if (entries.length === 0) return <Nothing>{empty}</Nothing>
   return (
     <table className={css.pairs}>
       <tbody>

@@ -8,7 +8,7 @@ import { useAddress } from '../parts/address'
 import { Button } from '../parts/Button'
 import { Card } from '../parts/Card'
 import { Copy } from '../parts/Copy'
-import { Loading, Notice } from '../parts/Notice'
+import { Loading, Nothing, Notice, Stale } from '../parts/Notice'
 import { Clock } from '../parts/now'
 import { Fact, Facts, Failed, Page, pageCss } from '../parts/Page'
 import { Tabs } from '../parts/Tabs'
@@ -42,11 +42,7 @@ export default function TrackedPage({ id }: { id: string }) {
   return (
     <Clock ticking={isGoingOn(run)}>
       <Page title={run.name || '(no name)'} crumbs={crumbs} head={<Status status={run.status} large />}>
-        {tracked.error && (
-          <Notice tone="danger" title="The run could not be brought up to date">
-            {tracked.error.message}
-          </Notice>
-        )}
+        <Stale what="run" error={tracked.error} />
         {run.deleted && <Notice tone="warning">This run is deleted. MLflow’s client can restore it.</Notice>}
         <RunFacts run={run} />
         <Parts detail={tracked.data} />
@@ -132,7 +128,7 @@ function Overview({ detail: { run, datasets, models } }: { detail: TrackedDetail
 function Metrics({ metrics }: { metrics: readonly TrackedMetric[] }) {
   return (
     <Card title={`Metrics (${metrics.length})`}>
-      {metrics.length === 0 && <p className={css.none}>None were logged.</p>}
+      {metrics.length === 0 && <Nothing>None were logged.</Nothing>}
       {metrics.length > 0 && (
         // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex
         <div className={css.scroll} tabIndex={0} role="region" aria-label="Metrics">
@@ -210,7 +206,7 @@ function RunCurves({ run }: { run: TrackedRun }) {
   const text = keys.slice(0, shown).join('\n')
   const metrics = useMemo(() => (text ? text.split('\n') : []), [text])
   const runs = useMemo(() => [run], [run])
-  if (keys.length === 0) return <p className={css.none}>No metric was logged.</p>
+  if (keys.length === 0) return <Nothing>No metric was logged.</Nothing>
   return (
     <div className={css.curves}>
       <div className={css.tools}>{tools}</div>

@@ -1,0 +1,32 @@
+import { lazy, Suspense } from 'react'
+import { number, valueLine } from '../format/value'
+import { Loading } from '../parts/Notice'
+import css from './MetricViews.module.css'
+import type { Classification, ScalarMetric } from './metrics'
+
+const ClassificationView = lazy(() => import('./ClassificationView'))
+
+export function Scalars({ metrics, className }: { metrics: ScalarMetric[]; className: string | undefined }) {
+  return (
+    <table className={`${css.metrics} ${className}`}>
+      <tbody>
+        {metrics.map((m) => (
+          <tr key={m.name}>
+            <th scope="row">{m.name}</th>
+            <td>{typeof m.value === 'number' ? number(m.value) : valueLine(m.value)}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  )
+}
+
+export function Classifications({ list }: { list: Classification[] }) {
+  return (
+    <Suspense fallback={<Loading what="the curve" />}>
+      {list.map((c) => (
+        <ClassificationView key={c.slice ?? ''} classification={c} />
+      ))}
+    </Suspense>
+  )
+}
