@@ -10,8 +10,9 @@ export function LastLines({ task, most = 12 }: { task: Task; most?: number }) {
   const lines = data ? lastLines(data.lines, most) : []
   const box = useRef<HTMLPreElement>(null)
   // The last line says most.
-  // What scrollTo returns in newer browsers, a promise, is no clean-up.
-  useLayoutEffect(() => void box.current?.scrollTo(0, box.current.scrollHeight), [lines.length])
+  useLayoutEffect(() => {
+    if (box.current) box.current.scrollTop = box.current.scrollHeight
+  }, [lines.length])
   if (lines.length === 0) return null
   return (
     // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- keyboards scroll what has the focus
