@@ -106,8 +106,8 @@ test('code and environments of runs are compared: what differs, and texts side b
 })
 
 test('tasks of a pipeline show their component’s code and their environment', async () => {
-  const { runs } = await call(base, '/runs?state=SUCCEEDED&page_size=50')
-  const run = runs.find((r) => r.display_name === 'succeeding in the browser')
+  const { runs } = await call(base, '/runs?q=succeeding%20in%20the%20browser')
+  const run = runs.find((r) => r.state === 'SUCCEEDED')
   const { tasks } = await call(base, `/runs/${run.id}/tasks`)
   const [first, second] = tasks.filter((t) => t.kind === 'container' && t.state === 'SUCCEEDED')
   await page.goto(compare([{ run_id: first.id }, { run_id: second.id }], 'sources'))

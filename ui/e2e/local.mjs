@@ -2,6 +2,7 @@
 // drives the pages of each run with run.mjs, while the run is going on; then actions.mjs
 // changes things, and the other scripts look at the rooms that they are named for. With LEVADA_URL
 // it only runs run.mjs there.
+//   ONLY               the scripts after run.mjs, separated by commas, by default all
 //   LEVADA_BIN         the program, by default ../bin/levada
 //   LEVADA_TEST_CACHE  a folder whose Python environments are used and kept
 import { spawn } from 'node:child_process'
@@ -13,7 +14,7 @@ import { dataDirectory, removeDirectory, start, stop } from './server.mjs'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
 
-const scripts = ['actions.mjs', 'tracking.mjs', 'runs.mjs', 'live.mjs', 'pipelines.mjs', 'home.mjs', 'compare.mjs', 'graph.mjs', 'artifacts.mjs']
+const scripts = process.env.ONLY?.split(',') ?? ['actions.mjs', 'tracking.mjs', 'runs.mjs', 'live.mjs', 'pipelines.mjs', 'home.mjs', 'compare.mjs', 'graph.mjs', 'artifacts.mjs']
 
 async function drive(env, script = 'run.mjs') {
   const child = spawn(process.execPath, [join(here, script)], { stdio: 'inherit', env: { ...process.env, ...env } })
