@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"sync"
 
 	"levada/internal/core/ir"
@@ -109,13 +110,13 @@ func (l layout) create(c *ir.Component, lightweight bool) error {
 }
 
 // withParent makes directories below that of a run. What makes them is called again when the run's own directory was removed
-// in between, because it had just become empty.
+// in between, because it had just become empty. While it is being removed it still looks as if it were there, so that a little time
+// has to pass: a second in all.
 func withParent(makes func() error) error {
-	var err error
-	for range 5 {
-		if err = makes(); !errors.Is(err, fs.ErrNotExist) {
-			break
-		}
+	err := makes()
+	for pause := time.Millisecond; errors.Is(err, fs.ErrNotExist) && pause < time.Second; pause *= 2 {
+		time.Sleep(pause)
+		err = makes()
 	}
 	return err
 }
