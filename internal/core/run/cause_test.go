@@ -23,8 +23,8 @@ func TestFailuresOfOneKindInOneTaskAreOneCause(t *testing.T) {
 		failed("c", "p", "loop/17/train", run.ReasonExit, `task "train" failed: the step ended with exit code 1: ValueError: 41 rows of 'y' are NaN`),
 		failed("b", "p", "loop/2/train", run.ReasonExit, `task "train" failed: the step ended with exit code 1: KeyError: 'x'`),
 		failed("d", "q", "loop/2/train", run.ReasonExit, `task "train" failed: the step ended with exit code 1: KeyError: 'x'`),
-		failed("e", "p", "one", run.ReasonEnvironment, `task "one" failed: no such package: six==9.9 (https://pypi.org/simple)`),
-		failed("f", "q", "two", run.ReasonEnvironment, `task "two" failed: no such package: six==9.8 (https://pypi.org/simple)`),
+		failed("e", "p", "one", run.ReasonEnvironment, `task "one" failed: no such package: six==9.9 (https://packages.example/simple)`),
+		failed("f", "q", "two", run.ReasonEnvironment, `task "two" failed: no such package: six==9.8 (https://packages.example/simple)`),
 	})
 	type line struct {
 		Task, Pipeline string
