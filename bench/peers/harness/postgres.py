@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -96,6 +97,7 @@ def main(command: list[str]) -> int:
     if programs() is None:
         print("PostgreSQL is not installed: nothing is measured with it", file=sys.stderr)
         return 0
+    signal.signal(signal.SIGTERM, measure.terminated)  # so that the server ends as well
     with tempfile.TemporaryDirectory(prefix="levada-postgres-") as folder:
         server = Postgres(Path(folder))
         try:

@@ -20,8 +20,6 @@ type overseer interface {
 	// run sees an attempt through to its end and returns its record. When ctx is done the step is ended, unless the overseer was
 	// detached: then run returns errDetached and the step goes on. The failure of a record whose result is not known is lost.
 	run(ctx context.Context, o *order) (record, error)
-	// own reports whether a process is the overseer of this server.
-	own(identity) bool
 	// ready waits until no overseer of an earlier server starts anything any more.
 	ready(ctx context.Context) error
 	// detach lets steps go on when run is given up or the overseer is closed.
@@ -71,7 +69,6 @@ func newInProcess(opt overseerOptions) *inProcess {
 	return v
 }
 
-func (v *inProcess) own(i identity) bool             { return i == v.self }
 func (v *inProcess) ready(ctx context.Context) error { return v.turn.wait(ctx) }
 func (v *inProcess) detach()                         {} // its steps are children of a process that ends: they cannot go on
 

@@ -37,14 +37,13 @@ func newRemote(opt overseerOptions) *remote {
 
 // link is the connection to one supervisor process.
 type link struct {
-	process  *os.Process
-	identity identity
-	conn     *net.UnixConn
-	sending  sync.Mutex
-	out      *json.Encoder
-	ready    chan struct{} // closed when it may start steps, or cannot; then failed says why
-	failed   error
-	gone     chan struct{} // closed when the process has ended
+	process *os.Process
+	conn    *net.UnixConn
+	sending sync.Mutex
+	out     *json.Encoder
+	ready   chan struct{} // closed when it may start steps, or cannot; then failed says why
+	failed  error
+	gone    chan struct{} // closed when the process has ended
 
 	mu      sync.Mutex
 	next    int64
@@ -87,7 +86,6 @@ func startSupervisor(opt overseerOptions) (*link, error) {
 		ours.Close()
 		return nil, err
 	}
-	l.identity = identify(l.process.Pid)
 	err = l.send(message{Op: "hello", Options: &opt})
 	if err != nil {
 		ours.Close() // it ends by itself
@@ -188,12 +186,6 @@ func (l *link) send(m message) error {
 	l.sending.Lock()
 	defer l.sending.Unlock()
 	return l.out.Encode(m)
-}
-
-func (r *remote) own(i identity) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.link != nil && r.link.identity == i
 }
 
 func (r *remote) ready(ctx context.Context) error {
