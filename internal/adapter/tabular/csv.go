@@ -1,120 +1,344 @@
 package tabular
 
 import (
-	"encoding/csv"
-	"errors"
+	"bytes"
 	"fmt"
-	"io"
 	"path"
+	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"levada/internal/core/fault"
 	"levada/internal/core/table"
 )
 
-// openCSV reads delimited text. Its first row names the columns, unless it holds a number.
-func openCSV(t *text, name string, l table.Limits) (table.Reader, error) {
-	c := csv.NewReader(t.in)
-	c.Comma = delimiter(t.sample, name)
-	c.FieldsPerRecord, c.LazyQuotes, c.ReuseRecord = -1, true, true
-	r := &rowsReader{limits: l}
-	first, err := c.Read()
-	if errors.Is(err, io.EOF) {
+// csvFile is delimited text. A field may be in quotes, which may hold the delimiter, ends of lines and, doubled, quotes. A quote that
+// begins no field, or is followed by more of the field, is a quote.
+type csvFile struct {
+	*textFile
+	comma   byte
+	columns []csvColumn
+	found   []table.Finding
+}
+
+// csvColumn is a column and the kind that its values have, but for a few.
+type csvColumn struct {
+	name string
+	kind table.Kind
+}
+
+// longestName bounds the name of a column in bytes.
+const longestName = 300
+
+// maxColumns bounds how many columns a text has.
+const maxColumns = 100_000
+
+// openCSV finds out from the beginning of a text what parts the columns, what they are called, and of which kinds they are. The first
+// row has the names, unless it holds a number.
+func openCSV(t *textFile, name string, sample []byte) (*csvFile, error) {
+	c := &csvFile{textFile: t, comma: delimiter(sample, name)}
+	if c.comma != ',' {
+		c.found = append(c.found, table.Finding{What: fmt.Sprintf("columns are parted by %q", string(c.comma)), Row: -1})
+	}
+	if t.more {
+		if end := c.split(sample); end > 0 {
+			sample = sample[:end]
+		}
+	}
+	rows := &fields{comma: c.comma}
+	var first []string
+	var kinds []kindCount
+	text := string(sample)
+	for at := 0; at < len(text); {
+		at = rows.row(text, at)
+		if len(rows.out) == 0 {
+			continue
+		}
+		if len(rows.out) > maxColumns {
+			return nil, fault.Invalidf("a row has %d columns; at most %d are read", len(rows.out), maxColumns)
+		}
+		if first == nil {
+			first = slices.Clone(rows.out)
+			continue
+		}
+		for len(kinds) < len(rows.out) {
+			kinds = append(kinds, kindCount{})
+		}
+		for i, s := range rows.out {
+			kinds[i].add(s)
+		}
+	}
+	if first == nil {
 		return nil, fault.Invalidf("the file holds no rows")
 	}
-	if err != nil {
-		return nil, csvError(err)
-	}
-	t.row()
-	f := &csvRows{csv: c, text: t, table: r}
-	if f.names(first) {
-		for i, name := range first {
-			f.column(i, name)
-		}
+	if namesOf(first) {
+		c.header(first, text)
 	} else {
-		f.first = append([]string{}, first...)
+		for len(kinds) < len(first) {
+			kinds = append(kinds, kindCount{})
+		}
+		for i, s := range first {
+			kinds[i].add(s)
+		}
+		c.found = append(c.found, table.Finding{What: "the first row holds values, so the columns have no names", Row: -1})
 	}
-	r.read = f.read
-	r.whole = func() bool { return !t.full() }
-	return r, nil
+	for len(c.columns) < len(kinds) {
+		c.column("")
+	}
+	for i := range kinds {
+		var why string
+		if c.columns[i].kind, why = kinds[i].kind(); why != "" {
+			c.found = append(c.found, table.Finding{Column: c.columns[i].name, What: why, Row: -1})
+		}
+	}
+	c.twice()
+	return c, nil
 }
 
-type csvRows struct {
-	csv   *csv.Reader
-	text  *text
-	table *rowsReader
-	first []string // a first row that is data
+// header names the columns and goes past the first row of the text, which has the names.
+func (c *csvFile) header(names []string, text string) {
+	for _, name := range names {
+		c.column(strings.TrimSpace(name))
+	}
+	row := fields{comma: c.comma}
+	at := 0
+	for len(row.out) == 0 {
+		at = row.row(text, at)
+	}
+	c.skip += int64(at)
 }
 
-// names reports whether a row holds names of columns.
-func (f *csvRows) names(row []string) bool {
+// twice notes names that several columns have.
+func (c *csvFile) twice() {
+	seen := map[string]int{}
+	for _, k := range c.columns {
+		if seen[k.name]++; seen[k.name] == 2 {
+			c.found = append(c.found, table.Finding{Column: k.name, What: "several columns have this name", Row: -1})
+		}
+	}
+}
+
+func (c *csvFile) column(name string) {
+	if name == "" {
+		name = fmt.Sprintf("column %d", len(c.columns)+1)
+	}
+	c.columns = append(c.columns, csvColumn{name: fault.Shorten(strings.ToValidUTF8(name, "\uFFFD"), longestName)})
+}
+
+// namesOf reports whether a row holds names of columns.
+func namesOf(row []string) bool {
 	for _, s := range row {
-		if k := cellOf(s).Kind; k != table.Text && k != table.Null {
+		if k := cellOf(strings.TrimSpace(s)).Kind; k != table.Text && k != table.Null {
 			return false
 		}
 	}
 	return true
 }
 
-func (f *csvRows) column(i int, name string) {
-	if i >= f.table.limits.Columns {
-		f.table.more = max(f.table.more, i+1-f.table.limits.Columns)
+// kindCount counts what the values of a column look like.
+type kindCount struct {
+	kinds [table.List + 1]int
+	zeros string // a number with zeros before it
+	large string // an integer that is too large
+	odd   string // the first text
+}
+
+func (k *kindCount) add(s string) {
+	s = strings.TrimSpace(s)
+	cell := cellOf(s)
+	k.kinds[cell.Kind]++
+	if cell.Kind != table.Text {
 		return
 	}
-	if name == "" {
-		name = fmt.Sprintf("column %d", i+1)
+	if k.odd == "" {
+		k.odd = s
 	}
-	f.table.columns = append(f.table.columns, table.Column{Name: fault.Shorten(strings.ToValidUTF8(name, "\uFFFD"), longestName)})
+	digits := strings.TrimLeft(s, "+-")
+	if digits == "" || strings.Trim(digits, "0123456789.") != "" {
+		return
+	}
+	if (digits[0] == '0' || s[0] == '+') && k.zeros == "" {
+		k.zeros = s
+	} else if k.large == "" && digits[0] != '0' {
+		k.large = s
+	}
 }
 
-// longestName bounds the name of a column in bytes.
-const longestName = 300
-
-func (f *csvRows) read(cells []table.Cell) ([]table.Cell, error) {
-	row := f.first
-	f.first = nil
-	if row == nil {
-		var err error
-		if row, err = f.csv.Read(); err != nil {
-			return cells, csvError(err)
+// kind decides. Of the values that are there, nine in ten must have a kind for it to be the column's; the others stay what they are.
+func (k *kindCount) kind() (table.Kind, string) {
+	all := 0
+	for kind, n := range k.kinds {
+		if kind != int(table.Null) {
+			all += n
 		}
-		f.text.row()
 	}
-	for i := len(f.table.columns) + f.table.more; i < len(row); i++ {
-		f.column(i, "")
+	numbers := k.kinds[table.Integer] + k.kinds[table.Number]
+	best, most := table.Text, k.kinds[table.Text]
+	for kind, n := range map[table.Kind]int{table.Boolean: k.kinds[table.Boolean], table.Number: numbers, table.Date: k.kinds[table.Date], table.Time: k.kinds[table.Time]} {
+		if n > most {
+			best, most = kind, n
+		}
 	}
-	for _, s := range row[:min(len(row), len(f.table.columns))] {
-		cells = append(cells, cellOf(strings.ToValidUTF8(strings.TrimSpace(s), "\uFFFD")))
+	if best == table.Number && k.kinds[table.Number] == 0 {
+		best = table.Integer
 	}
-	return cells, nil
+	short := fault.Shorten(k.odd, 40)
+	switch {
+	case all == 0:
+		return table.Null, ""
+	case numbers > 0 && k.zeros != "":
+		return table.Text, fmt.Sprintf("read as text: as a number, %q would lose what is written before it", fault.Shorten(k.zeros, 40))
+	case numbers > 0 && k.large != "":
+		return table.Text, fmt.Sprintf("read as text: %q has more digits than a number keeps", fault.Shorten(k.large, 40))
+	case best == table.Text || most*10 < all*9:
+		if other := all - k.kinds[table.Text]; best != table.Text || other*10 >= all && other < all {
+			return table.Text, fmt.Sprintf("read as text: its values are of several kinds, %q among them", short)
+		}
+		return table.Text, ""
+	}
+	return best, ""
 }
 
-// csvError tells a text that is no table from a failure to read it.
-func csvError(err error) error {
-	var bad *csv.ParseError
-	if errors.As(err, &bad) {
-		return fault.Invalidf("line %d is no row of a CSV file: %w", bad.Line, bad.Err)
+// Columns are named by the first row.
+func (c *csvFile) Columns() []table.Column {
+	out := make([]table.Column, len(c.columns))
+	for i, k := range c.columns {
+		out[i] = table.Column{Name: k.name}
 	}
-	if errors.Is(err, io.EOF) || fault.KindOf(err) == fault.Invalid {
-		return err
+	return out
+}
+
+// Rows is not known before all is read.
+func (c *csvFile) Rows() int64 { return -1 }
+
+// Findings say what was decided.
+func (c *csvFile) Findings() []table.Finding { return c.found }
+
+// Scan reads columns.
+func (c *csvFile) Scan(columns ...int) table.Scanner {
+	if len(columns) == 0 {
+		for i := range c.columns {
+			columns = append(columns, i)
+		}
 	}
-	return fault.Invalidf("the file is damaged: %w", err)
+	f := &csvFormat{csvFile: c, columns: columns, at: slices.Repeat([]int{-1}, len(c.columns))}
+	for i, k := range columns {
+		f.at[k] = i
+	}
+	return &blockScanner{file: c.textFile, format: f}
+}
+
+// split returns the end of the last row of a block that begins with a row.
+func (c *csvFile) split(b []byte) int {
+	end, at := 0, 0
+	for {
+		next := bytes.IndexByte(b[at:], '"')
+		if next < 0 {
+			if line := bytes.LastIndexByte(b[at:], '\n'); line >= 0 {
+				end = at + line + 1
+			}
+			return end
+		}
+		quote := at + next
+		if line := bytes.LastIndexByte(b[at:quote], '\n'); line >= 0 {
+			end = at + line + 1
+		}
+		at = quote + 1
+		if quote == 0 || b[quote-1] == c.comma || b[quote-1] == '\n' {
+			closing, _ := closingQuote(b, at, c.comma)
+			if closing < 0 {
+				return end
+			}
+			at = closing + 1
+		}
+	}
+}
+
+// closingQuote returns the quote that ends a field, -1 when none does, and whether there are quotes in the field.
+func closingQuote[T string | []byte](b T, at int, comma byte) (int, bool) {
+	inside := false
+	for ; at < len(b); at++ {
+		if b[at] != '"' {
+			continue
+		}
+		if at+1 == len(b) {
+			return at, inside
+		}
+		switch next := b[at+1]; {
+		case next == comma || next == '\n' || next == '\r' && (at+2 == len(b) || b[at+2] == '\n'):
+			return at, inside
+		case next == '"':
+			at++
+		}
+		inside = true
+	}
+	return -1, inside
+}
+
+// fields reads rows of text.
+type fields struct {
+	comma byte
+	out   []string
+	// quoted has bit i set where field i was in quotes, of the first 64.
+	quoted uint64
+}
+
+// row reads the row that begins at a place and returns where the next begins. A line with nothing in it is no row.
+func (f *fields) row(s string, at int) int {
+	f.out, f.quoted = f.out[:0], 0
+	for {
+		start := at
+		if at < len(s) && s[at] == '"' {
+			end, inside := closingQuote(s, at+1, f.comma)
+			if end < 0 {
+				end = len(s)
+			}
+			text := s[at+1 : end]
+			if inside {
+				text = strings.ReplaceAll(text, `""`, `"`)
+			}
+			if len(f.out) < 64 {
+				f.quoted |= 1 << len(f.out)
+			}
+			f.out = append(f.out, text)
+			at = min(end+1, len(s))
+			if at < len(s) && s[at] == '\r' {
+				at++
+			}
+		} else {
+			for at < len(s) && s[at] != f.comma && s[at] != '\n' {
+				at++
+			}
+			end := at
+			if end > start && s[end-1] == '\r' && (at == len(s) || s[at] == '\n') {
+				end--
+			}
+			if len(f.out) == 0 && end == start && (at == len(s) || s[at] == '\n') {
+				return min(at+1, len(s))
+			}
+			f.out = append(f.out, s[start:end])
+		}
+		if at >= len(s) || s[at] == '\n' {
+			return min(at+1, len(s))
+		}
+		at++
+	}
 }
 
 // delimiter is the character that parts the columns: the one that is in each of the first lines, most often.
-func delimiter(sample []byte, name string) rune {
+func delimiter(sample []byte, name string) byte {
 	if strings.EqualFold(path.Ext(name), ".tsv") {
 		return '\t'
 	}
-	lines := strings.Split(string(sample), "\n")
+	lines := strings.Split(string(sample[:min(len(sample), 64<<10)]), "\n")
 	if len(lines) > 1 {
 		lines = lines[:min(len(lines)-1, 10)] // the last one may be cut
 	}
-	best, most := ',', 0
-	for _, d := range []rune{',', '\t', ';', '|'} {
+	best, most := byte(','), 0
+	for _, d := range []byte{',', '\t', ';', '|'} {
 		least := -1
 		for _, line := range lines {
-			if n := strings.Count(line, string(d)); line != "" && (least < 0 || n < least) {
+			if n := outside(line, d); line != "" && (least < 0 || n < least) {
 				least = n
 			}
 		}
@@ -124,3 +348,20 @@ func delimiter(sample []byte, name string) rune {
 	}
 	return best
 }
+
+// outside counts a character where it is not in quotes.
+func outside(line string, d byte) int {
+	n, quoted := 0, false
+	for i := range len(line) {
+		switch {
+		case line[i] == '"':
+			quoted = !quoted
+		case line[i] == d && !quoted:
+			n++
+		}
+	}
+	return n
+}
+
+// valid reports whether a text is in UTF-8.
+func valid(s string) bool { return utf8.ValidString(s) }

@@ -1,161 +1,319 @@
 package tabular
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
+	"slices"
+	"strconv"
 	"strings"
 
 	"levada/internal/core/fault"
 	"levada/internal/core/table"
 )
 
-// jsonRows reads a JSON object from each line; its keys are the columns, in the order in which they come first.
-type jsonRows struct {
-	text  *text
-	table *rowsReader
+// jsonFile has a JSON object on each line; its keys are the columns, in the order in which they come first.
+type jsonFile struct {
+	*textFile
+	names []string
 	at    map[string]int
-	line  int64
-	over  map[string]bool
-}
-
-func openJSON(t *text, l table.Limits) table.Reader {
-	r := &rowsReader{limits: l}
-	j := &jsonRows{text: t, table: r, at: map[string]int{}, over: map[string]bool{}}
-	r.read = j.read
-	r.whole = func() bool { return !t.full() }
-	return r
 }
 
 // manyBad is how many of the first lines may be no objects.
 const manyBad = 20
 
-func (j *jsonRows) read(cells []table.Cell) ([]table.Cell, error) {
-	for {
-		line, err := j.next()
-		if err != nil {
-			return cells, err
-		}
-		if len(bytes.TrimSpace(line)) == 0 {
-			continue
-		}
-		row, ok := j.row(cells, line)
-		if ok {
-			return row, nil
-		}
-		cells = row[:0]
-		j.table.end.Bad++
-		if j.table.end.Rows == 0 && j.table.end.Bad >= manyBad {
-			return cells, fault.Invalidf("the first %d lines are no JSON objects", manyBad)
-		}
+// openJSON reads all objects for their keys, since any may come first in the last.
+func openJSON(t *textFile, r io.ReaderAt) (*jsonFile, error) {
+	j := &jsonFile{textFile: t, at: map[string]int{}}
+	in, err := t.reader(r)
+	if err != nil {
+		return nil, err
 	}
-}
-
-// next returns the next line, or io.EOF. A last line that the limit of bytes has cut is none.
-func (j *jsonRows) next() ([]byte, error) {
-	var line []byte
-	for {
-		part, err := j.text.in.ReadSlice('\n')
-		line = append(line, part...)
-		switch {
-		case err == nil:
-			j.line++
-			j.text.row()
-			return line, nil
-		case errors.Is(err, io.EOF) && len(line) > 0 && !j.text.full():
-			j.line++
-			return line, nil
-		case errors.Is(err, io.EOF):
-			if j.table.end.Rows == 0 && j.table.end.Bad > 0 {
-				return nil, fault.Invalidf("no line is a JSON object")
+	good, bad := 0, 0
+	block := make([]byte, 0, blockSize)
+	for last := false; !last; {
+		n, err := io.ReadFull(in, block[len(block):cap(block)])
+		block = block[:len(block)+n]
+		if last = errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF); err != nil && !last {
+			return nil, damaged(err)
+		}
+		end := j.split(block)
+		if last && !in.cut() {
+			end = len(block)
+		}
+		if end == 0 && !last {
+			if len(block) > longestRow {
+				return nil, errLongRow
 			}
-			return nil, io.EOF
-		case len(line) > longestRow:
-			return nil, errLongRow
-		case errors.Is(err, bufio.ErrBufferFull):
-		default:
-			return nil, csvError(err)
-		}
-	}
-}
-
-func (j *jsonRows) row(cells []table.Cell, line []byte) ([]table.Cell, bool) {
-	d := json.NewDecoder(bytes.NewReader(line))
-	d.UseNumber()
-	if t, err := d.Token(); err != nil || t != json.Delim('{') {
-		return cells, false
-	}
-	for d.More() {
-		t, err := d.Token()
-		key, ok := t.(string)
-		if err != nil || !ok {
-			return cells, false
-		}
-		var value any
-		if err := d.Decode(&value); err != nil {
-			return cells, false
-		}
-		i, ok := j.column(key)
-		if !ok {
+			block = append(make([]byte, 0, 2*cap(block)), block...)
 			continue
 		}
-		for len(cells) <= i {
-			cells = append(cells, table.Cell{})
+		for line := range bytes.Lines(block[:end]) {
+			line = bytes.TrimSpace(line)
+			if len(line) > longestRow {
+				return nil, errLongRow
+			}
+			if len(line) == 0 {
+				continue
+			}
+			if !isObject(line) {
+				if bad++; good == 0 && bad >= manyBad {
+					return nil, fault.Invalidf("the first %d lines are no JSON objects", manyBad)
+				}
+				continue
+			}
+			good++
+			if err := j.keys(line); err != nil {
+				return nil, err
+			}
 		}
-		cells[i] = jsonCell(value)
+		block = append(block[:0], block[end:]...)
 	}
-	_, err := d.Token()
-	return cells, err == nil
+	if good == 0 && bad > 0 {
+		return nil, fault.Invalidf("no line is a JSON object")
+	}
+	return j, nil
 }
 
-func (j *jsonRows) column(key string) (int, bool) {
-	if i, ok := j.at[key]; ok {
-		return i, true
-	}
-	if len(j.table.columns) >= j.table.limits.Columns {
-		if len(j.over) < maxOver && !j.over[key] {
-			j.over[strings.Clone(key)] = true
-			j.table.more++
+func isObject(line []byte) bool { return len(line) > 1 && line[0] == '{' && json.Valid(line) }
+
+func (j *jsonFile) keys(line []byte) error {
+	for key := range members(line) {
+		if _, ok := j.at[string(key)]; ok {
+			continue
 		}
-		return 0, false
+		if len(j.names) >= maxColumns {
+			return fault.Invalidf("the objects have more than %d different keys", maxColumns)
+		}
+		name := string(key)
+		j.at[name] = len(j.names)
+		j.names = append(j.names, name)
 	}
-	i := len(j.table.columns)
-	j.at[key] = i
-	j.table.columns = append(j.table.columns, table.Column{Name: fault.Shorten(key, longestName)})
-	return i, true
+	return nil
 }
 
-// maxOver bounds how many columns beyond the limit are told apart.
-const maxOver = 100_000
+// members gives the keys of a valid object, as they are written without quotes, and their values.
+func members(line []byte) func(yield func(key, value []byte) bool) {
+	return func(yield func(key, value []byte) bool) {
+		at := blanks(line, 1)
+		for line[at] == '"' {
+			end := endOfString(line, at)
+			key := line[at+1 : end-1]
+			at = blanks(line, blanks(line, end)+1) // the colon
+			end = endOfValue(line, at)
+			if !yield(key, line[at:end]) {
+				return
+			}
+			if at = blanks(line, end); line[at] == ',' {
+				at = blanks(line, at+1)
+			}
+		}
+	}
+}
 
-func jsonCell(value any) table.Cell {
-	switch v := value.(type) {
-	case nil:
+func blanks(b []byte, at int) int {
+	for b[at] == ' ' || b[at] == '\t' || b[at] == '\r' || b[at] == '\n' {
+		at++
+	}
+	return at
+}
+
+// endOfString returns the place behind a string that begins at a place.
+func endOfString(b []byte, at int) int {
+	for at++; b[at] != '"'; at++ {
+		if b[at] == '\\' {
+			at++
+		}
+	}
+	return at + 1
+}
+
+// endOfValue returns the place behind a valid value that begins at a place.
+func endOfValue(b []byte, at int) int {
+	depth := 0
+	for {
+		switch b[at] {
+		case '"':
+			at = endOfString(b, at)
+			if depth == 0 {
+				return at
+			}
+			continue
+		case '{', '[':
+			depth++
+		case '}', ']':
+			if depth == 0 {
+				return at
+			}
+			if depth--; depth == 0 {
+				return at + 1
+			}
+		case ',', ' ', '\t', '\r', '\n':
+			if depth == 0 {
+				return at
+			}
+		}
+		at++
+	}
+}
+
+// Columns are the keys. A key is written as it is in the file, but for escapes.
+func (j *jsonFile) Columns() []table.Column {
+	out := make([]table.Column, len(j.names))
+	for i, name := range j.names {
+		out[i] = table.Column{Name: fault.Shorten(stringOf([]byte(`"`+name+`"`)), longestName)}
+	}
+	return out
+}
+
+// Rows is not counted.
+func (j *jsonFile) Rows() int64 { return -1 }
+
+// Scan reads columns.
+func (j *jsonFile) Scan(columns ...int) table.Scanner {
+	if len(columns) == 0 {
+		for i := range j.names {
+			columns = append(columns, i)
+		}
+	}
+	f := &jsonFormat{jsonFile: j, at: slices.Repeat([]int{-1}, len(j.names)), columns: len(columns)}
+	for i, c := range columns {
+		f.at[c] = i
+	}
+	return &blockScanner{file: j.textFile, format: f}
+}
+
+func (j *jsonFile) split(b []byte) int { return bytes.LastIndexByte(b, '\n') + 1 }
+
+// jsonFormat reads the columns of a scan.
+type jsonFormat struct {
+	*jsonFile
+	at      []int
+	columns int
+}
+
+// notObjects is the finding of lines that are no rows.
+const notObjects = "lines are no JSON objects and were left out"
+
+func (f *jsonFormat) parse(block []byte, p *parsed) {
+	cells, ok := p.builder.([][]table.Cell)
+	if !ok {
+		cells = make([][]table.Cell, f.columns)
+		p.builder = cells
+	}
+	for i := range cells {
+		cells[i] = cells[i][:0]
+	}
+	row, expected := 0, 0
+	for line := range bytes.Lines(block) {
+		if line = bytes.TrimSpace(line); len(line) == 0 {
+			continue
+		}
+		if !isObject(line) {
+			p.notes.note("", notObjects, int64(row), string(line))
+			continue
+		}
+		for key, value := range members(line) {
+			// Most objects have their keys in one order.
+			k := expected
+			if k >= len(f.names) || f.names[k] != string(key) {
+				if k, ok = f.jsonFile.at[string(key)]; !ok {
+					p.err = fault.Conflictf("the file changed while it was read")
+					return
+				}
+			}
+			expected = k + 1
+			if i := f.at[k]; i >= 0 {
+				for len(cells[i]) < row {
+					cells[i] = append(cells[i], table.Cell{})
+				}
+				if len(cells[i]) > row { // a key that is there twice: the last counts
+					cells[i] = cells[i][:row]
+				}
+				cell := jsonCell(value)
+				if cell.Kind == table.Number && cell.Text != "" {
+					p.notes.note(f.names[k], longNumbers, int64(row), cell.Text)
+				}
+				cells[i] = append(cells[i], cell)
+			}
+		}
+		expected = 0
+		row++
+	}
+	p.rows = row
+	p.vectors = sized(p.vectors, f.columns)
+	for i := range cells {
+		for len(cells[i]) < row {
+			cells[i] = append(cells[i], table.Cell{})
+		}
+		p.vectors[i] = table.VectorOf(cells[i])
+		if v := &p.vectors[i]; v.Kind == table.List {
+			v.Ints = make([]int64, row)
+			for k, c := range cells[i] {
+				v.Ints[k] = c.Int
+			}
+		}
+	}
+}
+
+func jsonCell(value []byte) table.Cell {
+	switch value[0] {
+	case 'n':
 		return table.Cell{}
-	case bool:
-		if v {
-			return table.Cell{Kind: table.Boolean, Int: 1}
-		}
+	case 't':
+		return table.Cell{Kind: table.Boolean, Int: 1}
+	case 'f':
 		return table.Cell{Kind: table.Boolean}
-	case json.Number:
-		if n, ok := numberOf(v.String()); ok {
-			return n
-		}
-		return table.Cell{Kind: table.Text, Text: v.String()}
-	case string:
-		if t, ok := momentOf(v); ok {
+	case '"':
+		s := stringOf(value)
+		if t, ok := momentOf(s); ok {
 			return t
 		}
-		if v == "" {
-			v = `""`
-		}
-		return table.Cell{Kind: table.Text, Text: v}
+		return table.Cell{Kind: table.Text, Text: s}
+	case '[', '{':
+		return listOf(value)
 	}
-	text, err := json.Marshal(value)
-	if err != nil {
+	s := string(value)
+	if n, ok := integerOf(s); ok {
+		return table.Cell{Kind: table.Integer, Int: n}
+	}
+	if f, ok := numberOf(s); ok {
+		return table.Cell{Kind: table.Number, Float: f}
+	}
+	// An integer with more digits than a number keeps.
+	if f, err := strconv.ParseFloat(s, 64); err == nil {
+		return table.Cell{Kind: table.Number, Float: f, Text: s}
+	}
+	return table.Cell{Kind: table.Text, Text: s}
+}
+
+// stringOf is the text of a valid JSON string.
+func stringOf(value []byte) string {
+	inner := value[1 : len(value)-1]
+	if bytes.IndexByte(inner, '\\') < 0 {
+		return strings.ToValidUTF8(string(inner), "\uFFFD")
+	}
+	var s string
+	if json.Unmarshal(value, &s) != nil {
+		return string(inner)
+	}
+	return s
+}
+
+// listOf shows an array or an object, and counts what an array has.
+func listOf(value []byte) table.Cell {
+	var compact bytes.Buffer
+	if json.Compact(&compact, value) != nil {
 		return table.Cell{Kind: table.List, Text: "…"}
 	}
-	return table.Cell{Kind: table.List, Text: fault.Shorten(string(text), longestName)}
+	b := compact.Bytes()
+	n := int64(0)
+	if b[0] == '[' && len(b) > 2 {
+		for at := 1; at < len(b)-1; at++ {
+			at = endOfValue(b, at)
+			n++
+		}
+	}
+	return table.Cell{Kind: table.List, Int: n, Text: fault.Shorten(string(b), longestName)}
 }

@@ -21,7 +21,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the expected files")
 
-func file(t testing.TB, name string) []byte {
+func testFile(t testing.TB, name string) []byte {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join("testdata", name))
 	if err != nil {
@@ -30,44 +30,69 @@ func file(t testing.TB, name string) []byte {
 	return b
 }
 
-// whole reads a table column by column.
-func whole(t *testing.T, b []byte, name string, l table.Limits) (map[string][]string, table.Extent) {
+// whole reads a table column by column, or, at a second time, all columns together.
+func whole(t *testing.T, b []byte, name string, l table.Limits) map[string][]string {
 	t.Helper()
-	r, _, err := Open(bytes.NewReader(b), name, l)
+	r := &seeker{f: bytes.NewReader(b)}
+	src, _, err := openFile(r, int64(len(b)), name, func(int64) (file, error) { return r, nil }, l)
 	if err != nil {
 		t.Fatal(err)
 	}
-	out := map[string][]string{}
+	one, all := map[string][]string{}, map[string][]string{}
+	for i := range src.Columns() {
+		cells(t, src, one, i)
+	}
+	cells(t, src, all)
+	if diff := cmp.Diff(one, all); diff != "" {
+		t.Errorf("columns one by one and together: %s", diff)
+	}
+	return one
+}
+
+// cells adds what people see of columns.
+func cells(t *testing.T, src table.Source, out map[string][]string, columns ...int) {
+	t.Helper()
+	s := src.Scan(columns...)
+	defer s.Close()
+	if len(columns) == 0 {
+		for i := range src.Columns() {
+			columns = append(columns, i)
+		}
+	}
+	row := int64(0)
 	for {
-		c, err := r.Next(context.Background())
+		b, err := s.Next(context.Background())
 		if errors.Is(err, io.EOF) {
-			return out, r.Extent()
+			return
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
-		column := r.Columns()[c.Column].Name
-		for int64(len(out[column])) < c.Row {
-			out[column] = append(out[column], "null")
+		if b.Row != row {
+			t.Fatalf("a batch begins at row %d, not %d", b.Row, row)
 		}
-		for _, cell := range c.Cells {
-			shown := cell.Shown()
-			if cell.Kind == table.Null {
-				shown = "null"
+		row += int64(b.Size)
+		for i, c := range columns {
+			column := src.Columns()[c].Name
+			for k := range b.Size {
+				shown := "null"
+				if cell := b.Columns[i].Cell(k); cell.Kind != table.Null {
+					shown = cell.Shown()
+				}
+				out[column] = append(out[column], shown)
 			}
-			out[column] = append(out[column], shown)
 		}
 	}
 }
 
 func TestEveryTypeOfParquetIsReadAndSummedUp(t *testing.T) {
-	s, err := New().Summarize(context.Background(), bytes.NewReader(file(t, "types.parquet")), "x", 8)
+	s, err := New().Summarize(context.Background(), bytes.NewReader(testFile(t, "types.parquet")), "x", 8)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var text []byte
 	for i, c := range s.Columns {
-		p := s.Profiles[i]
+		p := c
 		text = fmt.Appendf(text, "%s (%s): %s, %d nulls, %d distinct, %q to %q", c.Name, c.Declared, p.Type, p.Nulls, p.Distinct, p.Min, p.Max)
 		if p.Mean != nil {
 			text = fmt.Appendf(text, ", mean %g", *p.Mean)
@@ -88,18 +113,18 @@ func TestEveryTypeOfParquetIsReadAndSummedUp(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if diff := cmp.Diff(string(file(t, "types.txt")), string(text)); diff != "" {
+	if diff := cmp.Diff(string(testFile(t, "types.txt")), string(text)); diff != "" {
 		t.Error(diff)
 	}
 }
 
 func TestAllWaysToWriteAParquetFileGiveTheSameTable(t *testing.T) {
-	want, extent := whole(t, file(t, "types.parquet"), "", table.Preview)
-	if extent.Rows != 300 || extent.Total != 300 || extent.Cut != "" || len(want["text"]) != 300 || want["text"][1] != "number 0119" {
-		t.Fatalf("%+v, text %q", extent, want["text"][:2])
+	want := whole(t, testFile(t, "types.parquet"), "", everything)
+	if len(want["text"]) != 300 || want["text"][1] != "number 0119" {
+		t.Fatalf("text %q", want["text"][:2])
 	}
 	for _, name := range []string{"plain", "pages", "gzip", "delta"} {
-		got, _ := whole(t, file(t, name+".parquet"), "", table.Preview)
+		got := whole(t, testFile(t, name+".parquet"), "", everything)
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}
@@ -107,39 +132,42 @@ func TestAllWaysToWriteAParquetFileGiveTheSameTable(t *testing.T) {
 }
 
 func TestLimitsCutAParquetFileAndSayWhere(t *testing.T) {
-	all, _ := whole(t, file(t, "pages.parquet"), "", table.Preview)
-	got, extent := whole(t, file(t, "pages.parquet"), "", table.Limits{Rows: 100, Columns: 3, Bytes: 1 << 20, Cells: 1 << 20})
-	if extent.Rows != 100 || extent.Total != 300 || extent.Columns != 22 || extent.Cut != "the first 100 rows" || len(got) != 3 {
-		t.Errorf("%+v, %d columns", extent, len(got))
+	pages := testFile(t, "pages.parquet")
+	all := whole(t, pages, "", everything)
+	limits := table.Limits{Rows: 100, Columns: 3, Bytes: 1 << 20, Cells: 1 << 20}
+	got := whole(t, pages, "", limits)
+	if diff := cmp.Diff(all["small"][:100], got["small"]); diff != "" || len(got) != 3 {
+		t.Errorf("%d columns %s", len(got), diff)
 	}
-	if diff := cmp.Diff(all["small"][:100], got["small"]); diff != "" {
-		t.Error(diff)
+	s, err := summarize(context.Background(), bytes.NewReader(pages), "", 5, limits)
+	if extent := s.Extent; err != nil || extent.Rows != 100 || extent.Total != 300 || extent.Columns != 22 || extent.Cut != "the first 100 rows" {
+		t.Errorf("%v, %+v", err, extent)
 	}
-	_, extent = whole(t, file(t, "pages.parquet"), "", table.Limits{Rows: 100, Columns: 30, Bytes: 1000, Cells: 1 << 20})
-	if extent.Rows > 20 {
-		t.Errorf("%d rows were read of about a thousand bytes", extent.Rows)
+	s, err = summarize(context.Background(), bytes.NewReader(pages), "", 5, table.Limits{Rows: 100, Columns: 30, Bytes: 1000, Cells: 1 << 20})
+	if err != nil || s.Extent.Rows > 20 {
+		t.Errorf("%v, %d rows were read of about a thousand bytes", err, s.Extent.Rows)
 	}
-	lists, _ := whole(t, file(t, "pages.parquet"), "", table.Limits{Rows: 100, Columns: 30, Bytes: 1 << 20, Cells: 1 << 20})
+	lists := whole(t, pages, "", table.Limits{Rows: 100, Columns: 30, Bytes: 1 << 20, Cells: 1 << 20})
 	if diff := cmp.Diff(all["tags"][:100], lists["tags"]); diff != "" {
 		t.Error(diff)
 	}
 }
 
 func TestAParquetFileWithoutRowsHasItsColumns(t *testing.T) {
-	s, err := New().Summarize(context.Background(), bytes.NewReader(file(t, "empty.parquet")), "", 10)
+	s, err := New().Summarize(context.Background(), bytes.NewReader(testFile(t, "empty.parquet")), "", 10)
 	if err != nil || len(s.Columns) != 22 || s.Extent.Rows != 0 {
 		t.Errorf("%v, %+v", err, s.Extent)
 	}
 }
 
 func TestWhatCannotBeReadIsNamed(t *testing.T) {
-	types := file(t, "types.parquet")
+	types := testFile(t, "types.parquet")
 	for _, c := range []struct {
 		name    string
 		content []byte
 		want    string
 	}{
-		{"brotli.parquet", file(t, "brotli.parquet"), "Brotli"},
+		{"brotli.parquet", testFile(t, "brotli.parquet"), "Brotli"},
 		{"cut.parquet", types[:len(types)/2], "cut off"},
 		{"short.parquet", []byte("PAR1"), "cut off"},
 		{"footer.parquet", append([]byte("PAR1"), "\xff\xff\xff\x7fPAR1"...), "larger than the file"},
@@ -161,7 +189,7 @@ func TestWhatCannotBeReadIsNamed(t *testing.T) {
 // FuzzParquet changes bytes of real files: a reader may refuse them, and neither panics nor takes more memory than its limits.
 func FuzzParquet(f *testing.F) {
 	for _, name := range []string{"types", "plain", "pages", "gzip", "delta", "empty", "brotli"} {
-		f.Add(file(f, name+".parquet"))
+		f.Add(testFile(f, name+".parquet"))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if len(b) < 4 || string(b[:4]) != parquetMagic {
@@ -176,7 +204,7 @@ func FuzzParquet(f *testing.F) {
 
 func TestDamageAnywhereInAParquetFileIsNoPanic(t *testing.T) {
 	for _, name := range []string{"types", "plain", "pages", "gzip", "delta"} {
-		b := file(t, name+".parquet")
+		b := testFile(t, name+".parquet")
 		step := max(1, len(b)/60)
 		for at := 4; at < len(b); at += step {
 			for _, to := range []byte{0, 0xff, b[at] ^ 0x80, b[at] + 1} {

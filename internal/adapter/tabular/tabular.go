@@ -1,28 +1,30 @@
-// Package tabular reads tables: Parquet, CSV and JSON lines.
+// Package tabular reads tables: Parquet, Arrow, CSV, JSON lines, and directories of them.
 //
-// What it reads was made by others. Every reader works within the limits it is given, believes no count in a file before it has
-// seen the bytes for it, and answers a damaged file with an Invalid error. It knows neither artifacts nor runs. Start reading at
-// Summarize; a reader that gives cells is opened with Open.
+// What it reads was made by others. Every reader works within bounds of memory, believes no count in a file before it has seen the bytes
+// for it, and answers a damaged file with an Invalid error. It knows neither artifacts nor runs. Start reading at OpenSource, which gives
+// a table in typed batches; Summarize shows a table to a person.
 package tabular
 
 import (
-	"bufio"
 	"bytes"
-	"compress/gzip"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"path"
 	"strings"
+	"sync"
 	"time"
 
 	"levada/internal/core/fault"
 	"levada/internal/core/table"
+	"levada/internal/core/table/profile"
 )
 
 // Names of formats.
 const (
 	Parquet   = "parquet"
+	Arrow     = "arrow"
 	CSV       = "csv"
 	JSONLines = "jsonl"
 )
@@ -39,67 +41,131 @@ type Tables struct{ turn chan struct{} }
 // New returns Tables.
 func New() *Tables { return &Tables{turn: make(chan struct{}, atOnce)} }
 
-// Summarize reads the table in a file and returns its first rows and the profiles of its columns. The name says of what format a file
-// is that does not begin as Parquet does.
-func (t *Tables) Summarize(ctx context.Context, f io.ReadSeeker, name string, rows int) (table.Summary, error) {
+// Summarize reads the table in a file, within table.Preview, and returns its first rows and the profiles of its columns. The name says of
+// what format a file is that does not begin as Parquet does.
+func (t *Tables) Summarize(ctx context.Context, f io.ReadSeeker, name string, rows int) (profile.Summary, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	select {
 	case t.turn <- struct{}{}:
 		defer func() { <-t.turn }()
 	case <-ctx.Done():
-		return table.Summary{}, fault.Unavailablef("read table %q: other tables are being read; try again in a moment", name)
+		return profile.Summary{}, fault.Unavailablef("read table %q: other tables are being read; try again in a moment", name)
 	}
-	r, format, err := Open(f, name, table.Preview)
-	if err != nil {
-		return table.Summary{}, err
-	}
-	s, err := table.Summarize(ctx, r, rows)
+	s, err := summarize(ctx, f, name, rows, table.Preview)
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = fault.Unavailablef("read table %q: this took longer than %v; download the file and look at it elsewhere", name, patience)
 	}
-	s.Format = format
 	return s, err
 }
 
-// Open opens the table in a file. A file that holds none is an Invalid error.
-func Open(f io.ReadSeeker, name string, l table.Limits) (table.Reader, string, error) {
+func summarize(ctx context.Context, f io.ReadSeeker, name string, rows int, l table.Limits) (profile.Summary, error) {
 	size, err := f.Seek(0, io.SeekEnd)
-	if err == nil {
-		_, err = f.Seek(0, io.SeekStart)
+	if err != nil {
+		return profile.Summary{}, err
+	}
+	r := &seeker{f: f}
+	src, format, err := openFile(r, size, name, func(int64) (file, error) { return r, nil }, l)
+	if err != nil {
+		return profile.Summary{}, err
+	}
+	columns := src.Columns()
+	all := len(columns)
+	if p, ok := src.(*parquetFile); ok {
+		all = p.meta.all
+	}
+	columns = columns[:min(l.Columns, len(columns))]
+	extent := table.Extent{Total: src.Rows(), Columns: all}
+	p := profile.NewPreview(columns, rows)
+	if f, ok := src.(*parquetFile); ok {
+		err = previewColumns(ctx, p, f, &extent, name)
+	} else {
+		err = previewRows(ctx, p, src, &extent, l, len(columns))
 	}
 	if err != nil {
-		return nil, "", err
+		return profile.Summary{}, err
 	}
-	if size == 0 {
-		return nil, "", fault.Invalidf("read table %q: the file is empty", name)
-	}
-	head := make([]byte, 4)
-	if _, err := io.ReadFull(f, head); err == nil && string(head) == parquetMagic {
-		r, err := openParquet(f, size, l)
-		return r, Parquet, about(name, err)
-	}
-	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		return nil, "", err
-	}
-	var in io.Reader = f
-	if bytes.HasPrefix(head, []byte{0x1f, 0x8b}) {
-		unzipped, err := gzip.NewReader(bufio.NewReader(f))
-		if err != nil {
-			return nil, "", fault.Invalidf("read table %q: it begins as gzip does, and is none: %w", name, err)
-		}
-		in, name = unzipped, strings.TrimSuffix(name, ".gz")
-	}
-	text, err := openText(in, l.Bytes)
-	if err != nil {
-		return nil, "", about(name, err)
-	}
-	if linesOfJSON(name, text.sample) {
-		return openJSON(text, l), JSONLines, nil
-	}
-	r, err := openCSV(text, name, l)
-	return r, CSV, about(name, err)
+	s := p.Finish(extent.Rows)
+	s.Format, s.Extent = format, extent
+	s.Findings = append(table.Findings(src), s.Findings...)
+	return s, nil
 }
+
+// previewColumns reads the columns one after the other, so that there is one page in memory at a time.
+func previewColumns(ctx context.Context, p *profile.Preview, f *parquetFile, extent *table.Extent, name string) error {
+	extent.Rows, extent.Cut = f.rows, f.cut
+	for i := range f.meta.leaves {
+		s := f.Scan(i)
+		_, _, err := p.Scan(ctx, s, []int{i}, f.rows)
+		p.Summary.Findings = append(p.Summary.Findings, table.Findings(s)...)
+		if err := s.Close(); err != nil {
+			return err
+		}
+		if errors.Is(err, errTooMuch) {
+			extent.Cut = fmt.Sprintf("what fits into %d MiB", maxInflated>>20)
+			return nil
+		}
+		if err != nil {
+			return about(name, err)
+		}
+	}
+	return nil
+}
+
+func previewRows(ctx context.Context, p *profile.Preview, src table.Source, extent *table.Extent, l table.Limits, columns int) error {
+	if columns == 0 {
+		extent.Total = 0
+		return nil
+	}
+	asked := make([]int, columns)
+	for i := range asked {
+		asked[i] = i
+	}
+	s := src.Scan(asked...)
+	defer s.Close()
+	most := max(1, min(l.Rows, l.Cells/int64(columns)))
+	n, more, err := p.Scan(ctx, s, asked, most)
+	if err != nil {
+		return err
+	}
+	extent.Rows, extent.Total = n, n
+	if more {
+		extent.Total, extent.Cut = src.Rows(), fmt.Sprintf("the first %d rows", most)
+	} else if c, ok := s.(interface{ Cut() string }); ok && c.Cut() != "" {
+		extent.Total, extent.Cut = -1, c.Cut()
+	}
+	found := table.Findings(s)
+	for _, f := range found {
+		if f.What == notObjects {
+			extent.Bad += f.Count
+		}
+	}
+	p.Summary.Findings = append(p.Summary.Findings, found...)
+	return nil
+}
+
+// seeker reads at places of a file that can only be read at one place at a time.
+type seeker struct {
+	mu sync.Mutex
+	f  io.ReadSeeker
+}
+
+// ReadAt reads at a place.
+func (s *seeker) ReadAt(b []byte, at int64) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, err := s.f.Seek(at, io.SeekStart); err != nil {
+		return 0, err
+	}
+	n, err := io.ReadFull(s.f, b)
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		err = io.EOF
+	}
+	return n, err
+}
+
+// Close leaves the file open, which belongs to the caller.
+func (s *seeker) Close() error { return nil }
 
 // about says which table an error is about.
 func about(name string, err error) error {
@@ -119,62 +185,3 @@ func linesOfJSON(name string, sample []byte) bool {
 	}
 	return bytes.HasPrefix(bytes.TrimLeft(sample, " \t\r\n"), []byte(`{"`))
 }
-
-// text is a text that is read up to a number of bytes, and its beginning, which was looked at.
-type text struct {
-	in     *bufio.Reader
-	sample []byte
-	left   *io.LimitedReader
-	// since counts the bytes that were read since the last row.
-	since int
-}
-
-const (
-	sampleSize = 64 << 10
-	// longestRow bounds a row in bytes.
-	longestRow = 4 << 20
-)
-
-// errLongRow says that a row does not end.
-var errLongRow = fault.Invalidf("a row is longer than %d MiB", longestRow>>20)
-
-func openText(r io.Reader, most int64) (*text, error) {
-	t := &text{left: &io.LimitedReader{R: r, N: most}}
-	t.in = bufio.NewReaderSize(t, sampleSize)
-	sample, err := t.in.Peek(sampleSize)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, fault.Invalidf("the file is damaged: %w", err)
-	}
-	for _, mark := range []string{"\xff\xfe", "\xfe\xff"} {
-		if bytes.HasPrefix(sample, []byte(mark)) {
-			return nil, fault.Invalidf("the text is in UTF-16; tables are read in UTF-8")
-		}
-	}
-	if bytes.IndexByte(sample, 0) >= 0 {
-		return nil, fault.Invalidf("the file is neither Parquet nor text")
-	}
-	if bytes.HasPrefix(sample, []byte("\xef\xbb\xbf")) {
-		if _, err := t.in.Discard(3); err != nil {
-			return nil, err
-		}
-		sample = sample[3:]
-	}
-	t.sample = bytes.Clone(sample)
-	return t, nil
-}
-
-// Read reads on and refuses a row without an end, before it fills the memory.
-func (t *text) Read(p []byte) (int, error) {
-	if t.since > longestRow {
-		return 0, errLongRow
-	}
-	n, err := t.left.Read(p)
-	t.since += n
-	return n, err
-}
-
-// full reports whether the limit of bytes was reached.
-func (t *text) full() bool { return t.left.N <= 0 }
-
-// row says that a row was read to its end.
-func (t *text) row() { t.since = 0 }

@@ -11,10 +11,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"levada/internal/core/fault"
-	"levada/internal/core/table"
+	"levada/internal/core/table/profile"
 )
 
-func summary(t *testing.T, content, name string) table.Summary {
+func summary(t *testing.T, content, name string) profile.Summary {
 	t.Helper()
 	s, err := New().Summarize(context.Background(), strings.NewReader(content), name, 5)
 	if err != nil {
@@ -29,12 +29,12 @@ func TestTextIsReadByWhatItLooksLike(t *testing.T) {
 		{"a.csv", "\xef\xbb\xbfa;b\r\n1;2,5\r\n3;4,5\r\n", "csv a:integer[1 3] b:text[2,5 4,5]"},
 		{"a.tsv", "a\tb\n1\t2013-01-02\n", "csv a:integer[1] b:date[2013-01-02]"},
 		{"", "1,2\n3,4\n", "csv column 1:integer[1 3] column 2:integer[2 4]"},
-		{"a.csv", "zip,ok\n007,true\n123,false\n", "csv zip:mixed[007 123] ok:boolean[true false]"},
+		{"a.csv", "zip,ok\n007,true\n123,false\n", "csv zip:text[007 123] ok:boolean[true false]"},
 		{"a.csv", "a,b\n1\n2,3,4\n", "csv a:integer[1 2] b:integer[- 3] column 3:integer[- 4]"},
 		{"a.csv", "a\n\"<b>x</b>\n,\"\n", "csv a:text[<b>x</b>\n,]"},
 		{"a.csv", "a\n\xff\n", "csv a:text[\uFFFD]"},
 		{"a.jsonl", "{\"a\":1,\"b\":\"x\"}\n\n{\"c\":[1,{\"d\":2}],\"a\":2.5}\n", `jsonl a:number[1 2.5] b:text[x -] c:list[- [1,{"d":2}]]`},
-		{"", "{\"at\":\"2013-01-01T05:00:00Z\"}\nnonsense\n{\"at\":null}", "jsonl at:time[2013-01-01T05:00:00Z -] 1 bad"},
+		{"", "{\"at\":\"2013-01-01T05:00:00Z\"}\nnonsense\n{\"at\":null}", "jsonl at:time[2013-01-01 05:00:00 -] 1 bad"},
 	} {
 		s := summary(t, c.content, c.name)
 		got := s.Format
@@ -47,7 +47,7 @@ func TestTextIsReadByWhatItLooksLike(t *testing.T) {
 					cells = append(cells, "-")
 				}
 			}
-			got += fmt.Sprintf(" %s:%s%v", column.Name, s.Profiles[i].Type, cells)
+			got += fmt.Sprintf(" %s:%s%v", column.Name, column.Type, cells)
 		}
 		if s.Extent.Bad > 0 {
 			got += fmt.Sprintf(" %d bad", s.Extent.Bad)
@@ -61,7 +61,7 @@ func TestTextIsReadByWhatItLooksLike(t *testing.T) {
 func TestATableWithTenThousandColumnsIsShownInPart(t *testing.T) {
 	row := strings.Repeat("1,", 9_999) + "1\n"
 	s := summary(t, strings.Repeat("x,", 9_999)+"x\n"+strings.Repeat(row, 100), "wide.csv")
-	if len(s.Columns) != 500 || s.Extent.Columns != 10_000 || s.Extent.Rows != 100 || s.Profiles[499].Count != 100 {
+	if len(s.Columns) != 500 || s.Extent.Columns != 10_000 || s.Extent.Rows != 100 || s.Columns[499].Count != 100 {
 		t.Errorf("%d columns, %+v", len(s.Columns), s.Extent)
 	}
 	keys := make([]string, 2000)
@@ -84,11 +84,11 @@ func TestALongTableIsCutAndSaysSo(t *testing.T) {
 	if s.Extent.Rows != 100_000 || s.Extent.Total != -1 || s.Extent.Cut != "the first 100000 rows" {
 		t.Errorf("%+v", s.Extent)
 	}
-	id, group := s.Profiles[0], s.Profiles[1]
+	id, group := s.Columns[0], s.Columns[1]
 	if !id.Estimated || id.Distinct < 95_000 || id.Distinct > 105_000 || id.Max != "99999" || *id.Mean != 49999.5 || len(id.Top) != 0 {
 		t.Errorf("id: %+v", id)
 	}
-	if group.Estimated || group.Distinct != 3 || group.Top[0] != (table.Frequent{Value: "g0", Count: 33334}) {
+	if group.Estimated || group.Distinct != 3 || group.Top[0] != (profile.Frequent{Value: "g0", Count: 33334}) {
 		t.Errorf("group: %+v", group)
 	}
 	s = summary(t, strings.TrimSuffix(b.String(), "100000,g1\n"), "long.csv")

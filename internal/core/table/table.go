@@ -1,11 +1,10 @@
 // Package table holds the vocabulary of tables: columns, cells and what a column is like.
 //
-// A reader of some format gives cells a piece of a column at a time; a Profiler sums them up within fixed bounds of memory.
-// The package is pure: it knows no format and no storage. Start reading at Reader.
+// A Source of some format gives its columns in batches of vectors; package profile sums them up within fixed bounds of memory.
+// The package is pure: it knows no format and no storage. Start reading at Source.
 package table
 
 import (
-	"context"
 	"math"
 	"strconv"
 	"time"
@@ -29,7 +28,7 @@ const (
 
 // String is the name of a kind in answers of the API.
 func (k Kind) String() string {
-	return [...]string{"empty", "boolean", "integer", "number", "text", "time", "date", "binary", "list"}[k]
+	return [...]string{"empty", "boolean", "integer", "number", "text", "time", "date", "binary", "list", "mixed"}[k]
 }
 
 // Cell is one value of a table.
@@ -38,7 +37,7 @@ type Cell struct {
 	// Int holds a Boolean (0 or 1), an Integer, a Time, a Date, or how many bytes a Binary or values a List has.
 	Int   int64
 	Float float64 // a Number
-	// Text holds a Text, and what is shown of a Binary or a List. For other kinds it is set where the usual form would lose digits.
+	// Text holds a Text, and what is shown of a Binary or a List. For a Number it is set where Float has not all of its digits.
 	Text string
 }
 
@@ -48,12 +47,14 @@ func (c Cell) Shown() string {
 		return c.Text
 	}
 	switch c.Kind {
+	case Text:
+		return `""` // of a text without characters
 	case Boolean:
 		return strconv.FormatBool(c.Int != 0)
 	case Integer:
 		return strconv.FormatInt(c.Int, 10)
 	case Number:
-		return strconv.FormatFloat(c.Float, 'g', -1, 64)
+		return ShownNumber(c.Float, 64)
 	case Time:
 		return time.UnixMicro(c.Int).UTC().Format("2006-01-02 15:04:05.999999")
 	case Date:
@@ -62,41 +63,20 @@ func (c Cell) Shown() string {
 	return ""
 }
 
-const secondsOfDay = 24 * 60 * 60
-
-// measure is the cell as a number that can be ordered, where it has one.
-func (c Cell) measure() (float64, bool) {
-	switch c.Kind {
-	case Integer, Time, Date:
-		return float64(c.Int), true
-	case Number:
-		return c.Float, !math.IsNaN(c.Float) && !math.IsInf(c.Float, 0)
+// ShownNumber is a number with as few digits as tell it from others of so many bits; without an exponent where it is not very long.
+func ShownNumber(f float64, bits int) string {
+	if size := math.Abs(f); size >= 1e15 || size < 1e-5 && size > 0 {
+		return strconv.FormatFloat(f, 'g', -1, bits)
 	}
-	return 0, false
+	return strconv.FormatFloat(f, 'f', -1, bits)
 }
+
+const secondsOfDay = 24 * 60 * 60
 
 // Column is a column as its format names it. Declared is the format's own type, empty where it has none.
 type Column struct {
 	Name     string
 	Declared string
-}
-
-// Chunk is a piece of a column: the cells of the rows from Row on.
-type Chunk struct {
-	Column int
-	Row    int64
-	Cells  []Cell
-}
-
-// Reader gives the cells of a table, within the limits it was opened with.
-type Reader interface {
-	// Columns are the columns that are known; a format without a schema finds more of them while it is read.
-	Columns() []Column
-	// Next returns the next chunk, whose cells are valid until the next call, and io.EOF after the last. The chunks of a column come
-	// in the order of rows; nothing is said of the order among columns. A row that a column has no cell for is Null there.
-	Next(ctx context.Context) (Chunk, error)
-	// Extent says, once Next has returned io.EOF, how much there is and how much of it was read.
-	Extent() Extent
 }
 
 // Extent says how much of a table was read.
