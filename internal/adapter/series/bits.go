@@ -36,42 +36,45 @@ func (w *bitWriter) finish() []byte {
 	return w.out
 }
 
-// bitReader reads what bitWriter wrote. Past the end it reads zeros and remembers that it did.
+// bitReader reads what bitWriter wrote. Past the end it reads zeros; over tells that it did.
 type bitReader struct {
-	in   []byte
-	acc  uint64
-	have uint
-	bad  bool
+	in []byte
+	at uint // the next bit
 }
 
+// get reads a number of up to 64 bits.
 func (r *bitReader) get(width uint) uint64 {
-	if width > 56 {
+	if width > peeked {
 		low := r.get(32)
 		return low | r.get(width-32)<<32
 	}
-	for r.have < width {
-		if len(r.in) == 0 {
-			r.bad = true
-			return 0
-		}
-		if r.have == 0 && len(r.in) >= 7 {
-			// Seven bytes at once; an eighth would not fit beside bits that are left over.
-			r.acc = binary.LittleEndian.Uint64(append7(r.in))
-			r.in, r.have = r.in[7:], 56
-			continue
-		}
-		r.acc |= uint64(r.in[0]) << r.have
-		r.in, r.have = r.in[1:], r.have+8
-	}
-	v := r.acc & (1<<width - 1)
-	r.acc >>= width
-	r.have -= width
+	v := r.peek() & (1<<width - 1)
+	r.at += width
 	return v
 }
 
-// append7 returns the first seven bytes as eight, the last of them zero.
-func append7(in []byte) []byte {
-	var b [8]byte
-	copy(b[:7], in)
-	return b[:]
+// peeked is how many bits peek gives at least: eight bytes less the bits of the first that were read already.
+const peeked = 57
+
+// peek gives the next bits without reading them.
+func (r *bitReader) peek() uint64 {
+	if at := r.at / 8; at+8 <= uint(len(r.in)) {
+		return binary.LittleEndian.Uint64(r.in[at:]) >> (r.at % 8)
+	}
+	return r.peekEnd()
 }
+
+// peekEnd is peek for the last bytes.
+func (r *bitReader) peekEnd() uint64 {
+	var last [8]byte
+	if at := r.at / 8; at < uint(len(r.in)) {
+		copy(last[:], r.in[at:])
+	}
+	return binary.LittleEndian.Uint64(last[:]) >> (r.at % 8)
+}
+
+// over tells whether more was read than there is.
+func (r *bitReader) over() bool { return r.at > 8*uint(len(r.in)) }
+
+// rest is what follows the bits that were read. The last byte of them is padded.
+func (r *bitReader) rest() []byte { return r.in[(r.at+7)/8:] }

@@ -197,45 +197,68 @@ func readColumn(in []byte, v []int64) ([]byte, error) {
 		return nil, errDamaged
 	}
 	b := bitReader{in: r.in}
+	p.read(&b, v[p.order:])
+	if b.over() {
+		return nil, errDamaged
+	}
 	switch p.order {
 	case 0:
 		for i := range v {
-			v[i] = first + int64(p.get(&b))
+			v[i] += first
 		}
 	case 1:
 		v[0] = first
 		for i := 1; i < n; i++ {
-			v[i] = v[i-1] + second + int64(p.get(&b))
+			first += second + v[i]
+			v[i] = first
 		}
 	case 2:
 		v[0], v[1] = first, first+second
-		d := second
+		last, d := v[1], second
 		for i := 2; i < n; i++ {
-			d += unfold(p.get(&b))
-			v[i] = v[i-1] + d
+			d += unfold(uint64(v[i]))
+			last += d
+			v[i] = last
 		}
 	}
-	if b.bad {
-		return nil, errDamaged
-	}
-	// Bits of the last byte are padding; whole bytes that were read ahead belong to what follows.
-	return r.in[len(r.in)-len(b.in)-int(b.have/8):], nil
+	return b.rest(), nil
 }
 
-func (p plan) get(b *bitReader) uint64 {
-	switch p.mode {
-	case modeZero:
+// read is the reverse of put for a whole column: it fills v with residues.
+func (p plan) read(b *bitReader, v []int64) {
+	switch {
+	case p.mode == modeZero:
+		clear(v)
+	case p.mode == modeFixed:
+		for i := range v {
+			v[i] = int64(b.get(p.w1))
+		}
+	default:
+		for i := range v {
+			v[i] = int64(p.rung(b))
+		}
+	}
+}
+
+// rung reads a residue of modeLadder. The prefix and the bits of all but the widest are looked at together.
+func (p plan) rung(b *bitReader) uint64 {
+	x := b.peek()
+	switch {
+	case x&1 == 0:
+		b.at++
 		return 0
-	case modeFixed:
+	case x&2 == 0 && p.w1 <= peeked-2:
+		b.at += 2 + p.w1
+		return x >> 2 & (1<<p.w1 - 1)
+	case x&2 == 0:
+		b.at += 2
 		return b.get(p.w1)
+	case x&4 == 0 && p.w2 <= peeked-3:
+		b.at += 3 + p.w2
+		return x >> 3 & (1<<p.w2 - 1)
 	}
-	if b.get(1) == 0 {
-		return 0
-	}
-	if b.get(1) == 0 {
-		return b.get(p.w1)
-	}
-	if b.get(1) == 0 {
+	b.at += 3
+	if x&4 == 0 {
 		return b.get(p.w2)
 	}
 	return b.get(64)

@@ -13,6 +13,7 @@ func (s *Store) Extremes(runID, key string, within *track.Steps, n int) ([]track
 	var out []track.Point
 	err := s.bySteps(runID, key, within, func(groups []*group, total int) error {
 		e := extremes{buckets: max(1, (n-2)/2), total: total, all: total <= n}
+		e.end = e.ending(0)
 		e.forget()
 		for i, g := range groups {
 			if i > 0 && i < len(groups)-1 && e.take(g) {
@@ -41,6 +42,7 @@ type extremes struct {
 	buckets, total int
 	all            bool
 	seen, bucket   int
+	end            int // the place at which the next bucket begins
 	low, high      track.Point
 	last           track.Point
 	out            []track.Point
@@ -60,10 +62,17 @@ func (e *extremes) add(p track.Point) {
 
 // enter begins the bucket of a point, by the place that the point has among all, unless that has begun.
 func (e *extremes) enter(place int) {
-	if b := place * e.buckets / e.total; b > e.bucket {
-		e.close()
-		e.bucket = b
+	if place < e.end {
+		return
 	}
+	e.close()
+	e.bucket = place * e.buckets / e.total
+	e.end = e.ending(e.bucket)
+}
+
+// ending is the first place that lies behind a bucket.
+func (e *extremes) ending(bucket int) int {
+	return ((bucket+1)*e.total + e.buckets - 1) / e.buckets
 }
 
 // take goes past a group of which it is known where its lowest and highest values are; false when the group has to be read,

@@ -158,10 +158,15 @@ func TestSegmentsOfTheFirstFormAreReadAndMergedIntoTheSecond(t *testing.T) {
 	}
 }
 
-func BenchmarkExtremesOfAMillionPoints(b *testing.B) {
+func BenchmarkExtremesOfAMillionPoints(b *testing.B) { benchmarkExtremes(b, 1_000_000) }
+
+// Blocks of these are longer than a bucket: each of them is read.
+func BenchmarkExtremesOfAHundredThousandPoints(b *testing.B) { benchmarkExtremes(b, 100_000) }
+
+func benchmarkExtremes(b *testing.B, points int) {
 	s := open(b, b.TempDir(), 100_000)
 	defer s.Close()
-	logNoise(b, s, "r", 1_000_000, func(i int, r *rand.Rand) float64 { return math.Round(1e4*(1/(1+float64(i)/1e5)+r.Float64()/10)) / 1e4 })
+	logNoise(b, s, "r", points, func(i int, r *rand.Rand) float64 { return math.Round(1e4*(1/(1+float64(i)/1e5)+r.Float64()/10)) / 1e4 })
 	for b.Loop() {
 		if _, err := s.Extremes("r", "k", nil, 240); err != nil {
 			b.Fatal(err)

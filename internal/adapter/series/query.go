@@ -233,8 +233,12 @@ func (g *group) read(within *track.Steps) error {
 	if err != nil {
 		return err
 	}
-	g.points = cut(within, slices.Clone(pts))
-	slices.SortFunc(g.points, track.CompareSteps)
+	// What was read may be shared with others; mostly it is in order.
+	if within != nil || !slices.IsSortedFunc(pts, track.CompareSteps) {
+		pts = cut(within, slices.Clone(pts))
+		slices.SortFunc(pts, track.CompareSteps)
+	}
+	g.points = pts
 	g.n = len(g.points)
 	return nil
 }
