@@ -1,0 +1,273 @@
+package rollout
+
+import (
+	"fmt"
+	"math"
+
+	"levada/internal/core/stats"
+)
+
+// guardMean is how many values of a mean each arm needs before the guard looks: below, a variance is not known well enough.
+const guardMean = 100
+
+// guardState is what the guard knows of one metric in a stage.
+type guardState struct {
+	p      float64 // lowest so far
+	mixing float64 // variance of the alternatives of a mean, fixed at the first look
+	looks  int     // at a distribution, whose size doubles each time
+	worse  int     // points of a quantile that were worse
+	seen   int     // points that were counted
+	alarm  *Evidence
+}
+
+// watchOver updates the guard by what was observed. It is called after every window: its tests are valid at all times.
+func (s *State) watchOver(arm int) {
+	if s.Plan.Guard.Off || s.Stage.Phase == PhaseBandit {
+		return // a bandit moves traffic while it compares, and away from what is worse
+	}
+	for i, m := range s.Plan.Metrics {
+		g := &s.data.guard[i]
+		if !m.Critical || g.alarm != nil || s.unseen(m) {
+			continue
+		}
+		e := Evidence{Metric: m.Name, Arm: s.Arms[arm], Confidence: 1 - s.Plan.level(), Critical: true, Tolerance: m.Tolerance}
+		a, b := s.data.arms[arm], s.data.arms[0]
+		if s.alone() {
+			if s.reference == nil {
+				continue
+			}
+			b = s.reference
+		}
+		if s.alarmed(&e, m, g, s.data.points[i], a, b) {
+			e.Verdict, e.P = Fail, number(g.p)
+			e.explain(m.label())
+			g.alarm = &e
+		}
+	}
+}
+
+// alone reports whether the promoted version has all traffic: then it is compared with what it did before.
+func (s *State) alone() bool { return s.Stage.Phase == PhaseWatch && s.Plan.Watch.Holdback == 0 }
+
+// alarmed reports whether a metric is worse beyond its tolerance at the guard's level.
+func (s *State) alarmed(e *Evidence, m Metric, g *guardState, points [][2]float64, a, b *armData) bool {
+	against := s.alone()
+	limit := m.Limit
+	switch m.Measure {
+	case Rate:
+		x, y := a.sums(m), b.sums(m)
+		if limit == nil && against {
+			limit = bound(m, y.Sum/float64(y.N), *m.Tolerance, y.N)
+			if limit == nil {
+				return false
+			}
+		}
+		if limit != nil {
+			return guardShare(e, m, g, x, *limit)
+		}
+		return guardRatio(e, m, g, x, y)
+	case Mean:
+		x, y := a.sums(m), b.sums(m)
+		if limit == nil && against {
+			limit = bound(m, y.moments().Mean, *m.Tolerance*math.Abs(y.moments().Mean), y.N)
+			if limit == nil {
+				return false
+			}
+		}
+		return guardMeans(e, m, g, x, y, limit)
+	case Quantile:
+		if limit == nil && against {
+			q := b.Latency.quantile(m.Quantile)
+			if limit = bound(m, q, *m.Tolerance*q, b.Latency.total()); limit == nil {
+				return false
+			}
+		}
+		return guardPoints(e, m, g, points, a, b, limit)
+	}
+	return guardDistribution(e, m, g, a, b, 1-e.Confidence, against)
+}
+
+// bound is the limit that what was measured before a promotion sets; nil where too little was, or any change counts.
+func bound(m Metric, value, allowed float64, n int64) *float64 {
+	if n < max(1, m.MinSamples) || m.Better == Same {
+		return nil
+	}
+	if m.Better == Higher {
+		return number(value - allowed)
+	}
+	return number(value + allowed)
+}
+
+// lower takes up a p-value from the logarithm of a likelihood ratio, and reports whether it is below the level.
+func (g *guardState) lower(l float64, e *Evidence) bool {
+	p := math.Exp(-math.Max(0, l))
+	g.p = math.Min(g.p, p)
+	return p <= 1-e.Confidence
+}
+
+// guardShare compares a rate with a limit.
+func guardShare(e *Evidence, m Metric, g *guardState, x Sums, limit float64) bool {
+	k, n := x.Sum, float64(x.N)
+	if m.Better == Higher {
+		k, limit = n-k, 1-limit
+	}
+	e.Test, e.Unit, e.Tolerance = "binomial_sequence", "share", number(limit)
+	e.Candidate = Measured{x.N, number(x.Sum / n)}
+	if n == 0 || k/n <= limit || limit >= 1 {
+		return false
+	}
+	if !g.lower(stats.BinomialSPRT(k, n, math.Max(limit, 1e-12)), e) {
+		return false
+	}
+	i := stats.BinomialSequence(k, n, 1-e.Confidence)
+	e.within(less(i, limit))
+	e.Reason = fmt.Sprintf("%s; with confidence it is beyond %s (at least %s of the requests are bad)", e.measures(m.label()), show(number(limit)), show(&i.Low))
+	return i.Low > limit
+}
+
+// guardRatio compares two rates that were measured side by side.
+func guardRatio(e *Evidence, m Metric, g *guardState, x, y Sums) bool {
+	ka, na, kb, nb := x.Sum, float64(x.N), y.Sum, float64(y.N)
+	if m.Better == Higher {
+		ka, kb = na-ka, nb-kb
+	}
+	e.Test, e.Unit = "rate_ratio_sequence", "ratio"
+	e.Baseline, e.Candidate = &Measured{y.N, number(y.Sum / nb)}, Measured{x.N, number(x.Sum / na)}
+	if na == 0 || nb == 0 {
+		return false
+	}
+	difference := ka/na - kb/nb
+	if m.Better == Same {
+		difference = math.Abs(difference)
+	}
+	if !g.lower(stats.RateRatioSPRT(ka, na, kb, nb, 1), e) {
+		return false
+	}
+	i := stats.RateRatio(ka, na, kb, nb, 1-e.Confidence)
+	e.within(i)
+	return (i.Low > 1 || m.Better == Same && i.High < 1) && difference > *m.Tolerance
+}
+
+// guardMeans compares two means, or one with a limit.
+func guardMeans(e *Evidence, m Metric, g *guardState, x, y Sums, limit *float64) bool {
+	e.Test, e.Unit = "mixture_sprt", "relative"
+	mx, my := x.moments(), y.moments()
+	e.Candidate = Measured{x.N, number(mx.Mean)}
+	if limit == nil {
+		e.Baseline = &Measured{y.N, number(my.Mean)}
+	} else {
+		my = stats.Moments{N: guardMean, Mean: *limit}
+		e.Tolerance = limit
+	}
+	if mx.N < guardMean || my.N < guardMean {
+		return false
+	}
+	variance, scale := mx.Variance/mx.N+my.Variance/my.N, math.Abs(my.Mean)
+	if g.mixing == 0 {
+		if g.mixing = math.Pow(math.Max(*m.Tolerance, 0.01)*scale, 2); g.mixing == 0 {
+			g.mixing = mx.Variance / 100
+		}
+	}
+	if variance == 0 || g.mixing == 0 {
+		return false
+	}
+	d := mx.Mean - my.Mean
+	half := stats.MixtureRadius(variance, g.mixing, 1-e.Confidence)
+	if !g.lower(stats.MixtureSPRT(d, variance, g.mixing), e) {
+		return false
+	}
+	i := harm(m.Better, stats.Interval{Estimate: d, Low: d - half, High: d + half})
+	i, tolerance := relative(e, i, scale, *m.Tolerance)
+	if limit != nil {
+		tolerance = 0
+	}
+	e.within(i)
+	worse := i.Low > 0 && i.Estimate > tolerance
+	return worse || m.Better == Same && i.High < 0 && -i.Estimate > tolerance
+}
+
+// guardPoints counts the windows in which the candidate was slower than tolerated. For two versions alike it is so in at most half of
+// them, however much requests within a window depend on each other.
+func guardPoints(e *Evidence, m Metric, g *guardState, points [][2]float64, a, b *armData, limit *float64) bool {
+	for ; g.seen < len(points); g.seen++ {
+		base, candidate := points[g.seen][0], points[g.seen][1]
+		switch {
+		case limit != nil && m.Better != Higher:
+			g.worse += count(candidate > *limit)
+		case limit != nil:
+			g.worse += count(candidate < *limit)
+		case m.Better == Higher:
+			g.worse += count(candidate < base*(1-*m.Tolerance))
+		default:
+			g.worse += count(candidate > base*(1+*m.Tolerance))
+		}
+	}
+	e.Test, e.Unit = "sign_sequence", "windows"
+	if limit == nil {
+		e.Baseline = &Measured{b.Latency.total(), number(b.Latency.quantile(m.Quantile))}
+	} else {
+		e.Tolerance = limit
+	}
+	e.Candidate = Measured{a.Latency.total(), number(a.Latency.quantile(m.Quantile))}
+	if g.seen == 0 {
+		return false
+	}
+	k, n := float64(g.worse), float64(g.seen)
+	if k/n <= 0.5 {
+		return false
+	}
+	if !g.lower(stats.BinomialSPRT(k, n, 0.5), e) {
+		return false
+	}
+	i := stats.BinomialSequence(k, n, 1-e.Confidence)
+	e.within(i)
+	e.Reason = fmt.Sprintf("%s; in %d of %d windows it was beyond the tolerance of %s", e.measures(m.label()), g.worse, g.seen, show(e.Tolerance))
+	return i.Low > 0.5
+}
+
+func count(is bool) int {
+	if is {
+		return 1
+	}
+	return 0
+}
+
+// guardDistribution looks each time that the samples have doubled, with a part of the level for each look.
+func guardDistribution(e *Evidence, m Metric, g *guardState, a, b *armData, alpha float64, fixed bool) bool {
+	e.Test, e.Unit = "psi_at_doublings", "psi"
+	size := func(d *armData) int64 {
+		n := d.Predictions.total()
+		for _, c := range d.Labels {
+			n += c
+		}
+		return n
+	}
+	na, nb := size(a), size(b)
+	// What was measured before a promotion does not grow: then the candidate's doublings count alone.
+	least := min(na, nb)
+	if fixed {
+		least = na
+	}
+	if float64(least) < math.Ldexp(float64(max(50, m.MinSamples)), g.looks) || nb < m.MinSamples {
+		return false
+	}
+	level := stats.Spent(alpha, g.looks)
+	g.looks++
+	i, p := stabilityIndex(predictionCounts(a, b))
+	g.p = math.Min(g.p, math.Min(1, p*alpha/level))
+	e.Baseline, e.Candidate = &Measured{N: nb}, Measured{N: na}
+	e.Confidence = 1 - level
+	e.within(i)
+	return p < level && i.Estimate > *m.Tolerance
+}
+
+// alarms is what the guard has found.
+func (d *stageData) alarms() []Evidence {
+	var out []Evidence
+	for _, g := range d.guard {
+		if g.alarm != nil {
+			out = append(out, *g.alarm)
+		}
+	}
+	return out
+}
