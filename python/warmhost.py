@@ -37,6 +37,7 @@ import signal
 import socket
 import sys
 
+import kfp_main
 import stepmounts
 import warmstep
 
@@ -184,12 +185,16 @@ class Host:
             self.slots.append(slot)
             raise
         if pid == 0:
-            warmstep.live(theirs, self.main, self.taken, slot)  # does not return
+            warmstep.live(theirs, self.main, self.taken, slot, self.is_calm())  # does not return
         theirs.close()
         fork = Fork(pid, ours, slot)
         self.forks[pid] = fork
         self.selector.register(ours, selectors.EVENT_READ, fork)
         return fork
+
+    def is_calm(self) -> bool:
+        """Report whether a processor is free: then nobody pays for what a fork does ahead of its step."""
+        return sum(f.job is not None for f in self.forks.values()) < (os.cpu_count() or 1)
 
     def receive(self) -> bool:
         """Take what has arrived; False when the server has gone."""
@@ -344,7 +349,7 @@ def main() -> None:
     except UnsafeModuleError as e:
         host.send({"op": "unsafe", "module": str(e)})
         return
-    host.main = warmstep.Main()
+    host.main = kfp_main.Main()
     stepmounts.prepare()
     gc.collect()
     gc.freeze()

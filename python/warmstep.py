@@ -4,7 +4,6 @@ What the step's own code sees must be what a new interpreter would show it; warm
 """
 
 import contextlib
-import importlib.util
 import json
 import mmap
 import os
@@ -14,8 +13,8 @@ import signal
 import socket
 import struct
 import sys
-import types
 
+import kfp_main
 import stepmounts
 
 # The file of a lightweight component: kfp names it so, and internal/adapter/runner/container.go writes it.
@@ -25,31 +24,8 @@ HEADER = struct.Struct(">I")
 SOCKET_FD = 200
 # A step that held more than this, in KiB, is over only when the system has its memory back.
 LARGE = 256 << 10
-MAIN = "kfp.dsl.executor_main"
 # The exit status of a fork that got no step; the server knows it too.
 NEVER_RAN = 87
-
-
-class Main:
-    """The module that kfp starts as the main program, found and compiled before it is needed."""
-
-    def __init__(self) -> None:
-        self.spec = importlib.util.find_spec(MAIN)
-        self.code = self.spec.loader.get_code(MAIN)
-
-    def run(self) -> None:
-        """Do what `python -m` does."""
-        module = types.ModuleType("__main__")
-        module.__dict__.update(
-            __file__=self.spec.origin,
-            __cached__=self.spec.cached,
-            __loader__=self.spec.loader,
-            __package__=self.spec.parent,
-            __spec__=self.spec,
-        )
-        sys.modules["__main__"] = module
-        sys.argv[0] = self.spec.origin
-        exec(self.code, module.__dict__)  # noqa: S102
 
 
 def keep_no_bytecode() -> None:
@@ -75,14 +51,14 @@ def readable(fd: int) -> bool:
     return fd < 1024 and bool(select.select([fd], [], [], 0)[0])
 
 
-def live(sock: socket.socket, main: Main, taken: mmap.mmap, slot: int) -> None:
+def live(sock: socket.socket, main: kfp_main.Main, taken: mmap.mmap, slot: int, calm: bool) -> None:
     """Be a fork: wait for a step, run it, tell the host.
 
     Every path ends the process: nothing of the host may run on.
     """
     code = NEVER_RAN
     try:
-        stand_by(sock)
+        stand_by(sock, calm)
         job = take()
         while job is not None:
             code = 1
@@ -109,7 +85,7 @@ def live(sock: socket.socket, main: Main, taken: mmap.mmap, slot: int) -> None:
         os._exit(code & 0xFF)
 
 
-def stand_by(sock: socket.socket) -> None:
+def stand_by(sock: socket.socket, calm: bool) -> None:
     """Leave the host: nothing of it may be held or heard any more."""
     os.setsid()
     signal.set_wakeup_fd(-1)
@@ -121,7 +97,7 @@ def stand_by(sock: socket.socket) -> None:
     os.closerange(SOCKET_FD + 1, min(resource.getrlimit(resource.RLIMIT_NOFILE)[0], 4096))
     os.umask(0o022)
     reset_randomness()
-    if not readable(SOCKET_FD):
+    if calm and not readable(SOCKET_FD):
         rehearse()
 
 
@@ -211,10 +187,12 @@ def enter(message: dict, stdio: list) -> None:
     tempfile.tempdir = None
 
 
-def perform(message: dict, main: Main) -> tuple:
+def perform(message: dict, main: kfp_main.Main) -> tuple:
     """Run the step to its end; returns its exit status, and whether the process may run another."""
+    path = list(sys.path)
     code = call(message, main)
     if message.get("reuse") and code == 0 and fork_is_safe() and flush():
+        sys.path[:] = path  # kfp adds the component's directory
         return 0, True
     return finish(code), False
 
@@ -242,9 +220,9 @@ def reset_stdio() -> None:
     sys.stderr.reconfigure(line_buffering=True)
 
 
-def call(message: dict, main: Main) -> int:
+def call(message: dict, main: kfp_main.Main) -> int:
     """Run the kfp executor as `python -m` would and return the exit status."""
-    sys.argv = [MAIN, *message["args"]]
+    sys.argv = [kfp_main.NAME, *message["args"]]
     sys.path[0] = os.getcwd()
     try:
         main.run()

@@ -1,5 +1,8 @@
 """Talks to a warm host as the server does, with a stand-in for kfp so that any interpreter will do."""
 
+import argparse
+import contextlib
+import io
 import json
 import os
 import signal
@@ -11,8 +14,13 @@ import tempfile
 import textwrap
 import time
 import unittest
+import unittest.mock
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.dirname(HERE))
+
+import kfp_main  # noqa: E402
+
 HOST = os.path.join(os.path.dirname(HERE), "warmhost.py")
 
 EXECUTOR = """
@@ -189,6 +197,62 @@ class UnsafeModuleTest(unittest.TestCase):
             self.addCleanup(server.close)
             self.assertEqual(server.receive(), {"op": "unsafe", "module": "threads"})
             self.assertEqual(server.receive(), {"op": "end"})
+
+
+class PlainParserTest(unittest.TestCase):
+    """What PlainParser answers is what argparse would."""
+
+    def test_it_reads_arguments_as_argparse_does(self) -> None:
+        for words in (
+            ["--path", "a b", "--input", '{"x": "-1"}', "--function", "f"],
+            ["--function", "f", "--path", ""],
+            ["--function", "f", "--function", "g"],
+            ["--function=f", "--path", "p"],
+            ["--func", "f"],
+            ["--function", "f", "--other", "x", "y"],
+            ["--function", "f", "z"],
+            ["--path", "p"],
+            ["--function", "-1"],
+            ["--function", "--path"],
+            ["--function"],
+            [],
+        ):
+            with self.subTest(words):
+                self.assertEqual(
+                    self.read(kfp_main.PlainParser, words),
+                    self.read(argparse.ArgumentParser, words),
+                )
+
+    def test_it_leaves_other_declarations_to_argparse(self) -> None:
+        for declared in (
+            {"type": int},
+            {"type": str, "default": "d"},
+            {"action": "store_true"},
+            {"type": str, "dest": "d"},
+        ):
+            for words in (["--x", "1"], ["--x"], []):
+                with self.subTest(declared=declared, words=words):
+                    self.assertEqual(
+                        self.read(kfp_main.PlainParser, words, declared),
+                        self.read(argparse.ArgumentParser, words, declared),
+                    )
+
+    @staticmethod
+    def read(parser: type, words: list, declared: "dict | None" = None) -> object:
+        said = io.StringIO()
+        with unittest.mock.patch.object(sys, "argv", ["main", *words]):
+            p = parser(description="d")
+            if declared:
+                p.add_argument("--x", **declared)
+            else:
+                p.add_argument("--path", type=str, help="h")
+                p.add_argument("--function", type=str, required=True, help="h")
+                p.add_argument("--input", type=str)
+            with contextlib.redirect_stderr(said):
+                try:
+                    return p.parse_known_args()
+                except SystemExit as e:
+                    return e.code, said.getvalue()
 
 
 class OldPathsTest(unittest.TestCase):
