@@ -1,0 +1,233 @@
+package serving
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"levada/internal/core/endpoint"
+	"levada/internal/core/fault"
+	"levada/internal/core/infer"
+	"levada/internal/core/reqlog"
+	"levada/internal/core/traffic"
+)
+
+// Infer asks an endpoint for a prediction. The request is not changed, and must never be: it may still be read when Infer has returned,
+// by shadows, or by a worker when the caller did not wait.
+func (s *Service) Infer(ctx context.Context, c Call) (*infer.Response, error) {
+	l, err := s.find(c.Endpoint)
+	g := s.graph(c.Endpoint)
+	if err != nil && g == nil {
+		return nil, err
+	}
+	if s.closed.Load() || s.deps.Paused {
+		return nil, errStopped()
+	}
+	if len(c.Request.Inputs) == 0 {
+		return nil, fault.Invalidf("the request has no inputs")
+	}
+	if l == nil {
+		return s.inferGraph(ctx, g, c)
+	}
+	for {
+		r := l.route.Load()
+		if r == nil {
+			return nil, l.notYet()
+		}
+		choice, key, err := s.choose(r, c)
+		if err != nil {
+			return nil, err
+		}
+		v := r.versions[choice.Version]
+		if !v.enter() {
+			continue // it was drained a moment ago: there is another route by now
+		}
+		k := s.keeping(r, &c)
+		began := s.deps.Now()
+		resp, err := v.ask(ctx, c.Request)
+		took := s.deps.Now().Sub(began)
+		if o, known := outcomeOf(err); known {
+			seen := observed(began, took, c.Request, resp, key, o)
+			v.stats.observe(seen)
+			s.logged(k, v, reqlog.Served, c.Request, seen, resp)
+			if len(choice.Shadows) > 0 {
+				s.shadows(r, choice.Shadows, c.Request, original{v, seen, resp, err, k})
+			}
+		}
+		v.leave() // what shadows do is counted by now
+		if err != nil {
+			return nil, err
+		}
+		resp.Model, resp.Version = c.Endpoint, v.number
+		if k.id != "" {
+			resp.ID = k.id
+		}
+		return wanted(resp, c.Request.Outputs)
+	}
+}
+
+// choose finds the version for a call, and its key.
+func (s *Service) choose(r *route, c Call) (traffic.Choice, string, error) {
+	key := c.Key
+	if key == "" && c.Header != nil {
+		key = c.Header(r.spec.Traffic.Header())
+	}
+	if c.Version != "" {
+		if r.versions[c.Version] == nil {
+			return traffic.Choice{}, "", noVersion(c.Endpoint, c.Version)
+		}
+		return traffic.Choice{Version: c.Version}, key, nil
+	}
+	return r.spec.Traffic.Choose(key, c.Header, s.deps.Random()), key, nil
+}
+
+// wanted leaves only the outputs that were asked for.
+func wanted(resp *infer.Response, outputs []infer.Output) (*infer.Response, error) {
+	if len(outputs) == 0 {
+		return resp, nil
+	}
+	kept := make([]infer.Tensor, 0, len(outputs))
+	for _, o := range outputs {
+		found := false
+		for _, t := range resp.Outputs {
+			if t.Name == o.Name {
+				kept = append(kept, t)
+				found = true
+				break
+			}
+		}
+		if !found {
+			return nil, fault.Invalidf("the model has no output %q; it has %s", fault.Shorten(o.Name, 100), outputNames(resp))
+		}
+	}
+	resp.Outputs = kept
+	return resp, nil
+}
+
+func outputNames(resp *infer.Response) string {
+	text := ""
+	for i, t := range resp.Outputs {
+		if i > 0 {
+			text += ", "
+		}
+		text += t.Name
+	}
+	return fault.Shorten(text, 500)
+}
+
+// pending is a request that waits for its answer.
+type pending struct {
+	ctx     context.Context //nolint:containedctx // whoever runs it must know whether anybody still waits
+	request *infer.Request
+	since   time.Time
+	rows    int64
+	rowed   bool
+	done    chan answer // one value, never blocks
+	// lost counts the workers that died while they had it.
+	lost int
+}
+
+type answer struct {
+	response *infer.Response
+	err      error
+}
+
+func (p *pending) answer(r *infer.Response, err error) { p.done <- answer{r, err} }
+
+// ask puts a request into the queue and waits for its answer. The caller has entered the version.
+func (v *version) ask(ctx context.Context, r *infer.Request) (*infer.Response, error) {
+	if err := v.refuses(); err != nil {
+		return nil, err
+	}
+	p := &pending{ctx: ctx, request: r, since: time.Now(), done: make(chan answer, 1)}
+	p.rows, p.rowed = infer.BatchRows(r)
+	v.used.Store(v.s.deps.Now().UnixNano())
+	select {
+	case v.queue <- p:
+	default:
+		return nil, fault.Exhaustedf("endpoint %q: %d requests are waiting for version %s, which is the most: try again, or raise queue_limit or workers",
+			v.endpoint, cap(v.queue), v.number)
+	}
+	limit := time.NewTimer(v.settings.Timeout())
+	defer limit.Stop()
+	select {
+	case a := <-p.done:
+		return a.response, a.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-limit.C:
+		return nil, v.late()
+	}
+}
+
+// late is the error of a request that got no answer in time.
+func (v *version) late() error {
+	return &fault.Error{Kind: fault.Unavailable, Cause: context.DeadlineExceeded,
+		Message: "endpoint \"" + v.endpoint + "\": version " + v.number + " gave no answer within " + v.settings.Timeout().String()}
+}
+
+// outcomeOf says how a request ended; known is false where that says nothing about the version.
+func outcomeOf(err error) (o endpoint.Outcome, known bool) {
+	switch {
+	case err == nil:
+		return endpoint.OK, true
+	case errors.Is(err, context.DeadlineExceeded):
+		return endpoint.TimedOut, true
+	case errors.Is(err, context.Canceled):
+		return 0, false // the client has gone
+	}
+	switch fault.KindOf(err) {
+	case fault.Invalid, fault.TooLarge:
+		return endpoint.Rejected, true
+	case fault.Exhausted:
+		return endpoint.Shed, true
+	}
+	return endpoint.Failure, true
+}
+
+// shadows gives versions copies of a request that was answered.
+func (s *Service) shadows(r *route, numbers []string, request *infer.Request, o original) {
+	if o.response != nil { // the caller may change the one that it gets
+		o.response = &infer.Response{Outputs: slices.Clone(o.response.Outputs)}
+	}
+	for _, n := range numbers {
+		s.shadow(r.versions[n], request, o)
+	}
+}
+
+// original is a request that a client got an answer to.
+type original struct {
+	version  *version
+	seen     endpoint.Observation
+	response *infer.Response
+	err      error
+	kept     kept
+}
+
+// shadow gives a version a copy of a request that was answered, and compares.
+func (s *Service) shadow(v *version, r *infer.Request, o original) {
+	if v == nil || !v.enter() {
+		return
+	}
+	done := func() { v.copies.Add(-1); v.leave() }
+	if v.copies.Add(1) > int64(cap(v.queue)/2) {
+		done()
+		return // copies leave room for requests, also when the version gets some of its own a moment later
+	}
+	s.parts.Go(func() {
+		defer done()
+		began := s.deps.Now()
+		resp, err := v.ask(s.until, r)
+		took := s.deps.Now().Sub(began)
+		// A copy that found no place in the queue is one that the shadow has not seen.
+		if outcome, known := outcomeOf(err); known && outcome != endpoint.Shed {
+			seen := observed(began, took, r, resp, o.seen.Key, outcome)
+			seen.Shadow = true
+			seen.Agreed, seen.Difference = compare(o.response, resp, o.err, err)
+			v.stats.observe(seen)
+			o.version.stats.copied(o.seen)
+			s.logged(o.kept, v, reqlog.Shadow, r, seen, resp)
+		}
+	})
+}

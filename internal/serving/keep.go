@@ -1,0 +1,113 @@
+package serving
+
+import (
+	"fmt"
+	"time"
+
+	"levada/internal/core/endpoint"
+)
+
+// keepEvery is how often the keeper looks.
+const keepEvery = 250 * time.Millisecond
+
+// crowdedFor is how many looks in a row a queue must be filled before another worker starts.
+const crowdedFor = 4
+
+// keep sends away the workers of versions that nobody asks, or that the memory budget has no room for, and has more started where
+// requests wait; and it has graphs follow what was asked for. It ends with the service.
+func (s *Service) keep() {
+	tick := time.NewTicker(keepEvery)
+	defer tick.Stop()
+	crowded := map[*version]int{}
+	for {
+		select {
+		case <-s.until.Done():
+			return
+		case <-tick.C:
+		}
+		versions := s.versions()
+		now := s.deps.Now()
+		before := crowded
+		crowded = map[*version]int{}
+		for _, v := range versions {
+			v.idle(now)
+			if len(v.queue) > 0 {
+				if crowded[v] = before[v] + 1; crowded[v] >= crowdedFor {
+					v.grow()
+				}
+			}
+		}
+		s.evict(versions)
+		s.followGraphs(s.until)
+	}
+}
+
+func (s *Service) versions() []*version {
+	var out []*version
+	for _, l := range *s.all.Load() {
+		if r := l.route.Load(); r != nil {
+			for _, v := range r.versions {
+				out = append(out, v)
+			}
+		}
+	}
+	return out
+}
+
+// idle sends the workers away when nobody has asked for long enough.
+func (v *version) idle(now time.Time) {
+	limit := time.Duration(v.settings.IdleSeconds) * time.Second
+	if limit == 0 || v.idleFor(now) < limit || v.inflight.Load() > 0 || !v.up() {
+		return
+	}
+	v.sleep()
+	v.s.note(endpoint.Event{Endpoint: v.endpoint, Kind: endpoint.ScaledToZero, Version: v.number,
+		Message: fmt.Sprintf("version %s had no request for %s: its workers end until the next one", v.number, limit)})
+}
+
+// up reports whether the version has workers.
+func (v *version) up() bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.ready > 0 && v.state == endpoint.Ready
+}
+
+// grow lets a slot beyond the usual number start a worker, if there is one without.
+func (v *version) grow() {
+	select {
+	case v.more <- struct{}{}:
+	default:
+	}
+}
+
+// evict sends away the workers of the version that was used least recently, while all together use more than the budget. The last one
+// stays: a model that is larger than the budget by itself is better slow for others than never there.
+func (s *Service) evict(versions []*version) {
+	if s.deps.MemoryBudget <= 0 {
+		return
+	}
+	total := int64(0)
+	var up []*version
+	for _, v := range versions {
+		if v.up() {
+			total += v.memoryUsed()
+			up = append(up, v)
+		}
+	}
+	if total <= s.deps.MemoryBudget || len(up) < 2 {
+		return
+	}
+	var oldest *version
+	for _, v := range up {
+		if v.inflight.Load() == 0 && (oldest == nil || v.used.Load() < oldest.used.Load()) {
+			oldest = v
+		}
+	}
+	if oldest == nil {
+		return // all of them are busy: the next look may find one
+	}
+	oldest.sleep()
+	s.note(endpoint.Event{Endpoint: oldest.endpoint, Kind: endpoint.Evicted, Version: oldest.number,
+		Message: fmt.Sprintf("all models together used %d MiB and the budget is %d MiB: version %s, which was used least recently, ends its workers until the next request",
+			total>>20, s.deps.MemoryBudget>>20, oldest.number)})
+}

@@ -1,0 +1,358 @@
+package serving_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"levada/internal/core/endpoint"
+	"levada/internal/core/fault"
+	"levada/internal/core/rollout"
+	"levada/internal/core/traffic"
+	"levada/internal/serving"
+)
+
+// rollouts is a RolloutStore in memory, which keeps events as text as a database does, and an Aliases.
+type rollouts struct {
+	shown   *memory
+	mu      sync.Mutex
+	records []rollout.Record
+	events  map[string][][]byte
+	aliases []string
+}
+
+func (r *rollouts) AppendRollout(_ context.Context, record rollout.Record, events []rollout.Event, shown []endpoint.Event) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.events == nil {
+		r.events = map[string][][]byte{}
+	}
+	i := slices.IndexFunc(r.records, func(o rollout.Record) bool { return o.ID == record.ID })
+	if i < 0 {
+		r.records = append(r.records, record)
+	} else {
+		r.records[i] = record
+	}
+	for _, e := range events {
+		b, err := e.Encode()
+		if err != nil {
+			return err
+		}
+		r.events[record.ID] = append(r.events[record.ID], b)
+	}
+	r.shown.mu.Lock()
+	defer r.shown.mu.Unlock()
+	r.shown.append(shown...)
+	return nil
+}
+
+func (r *rollouts) Rollout(_ context.Context, id string) (rollout.Record, []rollout.Event, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, record := range r.records {
+		if record.ID != id {
+			continue
+		}
+		var out []rollout.Event
+		for _, b := range r.events[id] {
+			e, err := rollout.DecodeEvent(b)
+			if err != nil {
+				return record, nil, err
+			}
+			out = append(out, e)
+		}
+		return record, out, nil
+	}
+	return rollout.Record{}, nil, fault.NotFoundf("no rollout %s", id)
+}
+
+func (r *rollouts) Rollouts(_ context.Context, name string, limit int) ([]rollout.Record, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var out []rollout.Record
+	for _, record := range slices.Backward(r.records) {
+		if record.Endpoint == name && len(out) < limit {
+			out = append(out, record)
+		}
+	}
+	return out, nil
+}
+
+func (r *rollouts) UnsettledRollouts(context.Context) ([]rollout.Record, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(r.records), func(o rollout.Record) bool { return o.Settled }), nil
+}
+
+func (r *rollouts) SetAlias(_ context.Context, name, alias, version string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.aliases = append(r.aliases, fmt.Sprintf("%s@%s=%s", name, alias, version))
+	return nil
+}
+
+// rolling opens a service with endpoint e, whose version 1 has all requests.
+func rolling(t *testing.T, m *models) (*bench, *rollouts) {
+	t.Helper()
+	store := &memory{endpoints: map[string]endpoint.Endpoint{}, versions: map[string][]endpoint.Deployed{}}
+	kept := &rollouts{shown: store}
+	b := open(t, m, store, withRollouts(kept))
+	b.put(traffic.All("1"), endpoint.Settings{}, "1")
+	return b, kept
+}
+
+func withRollouts(r *rollouts) func(*serving.Options) {
+	return func(o *serving.Options) { o.Rollouts, o.Aliases = r, r }
+}
+
+// load asks without a pause until it is stopped, and counts how it went.
+func load(b *bench) (stop func() (asked, failed int64)) {
+	var asked, failed atomic.Int64
+	var all sync.WaitGroup
+	end := make(chan struct{})
+	for range 4 {
+		all.Go(func() {
+			for {
+				select {
+				case <-end:
+					return
+				default:
+				}
+				asked.Add(1)
+				if _, err := b.ask(100 + rand.Float64()); err != nil {
+					failed.Add(1)
+				}
+			}
+		})
+	}
+	return func() (int64, int64) { close(end); all.Wait(); return asked.Load(), failed.Load() }
+}
+
+func start(t *testing.T, b *bench, plan string, candidates ...string) serving.RolloutStatus {
+	t.Helper()
+	p, err := rollout.ParsePlan([]byte(plan))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := b.StartRollout(t.Context(), "e", serving.StartRollout{Plan: p, Candidates: candidates, Alias: "champion", By: "ada"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// ended waits until the rollout has ended and its outcome is followed.
+func ended(t *testing.T, b *bench, kept *rollouts) serving.RolloutStatus {
+	t.Helper()
+	deadline := time.After(60 * time.Second)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		open, err := kept.UnsettledRollouts(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := b.Rollout(t.Context(), "e")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(open) == 0 {
+			return s
+		}
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("the rollout does not end: %+v", s)
+		}
+	}
+}
+
+const fastPlan = `
+interval: 100ms
+metrics: [{name: errors, critical: true, tolerance: 0.05, min_samples: 20}]
+shadow: {wait: 300ms}
+canary: {steps: [{percent: 20, wait: 300ms}, {percent: 50, wait: 300ms}]}
+watch: {duration: 400ms, window: 200ms}
+`
+
+func TestAGoodVersionGetsTheTrafficWithoutAFailedRequest(t *testing.T) {
+	b, kept := rolling(t, &models{})
+	stop := load(b)
+	start(t, b, fastPlan, "2")
+	s := ended(t, b, kept)
+	asked, failed := stop()
+	if s.Outcome != rollout.OutcomePromoted || s.State.Arm != "2" {
+		t.Fatalf("%s: %s, %+v", s.Outcome, s.Reason, s.State.Last)
+	}
+	if failed != 0 {
+		t.Errorf("%d of %d requests failed", failed, asked)
+	}
+	status := b.await(func(s serving.Status) bool { return s.State == serving.StateReady && len(s.Versions) == 1 })
+	if status.Versions[0].Version != "2" || status.Versions[0].Percent != 100 {
+		t.Errorf("%+v", status)
+	}
+	if !slices.Equal(kept.aliases, []string{"m@champion=2"}) {
+		t.Errorf("aliases: %v", kept.aliases)
+	}
+	kinds := fmt.Sprint(b.kinds())
+	for _, want := range []string{"rollout_started", "rollout_judged", "rollout_promoted", "rollout_finished"} {
+		if !strings.Contains(kinds, want) {
+			t.Errorf("the history of the endpoint lacks %s: %s", want, kinds)
+		}
+	}
+	if strings.Contains(kinds, "rollout_observed") {
+		t.Error("windows are in the history of the endpoint")
+	}
+	if got, err := b.ask(1); err != nil || got[0] != 3 {
+		t.Errorf("version 2 answers %v, %v", got, err)
+	}
+}
+
+func TestAVersionThatPredictsOtherwiseOrIsSlowIsTakenBack(t *testing.T) {
+	for metric, plan := range map[string]string{
+		"predictions": "interval: 100ms\nmetrics: [{name: predictions, critical: true}]\ncanary: {steps: [{percent: 50, wait: 1h}]}",
+		"latency":     "interval: 100ms\nmetrics: [{name: latency, critical: true}]\ncanary: {steps: [{percent: 50, wait: 1h}]}",
+	} {
+		m := &models{slow: map[string]time.Duration{}}
+		if metric == "latency" {
+			m.slow["9"] = 4 * time.Millisecond
+		}
+		b, kept := rolling(t, m)
+		stop := load(b)
+		start(t, b, plan, "9") // it adds 9, and the baseline 1
+		s := ended(t, b, kept)
+		asked, failed := stop()
+		if s.Outcome != rollout.OutcomeRolledBack || len(s.State.Last) == 0 || s.State.Last[0].Metric != metric || failed != 0 {
+			t.Errorf("%s: %q, %s; %d of %d requests failed", metric, s.Outcome, s.Reason, failed, asked)
+		}
+		status := b.await(func(s serving.Status) bool { return s.State == serving.StateReady && len(s.Versions) == 1 })
+		if status.Versions[0].Version != "1" || len(kept.aliases) != 0 {
+			t.Errorf("%s: %+v, aliases %v", metric, status, kept.aliases)
+		}
+		t.Logf("%s: after %v and %d requests to the candidate: %s", metric, s.FinishedAt.Sub(s.StartedAt), s.State.Requests[1], s.Reason)
+	}
+}
+
+func TestARolloutGoesOnWhereAServerThatDiedLeftIt(t *testing.T) {
+	m := &models{}
+	b, kept := rolling(t, m)
+	start(t, b, strings.Replace(fastPlan, "shadow: {wait: 300ms}\n", "", 1), "2")
+	// The server dies: nothing of what it has in memory is stored when it ends.
+	if err := b.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if open, err := kept.UnsettledRollouts(t.Context()); err != nil || len(open) != 1 {
+		t.Fatalf("%v, %v", open, err)
+	}
+	b = open(t, m, b.store, withRollouts(kept))
+	if s, err := b.Rollout(t.Context(), "e"); err != nil || s.State.Stage.Phase != rollout.PhaseCanary || s.Outcome != "" {
+		t.Fatalf("%+v, %v", s, err)
+	}
+	stop := load(b)
+	s := ended(t, b, kept)
+	if _, failed := stop(); s.Outcome != rollout.OutcomePromoted || failed != 0 {
+		t.Errorf("%q: %s; %d requests failed", s.Outcome, s.Reason, failed)
+	}
+	if !slices.Equal(kept.aliases, []string{"m@champion=2"}) {
+		t.Errorf("aliases: %v", kept.aliases)
+	}
+	// What both servers have decided follows from what they have stored.
+	_, events, err := b.RolloutEvents(t.Context(), s.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c, err := rollout.Verify(events); err != nil || len(c.Differences) > 0 || c.Windows == 0 {
+		t.Errorf("%+v, %v", c, err)
+	}
+}
+
+func TestPeopleStopARolloutAndNobodyElseChangesItsTraffic(t *testing.T) {
+	b, kept := rolling(t, &models{})
+	going := start(t, b, "interval: 100ms\nmetrics: [{name: errors, critical: true}, {name: revenue}]\ncanary: {steps: [{percent: 50, wait: 1h}]}", "2")
+	for what, err := range map[string]error{
+		"traffic": second(b.SetTraffic(t.Context(), "e", traffic.All("1"))),
+		"deploy":  second(b.Deploy(t.Context(), "e", serving.Deploy{Model: "m", Version: "3"})),
+		"delete":  b.Delete(t.Context(), "e"),
+		"another": second(b.StartRollout(t.Context(), "e", serving.StartRollout{Candidates: []string{"3"}})),
+	} {
+		if fault.KindOf(err) != fault.Conflict {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if n, err := b.ReportValues(t.Context(), "e", []serving.Reported{{Version: "2", Metric: "revenue", Value: 5}, {Version: "7", Metric: "revenue", Value: 5}}); n != 1 || err != nil {
+		t.Errorf("%d values taken, %v", n, err)
+	}
+	// What was observed is there before it is stored, which is each five seconds.
+	for limit := time.After(4 * time.Second); ; {
+		_, events, err := b.RolloutEvents(t.Context(), going.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, stored, err := kept.Rollout(t.Context(), going.ID); err == nil && events[len(events)-1].Type == rollout.Observed && len(events) > len(stored) {
+			break
+		}
+		select {
+		case <-limit:
+			t.Fatal("nothing was observed")
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	if _, err := b.CommandRollout(t.Context(), "e", rollout.Pause{By: "ada"}); err != nil {
+		t.Error(err)
+	}
+	if _, err := b.CommandRollout(t.Context(), "e", rollout.Abort{By: "ada", Reason: "wrong one"}); err != nil {
+		t.Error(err)
+	}
+	s := ended(t, b, kept)
+	if s.Outcome != rollout.OutcomeAborted {
+		t.Errorf("%q", s.Outcome)
+	}
+	_, events, err := b.RolloutEvents(t.Context(), s.ID)
+	if err != nil || events[len(events)-1].Type != rollout.Finished {
+		t.Errorf("%v, %v", events, err)
+	}
+	if _, err := json.Marshal(s); err != nil {
+		t.Error(err)
+	}
+	if _, err := b.CommandRollout(t.Context(), "e", rollout.Resume{}); fault.KindOf(err) != fault.NotFound {
+		t.Errorf("resumed after the end: %v", err)
+	}
+}
+
+func second[T any](_ T, err error) error { return err }
+
+func TestARolloutThatCannotBeginLeavesTheEndpointAsItIs(t *testing.T) {
+	m := &models{broken: map[string]error{"4": fault.Invalidf("the model's file is damaged")}}
+	b, kept := rolling(t, m)
+	p, err := rollout.ParsePlan([]byte(fastPlan))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name, endpoint, candidate string
+		kind                      fault.Kind
+	}{
+		{"the baseline itself", "e", "1", fault.Invalid},
+		{"no such version", "e", "77", fault.NotFound},
+		{"no such endpoint", "f", "2", fault.NotFound},
+		{"a version that cannot be loaded", "e", "4", fault.Unavailable},
+	} {
+		if _, err := b.StartRollout(t.Context(), c.endpoint, serving.StartRollout{Plan: p, Candidates: []string{c.candidate}}); fault.KindOf(err) != c.kind {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+	if len(kept.records) != 0 {
+		t.Errorf("%+v", kept.records)
+	}
+	s := b.await(func(s serving.Status) bool { return s.State == serving.StateReady })
+	if got, err := b.ask(1); err != nil || got[0] != 2 || len(s.Versions) != 1 {
+		t.Errorf("%v, %v, %+v", got, err, s)
+	}
+}

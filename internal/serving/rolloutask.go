@@ -1,0 +1,180 @@
+package serving
+
+import (
+	"context"
+	"math"
+	"slices"
+	"time"
+
+	"levada/internal/core/fault"
+	"levada/internal/core/rollout"
+)
+
+// maxReported bounds the values of one report.
+const maxReported = 10_000
+
+// CommandRollout has the rollout of an endpoint obey somebody: a command that pauses, resumes, aborts or promotes. At of the command is
+// set here.
+func (s *Service) CommandRollout(ctx context.Context, name string, c rollout.Command) (RolloutStatus, error) {
+	d, err := s.driverOf(name)
+	if err != nil {
+		return RolloutStatus{}, err
+	}
+	d.mu.Lock()
+	at := s.deps.Now().UTC()
+	switch command := c.(type) {
+	case rollout.Pause:
+		command.At = at
+		c = command
+	case rollout.Resume:
+		command.At = at
+		c = command
+	case rollout.Abort:
+		command.At = at
+		c = command
+	case rollout.Promote:
+		command.At = at
+		c = command
+	}
+	if err = d.command(ctx, c); err == nil {
+		err = d.bring(ctx)
+	}
+	d.mu.Unlock()
+	if err != nil {
+		return RolloutStatus{}, err
+	}
+	return d.status(), nil
+}
+
+// driverOf finds the rollout of an endpoint that goes on.
+func (s *Service) driverOf(name string) (*driver, error) {
+	l, err := s.find(name)
+	if err != nil {
+		return nil, err
+	}
+	if d := l.rollout.Load(); d != nil {
+		return d, nil
+	}
+	return nil, fault.NotFoundf("endpoint %q has no rollout going on", name)
+}
+
+// Rollout returns the rollout of an endpoint that goes on, or its last one.
+func (s *Service) Rollout(ctx context.Context, name string) (RolloutStatus, error) {
+	if d, err := s.driverOf(name); err == nil {
+		return d.status(), nil
+	}
+	last, err := s.deps.Rollouts.Rollouts(ctx, name, 1)
+	if err != nil {
+		return RolloutStatus{}, err
+	}
+	if len(last) == 0 {
+		if _, err := s.find(name); err != nil {
+			return RolloutStatus{}, err
+		}
+		return RolloutStatus{}, fault.NotFoundf("endpoint %q has had no rollout", name)
+	}
+	record, events, err := s.deps.Rollouts.Rollout(ctx, last[0].ID)
+	if err != nil {
+		return RolloutStatus{}, err
+	}
+	state, err := rollout.Replay(events)
+	if err != nil {
+		return RolloutStatus{}, err
+	}
+	return RolloutStatus{Record: record, State: state.View()}, nil
+}
+
+// Rollouts returns the rollouts of an endpoint, the newest first.
+func (s *Service) Rollouts(ctx context.Context, name string, limit int) ([]rollout.Record, error) {
+	return s.deps.Rollouts.Rollouts(ctx, name, limit)
+}
+
+// RolloutEvents returns a rollout with all its events: what was observed among them, until now.
+func (s *Service) RolloutEvents(ctx context.Context, id string) (rollout.Record, []rollout.Event, error) {
+	record, events, err := s.deps.Rollouts.Rollout(ctx, id)
+	if err != nil || record.FinishedAt != nil || len(events) == 0 {
+		return record, events, err
+	}
+	if d, err := s.driverOf(record.Endpoint); err == nil {
+		events = append(events, d.heldAfter(id, events[len(events)-1].At)...)
+	}
+	return record, events, nil
+}
+
+// heldAfter are the windows of a rollout after a time that are not stored yet; none where something was stored since then.
+func (d *driver) heldAfter(id string, at time.Time) []rollout.Event {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.record.ID != id || len(d.held) == 0 || d.held[0].Window.From.Before(at) {
+		return nil
+	}
+	return slices.Clone(d.held)
+}
+
+// ReportValues adds values that are reported of answers to the comparison that goes on. It returns how many were taken: those of versions that
+// are not compared are left out.
+func (s *Service) ReportValues(_ context.Context, name string, values []Reported) (taken int, err error) {
+	l, err := s.find(name)
+	if err != nil {
+		return 0, err
+	}
+	if len(values) > maxReported {
+		return 0, fault.Invalidf("%d values are reported; the most at once are %d", len(values), maxReported)
+	}
+	for _, v := range values {
+		if rollout.FromTruth(v.Metric) {
+			return 0, fault.Invalidf("%s is counted from the truth of logged requests: hand in the truth (levada truth, POST /api/v1/endpoints/NAME/truth)", v.Metric)
+		}
+		before := 0.0
+		if v.Before != nil {
+			before = *v.Before
+		}
+		if v.Metric == "" || math.IsNaN(v.Value+before) || math.Abs(v.Value) > 1e100 || math.Abs(before) > 1e100 {
+			return 0, fault.Invalidf("a reported value needs a metric and a finite number; got %q and %v", fault.Shorten(v.Metric, 100), v.Value)
+		}
+	}
+	d := l.rollout.Load()
+	if d == nil {
+		return 0, nil // whoever reports does not have to know when versions are compared
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, v := range values {
+		if i := slices.Index(d.state.Arms, v.Version); i >= 0 {
+			d.taps[i].report(v)
+			taken++
+		}
+	}
+	return taken, nil
+}
+
+// resumeRollouts goes on with the rollouts of an earlier server: their state is replayed from their events, and what was decided and not done
+// is done.
+func (s *Service) resumeRollouts(ctx context.Context) error {
+	records, err := s.deps.Rollouts.UnsettledRollouts(ctx)
+	if err != nil {
+		return err
+	}
+	for _, r := range records {
+		l, err := s.find(r.Endpoint)
+		if err != nil {
+			r.Settled = true // the endpoint was deleted
+			if err := s.deps.Rollouts.AppendRollout(ctx, r, nil, nil); err != nil {
+				return err
+			}
+			continue
+		}
+		record, events, err := s.deps.Rollouts.Rollout(ctx, r.ID)
+		if err != nil {
+			return err
+		}
+		state, err := rollout.Replay(events)
+		if err != nil {
+			return err
+		}
+		d := &driver{s: s, l: l, state: state, record: record, ended: make(chan struct{})}
+		l.rollout.Store(d)
+		d.drive()
+	}
+	return nil
+}

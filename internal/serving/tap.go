@@ -1,0 +1,127 @@
+package serving
+
+import (
+	"hash/maphash"
+	"sync"
+	"time"
+
+	"levada/internal/core/endpoint"
+	"levada/internal/core/rollout"
+)
+
+// maxKeys bounds the keys that a tap tells apart.
+const maxKeys = 1_000_000
+
+// tap sums up what a version does while a rollout compares it.
+type tap struct {
+	random func() uint64
+
+	mu  sync.Mutex
+	arm rollout.Arm
+	// keep is the share of the requests that are compared: the control group is a part of what the baseline answers.
+	keep float64
+	// counts says which requests are counted.
+	counts counted
+	seed   maphash.Seed
+	keys   map[uint64]struct{}
+}
+
+// counted says which requests a tap counts.
+type counted int
+
+const (
+	countAnswers counted = iota // those that the version answered
+	countCopies                 // copies that it saw as a shadow
+	// countOriginals are those that it answered and of which a shadow has answered a copy. A shadow that cannot keep up sees few of the requests, and
+	// not an even choice of them: both sides are compared on the same ones.
+	countOriginals
+)
+
+func newTap(random func() uint64) *tap {
+	return &tap{random: random, keep: 1, seed: maphash.MakeSeed(), keys: map[uint64]struct{}{}, arm: emptyArm()}
+}
+
+func emptyArm() rollout.Arm {
+	return rollout.Arm{Latency: rollout.Histogram{}, Predictions: rollout.Histogram{}, Labels: map[string]int64{}, Values: map[string]rollout.Sums{}}
+}
+
+// set begins to count for another stage.
+func (t *tap) set(keep float64, counts counted) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.keep, t.counts, t.arm = keep, counts, emptyArm()
+	t.keys = map[uint64]struct{}{}
+}
+
+// take returns what was counted since the last time.
+func (t *tap) take() rollout.Arm {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	out := t.arm
+	t.arm = emptyArm()
+	return out
+}
+
+// maxLabels bounds the labels that a window tells apart.
+const maxLabels = 500
+
+// add counts a request, if it is one of those that are counted.
+func (t *tap) add(o endpoint.Observation, is counted) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if is != t.counts {
+		return
+	}
+	if t.keep < 1 && float64(t.random()>>11)/(1<<53) >= t.keep {
+		return
+	}
+	a := &t.arm
+	a.Requests++
+	if o.Key != "" && len(t.keys) < maxKeys {
+		before := len(t.keys)
+		t.keys[maphash.String(t.seed, o.Key)] = struct{}{}
+		a.Units += int64(len(t.keys) - before)
+	} else if o.Key == "" {
+		a.Units++
+	}
+	if o.Outcome != endpoint.OK {
+		// An input that only one of the versions refuses is that version's doing, and one that is wrong for both is in both arms.
+		a.Errors++
+	}
+	if o.Outcome == endpoint.OK || o.Outcome == endpoint.TimedOut {
+		a.Latency.Add(float64(o.Latency) / float64(time.Millisecond))
+	}
+	if o.Outcome == endpoint.OK {
+		a.Predictions.Add(o.Prediction)
+		if o.Label != "" {
+			if _, known := a.Labels[o.Label]; known || len(a.Labels) < maxLabels {
+				a.Labels[o.Label]++
+			}
+		}
+	}
+	if o.Shadow {
+		s := a.Values[rollout.MetricMismatch]
+		different := 1.0
+		if o.Agreed {
+			different = 0
+		}
+		s.Add(different)
+		a.Values[rollout.MetricMismatch] = s
+	}
+}
+
+// report adds a value that was reported of an answer.
+func (t *tap) report(v Reported) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s, known := t.arm.Values[v.Metric]
+	if !known && len(t.arm.Values) >= 100 {
+		return
+	}
+	if v.Before != nil {
+		s.AddWith(v.Value, *v.Before)
+	} else {
+		s.Add(v.Value)
+	}
+	t.arm.Values[v.Metric] = s
+}
