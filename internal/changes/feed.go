@@ -93,9 +93,13 @@ func (s *Subscription) add(set *change.Set) {
 	s.pending.Merge(set, func(t change.Topic) bool { return s.topics[t] })
 	waiting := !s.pending.Empty()
 	s.mu.Unlock()
-	if !waiting {
-		return
+	if waiting {
+		s.wake()
 	}
+}
+
+// wake lets Next look, now or when it is called.
+func (s *Subscription) wake() {
 	select {
 	case s.signal <- struct{}{}:
 	default:
@@ -112,6 +116,7 @@ func (s *Subscription) Next(ctx context.Context) []change.Notice {
 		case <-s.signal:
 		}
 		if !s.rest(ctx) {
+			s.wake() // for the next call
 			return nil
 		}
 		select {

@@ -110,6 +110,27 @@ func TestWhoWasAwayIsToldWhatChangedMeanwhile(t *testing.T) {
 	})
 }
 
+func TestAChangeWithinThePauseIsNotLostWhenTheWaitIsGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := changes.New(time.Now)
+		sub := f.Subscribe([]change.Topic{change.Runs}, 0)
+		defer sub.Close()
+		f.Publish(setOf(change.Runs, "a"))
+		sub.Next(t.Context())
+		f.Publish(setOf(change.Runs, "b"))
+		short, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		defer cancel()
+		if got := sub.Next(short); got != nil {
+			t.Errorf("got %v within the pause", got)
+		}
+		long, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if diff := cmp.Diff([]change.Notice{{Topic: change.Runs, IDs: []string{"b"}}}, sub.Next(long)); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
 func TestNoChangeIsLostBetweenManyWritersAndReaders(t *testing.T) {
 	f := changes.New(time.Now)
 	const writers, each = 8, 20

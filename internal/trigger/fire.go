@@ -4,6 +4,7 @@ import (
 	"container/heap"
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -95,6 +96,11 @@ func (s *Service) await(e *entry) {
 func (s *Service) awaitAt(e *entry, at time.Time) {
 	e.at = at
 	heap.Push(&s.queue, e)
+	s.wake()
+}
+
+// wake has the loop look what there is to do.
+func (s *Service) wake() {
 	select {
 	case s.changed <- struct{}{}:
 	default:
@@ -103,16 +109,18 @@ func (s *Service) awaitAt(e *entry, at time.Time) {
 
 // loop starts what is due until ctx is done.
 func (s *Service) loop(ctx context.Context) {
-	timer := time.NewTimer(0)
+	timer := newAlarm()
 	defer timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-timer.C:
+		case <-timer.rings:
+			s.lookAgain()
 		case <-s.changed:
 		case <-s.deps.Ended:
 			s.room()
+			s.lookAgain()
 		}
 		timer.Reset(s.startDue(ctx))
 	}
@@ -132,8 +140,12 @@ func (s *Service) room() {
 func (s *Service) startDue(ctx context.Context) time.Duration {
 	for ctx.Err() == nil {
 		pause, more := s.startNext(ctx)
+		if more {
+			continue
+		}
+		wait, more := s.advance(ctx)
 		if !more {
-			return pause
+			return min(pause, wait)
 		}
 	}
 	return maxPause
@@ -168,12 +180,28 @@ func (s *Service) startNext(ctx context.Context) (pause time.Duration, more bool
 // start starts the run of a recurring run that is for the given time. An error means that it is to be asked for again.
 func (s *Service) start(ctx context.Context, e *entry, at time.Time) error {
 	r := e.run
+	if late := s.now().Add(-seconds(r.StartingDeadlineSeconds)); r.StartingDeadlineSeconds > 0 && at.Before(late) {
+		newest, _ := e.plan.Due(last(e.plan, r), late.Add(-time.Second), false) // there is one: at
+		return s.leaveOut(ctx, r, newest, fmt.Sprintf("it could not start within %s", seconds(r.StartingDeadlineSeconds)))
+	}
 	active, err := s.deps.Runs.ActiveRuns(ctx, r.ID)
 	if err != nil {
 		return err
 	}
-	if active >= r.MaxConcurrency {
+	if len(active) >= r.MaxConcurrency {
+		if r.Concurrency == catalog.Skip {
+			return s.leaveOut(ctx, r, at, fmt.Sprintf("%d of its runs were active", len(active)))
+		}
 		s.full[r.ID] = e // room puts it back
+		if r.Concurrency != catalog.Replace {
+			return nil
+		}
+		for _, id := range active {
+			if err := s.deps.Runs.CancelRun(ctx, id); err != nil && fault.KindOf(err) != fault.Conflict {
+				delete(s.full, r.ID)
+				return err
+			}
+		}
 		return nil
 	}
 	experiment, err := s.deps.Runs.GetExperiment(ctx, r.Run.ExperimentID)
@@ -186,9 +214,9 @@ func (s *Service) start(ctx context.Context, e *entry, at time.Time) error {
 		r.Enabled, r.Failure = false, fmt.Sprintf("disabled: its experiment %q is archived", experiment.DisplayName)
 		return s.note(ctx, r)
 	}
-	sub := r.Run
-	sub.ID, sub.RecurringRunID, sub.ScheduledAt, sub.Index = RunID(r.ID, at), r.ID, &at, r.Index+1
-	sub.DisplayName = fmt.Sprintf("%s %s", r.DisplayName, at.Format("2006-01-02 15-04-05"))
+	sub, local := r.Run, at.In(e.plan.Zone())
+	sub.ID, sub.RecurringRunID, sub.ScheduledAt, sub.Index = RunID(r.ID, at), r.ID, &local, r.Index+1
+	sub.DisplayName = fmt.Sprintf("%s %s", r.DisplayName, local.Format("2006-01-02 15-04-05"))
 	started, err := s.deps.Runs.Submit(ctx, sub)
 	switch fault.KindOf(err) {
 	case fault.Conflict: // it is there: an earlier process did not come to note it
@@ -215,6 +243,15 @@ func (s *Service) start(ctx context.Context, e *entry, at time.Time) error {
 	return s.note(ctx, r)
 }
 
+// leaveOut notes that no run is started for a time.
+func (s *Service) leaveOut(ctx context.Context, r catalog.RecurringRun, at time.Time, why string) error {
+	r.LastAt, r.Failure = &at, fmt.Sprintf("no run was started for %s: %s", at.Format(time.RFC3339), why)
+	s.deps.Logger.Warn("a time of a recurring run is left out", "recurring_run", r.ID, "for", at, "because", why)
+	return s.note(ctx, r)
+}
+
+func seconds(n int64) time.Duration { return time.Duration(n) * time.Second }
+
 // note stores what was done and waits for the next time.
 func (s *Service) note(ctx context.Context, r catalog.RecurringRun) error {
 	if !r.Enabled {
@@ -229,5 +266,10 @@ func (s *Service) note(ctx context.Context, r catalog.RecurringRun) error {
 
 // RunID is the id of the run that a recurring run starts for a time: a UUID (version 5), the same each time it is asked for.
 func RunID(recurringRunID string, at time.Time) string {
-	return uuid.NewSHA1(uuid.NameSpaceURL, []byte("levada:recurring-run/"+recurringRunID+"/at/"+at.UTC().Format(time.RFC3339))).String()
+	return derived("recurring-run", recurringRunID, "at", at.UTC().Format(time.RFC3339))
+}
+
+// derived is an id that is made of others.
+func derived(parts ...string) string {
+	return uuid.NewSHA1(uuid.NameSpaceURL, []byte("levada:"+strings.Join(parts, "/"))).String()
 }

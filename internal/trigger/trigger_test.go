@@ -45,7 +45,7 @@ type runs struct {
 
 func newRuns() *runs { return &runs{active: map[string]string{}, ended: make(chan struct{}, 1)} }
 
-func (r *runs) Prepare(_ context.Context, sub run.Submission) (run.Submission, error) {
+func (r *runs) Prepare(_ context.Context, sub run.Submission, _ ...string) (run.Submission, error) {
 	if sub.PipelineID == "" {
 		return sub, fault.Invalidf("a run needs a specification or the id of an uploaded pipeline")
 	}
@@ -74,16 +74,40 @@ func (r *runs) Submit(_ context.Context, sub run.Submission) (run.Run, error) {
 	return run.Run{ID: sub.ID, ExperimentID: sub.ExperimentID}, nil
 }
 
-func (r *runs) ActiveRuns(_ context.Context, id string) (int, error) {
+func (r *runs) ActiveRuns(_ context.Context, id string) ([]string, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	n := 0
-	for _, recurring := range r.active {
+	var ids []string
+	for run, recurring := range r.active {
 		if recurring == id {
-			n++
+			ids = append(ids, run)
 		}
 	}
-	return n, nil
+	return ids, nil
+}
+
+// Of recurring runs nothing asks for these.
+func (r *runs) GetRun(context.Context, string) (run.Run, error) {
+	return run.Run{}, fault.NotFoundf("no run")
+}
+func (r *runs) RetryRun(context.Context, string) (run.Run, error) {
+	return run.Run{}, fault.NotFoundf("no run")
+}
+
+// CancelRun ends a run a minute later.
+func (r *runs) CancelRun(_ context.Context, id string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, active := r.active[id]; !active {
+		return fault.Conflictf("run %s is finished", id)
+	}
+	time.AfterFunc(time.Minute, func() {
+		r.mu.Lock()
+		delete(r.active, id)
+		r.mu.Unlock()
+		r.ended <- struct{}{}
+	})
+	return nil
 }
 
 func (r *runs) GetExperiment(_ context.Context, id string) (catalog.Experiment, error) {

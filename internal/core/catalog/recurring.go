@@ -7,6 +7,16 @@ import (
 	"levada/internal/core/schedule"
 )
 
+// ConcurrencyPolicy says what happens when a run is due and no more may be active at once.
+type ConcurrencyPolicy string
+
+// The policies.
+const (
+	Queue   ConcurrencyPolicy = "queue"   // it waits for one of them to end, as with KFP
+	Skip    ConcurrencyPolicy = "skip"    // it is left out
+	Replace ConcurrencyPolicy = "replace" // they are cancelled, and it starts when they have ended
+)
+
 // RecurringRun starts runs by a schedule.
 type RecurringRun struct {
 	ID          string `json:"id"`
@@ -17,13 +27,21 @@ type RecurringRun struct {
 	Trigger schedule.Trigger `json:"trigger"`
 	// MaxConcurrency is how many of its runs may be active at once.
 	MaxConcurrency int `json:"max_concurrency"`
+	// Concurrency says what happens at a time when so many are active; empty means Queue.
+	Concurrency ConcurrencyPolicy `json:"concurrency_policy,omitempty"`
+	// StartingDeadlineSeconds is how late a run may start; what comes later is left out. 0 means no deadline.
+	StartingDeadlineSeconds int64 `json:"starting_deadline_seconds,omitempty"`
 	// NoCatchup leaves out the times that were missed, but for the newest.
 	NoCatchup bool      `json:"no_catchup,omitempty"`
 	Enabled   bool      `json:"enabled"`
 	CreatedAt time.Time `json:"created_at"`
 	UpdatedAt time.Time `json:"updated_at"`
 
-	// LastAt is the time of the schedule that was done last, by a run or by a refusal; nil before the first.
+	// CountsFrom is the time after which the schedule counts, of one whose schedule was changed; nil for one that has its first.
+	CountsFrom *time.Time `json:"counts_from,omitempty" doc:"the time after which the schedule counts, since it was changed"`
+
+	// LastAt is the time of the schedule that was done last, by a run or by a refusal; nil before the first, and before the first of a
+	// schedule that was changed.
 	LastAt *time.Time `json:"last_at,omitempty"`
 	// Index counts the runs that were started.
 	Index int64 `json:"index"`

@@ -19,14 +19,16 @@ const (
 	Experiments   Topic = "experiments"    //
 	Models        Topic = "models"         // registered and logged models
 	Pipelines     Topic = "pipelines"      // pipelines and their versions
-	RecurringRuns Topic = "recurring-runs" //
+	RecurringRuns Topic = "recurring-runs" // and triggers with what they made of events
+	Backfills     Topic = "backfills"      // backfills, and how pipelines are partitioned
 	Artifacts     Topic = "artifacts"      // what tasks made
+	Endpoints     Topic = "endpoints"      // where models are served, and what happened there
 	System        Topic = "system"         // the cache, secrets, what is waiting and running
 )
 
 // Topics returns all of them.
 func Topics() []Topic {
-	return []Topic{Runs, TrackedRuns, Experiments, Models, Pipelines, RecurringRuns, Artifacts, System}
+	return []Topic{Runs, TrackedRuns, Experiments, Models, Pipelines, RecurringRuns, Backfills, Artifacts, Endpoints, System}
 }
 
 // MaxIDs is how many things of a topic a set names. With more of them it says only that the topic has changed.

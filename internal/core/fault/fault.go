@@ -31,6 +31,8 @@ const (
 	Unimplemented
 	// TooLarge is a request body over its documented limit.
 	TooLarge
+	// Exhausted is a request that came while as many as can be served were waiting: the same request succeeds later.
+	Exhausted
 )
 
 // Error is a failure with a kind. Its message is written for the person who sent the request:
@@ -73,6 +75,9 @@ func Unimplementedf(format string, args ...any) error { return newf(Unimplemente
 
 // TooLargef returns a TooLarge error.
 func TooLargef(format string, args ...any) error { return newf(TooLarge, format, args) }
+
+// Exhaustedf returns an Exhausted error.
+func Exhaustedf(format string, args ...any) error { return newf(Exhausted, format, args) }
 
 // Shorten keeps a text that someone else chose from filling a message: it is cut to at most most bytes, and dots say so.
 func Shorten(text string, most int) string {

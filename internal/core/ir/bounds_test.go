@@ -9,6 +9,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"levada/internal/core/expr"
 	"levada/internal/core/fault"
 )
 
@@ -210,10 +211,10 @@ func TestExpressionsAreCompiledOnceForEachPipeline(t *testing.T) {
 }
 
 func TestLongExpressionsAreRefused(t *testing.T) {
-	for _, length := range []int{maxExpression, maxExpression + 1} {
-		expr := strings.Repeat(" ", length-len("true")) + "true"
-		_, err := new(Pipeline).Condition(expr, nil)
-		if refused := fault.KindOf(err) == fault.Invalid && strings.Contains(err.Error(), "at most 8192 are accepted"); refused != (length > maxExpression) {
+	for _, length := range []int{expr.MaxLength, expr.MaxLength + 1} {
+		condition := strings.Repeat(" ", length-len("true")) + "true"
+		_, err := new(Pipeline).Condition(condition, nil)
+		if refused := fault.KindOf(err) == fault.Invalid && strings.Contains(err.Error(), "at most 8192 are accepted"); refused != (length > expr.MaxLength) {
 			t.Errorf("%d bytes: %v", length, err)
 		}
 	}

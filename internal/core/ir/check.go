@@ -20,8 +20,11 @@ type checker struct {
 	needs    map[*Component]needs // the inputs that each component cannot do without
 }
 
+// maxNameLength bounds the name of a task, in bytes.
+const maxNameLength = 200
+
 // Task names become parts of paths and URLs.
-var safeName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}$`)
+var safeName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]*$`)
 
 // compilerInput begins the names of inputs that the compiler binds to a task without declaring them.
 const compilerInput = "pipelinechannel--"
@@ -112,8 +115,8 @@ func (c *checker) dag(path *place, comp *Component) error {
 		return c.fail(tasks, "the graph has no tasks")
 	}
 	for _, name := range sortedKeys(comp.DAG.Tasks) {
-		if !safeName.MatchString(name) || name == "." || name == ".." {
-			return c.fail(tasks.of(name), "task name %q: want letters, digits, '-', '_' and '.', at most 200", shorten(name))
+		if !safeName.MatchString(name) || len(name) > maxNameLength || name == "." || name == ".." {
+			return c.fail(tasks.of(name), "task name %q: want letters, digits, '-', '_' and '.', at most %d", shorten(name), maxNameLength)
 		}
 		t := taskChecker{c, tasks.of(name), comp, comp.DAG.Tasks[name]}
 		if err := t.check(); err != nil {

@@ -7,8 +7,7 @@ import (
 	"reflect"
 	"slices"
 
-	"cel.dev/cel-go/cel"
-
+	"levada/internal/core/expr"
 	"levada/internal/core/fault"
 )
 
@@ -71,7 +70,7 @@ func (p *parser) pipeline() (*Pipeline, error) {
 	if version != SchemaVersion {
 		return nil, p.spec.fail(top("schemaVersion"), "unsupported version %v: want %q", version, SchemaVersion)
 	}
-	out := &Pipeline{Spec: &Spec{}, programs: map[string]cel.Program{}}
+	out := &Pipeline{Spec: &Spec{}, programs: map[string]*expr.Program{}}
 	spec, err := p.spec.decode(out.Spec)
 	if err != nil {
 		return nil, err

@@ -9,7 +9,7 @@ package ir
 import (
 	"encoding/json"
 
-	"cel.dev/cel-go/cel"
+	"levada/internal/core/expr"
 )
 
 // Pipeline is a whole package: the specification and, where the file has a second document, what it asks of
@@ -24,7 +24,7 @@ type Pipeline struct {
 
 	kubernetes map[string]*KubernetesExecutor
 	// programs are the compiled expressions by their text, filled by Parse and only read after it.
-	programs map[string]cel.Program
+	programs map[string]*expr.Program
 }
 
 // Spec is a PipelineSpec.

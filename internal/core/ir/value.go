@@ -164,13 +164,18 @@ func (e ParameterErrors) Error() string {
 // Missing, unknown and wrongly typed ones are an Invalid error, whose cause is ParameterErrors; types are not converted, as in
 // KFP's API.
 func (p *Pipeline) CheckParameters(given map[string]any) (map[string]any, error) {
+	return p.CheckParametersBut(given, nil)
+}
+
+// CheckParametersBut is CheckParameters where some parameters get their values later: of those only the names are checked.
+func (p *Pipeline) CheckParametersBut(given map[string]any, later []string) (map[string]any, error) {
 	defs := p.Spec.Root.InputDefinitions.Parameters
 	pipeline := shorten(p.Spec.PipelineInfo.Name)
 	var wrong ParameterErrors
 	fail := func(name, format string, args ...any) {
 		wrong = append(wrong, ParameterError{name, message(format, args...)})
 	}
-	for _, name := range sortedKeys(given) {
+	for _, name := range append(sortedKeys(given), later...) {
 		if defs[name] == nil {
 			known := strings.Join(sortedKeys(defs), ", ")
 			if known == "" {
@@ -186,6 +191,7 @@ func (p *Pipeline) CheckParameters(given map[string]any) (map[string]any, error)
 		if !ok || v == nil {
 			d, has := def.Default()
 			switch {
+			case slices.Contains(later, name):
 			case has:
 				out[name] = d
 			case !def.IsOptional:

@@ -15,6 +15,11 @@ const (
 	StageChanged   ChangeKind = "stage_changed"
 )
 
+// ChangeKinds returns all of them.
+func ChangeKinds() []ChangeKind {
+	return []ChangeKind{ModelCreated, ModelRenamed, ModelDeleted, VersionCreated, VersionDeleted, AliasSet, AliasRemoved, StageChanged}
+}
+
 // Change is something that happened to a registered model. Only the fields that its kind needs are set.
 type Change struct {
 	// AtUS is when, in microseconds since 1970.

@@ -38,6 +38,8 @@ type Run struct {
 	VersionID    string `json:"version_id,omitempty"`
 	// RecurringRunID names the schedule that started the run.
 	RecurringRunID string `json:"recurring_run_id,omitempty"`
+	// BackfillID names the backfill that started the run.
+	BackfillID string `json:"backfill_id,omitempty"`
 	// SpecDigest identifies the stored specification ("sha256:…").
 	SpecDigest     string         `json:"spec_digest"`
 	ServiceAccount string         `json:"service_account,omitempty"`

@@ -30,4 +30,6 @@ type Submission struct {
 	RecurringRunID string     `json:"-"`
 	ScheduledAt    *time.Time `json:"-"`
 	Index          int64      `json:"-"`
+	// BackfillID says which backfill starts the run.
+	BackfillID string `json:"-"`
 }

@@ -156,9 +156,50 @@ func (f field) nameHint() string {
 	return fmt.Sprintf(" or a name such as %s", strings.ToUpper(f.names[1]))
 }
 
-// next returns the first time after the given one, on a whole second in UTC; the zero time when there is none.
-func (c *cron) next(after time.Time) time.Time {
-	t := after.UTC().Truncate(time.Second).Add(time.Second)
+// everyHour is the set of all hours.
+const everyHour = 1<<24 - 1
+
+// nextIn returns the first time after the given one, a whole second, at which clocks in a time zone show what the expression allows; the
+// zero time when there is none. What it does where clocks are set, the comment of Trigger.TimeZone says; it is what cron has done since
+// Vixie's: a daily run is there once every day.
+func (c *cron) nextIn(after time.Time, zone *time.Location) time.Time {
+	for {
+		// Within a stretch of equal offset the clock is UTC and the offset.
+		from := after.Add(time.Second)
+		start, end := from.In(zone).ZoneBounds()
+		shift := offset(from, zone)
+		clock := after.UTC().Add(shift)
+		if !start.IsZero() && c.hour != everyHour {
+			// Where clocks are set back, what they have shown before has been; where they are set forward, what they leave out counts.
+			shown := start.UTC().Add(offset(start.Add(-time.Second), zone) - time.Second)
+			if from.Equal(start) || clock.Before(shown) {
+				clock = shown
+			}
+		}
+		next := c.next(clock)
+		if next.IsZero() {
+			return time.Time{}
+		}
+		at := next.Add(-shift)
+		if at.Before(start) {
+			at = start.UTC()
+		}
+		if end.IsZero() || at.Before(end) {
+			return at
+		}
+		after = end.Add(-time.Second)
+	}
+}
+
+// offset is how far clocks in a time zone are ahead of UTC.
+func offset(t time.Time, zone *time.Location) time.Duration {
+	_, seconds := t.In(zone).Zone()
+	return time.Duration(seconds) * time.Second
+}
+
+// next returns the first time after the given one, a whole second, that the expression allows, both as clocks show it: in UTC.
+func (c *cron) next(clock time.Time) time.Time {
+	t := clock.Add(time.Second)
 	for last := t.Year() + horizon; t.Year() <= last; {
 		year, month, day := t.Date()
 		switch {

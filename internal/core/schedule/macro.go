@@ -11,7 +11,8 @@ import (
 type Moment struct {
 	RunID string
 	Now   time.Time
-	// Scheduled is nil, and Index 0, for a run that no schedule has started: their macros stay as they are.
+	// Scheduled is nil, and Index 0, for a run that no schedule has started: their macros stay as they are. Its location is the time
+	// zone of the schedule.
 	Scheduled *time.Time
 	Index     int64
 }
@@ -24,7 +25,7 @@ const compact = "20060102150405"
 
 // Expand fills in the macros in all strings of a run's parameters, as KFP does: [[RunUUID]], [[Index]], [[CurrentTime]],
 // [[ScheduledTime]], the last two also with a layout of Go ([[ScheduledTime.2006-01-02]]) or of strftime
-// ({{$.scheduledTime.strftime('%Y-%m-%d')}}). Times are UTC. The given map is not changed.
+// ({{$.scheduledTime.strftime('%Y-%m-%d')}}). Times are in the zone of Scheduled, else UTC. The given map is not changed.
 func (m Moment) Expand(parameters map[string]any) map[string]any {
 	if parameters == nil {
 		return nil
@@ -61,7 +62,7 @@ func (m Moment) text(s string) string {
 		part := macro.FindStringSubmatch(found)
 		if part[2] != "" {
 			if t := m.time(part[2] == "currentTime"); t != nil {
-				return strftime(*t, part[3])
+				return Strftime(*t, part[3])
 			}
 			return found
 		}
@@ -92,8 +93,12 @@ func (m Moment) time(current bool) *time.Time {
 	if t == nil {
 		return nil
 	}
-	utc := t.UTC()
-	return &utc
+	zone := time.UTC
+	if m.Scheduled != nil {
+		zone = m.Scheduled.Location()
+	}
+	in := t.In(zone)
+	return &in
 }
 
 // directives are those of strftime as layouts of Go; %s and %j have none and %% is a percent sign.
@@ -103,8 +108,8 @@ var directives = map[byte]string{
 	'j': "002",
 }
 
-// strftime formats a time as C's function does; directives that it does not know stay as they are.
-func strftime(t time.Time, format string) string {
+// Strftime formats a time as C's function does; directives that it does not know stay as they are.
+func Strftime(t time.Time, format string) string {
 	var b strings.Builder
 	for i := 0; i < len(format); i++ {
 		if format[i] != '%' || i+1 == len(format) {

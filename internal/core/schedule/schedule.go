@@ -1,7 +1,7 @@
-// Package schedule says when a recurring run is due: by a cron expression or by an interval, between a start and an end, with or
-// without catching up on what was missed.
+// Package schedule says when a recurring run is due: by a cron expression in some time zone, by an interval, or once, between a start
+// and an end, with or without catching up on what was missed.
 //
-// It is pure: the caller brings the clock, keeps what was started last, and starts runs. All times are UTC and whole seconds. The
+// It is pure: the caller brings the clock, keeps what was started last, and starts runs. All times are whole seconds. The
 // rules are those of KFP's recurring runs (backend/src/crd/controller/scheduledworkflow); where they differ, the comment says so.
 // Start reading at Schedule.Due. The expressions are read in cron.go, the macros in parameters in macro.go.
 package schedule
@@ -13,13 +13,19 @@ import (
 	"levada/internal/core/fault"
 )
 
-// Trigger is what a user asks for: exactly one of Cron and IntervalSeconds.
+// Trigger is what a user asks for: exactly one of Cron, IntervalSeconds and At.
 type Trigger struct {
 	// Cron has six fields (second, minute, hour, day of month, month, day of week; the last may be left out), or is one of @yearly,
-	// @monthly, @weekly, @daily, @hourly and "@every 90m". It means UTC.
+	// @monthly, @weekly, @daily, @hourly and "@every 90m". It means the time of TimeZone.
 	Cron string `json:"cron,omitempty"`
+	// TimeZone is a name of the IANA database such as "Europe/Lisbon"; empty means UTC. Where clocks are set forward, what is planned
+	// for the hour that is left out starts at its end; where they are set back, what is planned for the hour that comes twice starts
+	// the first time. Expressions for every hour go on hour by hour.
+	TimeZone string `json:"time_zone,omitempty"`
 	// IntervalSeconds is the time between two runs.
 	IntervalSeconds int64 `json:"interval_seconds,omitempty"`
+	// At is the time of the only run.
+	At *time.Time `json:"at,omitempty"`
 	// Start and End bound the times, both included in what they bound: the first run comes after Start, the last one not after End.
 	Start *time.Time `json:"start,omitempty"`
 	End   *time.Time `json:"end,omitempty"`
@@ -28,8 +34,9 @@ type Trigger struct {
 // Schedule is a trigger that was checked.
 type Schedule struct {
 	trigger  Trigger
-	cron     *cron // nil for an interval
+	cron     *cron // nil for an interval, and for a time
 	interval time.Duration
+	zone     *time.Location
 }
 
 // maxInterval is a hundred years: what is more is a mistake, and would overflow a duration soon after.
@@ -40,12 +47,25 @@ const every = "@every "
 // Parse checks a trigger. Errors are Invalid.
 func Parse(t Trigger) (*Schedule, error) {
 	s := &Schedule{trigger: t}
-	expr := strings.TrimSpace(t.Cron)
+	expr, err := s.findZone(strings.TrimSpace(t.Cron))
+	if err != nil {
+		return nil, err
+	}
+	ways := 0
+	for _, given := range []bool{expr != "", t.IntervalSeconds != 0, t.At != nil} {
+		if given {
+			ways++
+		}
+	}
 	switch {
-	case expr != "" && t.IntervalSeconds != 0:
-		return nil, fault.Invalidf("the trigger has both a cron expression and an interval; give one of them")
-	case expr == "" && t.IntervalSeconds == 0:
-		return nil, fault.Invalidf("the trigger has neither a cron expression nor an interval: say when runs are to start")
+	case ways > 1:
+		return nil, fault.Invalidf("the trigger has more than one of a cron expression, an interval and a time; give one of them")
+	case ways == 0:
+		return nil, fault.Invalidf("the trigger has no cron expression, no interval and no time: say when runs are to start")
+	case t.At != nil:
+		if t.At.Unix() < 0 {
+			return nil, fault.Invalidf("the time of the trigger is %s; want one after 1970", stamp(*t.At))
+		}
 	case t.IntervalSeconds != 0:
 		if t.IntervalSeconds < 1 || t.IntervalSeconds > int64(maxInterval/time.Second) {
 			return nil, fault.Invalidf("the interval is %d s; want 1 s to 100 years", t.IntervalSeconds)
@@ -70,11 +90,44 @@ func Parse(t Trigger) (*Schedule, error) {
 	if t.Start != nil && t.End != nil && t.End.Before(*t.Start) {
 		return nil, fault.Invalidf("the trigger ends at %s, before it starts at %s", stamp(*t.End), stamp(*t.Start))
 	}
-	if s.cron != nil && s.cron.next(time.Unix(0, 0)).IsZero() {
+	if s.cron != nil && s.cron.next(time.Unix(0, 0).UTC()).IsZero() {
 		return nil, fault.Invalidf("cron expression %q: there is no such day", shorten(expr))
 	}
 	return s, nil
 }
+
+// ZonePrefix may stand before a cron expression, with the name of its time zone and a space: what TimeZone says in one text, as cron's
+// own tables and KFP have it. "TZ=" is the same.
+const ZonePrefix = "CRON_TZ="
+
+// findZone finds the time zone of the trigger, and returns its expression without one.
+func (s *Schedule) findZone(expr string) (rest string, err error) {
+	name := s.trigger.TimeZone
+	if named, ok := strings.CutPrefix(strings.TrimPrefix(expr, "CRON_"), "TZ="); ok {
+		if name != "" {
+			return "", fault.Invalidf("the trigger names a time zone twice, by itself and in its cron expression; give one of them")
+		}
+		name, expr, _ = strings.Cut(named, " ")
+		expr = strings.TrimSpace(expr)
+	}
+	s.zone, err = Zone(name)
+	return expr, err
+}
+
+// Zone finds a time zone by its name of the IANA database; "" is UTC. Errors are Invalid. "Local" is refused: it would mean something else on another machine.
+func Zone(name string) (*time.Location, error) {
+	if name == "Local" {
+		return nil, fault.Invalidf(`time zone "Local": want a name such as "Europe/Lisbon"`)
+	}
+	in, err := time.LoadLocation(name)
+	if err != nil {
+		return nil, fault.Invalidf(`there is no time zone %q; want a name such as "Europe/Lisbon", or none for UTC`, shorten(name))
+	}
+	return in, nil
+}
+
+// Zone is the time zone in which the times of the schedule are meant.
+func (s *Schedule) Zone() *time.Location { return s.zone }
 
 // First returns the time after which a schedule counts: its start, or when it was created if it names none.
 func (s *Schedule) First(created time.Time) time.Time {
@@ -91,9 +144,14 @@ func (s *Schedule) Next(last time.Time) (time.Time, bool) {
 	if s.trigger.Start != nil && last.Before(whole(*s.trigger.Start)) {
 		last = whole(*s.trigger.Start)
 	}
-	next := last.Add(s.interval)
-	if s.cron != nil {
-		next = s.cron.next(last)
+	var next time.Time
+	switch {
+	case s.cron != nil:
+		next = s.cron.nextIn(last, s.zone)
+	case s.trigger.At == nil:
+		next = last.Add(s.interval)
+	case last.Before(whole(*s.trigger.At)):
+		next = whole(*s.trigger.At)
 	}
 	if next.IsZero() || s.trigger.End != nil && next.After(*s.trigger.End) {
 		return time.Time{}, false
@@ -115,14 +173,17 @@ func (s *Schedule) Due(last, now time.Time, catchup bool) (time.Time, bool) {
 	if s.trigger.End != nil && s.trigger.End.Before(limit) {
 		limit = whole(*s.trigger.End)
 	}
-	if s.cron == nil {
+	switch {
+	case s.trigger.At != nil:
+		return next, true
+	case s.cron == nil:
 		return next.Add(limit.Sub(next) / s.interval * s.interval), true
 	}
 	// There is a time in (low, limit]; halve the span until only the last one is left.
 	low := next.Add(-time.Second)
 	for limit.Sub(low) > time.Second {
 		middle := low.Add((limit.Sub(low) / 2).Truncate(time.Second))
-		if found := s.cron.next(middle); !found.IsZero() && !found.After(limit) {
+		if found := s.cron.nextIn(middle, s.zone); !found.IsZero() && !found.After(limit) {
 			low = middle
 		} else {
 			limit = middle

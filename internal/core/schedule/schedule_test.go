@@ -73,8 +73,13 @@ func TestATriggerThatMeansNothingIsRefusedInWords(t *testing.T) {
 		trigger Trigger
 		want    string
 	}{
-		{Trigger{}, "neither"},
-		{Trigger{Cron: "@daily", IntervalSeconds: 5}, "both"},
+		{Trigger{}, "no time"},
+		{Trigger{Cron: "@daily", IntervalSeconds: 5}, "more than one"},
+		{Trigger{At: pointer("2026-01-02 00:00:00"), IntervalSeconds: 5}, "more than one"},
+		{Trigger{At: pointer("1926-01-02 00:00:00")}, "after 1970"},
+		{Trigger{Cron: "@daily", TimeZone: "Mars/Olympus"}, "no time zone"},
+		{Trigger{Cron: "@daily", TimeZone: "../../etc/passwd"}, "no time zone"},
+		{Trigger{Cron: "@daily", TimeZone: "Local"}, "such as"},
 		{Trigger{IntervalSeconds: -5}, "1 s to 100 years"},
 		{Trigger{IntervalSeconds: 1 << 62}, "1 s to 100 years"},
 		{Trigger{Cron: "* * * *"}, "4 fields"},
@@ -92,7 +97,9 @@ func TestATriggerThatMeansNothingIsRefusedInWords(t *testing.T) {
 		{Trigger{Cron: "@reboot"}, "1 fields"},
 		{Trigger{Cron: "@every soon"}, "@every"},
 		{Trigger{Cron: "@every 10ms"}, "at least 1 s"},
-		{Trigger{Cron: "TZ="}, "fields"},
+		{Trigger{Cron: "TZ="}, "say when"},
+		{Trigger{Cron: "TZ=Mars/Olympus @daily"}, "no time zone"},
+		{Trigger{Cron: "CRON_TZ=UTC @daily", TimeZone: "UTC"}, "twice"},
 		{Trigger{Cron: strings.Repeat("x", 10_000)}, "…"},
 		{Trigger{Cron: "@daily", Start: pointer("2026-01-02 00:00:00"), End: pointer("2026-01-01 00:00:00")}, "before it starts"},
 		{Trigger{Cron: "@daily", Start: pointer("1926-01-02 00:00:00")}, "after 1970"},

@@ -51,16 +51,19 @@ type Sealed struct {
 // MaxBytes bounds the keys and values of one secret or config map together, as in Kubernetes.
 const MaxBytes = 1 << 20
 
+// maxName bounds a name or key, in bytes.
+const maxName = 253
+
 // The names and keys that Kubernetes allows, so that what works here works there.
 var (
-	validName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$`)
-	validKey  = regexp.MustCompile(`^[-._a-zA-Z0-9]{1,253}$`)
+	validName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$`)
+	validKey  = regexp.MustCompile(`^[-._a-zA-Z0-9]+$`)
 )
 
 // CheckName refuses names that Kubernetes would refuse.
 func CheckName(k Kind, name string) error {
-	if !validName.MatchString(name) {
-		return fault.Invalidf("%s name %q: want at most 253 lower-case letters, digits, '-' and '.', with a letter or digit first and last", k, clip(name))
+	if !validName.MatchString(name) || len(name) > maxName {
+		return fault.Invalidf("%s name %q: want at most %d lower-case letters, digits, '-' and '.', with a letter or digit first and last", k, clip(name), maxName)
 	}
 	return nil
 }
@@ -69,7 +72,7 @@ func CheckName(k Kind, name string) error {
 func (d Data) Check(k Kind) error {
 	size := 0
 	for key, v := range d {
-		if !validKey.MatchString(key) || key == "." || key == ".." {
+		if !validKey.MatchString(key) || len(key) > maxName || key == "." || key == ".." {
 			return fault.Invalidf("key %q of the %s: want letters, digits, '-', '_' and '.'", clip(key), k)
 		}
 		size += len(key) + len(v)

@@ -1,0 +1,115 @@
+package declare
+
+import (
+	"strings"
+
+	"levada/internal/core/catalog"
+	"levada/internal/core/event"
+	"levada/internal/core/fault"
+	"levada/internal/core/monitor"
+	"levada/internal/core/run"
+)
+
+// Watch are the fields of a monitor. Exactly one of Data and Artifact says which table it looks at.
+type Watch struct {
+	Data        string                `json:"data,omitempty" maxLength:"4096" doc:"of a monitor: absolute path of the table, or a pattern for the newest of several files; with a schedule, macros such as [[ScheduledTime.2006-01]] are filled in"`
+	Artifact    *event.ArtifactSource `json:"artifact,omitempty" doc:"of a monitor: look at each artifact of this name when it is made"`
+	Suite       string                `json:"suite,omitempty" doc:"of a monitor: the expectations, in either form"`
+	Environment string                `json:"environment,omitempty" maxLength:"200" doc:"of a monitor: leave out the expectations of other environments"`
+	Reference   string                `json:"reference,omitempty" maxLength:"4096" doc:"of a monitor: absolute path, or address levada://, of the table that the data is compared with"`
+	Drift       *monitor.Drift        `json:"drift,omitempty" doc:"of a monitor: how the data is compared with the reference"`
+	Then        *Then                 `json:"then,omitempty" doc:"of a monitor: the pipeline that runs when it finds something"`
+}
+
+// Then is what runs when a monitor finds something.
+type Then struct {
+	Pipeline       string            `json:"pipeline" doc:"name of the pipeline"`
+	When           string            `json:"when,omitempty" maxLength:"8192" doc:"condition in CEL over event, the end of the monitor's run; event.task is check or drift"`
+	Parameters     map[string]any    `json:"parameters,omitempty"`
+	ParametersFrom map[string]string `json:"parameters_from,omitempty" doc:"further parameters by expressions in CEL over event"`
+}
+
+// monitored is the name of all that is made for a monitor.
+func (r Resource) monitored() string { return "monitor-" + r.Name }
+
+func (r Resource) spec() monitor.Spec {
+	s := monitor.Spec{Name: r.monitored(), Description: r.Description, Suite: r.Suite, Environment: r.Environment, Reference: r.Reference}
+	if r.Drift != nil {
+		s.Drift = *r.Drift
+	}
+	return s
+}
+
+func (r Resource) checkMonitor() error {
+	wrong := func(format string, args ...any) error {
+		return fault.Invalidf("monitor %q: %w", r.Name, fault.Invalidf(format, args...))
+	}
+	switch {
+	case (r.Data == "") == (r.Artifact == nil):
+		return wrong("it needs data or artifact, one of them, to look at")
+	case r.Artifact != nil && r.Artifact.Name == "":
+		return wrong("artifact has no name")
+	case r.Artifact != nil && r.Schedule != nil:
+		return wrong("an artifact is looked at when it is made: leave out schedule")
+	case r.Data != "" && !strings.HasPrefix(r.Data, "/"):
+		return wrong("data is %q; want an absolute path on the machine of the server", fault.Shorten(r.Data, 200))
+	case r.Schedule == nil && strings.Contains(r.Data, "[["):
+		return wrong("data has a macro, which is filled in with the time of a schedule, and there is no schedule")
+	case r.Reference != "" && !strings.HasPrefix(r.Reference, "/") && !strings.HasPrefix(r.Reference, "levada://"):
+		return wrong("reference is %q; want an absolute path, or an address levada://", fault.Shorten(r.Reference, 200))
+	case r.Then != nil && r.Then.Pipeline == "":
+		return wrong("then has no pipeline")
+	}
+	if err := r.spec().Check(); err != nil {
+		return wrong("%w", err)
+	}
+	return nil
+}
+
+// Expand puts in the place of each monitor what it stands for: a pipeline, the recurring run or the trigger that starts it, and triggers
+// for what is to be done when its run has failed. of says for each resource of the answer which one of the given it is from. The
+// monitors must have been checked.
+func Expand(resources []Resource, parts *monitor.Parts) (out []Resource, of []int, err error) {
+	for i, r := range resources {
+		list := []Resource{r}
+		if r.Kind == Monitor {
+			if list, err = r.expand(parts); err != nil {
+				return nil, nil, err
+			}
+		}
+		for _, one := range list {
+			out, of = append(out, one), append(of, i)
+		}
+	}
+	return out, of, nil
+}
+
+func (r Resource) expand(parts *monitor.Parts) ([]Resource, error) {
+	spec, err := parts.Pipeline(r.spec())
+	if err != nil {
+		return nil, err
+	}
+	name := r.monitored()
+	start := Resource{Kind: Trigger, Name: name, At: r.At, Description: r.Description, Pipeline: name, Experiment: r.Experiment, Paused: r.Paused}
+	switch {
+	case r.Schedule != nil:
+		start.Kind, start.Schedule, start.Parameters = RecurringRun, r.Schedule, map[string]any{"data": r.Data}
+		if !strings.Contains(r.Data, "[[") { // at another time it would see the same
+			start.Concurrency, start.NoCatchup = catalog.Skip, true
+		}
+	case r.Artifact != nil:
+		start.On, start.ParametersFrom = &event.Source{Artifact: r.Artifact}, map[string]string{"data": "event.uri"}
+	default:
+		start.On, start.ParametersFrom = &event.Source{File: &event.FileSource{Path: r.Data}}, map[string]string{"data": "event.path"}
+	}
+	out := []Resource{{Kind: Pipeline, Name: name, At: r.At, Description: r.Description, Spec: spec}, start}
+	failed := &event.Source{Run: &event.RunSource{Pipeline: name, States: []run.State{run.Failed}}}
+	if r.Notify != nil {
+		out = append(out, Resource{Kind: Trigger, Name: name + "-notify", At: r.At, On: failed, Notify: r.Notify})
+	}
+	if t := r.Then; t != nil {
+		out = append(out, Resource{Kind: Trigger, Name: name + "-then", At: r.At, On: failed, When: t.When, Pipeline: t.Pipeline, Experiment: r.Experiment,
+			Parameters: t.Parameters, ParametersFrom: t.ParametersFrom})
+	}
+	return out, nil
+}

@@ -1,0 +1,116 @@
+package event_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"levada/internal/core/event"
+	"levada/internal/core/fault"
+	"levada/internal/core/model"
+	"levada/internal/core/run"
+)
+
+func TestASourceMatchesItsEventsOnly(t *testing.T) {
+	artifact := event.Event{Kind: event.Artifact, Data: map[string]any{"name": "report", "type": "system.Metrics", "pipeline": "monitor"}}
+	ended := event.Event{Kind: event.Run, Data: map[string]any{"pipeline": "train", "state": "FAILED"}}
+	alias := event.Event{Kind: event.Registry, Data: map[string]any{"change": "alias_set", "model": "taxi", "alias": "champion", "to": ""}}
+	for name, tc := range map[string]struct {
+		source event.Source
+		event  event.Event
+		want   bool
+	}{
+		"any artifact":       {event.Source{Artifact: &event.ArtifactSource{}}, artifact, true},
+		"of a name and type": {event.Source{Artifact: &event.ArtifactSource{Name: "report", Type: "system.Metrics"}}, artifact, true},
+		"of another type":    {event.Source{Artifact: &event.ArtifactSource{Name: "report", Type: "system.Model"}}, artifact, false},
+		"of another kind":    {event.Source{Run: &event.RunSource{}}, artifact, false},
+		"a success":          {event.Source{Run: &event.RunSource{Pipeline: "train"}}, ended, false},
+		"a failure":          {event.Source{Run: &event.RunSource{Pipeline: "train", States: []run.State{run.Failed}}}, ended, true},
+		"an alias":           {event.Source{Registry: &event.RegistrySource{Alias: "champion", Changes: []model.ChangeKind{model.AliasSet}}}, alias, true},
+		"its removal":        {event.Source{Registry: &event.RegistrySource{Alias: "champion", Changes: []model.ChangeKind{model.AliasRemoved}}}, alias, false},
+		"a stage":            {event.Source{Registry: &event.RegistrySource{Stage: "Production"}}, alias, false},
+	} {
+		if got := tc.source.Matches(tc.event); got != tc.want {
+			t.Errorf("%s: %v, want %v", name, got, tc.want)
+		}
+	}
+}
+
+// at are moments in seconds.
+func at(seconds ...int) []time.Time {
+	out := make([]time.Time, len(seconds))
+	for i, s := range seconds {
+		out[i] = time.Unix(int64(s), 0)
+	}
+	return out
+}
+
+func TestEventsThatWaitMakeARunWhenTheirGroupHasClosed(t *testing.T) {
+	many := make([]int, 2000)
+	for name, tc := range map[string]struct {
+		policy  event.Policy
+		waiting []int
+		now     int
+		n, look int // look 0 for never
+	}{
+		"nothing waits":                     {event.Policy{DebounceSeconds: 10}, nil, 5, 0, 0},
+		"each for itself":                   {event.Policy{}, []int{1, 2}, 2, 1, 0},
+		"not quiet yet":                     {event.Policy{DebounceSeconds: 10}, []int{0, 5}, 14, 0, 15},
+		"quiet":                             {event.Policy{DebounceSeconds: 10}, []int{0, 5}, 15, 2, 0},
+		"quiet in between, noticed later":   {event.Policy{DebounceSeconds: 10}, []int{0, 5, 30}, 31, 2, 0},
+		"never quiet, but long enough":      {event.Policy{DebounceSeconds: 10, BatchSeconds: 20}, []int{0, 6, 12, 18, 24}, 25, 4, 0},
+		"not enough of them":                {event.Policy{BatchSize: 3}, []int{0, 1}, 100, 0, 0},
+		"enough of them":                    {event.Policy{BatchSize: 3}, []int{0, 1, 2, 3}, 3, 3, 0},
+		"not enough, but for long":          {event.Policy{BatchSize: 3, BatchSeconds: 60}, []int{0, 1}, 60, 2, 0},
+		"more than one run can be for":      {event.Policy{DebounceSeconds: 10}, many, 100, event.MaxBatch, 0},
+		"what came after the first closing": {event.Policy{BatchSeconds: 10}, []int{0, 9, 10}, 10, 2, 0},
+	} {
+		n, look := tc.policy.Ready(at(tc.waiting...), time.Unix(int64(tc.now), 0))
+		got := 0
+		if !look.IsZero() {
+			got = int(look.Unix())
+		}
+		if n != tc.n || got != tc.look {
+			t.Errorf("%s: %d, look at %d; want %d, %d", name, n, got, tc.n, tc.look)
+		}
+	}
+}
+
+func TestExpressionsSeeTheNewestEventAndAll(t *testing.T) {
+	rules, err := event.Compile(event.Trigger{ID: "t", Name: "n", On: event.Source{File: &event.FileSource{Path: "/data"}},
+		Run: run.Submission{Parameters: map[string]any{"fixed": "x"}}, Policy: event.Policy{DedupKey: "event.size"},
+		ParametersFrom: map[string]string{"last": "event.name", "all": "events.map(e, e.name)", "sum": "events.map(e, double(e.size)).size()",
+			"read": `parseJson('{"a": [1, 2]}').a`}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	one := func(name string, size float64) event.Event {
+		return event.Event{ID: name, Kind: event.File, Data: map[string]any{"name": name, "size": size}}
+	}
+	got, err := rules.Parameters([]event.Event{one("a", 1), one("b", 2.5)})
+	want := map[string]any{"fixed": "x", "last": "b", "all": []any{"a", "b"}, "sum": 2.0, "read": []any{1.0, 2.0}}
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("%v, %s", err, diff)
+	}
+	if key, err := rules.Key(one("b", 2.5)); err != nil || key != "2.5" {
+		t.Errorf("the key is %q, %v", key, err)
+	}
+	if _, err := rules.Parameters([]event.Event{{ID: "x"}}); fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), "parameters_from.") {
+		t.Errorf("a field that is missing: %v", err)
+	}
+	if wanted, why := rules.Wants(event.Event{Cause: []string{"other", "t"}}); wanted || !strings.Contains(why, "for ever") {
+		t.Errorf("an event that the trigger caused: %v, %q", wanted, why)
+	}
+}
+
+func TestIDsAreTheSameForTheSameEventAndNoOther(t *testing.T) {
+	ids := map[string]bool{}
+	for _, id := range []string{event.RunID("t", "a"), event.RunID("t", "b"), event.RunID("u", "a"), event.FiringID("t", "a"), event.RunID("t", "a")} {
+		ids[id] = true
+	}
+	if len(ids) != 4 {
+		t.Errorf("%v", ids)
+	}
+}
