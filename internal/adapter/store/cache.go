@@ -87,7 +87,9 @@ func noteCacheHits(ctx context.Context, tx *tx, hits []run.CacheHit) error {
 			// Uses the primary key.
 			err := tx.get(ctx, `SELECT id FROM artifacts WHERE id = $1`, []any{a.ID}, []any{&id})
 			if errors.Is(err, sql.ErrNoRows) {
-				err = putArtifacts(ctx, tx, []run.Artifact{a}, h.At)
+				if err = putArtifacts(ctx, tx, []run.Artifact{a}, h.At); err == nil {
+					_, err = queueData(ctx, tx, []run.Artifact{a}) // looked at with the next new one
+				}
 			}
 			if err != nil {
 				return err

@@ -19,6 +19,9 @@ var topicsOf = map[string][]change.Topic{
 	"artifacts":       {change.Artifacts},
 	"artifact_counts": nil,
 	"artifact_uses":   {change.Artifacts},
+	"data_queue":      nil, // what is found is in the tables below
+	"profiles":        {change.Artifacts},
+	"data_reports":    {change.Artifacts},
 	"cache_entries":   {change.System},
 	"secrets":         {change.System},
 
@@ -27,6 +30,16 @@ var topicsOf = map[string][]change.Topic{
 	"pipeline_versions": {change.Pipelines},
 	"specs":             nil,
 	"recurring_runs":    {change.RecurringRuns},
+	"triggers":          {change.RecurringRuns},
+	"trigger_firings":   {change.RecurringRuns},
+	"trigger_events":    nil, // told of when triggers have taken them
+	"trigger_runs":      nil,
+	"trigger_marks":     nil,
+	"declared":          nil,
+
+	"partitionings":       {change.Backfills},
+	"backfills":           {change.Backfills},
+	"backfill_partitions": {change.Backfills},
 
 	"tracking_runs":          {change.TrackedRuns},
 	"tracking_params":        {change.TrackedRuns},
@@ -42,6 +55,13 @@ var topicsOf = map[string][]change.Topic{
 	"registry_models":        {change.Models},
 	"registry_versions":      {change.Models, change.TrackedRuns},
 	"registry_changes":       {change.Models},
+
+	"endpoints":         {change.Endpoints},
+	"endpoint_versions": nil, // told of with their endpoints
+	"endpoint_events":   {change.Endpoints},
+	"rollouts":          {change.Endpoints},
+	"graphs":            {change.Endpoints},
+	"rollout_events":    nil, // those that people see are events of their endpoints
 
 	"traces": nil, "trace_spans": nil, "trace_runs": nil,
 	"webhooks": nil, "webhook_deliveries": nil, "url_key": nil, "imported": nil,

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"levada/internal/core/endpoint"
 	"levada/internal/core/model"
 	"levada/internal/core/run"
 	"levada/internal/core/track"
@@ -26,19 +27,25 @@ func putUses(ctx context.Context, tx *tx, t run.Task) error {
 	if t.CachedFrom != "" {
 		maker = t.CachedFrom
 	}
+	var contents []string
 	for _, artifacts := range t.Inputs.Artifacts {
 		for _, a := range artifacts {
-			// Uses the primary key.
-			_, err := tx.exec(ctx, `
-				INSERT INTO artifact_uses (content, maker, run_id, path)
-				VALUES ($1, $2, $3, $4)
-				ON CONFLICT DO NOTHING`, a.Content(), maker, t.RunID, t.Path)
-			if err != nil {
-				return err
-			}
+			contents = append(contents, a.Content())
 		}
 	}
-	return nil
+	if len(contents) == 0 {
+		return nil
+	}
+	list, err := keysOf(contents)
+	if err != nil {
+		return err
+	}
+	// Uses the primary key.
+	_, err = tx.exec(ctx, `
+		INSERT INTO artifact_uses (content, maker, run_id, path)
+		SELECT value, $2, $3, $4 FROM json_each($1) WHERE true
+		ON CONFLICT DO NOTHING`, list, maker, t.RunID, t.Path)
+	return err
 }
 
 // keysOf is a list of keys as a query takes it.
@@ -293,4 +300,23 @@ func (l Lineage) VersionsOfRuns(ctx context.Context, runs []string, each int) (m
 		SELECT `+versionName+` AS found
 		FROM registry_versions
 		WHERE json_extract(body, '$.run_id') = k.value AND COALESCE(json_extract(body, '$.model_id'), '') = ''`, runs, each)
+}
+
+// Deployed returns the versions of endpoints.
+func (l Lineage) Deployed(ctx context.Context, endpoints []string) ([]endpoint.Deployed, error) {
+	// Uses the primary key.
+	return those(ctx, l.s, scanDeployed, `
+		SELECT body
+		FROM endpoint_versions
+		WHERE endpoint IN (SELECT value FROM json_each($1))
+		ORDER BY endpoint, CAST(version AS INTEGER)`, endpoints)
+}
+
+// EndpointsOf returns the endpoints at which versions are deployed. There are few of them: each is looked at.
+func (l Lineage) EndpointsOf(ctx context.Context, versions []string, each int) (map[string][]string, error) {
+	return l.grouped(ctx, `
+		SELECT endpoint AS found
+		FROM endpoint_versions
+		WHERE json_extract(body, '$.model') || '/' || version = k.value
+		ORDER BY endpoint`, versions, each)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"levada/internal/adapter/store"
+	"levada/internal/core/endpoint"
 	"levada/internal/core/fault"
 	"levada/internal/core/model"
 	"levada/internal/core/run"
@@ -185,6 +186,33 @@ func TestDataLeadsToAllThatWasMadeOfIt(t *testing.T) {
 	}
 }
 
+func TestAModelLeadsToTheEndpointsWhereItIsDeployed(t *testing.T) {
+	w := pipelines(t)
+	deploy := func(name string, versions ...endpoint.Deployed) {
+		for i := range versions {
+			versions[i].Endpoint = name
+		}
+		w.must(w.db.PutEndpoint(t.Context(), endpoint.Endpoint{Name: name}, versions, nil))
+	}
+	deploy("fares", endpoint.Deployed{Model: "delays 2", Version: "1"}, endpoint.Deployed{Model: "delays 2", Version: "2"})
+	deploy("other", endpoint.Deployed{Model: "delays", Version: "1"})
+	deploy("nightly", endpoint.Deployed{Model: "delays 2", Version: "1"})
+	const version = "model-version delays 2 version 1 @champion > endpoint "
+	if diff := cmp.Diff([]string{version + "fares", version + "nightly"}, found(t, w.db, "model:delays 2/1", lineage.Down, 3)); diff != "" {
+		t.Error(diff)
+	}
+	want := []string{"model-version delays 2 version 1 @champion > endpoint fares", "model-version delays 2/2 (deleted) > endpoint fares"}
+	up := found(t, w.db, "endpoint:fares", lineage.Up, 10)
+	for _, edge := range append(want, "dataset flights > task 2-register", "artifact raw (imported) > task 1-prepare (reused 1)") {
+		if !slices.Contains(up, edge) {
+			t.Errorf("%s is missing in %q", edge, up)
+		}
+	}
+	if _, err := lineage.New(w.db.Lineage()).Graph(t.Context(), lineage.Query{Node: "endpoint:none", Depth: 1}); fault.KindOf(err) != fault.NotFound {
+		t.Errorf("an endpoint that is not there: %v", err)
+	}
+}
+
 func TestATaskThatReusedAResultIsTheOneThatMadeIt(t *testing.T) {
 	w := pipelines(t)
 	want := []string{"artifact raw (imported) > task 1-prepare (reused 1)", "task 1-prepare (reused 1) > artifact data…"}
@@ -258,6 +286,42 @@ func TestManyUsersOfAnArtifactAreShownInPart(t *testing.T) {
 	}
 	if len(g.Nodes) > 51 || !g.Nodes[0].MoreDown || asked > 3 {
 		t.Errorf("%d nodes, root says more: %v, %d questions for tasks", len(g.Nodes), g.Nodes[0].MoreDown, asked)
+	}
+}
+
+func TestTheNeighboursOfANodeAreShownPieceByPiece(t *testing.T) {
+	w := work{t, open(t, filepath.Join(t.TempDir(), "levada.db"))}
+	hub := artifact("1-make", "hub", "sha256:hub")
+	tasks := []run.Task{{ID: "1-make", Outputs: values(hub)}}
+	for i := range 230 {
+		tasks = append(tasks, run.Task{ID: fmt.Sprintf("1-use%04d", i), Inputs: values(hub)})
+	}
+	w.run("1", tasks...)
+	seen := map[string]bool{}
+	for skip := 0; skip <= 300; skip += 100 {
+		q := lineage.Query{Node: "artifact:1-make.hub", Direction: lineage.Down, Depth: 2, Neighbours: 100, Skip: skip}
+		g, err := lineage.New(w.db.Lineage()).Graph(t.Context(), q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := min(100, max(0, 230-skip)); len(g.Nodes) != want+1 {
+			t.Errorf("%d nodes after %d, want %d and the root", len(g.Nodes), skip, want)
+		}
+		for _, n := range g.Nodes {
+			if n.Level == 0 && n.MoreDown != (skip < 200) {
+				t.Errorf("after %d: more: %v", skip, n.MoreDown)
+			}
+			seen[n.ID] = true
+		}
+	}
+	if len(seen) != 231 {
+		t.Errorf("%d nodes in all, want 231", len(seen))
+	}
+	for _, q := range []lineage.Query{{Neighbours: 101}, {Neighbours: -1}, {Skip: -1}, {Skip: 10_001}} {
+		q.Node, q.Depth = "artifact:1-make.hub", 2
+		if _, err := lineage.New(w.db.Lineage()).Graph(t.Context(), q); fault.KindOf(err) != fault.Invalid {
+			t.Errorf("%+v: %v, want it refused", q, err)
+		}
 	}
 }
 

@@ -158,7 +158,9 @@ func readPage[T any](ctx context.Context, s *Store, l *list, q listing.Query, sc
 	if page.Total, err = st.total(ctx, snapshot); err != nil {
 		return page, s.readError(fmt.Errorf("count %s: %w", l.name, err))
 	}
-	st.sparse = st.list.countTable != "" && st.countable() && page.Total <= fewRows
+	if st.sparse, err = st.isSparse(ctx, snapshot, page.Total); err != nil {
+		return page, s.readError(fmt.Errorf("count %s: %w", l.name, err))
+	}
 	query := st.rows(from)
 	rows, err := snapshot.QueryContext(ctx, query, st.args...)
 	if err != nil {
@@ -185,14 +187,32 @@ type scanner func(dest ...any) error
 
 // total counts the rows of all pages: from the table of counts where that can answer, else by counting.
 func (st *statement) total(ctx context.Context, db *sql.Tx) (int, error) {
-	query := `SELECT COUNT(*) FROM ` + st.list.table + st.filter()
 	if st.countable() {
-		query = `SELECT CAST(COALESCE(SUM(n), 0) AS BIGINT) FROM ` + st.list.countTable + st.filter()
-	} else if st.countUpTo > 0 {
+		return sumOf(ctx, db, st.list.countTable, st.filter(), st.args...)
+	}
+	query := `SELECT COUNT(*) FROM ` + st.list.table + st.filter()
+	if st.countUpTo > 0 {
 		query = fmt.Sprintf(`SELECT COUNT(*) FROM (SELECT 1 FROM %s%s LIMIT %d)`, st.list.table, st.filter(), st.countUpTo+1)
 	}
 	var n int
 	err := db.QueryRowContext(ctx, query, st.args...).Scan(&n)
+	return n, err
+}
+
+// isSparse reports whether the rows that match are few, and few among the others: where most rows match, the page is soon found in the
+// order of the table.
+func (st *statement) isSparse(ctx context.Context, db *sql.Tx, matching int) (bool, error) {
+	if !st.countable() || matching > fewRows {
+		return false, nil
+	}
+	all, err := sumOf(ctx, db, st.list.countTable, "")
+	return 2*matching < all, err
+}
+
+// sumOf sums up a table of counts.
+func sumOf(ctx context.Context, db *sql.Tx, table, where string, args ...any) (int, error) {
+	var n int
+	err := db.QueryRowContext(ctx, `SELECT CAST(COALESCE(SUM(n), 0) AS BIGINT) FROM `+table+where, args...).Scan(&n)
 	return n, err
 }
 

@@ -84,6 +84,28 @@ func (s *Store) UpdateRecurringRun(ctx context.Context, r catalog.RecurringRun) 
 	})
 }
 
+// ReplaceRecurringRun stores a recurring run in the place of the one with its id; when it was created stays.
+func (s *Store) ReplaceRecurringRun(ctx context.Context, r catalog.RecurringRun) error {
+	body, err := encode("recurring run", r)
+	if err != nil {
+		return err
+	}
+	return s.update(ctx, func(ctx context.Context, tx *tx) error {
+		// Uses the primary key.
+		n, err := tx.exec(ctx, `
+			UPDATE recurring_runs
+			SET display_name = $2, display_name_folded = $3, description = $4, experiment_id = $5, enabled = $6, updated_at = $7, last_at = $8,
+				last_index = $9, failure = $10, body = $11
+			WHERE id = $1`,
+			r.ID, r.DisplayName, fold(r.DisplayName), r.Description, r.Run.ExperimentID, bit(r.Enabled), micros(r.UpdatedAt), microsOrNone(r.LastAt),
+			r.Index, r.Failure, body)
+		if err == nil && n == 0 {
+			return notFound("recurring run", r.ID)
+		}
+		return err
+	})
+}
+
 // GetRecurringRun returns a recurring run.
 func (s *Store) GetRecurringRun(ctx context.Context, id string) (catalog.RecurringRun, error) {
 	// Uses the primary key.
@@ -127,16 +149,12 @@ func (s *Store) DeleteRecurringRun(ctx context.Context, id string) error {
 	})
 }
 
-// ActiveRuns counts the runs of a recurring run whose state is not final.
-func (s *Store) ActiveRuns(ctx context.Context, recurringRunID string) (int, error) {
+// ActiveRuns returns the ids of the runs of a recurring run whose state is not final.
+func (s *Store) ActiveRuns(ctx context.Context, recurringRunID string) ([]string, error) {
 	// Uses runs_by_recurring_state.
-	return readOne(ctx, s, "recurring run", recurringRunID, `
-		SELECT COUNT(*)
+	return readAll(ctx, s, scanText, `
+		SELECT id
 		FROM runs
-		WHERE recurring_run_id = $1 AND recurring_run_id <> '' AND state IN ($2, $3, $4)`,
-		func(scan scanner) (int, error) {
-			var n int
-			err := scan(&n)
-			return n, err
-		}, recurringRunID, string(run.Pending), string(run.Running), string(run.Canceling))
+		WHERE recurring_run_id = $1 AND recurring_run_id <> '' AND state IN ($2, $3, $4)
+		ORDER BY id`, recurringRunID, string(run.Pending), string(run.Running), string(run.Canceling))
 }

@@ -49,7 +49,7 @@ func (r Registry) CreateModel(ctx context.Context, m model.Registered) error {
 			return err
 		}
 		r.s.mirrorModel(tx, m.Name, m)
-		if err := noteChanges(ctx, tx, m.Noted); err != nil {
+		if err := r.s.noteChanges(ctx, tx, m.Noted); err != nil {
 			return err
 		}
 		return r.s.tell(ctx, tx, m.Told)
@@ -116,7 +116,7 @@ func (r Registry) setModel(ctx context.Context, tx *tx, name string, m model.Reg
 		return err
 	}
 	r.s.mirrorModel(tx, name, m)
-	if err := noteChanges(ctx, tx, m.Noted); err != nil {
+	if err := r.s.noteChanges(ctx, tx, m.Noted); err != nil {
 		return err
 	}
 	return r.s.tell(ctx, tx, m.Told)
@@ -189,7 +189,7 @@ func (r Registry) DeleteModel(ctx context.Context, name string, note func(*model
 			return err
 		}
 		note(&m)
-		if err := noteChanges(ctx, tx, m.Noted); err != nil {
+		if err := r.s.noteChanges(ctx, tx, m.Noted); err != nil {
 			return err
 		}
 		n, err := tx.exec(ctx, `DELETE FROM registry_models WHERE name = $1`, name)

@@ -9,8 +9,9 @@ import (
 // maxChanges is how many changes of registered models are kept. Those of prompts count too.
 const maxChanges = 10_000
 
-// noteChanges adds to the history of registered models, in the transaction of the change, and forgets the oldest of it.
-func noteChanges(ctx context.Context, tx *tx, changes []model.Change) error {
+// noteChanges adds to the history of registered models, and tells triggers, in the transaction of the change. It forgets the oldest of
+// the history.
+func (s *Store) noteChanges(ctx context.Context, tx *tx, changes []model.Change) error {
 	for _, c := range changes {
 		body, err := encode("change of a model", c)
 		if err != nil {
@@ -26,6 +27,9 @@ func noteChanges(ctx context.Context, tx *tx, changes []model.Change) error {
 	}
 	if len(changes) == 0 {
 		return nil
+	}
+	if err := s.registryChanged(ctx, tx, changes); err != nil {
+		return err
 	}
 	// Uses the primary key.
 	_, err := tx.exec(ctx, `DELETE FROM registry_changes WHERE id <= (SELECT MAX(id) FROM registry_changes) - $1`, maxChanges)

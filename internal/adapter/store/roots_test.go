@@ -14,6 +14,7 @@ var rootTables = map[string]string{
 	"tracking_files":   "Tracking.Digests",
 	"tracking_parts":   "Tracking.Digests",
 	"tracking_uploads": "of a complete upload, whose file is in tracking_files",
+	"profiles":         "go when no artifact has the content any more",
 	"specs":            "the digest of a specification, whose bytes are in the row itself",
 }
 

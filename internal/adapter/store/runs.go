@@ -28,6 +28,8 @@ func runList() *list {
 			"created_at":       {name: "created_at", kind: moment},
 			"scheduled_at":     {name: "scheduled_at", kind: moment},
 			"recurring_run_id": {name: "recurring_run_id", optional: true},
+			"backfill_id":      {name: "backfill_id", optional: true},
+			"partition":        {name: "partition_key", optional: true},
 			"finished_at":      {name: "finished_at", kind: moment, optional: true},
 		},
 		selected:   wholeRun,
@@ -88,18 +90,26 @@ func (s *Store) CreateRun(ctx context.Context, r run.Run, events []run.Event, ta
 		if err != nil {
 			return err
 		}
+		if err := s.runEnded(ctx, tx, &r); err != nil {
+			return err
+		}
 		return s.projectRun(ctx, tx, r.ID, &r, tasks)
 	})
 }
 
 func insertRun(ctx context.Context, tx *tx, r run.Run, body string) error {
-	_, err := tx.exec(ctx, `
+	key, err := keyOfRun(ctx, tx, r)
+	if err != nil {
+		return err
+	}
+	_, err = tx.exec(ctx, `
 		INSERT INTO runs (id, display_name, display_name_folded, experiment_id, pipeline_id, version_id, pipeline_name,
-			pipeline_name_folded, state, archived, created_at, finished_at, body, recurring_run_id, description, scheduled_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`,
+			pipeline_name_folded, state, archived, created_at, finished_at, body, recurring_run_id, description, scheduled_at,
+			partition_key, backfill_id)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`,
 		r.ID, r.DisplayName, fold(r.DisplayName), r.ExperimentID, r.PipelineID, r.VersionID, r.PipelineName,
 		fold(r.PipelineName), string(r.State), bit(r.Archived), micros(r.CreatedAt), microsOrNone(r.FinishedAt), body,
-		r.RecurringRunID, r.Description, micros(r.ScheduledAt))
+		r.RecurringRunID, r.Description, micros(r.ScheduledAt), key, r.BackfillID)
 	if duplicate(err) {
 		return fault.Conflictf("run %q already exists", r.ID)
 	}
@@ -149,6 +159,15 @@ func (s *Store) Append(ctx context.Context, runID string, events []run.Event, ch
 			return err
 		}
 		if err := putArtifacts(ctx, tx, changed.Artifacts, events[len(events)-1].At); err != nil {
+			return err
+		}
+		if err := s.dataMade(ctx, tx, changed.Artifacts); err != nil {
+			return err
+		}
+		if err := s.artifactsMade(ctx, tx, runID, changed.Artifacts, events[len(events)-1].At); err != nil {
+			return err
+		}
+		if err := s.runEnded(ctx, tx, moved); err != nil {
 			return err
 		}
 		if err := s.projectRun(ctx, tx, runID, moved, changed.Tasks); err != nil {
@@ -283,6 +302,10 @@ func (s *Store) DeleteRun(ctx context.Context, id string) error {
 		}
 		// Uses cache_entries_by_run.
 		if _, err := tx.exec(ctx, `DELETE FROM cache_entries WHERE run_id = $1`, id); err != nil {
+			return err
+		}
+		// Uses the primary key.
+		if _, err := tx.exec(ctx, `DELETE FROM trigger_runs WHERE run_id = $1`, id); err != nil {
 			return err
 		}
 		// Uses the primary key; events and tasks follow by their foreign keys.

@@ -62,6 +62,10 @@ type Store struct {
 	outbox chan struct{}
 	// deliveries is sent to when there is something to send to webhooks.
 	deliveries chan struct{}
+	// happenings is sent to when something has happened that there is a trigger for.
+	happenings chan struct{}
+	// unseen is sent to when there are artifacts that nobody has looked at yet.
+	unseen chan struct{}
 
 	closing  sync.Once
 	isClosed atomic.Bool
@@ -92,7 +96,8 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(openError(path, err), write.Close())
 	}
-	s := &Store{path: path, log: o.Logger, read: read, write: write, outbox: make(chan struct{}, 1), deliveries: make(chan struct{}, 1)}
+	s := &Store{path: path, log: o.Logger, read: read, write: write, outbox: make(chan struct{}, 1), deliveries: make(chan struct{}, 1),
+		happenings: make(chan struct{}, 1), unseen: make(chan struct{}, 1)}
 	s.writer = startWriter(write, path, o.Logger, s.clearMemory, o.Changes)
 	return s, nil
 }

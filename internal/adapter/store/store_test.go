@@ -38,3 +38,10 @@ func TestSQLiteKeepsThePromisesOfAStore(t *testing.T) {
 		return open(t, filepath.Join(t.TempDir(), "levada.db"))
 	})
 }
+
+func TestSQLiteKeepsThePromisesAboutTriggers(t *testing.T) {
+	storetest.RunTriggers(t, func(t testing.TB) storetest.TriggerStore {
+		s := open(t, filepath.Join(t.TempDir(), "levada.db"))
+		return storetest.TriggerStore{Triggers: s.Triggers(), Runs: s}
+	})
+}

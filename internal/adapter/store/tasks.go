@@ -100,6 +100,44 @@ func (s *Store) Tasks(ctx context.Context, runID string) ([]run.Task, error) {
 	return tasks, nil
 }
 
+// encodedAtOnce is how many tasks EncodedTasks reads at a time.
+const encodedAtOnce = 256
+
+// EncodedTasks calls yield with the JSON of each task of a run, in the order in which they were created. No query is open
+// while it does.
+func (s *Store) EncodedTasks(ctx context.Context, runID string, yield func(task []byte) error) error {
+	for last, n := int64(0), encodedAtOnce; n == encodedAtOnce; {
+		type row struct {
+			ordinal int64
+			body    []byte
+		}
+		// Uses tasks_by_ordinal.
+		rows, err := readAll(ctx, s, func(scan scanner) (r row, err error) {
+			err = scan(&r.ordinal, &r.body)
+			return r, err
+		}, `
+			SELECT ordinal, body
+			FROM tasks
+			WHERE run_id = $1 AND ordinal > $2
+			ORDER BY ordinal
+			LIMIT $3`, runID, last, encodedAtOnce)
+		if err != nil {
+			return fmt.Errorf("list tasks of run %q: %w", runID, err)
+		}
+		if last == 0 && len(rows) == 0 {
+			return s.runExists(ctx, runID)
+		}
+		for _, r := range rows {
+			if err := yield(r.body); err != nil {
+				return err
+			}
+			last = r.ordinal
+		}
+		n = len(rows)
+	}
+	return nil
+}
+
 // GetTask finds a task of a run by id.
 func (s *Store) GetTask(ctx context.Context, runID, taskID string) (run.Task, error) {
 	// Uses tasks_by_id.

@@ -42,6 +42,15 @@ func recurringRuns(t *testing.T, s Store) {
 	must(t, s.UpdateRecurringRun(ctx, changed))
 	same(t, "after a change", get("rec-1"), changed)
 
+	other := sampleRecurring(1)
+	from := at(60)
+	other.DisplayName, other.Description, other.Trigger, other.CountsFrom = "hourly 2", "each hour", schedule.Trigger{IntervalSeconds: 3600}, &from
+	other.Enabled, other.LastAt, other.Index, other.UpdatedAt = false, &last, 7, at(61)
+	other.Run.Parameters, other.Run.ExperimentID = map[string]any{"n": 2.0}, "exp-2"
+	must(t, s.ReplaceRecurringRun(ctx, other))
+	same(t, "another definition", get("rec-1"), other)
+	wantKind(t, s.ReplaceRecurringRun(ctx, catalog.RecurringRun{ID: "nope"}), fault.NotFound, `"nope"`)
+
 	enabled := got[[]catalog.RecurringRun](t)(s.EnabledRecurringRuns(ctx))
 	if len(enabled) != 2 {
 		t.Errorf("%d recurring runs are enabled, want 2", len(enabled))
@@ -55,7 +64,7 @@ func recurringRuns(t *testing.T, s Store) {
 	same(t, "newest first", ids(listing.Query{}), []string{"rec-2", "rec-1", "rec-0"})
 	same(t, "of an experiment", ids(where("experiment_id", listing.Equals, "exp-2")), []string{"rec-1"})
 	same(t, "disabled", ids(where("enabled", listing.Equals, false)), []string{"rec-1"})
-	same(t, "by name", ids(where("display_name", listing.IsSubstring, "ly 2")), []string{"rec-2"})
+	same(t, "by name", ids(where("display_name", listing.IsSubstring, "LY 2")), []string{"rec-2", "rec-1"})
 	must(t, s.DeleteRecurringRun(ctx, "rec-1"))
 	wantKind(t, s.DeleteRecurringRun(ctx, "rec-1"), fault.NotFound, "rec-1")
 }
@@ -70,7 +79,7 @@ func activeRuns(t *testing.T, s Store) {
 		}
 		must(t, s.CreateRun(ctx, r, nil, nil))
 	}
-	same(t, "active runs", got[int](t)(s.ActiveRuns(ctx, "rec-1")), 3)
-	same(t, "active runs of another", got[int](t)(s.ActiveRuns(ctx, "rec-2")), 0)
-	same(t, "active runs of none", got[int](t)(s.ActiveRuns(ctx, "")), 0)
+	same(t, "active runs", got[[]string](t)(s.ActiveRuns(ctx, "rec-1")), []string{sampleRun(0).ID, sampleRun(1).ID, sampleRun(2).ID})
+	same(t, "active runs of another", len(got[[]string](t)(s.ActiveRuns(ctx, "rec-2"))), 0)
+	same(t, "active runs of none", len(got[[]string](t)(s.ActiveRuns(ctx, ""))), 0)
 }

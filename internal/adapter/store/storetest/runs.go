@@ -2,6 +2,8 @@ package storetest
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
@@ -26,6 +28,40 @@ func runRoundTrip(t *testing.T, s Store) {
 	_, err := s.GetTask(ctx, "run-002", tasks[1].ID)
 	wantKind(t, err, fault.NotFound, tasks[1].ID)
 	wantKind(t, s.CreateRun(ctx, r, nil, nil), fault.Conflict, r.ID)
+}
+
+// encodedTasksAreTasks has more tasks than a store reads at once.
+func encodedTasksAreTasks(t *testing.T, s Store) {
+	ctx := t.Context()
+	r := sampleRun(1)
+	var tasks []run.Task
+	for i := range 600 {
+		tasks = append(tasks, sampleTask(r, fmt.Sprintf("t%03d", 600-i)))
+	}
+	must(t, s.CreateRun(ctx, r, events(1, 1), tasks))
+	changed := tasks[3]
+	changed.State = run.Failed
+	must(t, s.Append(ctx, r.ID, events(2, 1), run.Changes{Run: &r, Tasks: []run.Task{changed}}))
+	var found []run.Task
+	must(t, s.EncodedTasks(ctx, r.ID, func(body []byte) error {
+		var task run.Task
+		err := json.Unmarshal(body, &task)
+		found = append(found, task)
+		return err
+	}))
+	same(t, "encoded tasks", found, got[[]run.Task](t)(s.Tasks(ctx, r.ID)))
+	enough := errors.New("enough")
+	n := 0
+	err := s.EncodedTasks(ctx, r.ID, func([]byte) error {
+		n++
+		if n == 2 {
+			return enough
+		}
+		return nil
+	})
+	if !errors.Is(err, enough) || n != 2 {
+		t.Errorf("%d tasks, %v; want it to end with the second", n, err)
+	}
 }
 
 func appendReplaces(t *testing.T, s Store) {
@@ -210,6 +246,7 @@ func unknownIDs(t *testing.T, s Store) {
 	for name, err := range map[string]error{
 		"GetRun":                second(s.GetRun(ctx, "nope")),
 		"Tasks":                 second(s.Tasks(ctx, "nope")),
+		"EncodedTasks":          s.EncodedTasks(ctx, "nope", func([]byte) error { return nil }),
 		"GetTask":               second(s.GetTask(ctx, "nope", "nope")),
 		"Events":                second(s.Events(ctx, "nope", 1)),
 		"GetArtifact":           second(s.GetArtifact(ctx, "nope")),

@@ -27,10 +27,11 @@ type Store interface {
 	GetRun(ctx context.Context, id string) (run.Run, error)
 	ListRuns(ctx context.Context, q listing.Query) (listing.Page[run.Run], error)
 	UnfinishedRuns(ctx context.Context) ([]string, error)
-	ActiveRuns(ctx context.Context, recurringRunID string) (int, error)
+	ActiveRuns(ctx context.Context, recurringRunID string) ([]string, error)
 	SetArchived(ctx context.Context, runID string, archived bool) error
 	DeleteRun(ctx context.Context, id string) error
 	Tasks(ctx context.Context, runID string) ([]run.Task, error)
+	EncodedTasks(ctx context.Context, runID string, yield func(task []byte) error) error
 	GetTask(ctx context.Context, runID, taskID string) (run.Task, error)
 	Artifacts(ctx context.Context, q listing.Query) (listing.Page[run.Artifact], error)
 	GetArtifact(ctx context.Context, id string) (run.Artifact, error)
@@ -63,10 +64,13 @@ type Store interface {
 
 	CreateRecurringRun(ctx context.Context, r catalog.RecurringRun) error
 	UpdateRecurringRun(ctx context.Context, r catalog.RecurringRun) error
+	ReplaceRecurringRun(ctx context.Context, r catalog.RecurringRun) error
 	GetRecurringRun(ctx context.Context, id string) (catalog.RecurringRun, error)
 	ListRecurringRuns(ctx context.Context, q listing.Query) (listing.Page[catalog.RecurringRun], error)
 	EnabledRecurringRuns(ctx context.Context) ([]catalog.RecurringRun, error)
 	DeleteRecurringRun(ctx context.Context, id string) error
+
+	Backfills
 
 	PutSecret(ctx context.Context, s secret.Sealed) error
 	GetSecret(ctx context.Context, k secret.Kind, name string) (secret.Sealed, error)
@@ -86,6 +90,9 @@ func Run(t *testing.T, open func(t testing.TB) Store) {
 		"secrets are replaced whole and listed by kind":     secrets,
 		"recurring runs keep what changes":                  recurringRuns,
 		"the active runs of a recurring run are counted":    activeRuns,
+		"runs are found by their partition":                 partitions,
+		"what runs of partitions imported is found":         partitionInputs,
+		"backfills keep what changes and count their runs":  backfills,
 	})
 }
 
@@ -94,6 +101,7 @@ func Core(t *testing.T, open func(t testing.TB) Store) {
 	each(t, open, map[string]func(*testing.T, Store){
 		"a run comes back as it was stored, with its log and tasks":        runRoundTrip,
 		"append replaces rows and extends the log":                         appendReplaces,
+		"encoded tasks are the tasks":                                      encodedTasksAreTasks,
 		"append refuses a log that does not end just before":               appendConflicts,
 		"append leaves nothing behind when it fails":                       appendIsAtomic,
 		"append does not undo archiving":                                   appendKeepsArchived,

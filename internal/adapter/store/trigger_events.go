@@ -1,0 +1,168 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"levada/internal/core/event"
+	"levada/internal/core/fault"
+	"levada/internal/core/model"
+	"levada/internal/core/run"
+)
+
+// maxShownParameters bounds the parameters of a run in the event of its end, in bytes of JSON: they may be as large as a specification.
+const maxShownParameters = 16 << 10
+
+// maxShownMessage bounds the message of a failure in that event, in bytes.
+const maxShownMessage = 4 << 10
+
+// happened notes events for the triggers of their kind, in the transaction in which they happen. Where there is none, nothing is made.
+// runID is the run in which they happened, if one is known.
+func (s *Store) happened(ctx context.Context, tx *tx, kind event.Kind, runID string, events func() ([]event.Event, error)) error {
+	var wanted int
+	// Uses triggers_by_kind.
+	if err := tx.get(ctx, `SELECT EXISTS (SELECT 1 FROM triggers WHERE kind = $1)`, []any{string(kind)}, []any{&wanted}); err != nil || wanted == 0 {
+		return err
+	}
+	cause, err := causeOf(ctx, tx, runID)
+	if err != nil {
+		return err
+	}
+	list, err := events()
+	if err != nil {
+		return err
+	}
+	for _, e := range list {
+		e.Kind, e.Cause = kind, cause
+		body, err := encode("event", e)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.exec(ctx, `INSERT INTO trigger_events (body) VALUES ($1)`, body); err != nil {
+			return err
+		}
+	}
+	tx.committed(s.signalEvents)
+	return nil
+}
+
+func (s *Store) signalEvents() {
+	select {
+	case s.happenings <- struct{}{}:
+	default: // the service has not looked yet
+	}
+}
+
+// causeOf returns the triggers that have led to a run, the one that started it last.
+func causeOf(ctx context.Context, tx *tx, runID string) ([]string, error) {
+	if runID == "" {
+		return nil, nil
+	}
+	var trigger, before string
+	// Uses the primary key.
+	err := tx.get(ctx, `SELECT trigger_id, cause FROM trigger_runs WHERE run_id = $1`, []any{runID}, []any{&trigger, &before})
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var cause []string
+	err = decode("cause of a run", before, &cause)
+	return append(cause, trigger), err
+}
+
+// runEnded notes the end of a run.
+func (s *Store) runEnded(ctx context.Context, tx *tx, r *run.Run) error {
+	if r == nil || !r.State.Final() {
+		return nil
+	}
+	return s.happened(ctx, tx, event.Run, r.ID, func() ([]event.Event, error) {
+		at := time.Now()
+		if r.FinishedAt != nil {
+			at = *r.FinishedAt
+		}
+		data := map[string]any{
+			"run_id": r.ID, "name": r.DisplayName, "state": string(r.State), "pipeline": r.PipelineName, "pipeline_id": r.PipelineID,
+			"version_id": r.VersionID, "experiment_id": r.ExperimentID, "recurring_run_id": r.RecurringRunID,
+			"seconds": at.Sub(r.CreatedAt).Seconds(),
+		}
+		data["task"], data["reason"], data["message"] = "", "", ""
+		if f := r.Failure; f != nil {
+			data["task"], data["reason"], data["message"] = f.Task, string(f.Reason), fault.Shorten(f.Message, maxShownMessage)
+		}
+		if b, err := json.Marshal(r.Parameters); err == nil && len(b) <= maxShownParameters {
+			data["parameters"] = r.Parameters
+		}
+		// A run that is retried ends more than once.
+		return []event.Event{{ID: fmt.Sprintf("run/%s/%d", r.ID, micros(at)), At: at, Data: data}}, nil
+	})
+}
+
+// artifactsMade notes artifacts that are new.
+func (s *Store) artifactsMade(ctx context.Context, tx *tx, runID string, artifacts []run.Artifact, at time.Time) error {
+	if len(artifacts) == 0 {
+		return nil
+	}
+	return s.happened(ctx, tx, event.Artifact, runID, func() ([]event.Event, error) {
+		var pipeline, experiment string
+		// Uses the primary key.
+		err := tx.get(ctx, `SELECT pipeline_name, experiment_id FROM runs WHERE id = $1`, []any{runID}, []any{&pipeline, &experiment})
+		if err != nil {
+			return nil, err
+		}
+		out := make([]event.Event, 0, len(artifacts))
+		for _, a := range artifacts {
+			data := map[string]any{
+				"artifact_id": a.ID, "name": a.Name, "type": a.SchemaTitle, "digest": a.Digest, "uri": a.URI, "size": float64(a.Size),
+				"run_id": a.RunID, "task_id": a.TaskID, "pipeline": pipeline, "experiment_id": experiment, "metadata": map[string]any{},
+			}
+			if b, err := json.Marshal(a.Metadata); err == nil && len(b) <= event.MaxBody && a.Metadata != nil {
+				data["metadata"] = a.Metadata
+			}
+			out = append(out, event.Event{ID: "artifact/" + a.ID, At: at, Data: data})
+		}
+		return out, nil
+	})
+}
+
+// registryChanged notes changes of registered models.
+func (s *Store) registryChanged(ctx context.Context, tx *tx, changes []model.Change) error {
+	return s.happened(ctx, tx, event.Registry, "", func() ([]event.Event, error) {
+		var out []event.Event
+		for _, c := range changes {
+			if c.Prompt {
+				continue
+			}
+			out = append(out, event.Event{ID: "registry/" + uuid.NewString(), At: time.UnixMicro(c.AtUS).UTC(), Data: map[string]any{
+				"change": string(c.Kind), "model": c.Model, "version": float64(c.Version), "alias": c.Alias, "before": float64(c.Before),
+				"from": c.From, "to": c.To,
+			}})
+		}
+		return out, nil
+	})
+}
+
+// CauseOf returns the triggers that have led to a run, the one that started it last.
+func (h Triggers) CauseOf(ctx context.Context, runID string) ([]string, error) {
+	// Uses the primary key.
+	list, err := readAll(ctx, h.s, func(scan scanner) ([]string, error) {
+		var trigger, before string
+		if err := scan(&trigger, &before); err != nil {
+			return nil, err
+		}
+		var cause []string
+		err := decode("cause of a run", before, &cause)
+		return append(cause, trigger), err
+	}, `SELECT trigger_id, cause FROM trigger_runs WHERE run_id = $1`, runID)
+	if err != nil || len(list) == 0 {
+		return nil, err
+	}
+	return list[0], nil
+}
