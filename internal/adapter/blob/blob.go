@@ -19,6 +19,7 @@ import (
 	"sync/atomic"
 
 	"levada/internal/core/fault"
+	"levada/internal/core/observe"
 	"levada/internal/core/run"
 )
 
@@ -182,4 +183,18 @@ func (s *Store) stat(sum string) (int64, error) {
 
 func notStored(digest string) error {
 	return fault.NotFoundf("content %s is not stored here", digest)
+}
+
+// Locate returns where the files of a digest are, for those who only read them. The files may be removed when nothing needs their content
+// any more.
+func (s *Store) Locate(ctx context.Context, digest string) ([]observe.File, error) {
+	files, err := s.Files(ctx, digest)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]observe.File, len(files))
+	for i, f := range files {
+		out[i] = observe.File{Name: f.Path, Path: s.file(f.Digest[len(filePrefix):]), Digest: f.Digest}
+	}
+	return out, nil
 }

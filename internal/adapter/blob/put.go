@@ -112,15 +112,12 @@ func (s *Store) putDir(ctx context.Context, path string) (run.BlobInfo, error) {
 		return run.BlobInfo{}, err
 	}
 	var info run.BlobInfo
-	entries := make([]entry, 0, len(tree.leaves))
-	for _, leaf := range tree.leaves {
-		e := entry{Path: leaf.path}
+	entries := tree.entries(contents)
+	for _, e := range entries {
 		if !e.isDir() {
-			e.Sum, e.Size = contents[leaf.source].sum, contents[leaf.source].size
 			info.Files++
 			info.Size += e.Size
 		}
-		entries = append(entries, e)
 	}
 	manifest, err := s.PutReader(ctx, bytes.NewReader(encodeManifest(entries)))
 	if err != nil {
@@ -128,6 +125,19 @@ func (s *Store) putDir(ctx context.Context, path string) (run.BlobInfo, error) {
 	}
 	info.Digest = dirPrefix + manifest.Digest[len(filePrefix):]
 	return info, nil
+}
+
+// entries are the lines of the manifest of a tree, whose sources have the given contents.
+func (t tree) entries(contents []content) []entry {
+	out := make([]entry, 0, len(t.leaves))
+	for _, leaf := range t.leaves {
+		e := entry{Path: leaf.path}
+		if !e.isDir() {
+			e.Sum, e.Size = contents[leaf.source].sum, contents[leaf.source].size
+		}
+		out = append(out, e)
+	}
+	return out
 }
 
 // ingest stores the bytes of one file and leaves the file where it is.

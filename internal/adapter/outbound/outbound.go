@@ -2,7 +2,7 @@
 //
 // Such an address must not become a way into the network that the server is in: the address that a connection really goes to
 // is looked at after the name was resolved and before a byte is sent, so a name that resolves to something else the second
-// time gains nothing. Redirects are not followed and proxies not used. Start reading at Sender.dial.
+// time gains nothing. Redirects are not followed and proxies not used. Start reading at Sender.Dial.
 package outbound
 
 import (
@@ -55,7 +55,7 @@ func New(hosts []string) (*Sender, error) {
 		Timeout:       requestTime,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{
-			DialContext: s.dial, TLSHandshakeTimeout: 10 * time.Second, MaxResponseHeaderBytes: 64 << 10, DisableCompression: true,
+			DialContext: s.Dial, TLSHandshakeTimeout: 10 * time.Second, MaxResponseHeaderBytes: 64 << 10, DisableCompression: true,
 			MaxIdleConnsPerHost: 1, MaxIdleConns: 32, IdleConnTimeout: time.Minute,
 		},
 	}
@@ -80,8 +80,8 @@ func errPrivate(a netip.Addr) error {
 	return fault.Invalidf("the address %s is not a public one; hosts inside may be named in the setting webhook_hosts", a.Unmap())
 }
 
-// dial connects to a host; unless it was named in the settings, to a public address of it only.
-func (s *Sender) dial(ctx context.Context, network, address string) (net.Conn, error) {
+// Dial connects to a host; unless it was named in the settings, to a public address of it only.
+func (s *Sender) Dial(ctx context.Context, network, address string) (net.Conn, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, err
@@ -100,6 +100,62 @@ func (s *Sender) dial(ctx context.Context, network, address string) (net.Conn, e
 		}
 	}
 	return d.DialContext(ctx, network, address)
+}
+
+// Transport makes connections as Dial does, up to idle of them kept for each host. It checks the scheme of each request, whose settings may
+// have changed since the address was given.
+func (s *Sender) Transport(idle int) http.RoundTripper {
+	return guarded{s, &http.Transport{
+		DialContext: s.Dial, TLSHandshakeTimeout: 10 * time.Second, MaxResponseHeaderBytes: 64 << 10, DisableCompression: true,
+		MaxIdleConnsPerHost: idle, IdleConnTimeout: time.Minute,
+	}}
+}
+
+type guarded struct {
+	s    *Sender
+	next *http.Transport
+}
+
+func (g guarded) RoundTrip(r *http.Request) (*http.Response, error) {
+	if _, plain := g.s.listed(r.URL.Hostname(), portOf(r.URL)); r.URL.Scheme != "https" && !plain {
+		return nil, errPlain(r.URL.Scheme)
+	}
+	return g.next.RoundTrip(r)
+}
+
+// CloseIdleConnections closes those that are kept.
+func (g guarded) CloseIdleConnections() { g.next.CloseIdleConnections() }
+
+func errPlain(scheme string) error {
+	return fault.Invalidf("the scheme %q is not allowed: want https, or name the host with http:// in the setting webhook_hosts", scheme)
+}
+
+// Reachable refuses a URL that a Transport would not reach: unencrypted, or at an address that is not public, unless the settings name it.
+func (s *Sender) Reachable(ctx context.Context, raw string) error {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return fault.Invalidf("the URL cannot be read")
+	}
+	host, port := u.Hostname(), portOf(u)
+	named, plain := s.listed(host, port)
+	if !strings.EqualFold(u.Scheme, "https") && (!strings.EqualFold(u.Scheme, "http") || !plain) {
+		return errPlain(u.Scheme)
+	}
+	if named {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, resolveTime)
+	defer cancel()
+	found, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	if err != nil {
+		return fault.Invalidf("the host %s has no address", fault.Shorten(host, 200))
+	}
+	for _, a := range found {
+		if !Public(a) {
+			return errPrivate(a)
+		}
+	}
+	return nil
 }
 
 // Check refuses a URL that nothing would be sent to. Its messages are MLflow's.
@@ -173,7 +229,7 @@ func (s *Sender) Send(ctx context.Context, raw string, headers map[string]string
 	}
 	// The settings may have changed since the webhook was made.
 	if _, plain := s.listed(u.Hostname(), portOf(u)); u.Scheme != "https" && (u.Scheme != "http" || !plain) {
-		return webhook.Answer{}, fmt.Errorf("the scheme %q is not allowed: want https, or name the host with http:// in the setting webhook_hosts", u.Scheme)
+		return webhook.Answer{}, errPlain(u.Scheme)
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, raw, bytes.NewReader(body))
 	if err != nil {

@@ -65,7 +65,7 @@ func (c *collector) store(ctx context.Context, output string, given reportedArti
 	if path == "" {
 		path = c.layout.artifact(output)
 	}
-	path, local := localPath(path)
+	path, local := run.LocalPath(path)
 	if !local {
 		a.URI = given.URI
 		c.log.System("output artifact %q is kept as a reference to %s: its content is not stored", output, given.URI)
@@ -101,14 +101,6 @@ func (c *collector) store(ctx context.Context, output string, given reportedArti
 // metadataOnly reports whether artifacts of a type usually have no file.
 func metadataOnly(title string) bool {
 	return title == "system.Metrics" || title == "system.ClassificationMetrics" || title == "system.SlicedClassificationMetrics"
-}
-
-// localPath returns the path of a local URI.
-func localPath(uri string) (string, bool) {
-	if rest, ok := strings.CutPrefix(uri, "file://"); ok {
-		return rest, true
-	}
-	return uri, !strings.Contains(uri, "://")
 }
 
 // ingest checks and stores one file or directory. What lies outside the attempt's directory is copied: it may be

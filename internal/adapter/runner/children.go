@@ -2,7 +2,6 @@ package runner
 
 import (
 	"os"
-	"runtime"
 	"sync"
 	"syscall"
 )
@@ -93,37 +92,5 @@ func (c *children) wait(pid int) (end ending, ok bool) {
 			return ending{signal: st.Signal()}, true
 		}
 		return ending{code: st.ExitStatus()}, true
-	}
-}
-
-// starts runs functions on one thread that lives as long as the overseer: the system ends a step that is to die with its parent
-// when the thread that started it ends.
-type starts struct {
-	once  sync.Once
-	queue chan func()
-	done  sync.WaitGroup
-}
-
-func (s *starts) do(f func()) {
-	s.once.Do(func() {
-		s.queue = make(chan func())
-		s.done.Go(func() {
-			runtime.LockOSThread() // and never unlock: the thread ends here
-			for f := range s.queue {
-				f()
-			}
-		})
-	})
-	ended := make(chan struct{})
-	s.queue <- func() { defer close(ended); f() }
-	<-ended
-}
-
-func (s *starts) end() {
-	s.once.Do(func() {})
-	if s.queue != nil {
-		close(s.queue)
-		s.done.Wait()
-		s.queue = nil
 	}
 }

@@ -272,7 +272,7 @@ func (a *attempt) lightweight(j *job) error {
 	}
 	main := []string{"-m", executorMain}
 	if oldPaths(a.plan.Spec.KFP()) {
-		script, err := a.scripts.path(executorScript)
+		script, err := a.scripts.Path(executorScript)
 		if err != nil {
 			return err
 		}

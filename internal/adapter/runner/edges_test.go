@@ -3,6 +3,7 @@ package runner_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -66,6 +67,27 @@ func TestImportersStoreWhatIsLocalAndReferToTheRest(t *testing.T) {
 		"/no/such/file": "no file or directory", "relative/x": "absolute path", "": "empty", f.data: "own data", "/": "own data",
 	} {
 		contains(t, f.fails(t.Context(), f.importer(ir.Importer{ArtifactURI: constant(uri)}), run.ReasonInput).Message, want)
+	}
+}
+
+func TestAnImporterOfAPatternTakesTheNewestFile(t *testing.T) {
+	f := newFixture(t, nil)
+	dir := t.TempDir()
+	now := time.Now()
+	for name, age := range map[string]time.Duration{"b.csv": 2 * time.Hour, "a.csv": time.Hour, "c.csv": 3 * time.Hour, ".d.csv": 0, "e.csv.part": 0, "odd[1].csv": time.Minute, "1.txt": 0} {
+		path := filepath.Join(dir, name)
+		if err := errors.Join(os.WriteFile(path, []byte(name), 0o644), os.Chtimes(path, now.Add(-age), now.Add(-age))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for pattern, want := range map[string]string{"[abc].csv": "a.csv", "?.csv": "a.csv", "*.csv": "odd[1].csv", "odd[1].csv": "odd[1].csv", "*.csv*": "odd[1].csv"} {
+		a := f.must(f.importer(ir.Importer{ArtifactURI: constant(filepath.Join(dir, pattern))})).Artifacts["artifact"][0]
+		if a.URI != filepath.Join(dir, want) || f.content(a.Digest, "") != want {
+			t.Errorf("%s: %+v", pattern, a)
+		}
+	}
+	for pattern, want := range map[string]string{"*.parquet": "no file at", "[": "syntax error", "*.part": "no file at"} {
+		contains(t, f.fails(t.Context(), f.importer(ir.Importer{ArtifactURI: constant(filepath.Join(dir, pattern))}), run.ReasonInput).Message, want)
 	}
 }
 

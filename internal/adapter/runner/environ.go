@@ -7,24 +7,17 @@ import (
 	"strconv"
 	"strings"
 
+	"levada/internal/adapter/subprocess"
 	"levada/internal/core/ir"
 	"levada/internal/core/run"
 )
-
-// passed are the variables of the server that steps see: what they need to find programs and reach the network.
-var passed = map[string]bool{
-	"PATH": true, "LANG": true, "LANGUAGE": true, "TZ": true,
-	"http_proxy": true, "https_proxy": true, "no_proxy": true, "all_proxy": true,
-	"HTTP_PROXY": true, "HTTPS_PROXY": true, "NO_PROXY": true, "ALL_PROXY": true,
-	"SSL_CERT_FILE": true, "SSL_CERT_DIR": true, "REQUESTS_CA_BUNDLE": true, "CURL_CA_BUNDLE": true,
-}
 
 // environ returns the environment of a step. bin comes first on its PATH.
 func (r *Runner) environ(s *run.Step, c *ir.Container, l layout, bin string, given map[string]string) (map[string]string, error) {
 	env := make(map[string]string)
 	for _, kv := range r.opt.Environ {
 		k, v, _ := strings.Cut(kv, "=")
-		if passed[k] || strings.HasPrefix(k, "LC_") {
+		if subprocess.Passed(k) {
 			env[k] = v
 		}
 	}
@@ -32,6 +25,9 @@ func (r *Runner) environ(s *run.Step, c *ir.Container, l layout, bin string, giv
 		env["PATH"] = "/usr/local/bin:/usr/bin:/bin"
 	}
 	env["PATH"] = bin + ":" + env["PATH"]
+	if r.opt.Commands != "" {
+		env["PATH"] += ":" + r.opt.Commands
+	}
 	env["HOME"], env["TMPDIR"] = l.tmp(), l.tmp()
 	env["PYTHONUNBUFFERED"] = "1" // so that the log shows lines as they are printed
 	env["KFP_POD_NAME"] = podName(s)
@@ -58,6 +54,9 @@ func (r *Runner) environ(s *run.Step, c *ir.Container, l layout, bin string, giv
 
 const trackingURI = "MLFLOW_TRACKING_URI"
 
+// serverURL is how the command levada finds this server in a step.
+const serverURL = "LEVADA_SERVER"
+
 func (r *Runner) trackingURL() string {
 	if r.opt.TrackingURL == nil {
 		return ""
@@ -71,7 +70,7 @@ func (r *Runner) trackingEnv(env map[string]string, s *run.Step) {
 	if url == "" {
 		return // a run inside the command line: nobody listens
 	}
-	env[trackingURI] = url
+	env[trackingURI], env[serverURL] = url, url
 	env["MLFLOW_RUN_ID"] = s.TaskID
 	if s.Job.ExperimentID != "" {
 		env["MLFLOW_EXPERIMENT_ID"] = s.Job.ExperimentID

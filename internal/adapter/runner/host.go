@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"levada/internal/adapter/steplog"
+	"levada/internal/adapter/subprocess"
 )
 
 // host is one warm host process; python/warmhost.py describes the protocol.
@@ -34,7 +35,7 @@ type host struct {
 	jobs    map[int]*hostJob
 	dead    error // set when no more jobs can be given
 	used    time.Time
-	stderr  tailBuffer
+	stderr  subprocess.Tail
 	waiting sync.WaitGroup
 }
 
@@ -133,7 +134,7 @@ func (h *host) readStderr(r *os.File) {
 	buf := make([]byte, 4096)
 	for {
 		n, err := r.Read(buf)
-		h.stderr.add(buf[:n])
+		h.stderr.Add(buf[:n])
 		if err != nil {
 			return
 		}
@@ -190,8 +191,8 @@ func (h *host) orphan(j *hostJob) {
 		return
 	}
 	kill(j.pid, syscall.SIGKILL)
-	for _, p := range sessionProcesses(j.pid) {
-		_ = syscall.Kill(p.pid, syscall.SIGKILL)
+	for _, p := range subprocess.OfSession(j.pid) {
+		_ = syscall.Kill(p.PID, syscall.SIGKILL)
 	}
 	j.done <- ending{err: fmt.Errorf("the process that started it has ended: %w", h.dead)}
 }
@@ -200,7 +201,7 @@ func (h *host) obituary(st *os.ProcessState, err error) error {
 	if err != nil {
 		return fmt.Errorf("the warm host is lost: %w", err)
 	}
-	return fmt.Errorf("the warm host ended (%s)%s", st, withDetail(h.stderr.text()))
+	return fmt.Errorf("the warm host ended (%s)%s", st, withDetail(h.stderr.Text()))
 }
 
 func readMessage(r io.Reader) (hostMessage, error) {
@@ -259,7 +260,7 @@ func (h *host) handle(m hostMessage) {
 		if m.Signal != 0 {
 			why = syscall.Signal(m.Signal).String()
 		}
-		j.done <- ending{err: fmt.Errorf("the process that was to run it ended before (%s)%s", why, withDetail(h.stderr.text()))}
+		j.done <- ending{err: fmt.Errorf("the process that was to run it ended before (%s)%s", why, withDetail(h.stderr.Text()))}
 	case "exit":
 		j.done <- ending{code: m.Code, signal: syscall.Signal(m.Signal), children: m.Children}
 	}

@@ -2,18 +2,13 @@ package runner
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
-	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 
-	"levada/python"
+	"levada/internal/adapter/subprocess"
 )
 
 const (
@@ -24,7 +19,7 @@ const (
 // hostPool keeps the warm hosts: at most one for each environment and flavour.
 type hostPool struct {
 	opt      overseerOptions
-	scripts  scripts
+	scripts  subprocess.Scripts
 	children *children
 
 	mu     sync.Mutex
@@ -61,7 +56,7 @@ type hostSlot struct {
 }
 
 func newHostPool(opt overseerOptions, c *children) *hostPool {
-	return &hostPool{opt: opt, children: c, hosts: make(map[hostKey]*hostSlot), scripts: scripts{dir: filepath.Join(opt.DataDir, "tools")}}
+	return &hostPool{opt: opt, children: c, hosts: make(map[hostKey]*hostSlot), scripts: subprocess.Scripts{Dir: filepath.Join(opt.DataDir, "tools")}}
 }
 
 // start forks a step from the host of its environment.
@@ -166,7 +161,7 @@ func (p *hostPool) ready(ctx context.Context, slot *hostSlot, o *order) (*host, 
 }
 
 func (p *hostPool) launch(env *interpreter, plain bool) (*host, error) {
-	script, err := p.scripts.path(hostScript)
+	script, err := p.scripts.Path(hostScript)
 	if err != nil {
 		return nil, err
 	}
@@ -209,7 +204,7 @@ func (p *hostPool) environ(env *interpreter, home string) []string {
 		k, v, _ := strings.Cut(kv, "=")
 		if k == "PATH" {
 			out = append(out, "PATH="+env.Bin+":"+v)
-		} else if passed[k] || strings.HasPrefix(k, "LC_") {
+		} else if subprocess.Passed(k) {
 			out = append(out, kv)
 		}
 	}
@@ -247,57 +242,4 @@ func (p *hostPool) close() {
 		slot.mu.Unlock()
 	}
 	p.ending.Wait()
-}
-
-// scripts puts the embedded Python files on disk.
-type scripts struct {
-	dir  string
-	once sync.Once
-	at   string
-	err  error
-}
-
-// path returns where a script is. The directory is named by content, so that versions of the server do not disturb each other.
-func (s *scripts) path(name string) (string, error) {
-	s.once.Do(func() { s.at, s.err = s.write() })
-	if s.err != nil {
-		return "", fmt.Errorf("write the Python files: %w", s.err)
-	}
-	return filepath.Join(s.at, name), nil
-}
-
-func (s *scripts) write() (string, error) {
-	names, err := fs.Glob(python.Files, "*.py")
-	if err != nil {
-		return "", err
-	}
-	slices.Sort(names)
-	h := sha256.New()
-	contents := make(map[string][]byte, len(names))
-	for _, n := range names {
-		b, err := python.Files.ReadFile(n)
-		if err != nil {
-			return "", err
-		}
-		contents[n] = b
-		fmt.Fprintf(h, "%s %d\n%s", n, len(b), b)
-	}
-	dir := filepath.Join(s.dir, "python-"+hex.EncodeToString(h.Sum(nil))[:16])
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", err
-	}
-	for n, b := range contents {
-		if old, err := os.ReadFile(filepath.Join(dir, n)); err == nil && string(old) == string(b) {
-			continue
-		}
-		tmp, err := os.CreateTemp(dir, n+".*")
-		if err != nil {
-			return "", err
-		}
-		_, err = tmp.Write(b)
-		if err := errors.Join(err, tmp.Close(), os.Rename(tmp.Name(), filepath.Join(dir, n))); err != nil {
-			return "", err
-		}
-	}
-	return dir, nil
 }

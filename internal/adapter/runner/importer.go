@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"levada/internal/core/event"
 	"levada/internal/core/ir"
 	"levada/internal/core/run"
 )
@@ -18,6 +19,9 @@ import (
 func (r *Runner) importArtifact(ctx context.Context, s *run.Step, log *attemptLog) (run.Values, error) {
 	imp := s.Executor.Importer
 	uri, err := importURI(s, imp)
+	if err == nil {
+		uri, err = newestOf(uri, log)
+	}
 	if err != nil {
 		return run.Values{}, err
 	}
@@ -80,7 +84,7 @@ func (r *Runner) importFrom(ctx context.Context, s *run.Step, uri string) (copie
 	if err := withParent(func() error { return os.MkdirAll(l.tmp(), 0o755) }); err != nil {
 		return "", false, err
 	}
-	path, local := localPath(uri)
+	path, local := run.LocalPath(uri)
 	digest, held, err := r.held(ctx, path)
 	switch {
 	case err != nil:
@@ -98,6 +102,44 @@ func (r *Runner) importFrom(ctx context.Context, s *run.Step, uri string) (copie
 	}
 	copied, err = r.importLocal(s, path, l)
 	return copied, true, err
+}
+
+// mostMatches bounds how many files a pattern may mean.
+const mostMatches = 100_000
+
+// newestOf is the newest file that a pattern such as /data/*.csv means, by its time and then its name. Anything else, a file whose name
+// only looks like a pattern too, is itself.
+func newestOf(uri string, log *attemptLog) (string, error) {
+	path, local := run.LocalPath(uri)
+	if !local || !filepath.IsAbs(path) || !strings.ContainsAny(path, `*?[`) {
+		return uri, nil
+	}
+	if _, err := os.Lstat(path); err == nil {
+		return uri, nil
+	}
+	found, err := filepath.Glob(path)
+	if err != nil {
+		return "", inputError("importer: %s: %v", path, err)
+	}
+	if len(found) > mostMatches {
+		return "", inputError("importer: there are more than %d files at %s: name fewer of them", mostMatches, path)
+	}
+	var newest os.FileInfo
+	chosen, n := "", 0
+	for _, f := range found {
+		info, err := os.Stat(f)
+		if err != nil || event.Unfinished(filepath.Base(f)) { // it went away, or is not there whole
+			continue
+		}
+		if n++; newest == nil || !info.ModTime().Before(newest.ModTime()) {
+			chosen, newest = f, info
+		}
+	}
+	if n == 0 {
+		return "", inputError("importer: there is no file at %s on the machine of the server", path)
+	}
+	log.System("%s is the newest of %d at %s", chosen, n, path)
+	return chosen, nil
 }
 
 // importLocal copies a file or directory of this machine.

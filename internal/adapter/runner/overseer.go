@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"levada/internal/adapter/steplog"
+	"levada/internal/adapter/subprocess"
 	"levada/internal/core/run"
 )
 
@@ -43,7 +44,7 @@ type inProcess struct {
 	starting sync.WaitGroup
 	turn     *turn
 	children *children
-	starts   starts
+	starts   subprocess.Thread
 	sessions *sessions
 	// ending is set when this process was told to end from outside: then it is not the steps' doing how they end.
 	ending atomic.Bool
@@ -85,7 +86,7 @@ func (v *inProcess) stopStarting() {
 func (v *inProcess) close() {
 	v.stopStarting()
 	v.hosts.close()
-	v.starts.end()
+	v.starts.End()
 }
 
 // begin counts an order in that is about to be started.
@@ -243,7 +244,7 @@ func (x *execution) await(ctx context.Context, p process) (end ending, why *run.
 	watcher.Go(func() { x.meter(watch, p.pid) })
 	tooMuch := make(chan int64, 1)
 	if o.Memory > 0 {
-		watcher.Go(func() { watchMemory(watch, p.pid, o.Memory, tooMuch) })
+		watcher.Go(func() { subprocess.WatchMemory(watch, p.pid, o.Memory, tooMuch) })
 	}
 	var timeout <-chan time.Time
 	if o.Timeout > 0 {
@@ -293,9 +294,9 @@ func (x *execution) clean(pid int, end ending, c *capture) {
 	// Looking through all processes takes longer than a small step, and there is seldom anything to find: what a step leaves
 	// is its child until it ends, and then a child of this process.
 	if orphans, ok := x.children.orphans(); !ok || end.children || orphans[pid] {
-		for _, p := range sessionProcesses(pid) {
-			if p.pid != spare {
-				_ = syscall.Kill(p.pid, syscall.SIGKILL)
+		for _, p := range subprocess.OfSession(pid) {
+			if p.PID != spare {
+				_ = syscall.Kill(p.PID, syscall.SIGKILL)
 			}
 		}
 	}
@@ -326,12 +327,12 @@ func (x *execution) judge(end ending, why *run.Failure, c *capture) *run.Failure
 			message += "; Levada did not send it, so perhaps the machine ran out of memory"
 		}
 		if end.signal == syscall.SIGSEGV || end.signal == syscall.SIGABRT {
-			message += withDetail(x.mask.text(c.stderr.text()))
+			message += withDetail(x.mask.text(c.stderr.Text()))
 		}
 		return &run.Failure{Reason: run.ReasonKilled, Message: message, ExitCode: 128 + int(end.signal)}
 	case end.code != 0:
-		message := fmt.Sprintf("the step ended with exit code %d%s", end.code, withDetail(x.mask.text(c.stderr.text())))
-		return &run.Failure{Reason: run.ReasonExit, Message: message + advice(x.order.Image, x.mask.text(c.stderr.text())), ExitCode: end.code}
+		message := fmt.Sprintf("the step ended with exit code %d%s", end.code, withDetail(x.mask.text(c.stderr.Text())))
+		return &run.Failure{Reason: run.ReasonExit, Message: message + advice(x.order.Image, x.mask.text(c.stderr.Text())), ExitCode: end.code}
 	}
 	return nil
 }

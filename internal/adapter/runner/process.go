@@ -1,7 +1,6 @@
 package runner
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +14,7 @@ import (
 	"time"
 
 	"levada/internal/adapter/steplog"
+	"levada/internal/adapter/subprocess"
 	"levada/internal/core/run"
 )
 
@@ -68,7 +68,7 @@ func (v *inProcess) execute(j *job, files stdio) (process, error) {
 		env = append(env, k+"="+v)
 	}
 	slices.Sort(env)
-	attr := stepProcess()
+	attr := subprocess.Attributes()
 	argv := j.Argv
 	if j.View != nil {
 		if err := j.View.startable(path); err != nil {
@@ -79,7 +79,7 @@ func (v *inProcess) execute(j *job, files stdio) (process, error) {
 		}
 	}
 	var proc *os.Process
-	v.starts.do(func() {
+	v.starts.Do(func() {
 		proc, err = v.children.start(path, argv, &os.ProcAttr{
 			Dir: j.Dir, Env: env, Files: []*os.File{files.in, files.out, files.err}, Sys: attr,
 		})
@@ -87,7 +87,7 @@ func (v *inProcess) execute(j *job, files stdio) (process, error) {
 	if err != nil {
 		return process{}, startFailure(j, err)
 	}
-	noCore(proc.Pid)
+	subprocess.NoCore(proc.Pid)
 	done := make(chan ending, 1)
 	go func() { // ends with the process, which the execution waits for
 		st, err := proc.Wait()
@@ -146,7 +146,7 @@ func findCommand(j *job) (string, error) {
 // capture reads what a step prints into its log.
 type capture struct {
 	readers []*os.File
-	stderr  tailBuffer
+	stderr  subprocess.Tail
 	done    chan struct{}
 }
 
@@ -175,14 +175,14 @@ func newCapture(log *steplog.Writer) (stdio, *capture, error) {
 }
 
 // pump copies a pipe to the log; it ends when the last writer has closed the pipe, or with close.
-func pump(r io.Reader, log *steplog.Writer, stream string, tail *tailBuffer) {
+func pump(r io.Reader, log *steplog.Writer, stream string, tail *subprocess.Tail) {
 	buf := make([]byte, 64<<10)
 	for {
 		n, err := r.Read(buf)
 		if n > 0 {
 			log.Write(stream, buf[:n])
 			if tail != nil {
-				tail.add(buf[:n])
+				tail.Add(buf[:n])
 			}
 		}
 		if err != nil {
@@ -211,31 +211,4 @@ func (c *capture) close() {
 	for _, r := range c.readers {
 		r.Close()
 	}
-}
-
-// tailBuffer keeps the last part of a stream.
-type tailBuffer struct {
-	mu  sync.Mutex
-	buf []byte
-}
-
-const tailSize = 16 << 10
-
-func (t *tailBuffer) add(p []byte) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if len(p) >= tailSize {
-		t.buf = append(t.buf[:0], p[len(p)-tailSize:]...)
-		return
-	}
-	if over := len(t.buf) + len(p) - 2*tailSize; over > 0 {
-		t.buf = t.buf[:copy(t.buf, t.buf[len(t.buf)-tailSize:])]
-	}
-	t.buf = append(t.buf, p...)
-}
-
-func (t *tailBuffer) text() []byte {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return bytes.Clone(t.buf)
 }

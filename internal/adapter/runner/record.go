@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"levada/internal/adapter/subprocess"
 	"levada/internal/core/run"
 )
 
@@ -121,9 +122,9 @@ func endLeftovers(root string, rec *record, podUID string) {
 	}
 	if rec.current() && rec.Step.PID > 1 {
 		// The leader may have ended before the others of its session. No other session can have its id while they run.
-		for _, p := range sessionProcesses(rec.Step.PID) {
-			if p.start >= rec.Step.Start {
-				_ = syscall.Kill(p.pid, syscall.SIGKILL)
+		for _, p := range subprocess.OfSession(rec.Step.PID) {
+			if p.Start >= rec.Step.Start {
+				_ = syscall.Kill(p.PID, syscall.SIGKILL)
 			}
 		}
 	}

@@ -21,6 +21,7 @@ import (
 
 	"levada/internal/adapter/pyenv"
 	"levada/internal/adapter/steplog"
+	"levada/internal/adapter/subprocess"
 	"levada/internal/core/fault"
 	"levada/internal/core/ir"
 	"levada/internal/core/run"
@@ -58,6 +59,8 @@ type Options struct {
 	Secrets Secrets
 	// Environ is the environment of the server process, of which steps see a small part.
 	Environ []string
+	// Commands is a directory of programs that steps find after those of their own PATH; empty means none.
+	Commands string
 	// TrackingURL returns where steps reach this server with MLflow's client; nil or an empty answer means nowhere.
 	TrackingURL func() string
 	// Mode is Warm by default.
@@ -88,7 +91,7 @@ type Runner struct {
 	gate     *gate
 	light    chan struct{} // see Reserve
 	overseer overseer
-	scripts  scripts
+	scripts  subprocess.Scripts
 
 	ctx      context.Context //nolint:containedctx // ends every step when the runner is closed
 	cancel   context.CancelFunc
@@ -133,7 +136,7 @@ func New(opt Options) *Runner {
 	}
 	r := &Runner{
 		opt: opt, devices: findDevices("/dev"), unsettled: make(map[string]bool), awaited: make(map[string]bool),
-		scripts: scripts{dir: filepath.Join(opt.DataDir, "tools")}, light: make(chan struct{}, maxLight),
+		scripts: subprocess.Scripts{Dir: filepath.Join(opt.DataDir, "tools")}, light: make(chan struct{}, maxLight),
 	}
 	r.gate = newGate(share{float64(opt.MaxParallel), opt.Cores, opt.Memory, float64(r.devices.count())})
 	r.ctx, r.cancel = context.WithCancel(context.Background())
@@ -173,7 +176,7 @@ func (opt *Options) setDefaults() {
 		opt.MaxParallel = max(8, 2*runtime.NumCPU())
 	}
 	if opt.Memory <= 0 {
-		opt.Memory = machineMemory()
+		opt.Memory = subprocess.MachineMemory()
 	}
 	if opt.MaxHosts <= 0 {
 		opt.MaxHosts = 8

@@ -60,6 +60,42 @@ func (m *Metrics) Read(readings ...Reading) {
 	}
 }
 
+// Series are gauges of one name that differ in labels which are known only when somebody looks.
+type Series struct {
+	Name, Help string
+	Labels     []string
+	// Read calls emit for each; values are those of Labels. A set of values may come once.
+	Read func(emit func(value float64, values ...string))
+}
+
+// Watch registers series.
+func (m *Metrics) Watch(all ...Series) {
+	for _, s := range all {
+		m.registry.MustRegister(series{s, prometheus.NewDesc(s.Name, s.Help, s.Labels, nil)})
+	}
+}
+
+// series is a collector.
+type series struct {
+	Series
+	desc *prometheus.Desc
+}
+
+// Describe sends the one description.
+func (s series) Describe(to chan<- *prometheus.Desc) { to <- s.desc }
+
+// Collect sends the values of this moment.
+func (s series) Collect(to chan<- prometheus.Metric) {
+	s.Read(func(value float64, values ...string) {
+		for i, v := range values {
+			values[i] = strings.ToValidUTF8(v, "�")
+		}
+		if metric, err := prometheus.NewConstMetric(s.desc, prometheus.GaugeValue, value, values...); err == nil {
+			to <- metric
+		}
+	})
+}
+
 // Handler serves the metrics in Prometheus' text formats.
 func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
