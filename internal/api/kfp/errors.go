@@ -7,24 +7,9 @@ import (
 	"net/http"
 	"strings"
 
+	"levada/internal/api/status"
 	"levada/internal/core/fault"
 	"levada/internal/core/run"
-)
-
-// The gRPC codes that KFP's errors carry (google.rpc.Code).
-const (
-	codeCanceled           = 1
-	codeUnknown            = 2
-	codeInvalidArgument    = 3
-	codeDeadlineExceeded   = 4
-	codeNotFound           = 5
-	codeAlreadyExists      = 6
-	codeResourceExhausted  = 8
-	codeFailedPrecondition = 9
-	codeAborted            = 10
-	codeUnimplemented      = 12
-	codeInternal           = 13
-	codeUnavailable        = 14
 )
 
 // errorBody is the JSON of a failed call. The client shows it as the body of its ApiException; message repeats error,
@@ -56,7 +41,7 @@ func unknownPath(r *http.Request) error {
 }
 
 func notAllowed(r *http.Request, allowed ...string) error {
-	return &httpError{http.StatusMethodNotAllowed, codeUnimplemented,
+	return &httpError{http.StatusMethodNotAllowed, status.Unimplemented,
 		r.Method + " is not possible for " + shorten(r.URL.Path) + "; possible: " + strings.Join(allowed, ", ")}
 }
 
@@ -77,66 +62,56 @@ func unreadable(what string, err error) error {
 }
 
 // statusOf returns the HTTP status and the gRPC code of a failure.
-func statusOf(err error) (status, code int) {
+func statusOf(err error) (answered, code int) {
 	var own *httpError
 	if errors.As(err, &own) {
 		return own.status, own.code
 	}
-	switch fault.KindOf(err) {
-	case fault.Invalid:
-		return http.StatusBadRequest, codeInvalidArgument
-	case fault.NotFound:
-		return http.StatusNotFound, codeNotFound
-	case fault.Conflict:
-		return http.StatusConflict, codeAlreadyExists
-	case fault.Unavailable:
-		return http.StatusServiceUnavailable, codeUnavailable
-	case fault.Unimplemented:
-		return http.StatusNotImplemented, codeUnimplemented
-	case fault.TooLarge:
-		return http.StatusRequestEntityTooLarge, codeResourceExhausted
+	kind := fault.KindOf(err)
+	if kind == fault.Conflict {
+		return http.StatusConflict, status.AlreadyExists
 	}
-	return http.StatusInternalServerError, codeInternal
+	return status.HTTP(kind), status.GRPC(kind)
 }
 
 // fail answers with an error. What went wrong inside stays inside: the client gets an id, the log gets the reason.
 func (d *door) fail(w http.ResponseWriter, r *http.Request, err error) {
-	status, code := statusOf(err)
+	answered, code := statusOf(err)
 	message := err.Error()
 	switch {
-	case status == http.StatusRequestEntityTooLarge:
+	case answered == http.StatusRequestEntityTooLarge:
 		// Read on to the bound set in serve, so that the client gets to reading the answer; whether that works
 		// changes nothing here.
 		_, _ = io.Copy(io.Discard, r.Body)
-	case status == http.StatusInternalServerError && errors.Is(err, context.Canceled):
-		status, code, message = http.StatusServiceUnavailable, codeUnavailable, "the request was cancelled before it was answered"
-	case status == http.StatusInternalServerError:
+	case answered == http.StatusInternalServerError && errors.Is(err, context.Canceled):
+		answered, code, message = http.StatusServiceUnavailable, status.Unavailable, "the request was cancelled before it was answered"
+	case answered == http.StatusInternalServerError:
 		id := d.ErrorID()
 		d.Logger.ErrorContext(r.Context(), "KFP call failed", "id", id, "method", r.Method, "path", shorten(r.URL.Path), "error", err)
 		message = "internal error " + id + ": the server's log has the reason under this id"
 	}
-	d.write(w, r, status, errorBody{Error: message, Code: code, Message: message, Details: []any{}})
+	d.write(w, r, answered, errorBody{Error: message, Code: code, Message: message, Details: []any{}})
 }
 
 // failureCode translates why a step failed into the gRPC code of the error inside a run or task.
 func failureCode(reason run.Reason) int {
 	switch reason {
 	case run.ReasonMemory:
-		return codeResourceExhausted
+		return status.ResourceExhausted
 	case run.ReasonTimeout:
-		return codeDeadlineExceeded
+		return status.DeadlineExceeded
 	case run.ReasonEnvironment:
-		return codeFailedPrecondition
+		return status.FailedPrecondition
 	case run.ReasonInput:
-		return codeInvalidArgument
+		return status.InvalidArgument
 	case run.ReasonUnsupported:
-		return codeUnimplemented
+		return status.Unimplemented
 	case run.ReasonSystem:
-		return codeInternal
+		return status.Internal
 	case run.ReasonUpstream:
-		return codeAborted
+		return status.Aborted
 	case run.ReasonCanceled:
-		return codeCanceled
+		return status.Canceled
 	}
-	return codeUnknown
+	return status.Unknown
 }

@@ -49,6 +49,7 @@ func TestEveryKindOfFailureHasItsStatusAndCode(t *testing.T) {
 		{fault.NotFoundf("why"), 404, 5},
 		{fault.Conflictf("why"), 409, 6},
 		{fault.TooLargef("why"), 413, 8},
+		{fault.Exhaustedf("why"), 429, 8},
 		{fault.Unimplementedf("why"), 501, 12},
 		{fault.Unavailablef("why"), 503, 14},
 	}

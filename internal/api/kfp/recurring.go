@@ -6,7 +6,9 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
+	"levada/internal/api/status"
 	"levada/internal/core/catalog"
 	"levada/internal/core/fault"
 	"levada/internal/core/listing"
@@ -180,7 +182,7 @@ func (d *door) toRecurringRun(r *http.Request, from catalog.RecurringRun, seen s
 		wire.Mode, wire.Status = "ENABLE", "ENABLED"
 	}
 	if from.Failure != "" {
-		wire.Error = &rpcStatus{Code: codeFailedPrecondition, Message: from.Failure}
+		wire.Error = &rpcStatus{Code: status.FailedPrecondition, Message: from.Failure}
 	}
 	if len(from.Run.Parameters) > 0 || from.Run.PipelineRoot != "" {
 		wire.RuntimeConfig = &runtimeConfig{Parameters: from.Run.Parameters, PipelineRoot: from.Run.PipelineRoot}
@@ -196,8 +198,18 @@ func (d *door) toRecurringRun(r *http.Request, from catalog.RecurringRun, seen s
 	return wire, nil
 }
 
+// toTrigger shows a trigger as one of KFP's kinds. A single time is an expression that allows one second between its start and end.
 func toTrigger(t schedule.Trigger) runTrigger {
 	times := scheduleTimes{StartTime: stampOf(t.Start), EndTime: stampOf(t.End)}
+	if t.At != nil {
+		at := t.At.UTC().Truncate(time.Second)
+		before := at.Add(-time.Second)
+		times = scheduleTimes{StartTime: stampOf(&before), EndTime: stampOf(&at)}
+		return runTrigger{Cron: &cronSchedule{scheduleTimes: times, Cron: at.Format("5 4 15 2 1 *")}}
+	}
+	if t.Cron != "" && t.TimeZone != "" {
+		return runTrigger{Cron: &cronSchedule{scheduleTimes: times, Cron: schedule.ZonePrefix + t.TimeZone + " " + t.Cron}}
+	}
 	if t.Cron != "" {
 		return runTrigger{Cron: &cronSchedule{scheduleTimes: times, Cron: t.Cron}}
 	}

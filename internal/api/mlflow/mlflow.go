@@ -180,6 +180,7 @@ var kinds = map[fault.Kind]struct {
 	fault.Unavailable:   {503, "TEMPORARILY_UNAVAILABLE", "XXM00", "CLIENT_INTERNAL_ERROR"},
 	fault.Unimplemented: {501, "NOT_IMPLEMENTED", "KAM00", "FEATURE_DISABLED"},
 	fault.TooLarge:      {413, "INVALID_PARAMETER_VALUE", "KAM00", "INVALID_PARAMETER_VALUE"},
+	fault.Exhausted:     {429, "REQUEST_LIMIT_EXCEEDED", "XXM00", "CLIENT_INTERNAL_ERROR"},
 }
 
 func (d *door) fail(w http.ResponseWriter, r *http.Request, err error) {

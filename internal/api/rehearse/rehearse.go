@@ -260,6 +260,8 @@ func refuse(w http.ResponseWriter, err error) {
 		status = http.StatusBadRequest
 	case fault.NotFound:
 		status = http.StatusNotFound
+	case fault.Exhausted:
+		status = http.StatusTooManyRequests
 	}
 	write(w, status, map[string]string{"error": err.Error()})
 }

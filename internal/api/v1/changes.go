@@ -12,7 +12,7 @@ import (
 )
 
 type changesInput struct {
-	Topics []change.Topic `query:"topics" nullable:"false" doc:"topics to be told of, separated by commas; without it all" enum:"runs,tracked-runs,experiments,models,pipelines,recurring-runs,artifacts,system"`
+	Topics []change.Topic `query:"topics" nullable:"false" doc:"topics to be told of, separated by commas; without it all" enum:"runs,tracked-runs,experiments,models,pipelines,recurring-runs,backfills,artifacts,endpoints,system"`
 	AwayMS int64          `query:"away_ms" minimum:"0" maximum:"31536000000" doc:"how long ago the client was told last, or read what it shows: topics that have changed since are told of at once"`
 }
 

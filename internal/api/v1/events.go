@@ -26,7 +26,7 @@ func (h *handler) eventsOperation(tags []string) huma.Operation {
 
 func (h *handler) runEvents(ctx context.Context, in *runInput) (*huma.StreamResponse, error) {
 	watchCtx, cancel := context.WithCancel(ctx)
-	r, tasks, updates, err := h.Service.Watch(watchCtx, in.ID)
+	r, tasks, updates, err := h.Service.WatchEncoded(watchCtx, in.ID)
 	if err != nil {
 		cancel()
 		return nil, h.problem(ctx, "watch a run", err)
@@ -46,22 +46,28 @@ func (h *handler) runEvents(ctx context.Context, in *runInput) (*huma.StreamResp
 	}}, nil
 }
 
+// updatePause is the least time from one piece of a stream of changes to the next. A run of many short steps changes hundreds of times
+// a second: what comes in this time goes out together, a task that changed twice once, and a browser has less to do.
+const updatePause = 25 * time.Millisecond
+
 // sendEvents returns when the run is final, the client is gone or the server stops. A failed write means that the
 // client is gone, which is nobody's error.
-func (h *handler) sendEvents(ctx context.Context, s *stream, r run.Run, tasks []run.Task, updates <-chan pipeline.Update) {
+func (h *handler) sendEvents(ctx context.Context, s *stream, r run.Run, tasks pipeline.EncodedTasks, updates <-chan pipeline.Update) {
 	if s.send("run", wireRun(r)) != nil {
 		return
 	}
-	for _, t := range tasks {
-		if s.send("task", t) != nil {
-			return
-		}
+	// Where they cannot be read to the end the stream breaks off, and the client comes again and is told why.
+	if tasks(func(task []byte) error { return s.sendEncoded("task", task) }) != nil {
+		return
 	}
 	if s.send("synced", struct{}{}) != nil || s.flush() != nil {
 		return
 	}
 	beat := time.NewTicker(h.Heartbeat)
 	defer beat.Stop()
+	pause := time.NewTimer(0)
+	defer pause.Stop()
+	next := updates
 	for {
 		select {
 		case <-ctx.Done():
@@ -70,7 +76,9 @@ func (h *handler) sendEvents(ctx context.Context, s *stream, r run.Run, tasks []
 			if s.heartbeat() != nil {
 				return
 			}
-		case u, open := <-updates:
+		case <-pause.C:
+			next = updates
+		case u, open := <-next:
 			if !open {
 				h.sendEnd(ctx, s, r)
 				return
@@ -78,9 +86,17 @@ func (h *handler) sendEvents(ctx context.Context, s *stream, r run.Run, tasks []
 			if u.Run != nil {
 				r = *u.Run
 			}
-			if sendUpdate(s, u) != nil || (len(updates) == 0 && s.flush() != nil) {
+			if sendUpdate(s, u) != nil {
 				return
 			}
+			if len(updates) > 0 {
+				continue
+			}
+			if s.flush() != nil {
+				return
+			}
+			next = nil
+			pause.Reset(updatePause)
 		}
 	}
 }

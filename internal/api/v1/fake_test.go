@@ -3,6 +3,7 @@ package v1_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -104,7 +105,7 @@ func (f *fake) Tasks(context.Context, string) ([]run.Task, error) {
 func (f *fake) GetTask(_ context.Context, _, task string) (run.Task, error) {
 	return run.Task{ID: "t1", Path: task, State: run.Succeeded}, f.called("get task " + task)
 }
-func (f *fake) Watch(ctx context.Context, _ string) (run.Run, []run.Task, <-chan pipeline.Update, error) {
+func (f *fake) WatchEncoded(ctx context.Context, _ string) (run.Run, pipeline.EncodedTasks, <-chan pipeline.Update, error) {
 	if err := f.called("watch"); err != nil {
 		return run.Run{}, nil, nil, err
 	}
@@ -127,7 +128,19 @@ func (f *fake) Watch(ctx context.Context, _ string) (run.Run, []run.Task, <-chan
 			}
 		}
 	}()
-	return f.run, f.tasks, out, nil
+	tasks := func(yield func([]byte) error) error {
+		for _, t := range f.tasks {
+			body, err := json.Marshal(t)
+			if err != nil {
+				return err
+			}
+			if err := yield(body); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return f.run, tasks, out, nil
 }
 func (f *fake) Logs(ctx context.Context, _, task string, _ int, _ bool, line func(run.LogLine) error) error {
 	if err := f.called("logs " + task); err != nil {
@@ -224,6 +237,11 @@ func (f fakeSchedules) Create(_ context.Context, r catalog.RecurringRun) (catalo
 	f.recurring = r
 	r.ID = "x"
 	return r, f.called("create recurring run")
+}
+func (f fakeSchedules) Replace(_ context.Context, id string, r catalog.RecurringRun) (catalog.RecurringRun, error) {
+	f.recurring = r
+	r.ID = id
+	return r, f.called("replace recurring run " + id)
 }
 func (f fakeSchedules) Times(t schedule.Trigger, n int) ([]time.Time, error) {
 	if t.Cron == "wrong" {

@@ -11,6 +11,8 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"reflect"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -19,13 +21,22 @@ import (
 	"levada/internal/changes"
 	"levada/internal/core/catalog"
 	"levada/internal/core/change"
+	"levada/internal/core/endpoint"
+	"levada/internal/core/event"
+	"levada/internal/core/infergraph"
 	"levada/internal/core/ir"
 	"levada/internal/core/listing"
+	"levada/internal/core/observe"
 	"levada/internal/core/outline"
+	"levada/internal/core/rollout"
 	"levada/internal/core/run"
+	"levada/internal/core/table/profile"
 	"levada/internal/core/track"
+	"levada/internal/core/traffic"
+	"levada/internal/dataset"
 	"levada/internal/pipeline"
 	"levada/internal/registry"
+	"levada/internal/serving"
 	"levada/internal/tracking"
 )
 
@@ -52,7 +63,7 @@ type Runs interface {
 	DeleteRun(ctx context.Context, id string) error
 	Tasks(ctx context.Context, runID string) ([]run.Task, error)
 	GetTask(ctx context.Context, runID, task string) (run.Task, error)
-	Watch(ctx context.Context, runID string) (run.Run, []run.Task, <-chan pipeline.Update, error)
+	WatchEncoded(ctx context.Context, runID string) (run.Run, pipeline.EncodedTasks, <-chan pipeline.Update, error)
 	Logs(ctx context.Context, runID, task string, attempt int, follow bool, line func(run.LogLine) error) error
 	RunSpec(ctx context.Context, runID string) (*ir.Pipeline, error)
 	TaskUsage(ctx context.Context, runID, task string, attempt int) (run.Usage, error)
@@ -157,6 +168,12 @@ type Options struct {
 	Service Service
 	// Schedules answers for recurring runs. Required.
 	Schedules Schedules
+	// Triggers answers for triggers. Required where they are asked for.
+	Triggers Triggers
+	// Declared makes what files declare. Required where that is asked for.
+	Declared Declared
+	// Backfills answers for partitions and backfills. Required where they are asked for.
+	Backfills Backfills
 	// Tracking and Registry answer for tracked runs and registered models. Required where they are asked for.
 	Tracking Tracking
 	Registry Registry
@@ -170,6 +187,8 @@ type Options struct {
 	Sources Sources
 	// Tables reads tables. Required where they are asked for.
 	Tables Tables
+	// Data tells of tables and of reports about them. Required where they are asked for.
+	Data Data
 	// Lineage finds what things were made of. Required where it is asked for.
 	Lineage Lineage
 	// Tracked and Registered take what imports bring. Required where that is asked for.
@@ -183,6 +202,14 @@ type Options struct {
 	Python outline.Python
 	// System tells how the server is. Required where that is asked for.
 	System System
+	// Endpoints serves models. Required where that is asked for.
+	Endpoints Endpoints
+	// Graphs keeps inference graphs. Required where that is asked for.
+	Graphs Graphs
+	// Rollouts takes versions through the traffic of endpoints. Required where that is asked for.
+	Rollouts Rollouts
+	// Requests are the logged requests of endpoints, and their truth. Required where that is asked for.
+	Requests Requests
 	// Info is asked on each call of /info, because the address is known only once the server listens. Without it
 	// the answer is empty.
 	Info func() Info
@@ -214,6 +241,9 @@ func NewHandler(o Options) http.Handler {
 	h.registerSecrets(api)
 	h.registerCache(api)
 	h.registerRecurring(api)
+	h.registerTriggers(api)
+	h.registerDeclared(api)
+	h.registerBackfills(api)
 	h.registerImports(api)
 	h.registerTracked(api)
 	h.registerRegistry(api)
@@ -222,8 +252,13 @@ func NewHandler(o Options) http.Handler {
 	h.registerSearch(api)
 	h.registerChanges(api)
 	h.registerTables(api)
+	h.registerData(api)
 	h.registerSystem(api)
 	h.registerLineage(api)
+	h.registerEndpoints(api)
+	h.registerGraphs(api)
+	h.registerRollouts(api)
+	h.registerRequests(api)
 	forbidNullArrays(api.OpenAPI().Components.Schemas.Map())
 	mux.HandleFunc(Prefix+"/", unknownEndpoint)
 	return mux
@@ -238,7 +273,30 @@ func apiConfig() huma.Config {
 	c.SchemasPath = ""
 	c.CreateHooks = nil
 	c.RejectUnknownQueryParameters = true
+	c.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
+	c.Components.Schemas.RegisterTypeAlias(reflect.TypeFor[rollout.Duration](), reflect.TypeFor[string]())
 	return c
+}
+
+// schemaName names types as huma does, but tells those that have the same name elsewhere by what they belong to: triggers by events, profiles
+// of tables, reports about them, endpoints, inference graphs.
+func schemaName(t reflect.Type, hint string) string {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if events := reflect.TypeFor[event.Event](); t.PkgPath() == events.PkgPath() && t != events {
+		return events.Name() + t.Name()
+	}
+	for of, first := range map[reflect.Type]string{
+		reflect.TypeFor[profile.Column](): "Profile", reflect.TypeFor[dataset.Comparison](): "Data", reflect.TypeFor[observe.Stored](): "Drift",
+		reflect.TypeFor[endpoint.Endpoint](): "Endpoint", reflect.TypeFor[traffic.Plan](): "Traffic", reflect.TypeFor[serving.Status](): "Endpoint",
+		reflect.TypeFor[rollout.Plan](): "Rollout", reflect.TypeFor[infergraph.Graph](): "Graph",
+	} {
+		if t.PkgPath() == of.PkgPath() && t.Name() != "" && !strings.HasPrefix(t.Name(), first) {
+			return first + t.Name()
+		}
+	}
+	return huma.DefaultSchemaNamer(t, hint)
 }
 
 // forbidNullArrays corrects huma's assumption that a slice may be null: the lists of this API are never null, they

@@ -39,7 +39,7 @@ func request(t *testing.T, f *fake, method, target, body string) *httptest.Respo
 func TestKindsOfFailureBecomeStatuses(t *testing.T) {
 	for want, err := range map[int]error{
 		400: fault.Invalidf("bad %s", "thing"), 404: fault.NotFoundf("bad thing"), 409: fault.Conflictf("bad thing"),
-		413: fault.TooLargef("bad thing"), 501: fault.Unimplementedf("bad thing"), 503: fault.Unavailablef("bad thing"),
+		413: fault.TooLargef("bad thing"), 429: fault.Exhaustedf("bad thing"), 501: fault.Unimplementedf("bad thing"), 503: fault.Unavailablef("bad thing"),
 	} {
 		w := request(t, &fake{err: err}, "GET", "/api/v1/runs/r1", "")
 		var p struct{ Detail string }

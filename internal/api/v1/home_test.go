@@ -17,6 +17,7 @@ import (
 
 	v1 "levada/internal/api/v1"
 	"levada/internal/core/catalog"
+	"levada/internal/core/event"
 	"levada/internal/core/fault"
 	"levada/internal/core/model"
 	"levada/internal/core/run"
@@ -91,6 +92,10 @@ func (f *fakeAcross) FindRecurring(_ context.Context, text string, limit int) ([
 	return nil, f.called("recurring", text, limit)
 }
 
+func (f *fakeAcross) FindTriggers(_ context.Context, text string, limit int) ([]event.Trigger, error) {
+	return []event.Trigger{{ID: "g1", Name: "on night", On: event.Source{Run: &event.RunSource{}}, CreatedAt: at(2)}}, f.called("triggers", text, limit)
+}
+
 func (f *fakeAcross) FindTracked(_ context.Context, text string, limit int) ([]track.Run, error) {
 	return nil, f.called("tracked", text, limit)
 }
@@ -144,15 +149,16 @@ func TestASearchAsksEachKindOnceOrOnlyThoseThatAreWanted(t *testing.T) {
 	type list struct{ Found []v1.Found }
 	f := &fakeAcross{}
 	var got list
-	if code := ask(t, v1.Options{Across: f}, "GET", "/api/v1/search?q=%20Night%20", &got); code != 200 || len(f.asked) != 7 {
+	if code := ask(t, v1.Options{Across: f}, "GET", "/api/v1/search?q=%20Night%20", &got); code != 200 || len(f.asked) != 8 {
 		t.Fatalf("%d, asked %q", code, f.asked)
 	}
-	first := at(1)
+	first, second := at(1), at(2)
 	want := []v1.Found{
 		{Kind: "run", ID: "r1", Name: "nightly", Detail: "p", State: run.Failed, At: &first},
 		{Kind: "model", ID: "m", Name: "m"},
 		{Kind: "model", ID: "m", Name: "m", Version: "2", Alias: "champion"},
 		{Kind: "artifact", ID: "a1", Name: "data", Detail: "system.Dataset", RunID: "r1", TaskID: "t1"},
+		{Kind: "trigger", ID: "g1", Name: "on night", Detail: "run", At: &second},
 	}
 	if diff := cmp.Diff(want, got.Found); diff != "" {
 		t.Error(diff)

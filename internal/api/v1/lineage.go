@@ -18,7 +18,7 @@ type Lineage interface {
 // LineageNode is a thing that was made or read.
 type LineageNode struct {
 	ID           string     `json:"id" doc:"names the node in edges and in the parameter node"`
-	Kind         string     `json:"kind" enum:"artifact,task,run,dataset,logged-model,model-version"`
+	Kind         string     `json:"kind" enum:"artifact,task,run,dataset,logged-model,model-version,endpoint"`
 	Name         string     `json:"name"`
 	Type         string     `json:"type,omitempty" doc:"type of an artifact, kind of a dataset's source, stage of a version"`
 	State        string     `json:"state,omitempty" doc:"of a task, a run or a logged model"`
@@ -30,7 +30,7 @@ type LineageNode struct {
 	RunID        string     `json:"run_id,omitempty" doc:"the pipeline's run of a task or an artifact; for a run itself its id"`
 	RunName      string     `json:"run_name,omitempty"`
 	ExperimentID string     `json:"experiment_id,omitempty"`
-	Model        string     `json:"model,omitempty" doc:"registered model of a version"`
+	Model        string     `json:"model,omitempty" doc:"registered model of a version or an endpoint"`
 	Version      string     `json:"version,omitempty"`
 	Aliases      []string   `json:"aliases,omitempty"`
 	Context      string     `json:"context,omitempty" doc:"what a dataset was for: training"`
@@ -58,9 +58,12 @@ type lineageGraph struct {
 }
 
 type lineageInput struct {
-	Node      string `query:"node" required:"true" maxLength:"2000" doc:"artifact:ID, task:ID, tracked-run:ID, logged-model:ID, model:NAME/VERSION, dataset:NAME@DIGEST, or the id of a node"`
+	Node      string `query:"node" required:"true" maxLength:"2000" doc:"artifact:ID, task:ID, tracked-run:ID, logged-model:ID, model:NAME/VERSION, endpoint:NAME, dataset:NAME@DIGEST, or the id of a node"`
 	Direction string `query:"direction" enum:"up,down,both" default:"both" doc:"up: what it was made of; down: what was made of it"`
 	Depth     int    `query:"depth" minimum:"1" maximum:"20" default:"8" doc:"levels to each side"`
+
+	Neighbours int `query:"neighbours" minimum:"1" maximum:"100" default:"25" doc:"most neighbours of the node itself to each side; of others it is 25"`
+	Skip       int `query:"skip" minimum:"0" maximum:"10000" default:"0" doc:"neighbours of the node itself that are left out: those that are known"`
 }
 
 type lineageOutput struct{ Body lineageGraph }
@@ -71,7 +74,8 @@ func (h *handler) registerLineage(api huma.API) {
 }
 
 func (h *handler) findLineage(ctx context.Context, in *lineageInput) (*lineageOutput, error) {
-	g, err := h.Lineage.Graph(ctx, lineage.Query{Node: in.Node, Direction: lineage.Direction(in.Direction), Depth: in.Depth})
+	g, err := h.Lineage.Graph(ctx, lineage.Query{Node: in.Node, Direction: lineage.Direction(in.Direction), Depth: in.Depth,
+		Neighbours: in.Neighbours, Skip: in.Skip})
 	if err != nil {
 		return nil, h.problem(ctx, "find lineage", err)
 	}

@@ -22,6 +22,7 @@ type ModelCard struct {
 	Signature      *model.Card      `json:"signature,omitempty" doc:"what its file MLmodel says"`
 	SignatureNote  string           `json:"signature_note,omitempty" doc:"why there is no signature"`
 	Newest         string           `json:"newest" doc:"number of the model's newest version"`
+	Deployed       []Deployment     `json:"deployed" nullable:"false" doc:"where the version is deployed, by endpoint"`
 }
 
 // CardModel is what a logged model says of itself.
@@ -99,7 +100,11 @@ func (h *handler) modelCard(ctx context.Context, in *VersionNumber) (*cardOutput
 	if err != nil {
 		return nil, h.problem(ctx, doing, err)
 	}
-	out := ModelCard{Model: wireModel(m), Datasets: []TrackedDataset{}}
+	deployed, err := h.deployments(ctx)
+	if err != nil {
+		return nil, h.problem(ctx, doing, err)
+	}
+	out := ModelCard{Model: wireModel(m, deployed), Datasets: []TrackedDataset{}, Deployed: deployedVersion(deployed[m.Name], formatNumber(v.Number))}
 	newest := v.Number
 	for _, l := range m.Latest {
 		newest = max(newest, l.Number)

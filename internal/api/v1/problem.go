@@ -10,41 +10,20 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"levada/internal/api/status"
 	"levada/internal/core/fault"
 	"levada/internal/core/ir"
 )
-
-// statusClientGone is written to nobody: the client has closed the connection. The number is nginx's.
-const statusClientGone = 499
-
-func statusOf(k fault.Kind) int {
-	switch k {
-	case fault.Invalid:
-		return http.StatusBadRequest
-	case fault.NotFound:
-		return http.StatusNotFound
-	case fault.Conflict:
-		return http.StatusConflict
-	case fault.Unavailable:
-		return http.StatusServiceUnavailable
-	case fault.Unimplemented:
-		return http.StatusNotImplemented
-	case fault.TooLarge:
-		return http.StatusRequestEntityTooLarge
-	default:
-		return http.StatusInternalServerError
-	}
-}
 
 // problem turns an error into the answer that the client gets. An internal failure is logged here, once, and the
 // client is told only the id under which to find it: its text may hold paths and queries.
 func (h *handler) problem(ctx context.Context, doing string, err error) *huma.ErrorModel {
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
-		return newProblem(statusClientGone, "the request was given up")
+		return newProblem(status.ClientGone, "the request was given up")
 	}
 	kind := fault.KindOf(err)
 	if kind != fault.Internal {
-		p := newProblem(statusOf(kind), err.Error())
+		p := newProblem(status.HTTP(kind), err.Error())
 		if wrong, ok := errors.AsType[ir.ParameterErrors](err); ok {
 			p.Errors = detailsOf(wrong)
 		}

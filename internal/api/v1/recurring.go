@@ -1,6 +1,7 @@
 package v1
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"time"
@@ -15,6 +16,7 @@ import (
 // Schedules is the part of the trigger service that this door opens.
 type Schedules interface {
 	Create(ctx context.Context, r catalog.RecurringRun) (catalog.RecurringRun, error)
+	Replace(ctx context.Context, id string, r catalog.RecurringRun) (catalog.RecurringRun, error)
 	// Times returns the first times of a trigger after now, at most n.
 	Times(t schedule.Trigger, n int) ([]time.Time, error)
 	Get(ctx context.Context, id string) (catalog.RecurringRun, error)
@@ -26,17 +28,27 @@ type Schedules interface {
 // CreateRecurring is the request that makes a recurring run: what its runs are started from, and when.
 type CreateRecurring struct {
 	SubmitRun
-	Trigger        schedule.Trigger `json:"trigger" doc:"a cron expression or an interval"`
+	Trigger        schedule.Trigger `json:"trigger" doc:"a cron expression, an interval, or the time of a single run"`
 	MaxConcurrency int              `json:"max_concurrency,omitempty" doc:"how many of its runs may be active at once, 1 to 10; default 1"`
-	NoCatchup      bool             `json:"no_catchup,omitempty" doc:"leave out the times that were missed, but for the newest"`
-	Paused         bool             `json:"paused,omitempty" doc:"start no runs until it is enabled"`
+	// The policies are those of catalog.ConcurrencyPolicy.
+	Concurrency catalog.ConcurrencyPolicy `json:"concurrency_policy,omitempty" enum:"queue,skip,replace" doc:"when a run is due and no more may be active: let it wait (default), leave it out, or cancel them"`
+	Deadline    int64                     `json:"starting_deadline_seconds,omitempty" minimum:"0" doc:"leave out a run that cannot start within this time"`
+	NoCatchup   bool                      `json:"no_catchup,omitempty" doc:"leave out the times that were missed, but for the newest"`
+	Paused      bool                      `json:"paused,omitempty" doc:"start no runs until it is enabled"`
 }
 
 type createRecurringInput struct{ Body CreateRecurring }
 
+type replaceRecurringInput struct {
+	ID   string `path:"id" doc:"id of the recurring run"`
+	Body CreateRecurring
+}
+
 type scheduleInput struct {
 	Cron            string    `query:"cron" maxLength:"500" doc:"six fields, the first of which is the second; or @hourly and the like"`
+	TimeZone        string    `query:"time_zone" maxLength:"100" doc:"name of a time zone such as Europe/Lisbon; default: UTC"`
 	IntervalSeconds int64     `query:"interval_seconds"`
+	At              time.Time `query:"at" doc:"the time of a single run"`
 	Start           time.Time `query:"start" doc:"the first run comes after it; default: now"`
 	End             time.Time `query:"end" doc:"no run comes after it"`
 	N               int       `query:"n" minimum:"1" maximum:"100" default:"5" doc:"how many times to tell"`
@@ -79,6 +91,9 @@ func (h *handler) registerRecurring(api huma.API) {
 		Description: "It makes nothing: it is for a look at a schedule before a recurring run is made."}, h.getSchedule)
 	huma.Register(api, huma.Operation{OperationID: "get-recurring-run", Method: http.MethodGet, Path: Prefix + "/recurring-runs/{id}",
 		Summary: "Get a recurring run", Tags: tags, Errors: []int{404}}, h.getRecurring)
+	huma.Register(api, huma.Operation{OperationID: "replace-recurring-run", Method: http.MethodPut, Path: Prefix + "/recurring-runs/{id}",
+		Summary: "Give a recurring run another definition", Tags: tags, MaxBodyBytes: maxSubmitBytes, BodyReadTimeout: time.Minute,
+		Errors: []int{400, 404, 413}, Description: "The runs that it has started stay, and their number. Another schedule counts from now on."}, h.replaceRecurring)
 	huma.Register(api, huma.Operation{OperationID: "enable-recurring-run", Method: http.MethodPost, Path: Prefix + "/recurring-runs/{id}/enable",
 		Summary: "Let a recurring run start runs", Tags: tags, Errors: []int{404}}, h.enableRecurring(true))
 	huma.Register(api, huma.Operation{OperationID: "disable-recurring-run", Method: http.MethodPost, Path: Prefix + "/recurring-runs/{id}/disable",
@@ -98,8 +113,18 @@ func (h *handler) listRecurring(ctx context.Context, in *listRecurringInput) (*l
 }
 
 func (h *handler) createRecurring(ctx context.Context, in *createRecurringInput) (*recurringOutput, error) {
-	const doing = "create a recurring run"
-	b := in.Body
+	return h.defineRecurring(ctx, "create a recurring run", in.Body, h.Schedules.Create)
+}
+
+func (h *handler) replaceRecurring(ctx context.Context, in *replaceRecurringInput) (*recurringOutput, error) {
+	return h.defineRecurring(ctx, "change a recurring run", in.Body, func(ctx context.Context, r catalog.RecurringRun) (catalog.RecurringRun, error) {
+		return h.Schedules.Replace(ctx, in.ID, r)
+	})
+}
+
+// defineRecurring has a recurring run stored as it is asked for.
+func (h *handler) defineRecurring(ctx context.Context, doing string, b CreateRecurring,
+	store func(context.Context, catalog.RecurringRun) (catalog.RecurringRun, error)) (*recurringOutput, error) {
 	if _, err := h.Schedules.Times(b.Trigger, 1); err != nil {
 		return nil, at(h.problem(ctx, doing, err), "body.trigger")
 	}
@@ -107,8 +132,9 @@ func (h *handler) createRecurring(ctx context.Context, in *createRecurringInput)
 	if err != nil {
 		return nil, h.problem(ctx, doing, err)
 	}
-	r, err := h.Schedules.Create(ctx, catalog.RecurringRun{DisplayName: b.DisplayName, Description: b.Description, Run: sub,
-		Trigger: b.Trigger, MaxConcurrency: max(b.MaxConcurrency, 1), NoCatchup: b.NoCatchup, Enabled: !b.Paused})
+	r, err := store(ctx, catalog.RecurringRun{DisplayName: b.DisplayName, Description: b.Description, Run: sub,
+		Trigger: b.Trigger, MaxConcurrency: cmp.Or(b.MaxConcurrency, 1), Concurrency: b.Concurrency,
+		StartingDeadlineSeconds: b.Deadline, NoCatchup: b.NoCatchup, Enabled: !b.Paused})
 	if err != nil {
 		return nil, h.problem(ctx, doing, err)
 	}
@@ -116,7 +142,10 @@ func (h *handler) createRecurring(ctx context.Context, in *createRecurringInput)
 }
 
 func (h *handler) getSchedule(ctx context.Context, in *scheduleInput) (*scheduleOutput, error) {
-	t := schedule.Trigger{Cron: in.Cron, IntervalSeconds: in.IntervalSeconds}
+	t := schedule.Trigger{Cron: in.Cron, TimeZone: in.TimeZone, IntervalSeconds: in.IntervalSeconds}
+	if !in.At.IsZero() {
+		t.At = &in.At
+	}
 	if !in.Start.IsZero() {
 		t.Start = &in.Start
 	}

@@ -24,6 +24,7 @@ type RegisteredModel struct {
 	Tags        map[string]string `json:"tags"`
 	Aliases     []ModelAlias      `json:"aliases" nullable:"false"`
 	Latest      []LatestVersion   `json:"latest" nullable:"false" doc:"the newest version of each stage, the newest first"`
+	Deployed    []Deployment      `json:"deployed" nullable:"false" doc:"versions that are deployed, by endpoint"`
 }
 
 // ModelAlias is a name that points to a version.
@@ -126,9 +127,10 @@ func (h *handler) registerRegistry(api huma.API) {
 
 func formatNumber(n int64) string { return strconv.FormatInt(n, 10) }
 
-func wireModel(m registry.Model) RegisteredModel {
+func wireModel(m registry.Model, deployed map[string][]Deployment) RegisteredModel {
 	out := RegisteredModel{Name: m.Name, Description: orNone(m.Description), CreatedAt: time.UnixMicro(m.CreatedUS).UTC(),
-		UpdatedAt: time.UnixMicro(m.UpdatedUS).UTC(), Tags: wirePairs(m.Tags), Aliases: []ModelAlias{}, Latest: []LatestVersion{}}
+		UpdatedAt: time.UnixMicro(m.UpdatedUS).UTC(), Tags: wirePairs(m.Tags), Aliases: []ModelAlias{}, Latest: []LatestVersion{},
+		Deployed: orEmpty(deployed[m.Name])}
 	for _, a := range m.Aliases {
 		out.Aliases = append(out.Aliases, ModelAlias{Name: a.Name, Version: formatNumber(a.Version)})
 	}
@@ -150,9 +152,13 @@ func (h *handler) listModels(ctx context.Context, in *listModelsInput) (*listMod
 	if err != nil {
 		return nil, h.problem(ctx, doing, err)
 	}
+	deployed, err := h.deployments(ctx)
+	if err != nil {
+		return nil, h.problem(ctx, doing, err)
+	}
 	out := modelList{Models: make([]RegisteredModel, len(models))}
 	for i, m := range models {
-		out.Models[i] = wireModel(m)
+		out.Models[i] = wireModel(m, deployed)
 	}
 	if more {
 		out.NextPageToken = strconv.Itoa(offset + limit)
@@ -170,7 +176,11 @@ func (h *handler) getModel(ctx context.Context, in *ModelName) (*modelOutput, er
 	if err != nil {
 		return nil, h.problem(ctx, doing, err)
 	}
-	out := modelDetail{Model: wireModel(m), Versions: make([]VersionDetail, len(versions)), Total: total}
+	deployed, err := h.deployments(ctx)
+	if err != nil {
+		return nil, h.problem(ctx, doing, err)
+	}
+	out := modelDetail{Model: wireModel(m, deployed), Versions: make([]VersionDetail, len(versions)), Total: total}
 	for i, v := range versions {
 		if out.Versions[i], err = h.wireVersion(ctx, v); err != nil {
 			return nil, h.problem(ctx, doing, err)

@@ -47,7 +47,12 @@ func (h *handler) runAction(ctx context.Context, in *runActionInput) (*runAction
 		"delete":    h.Service.DeleteRun,
 	}[in.Body.Action]
 	out := &runActionOutput{Body: RunActionResult{Done: []string{}, Failed: []RunActionFailure{}}}
+	named := map[string]bool{}
 	for _, id := range in.Body.RunIDs {
+		if named[id] {
+			continue
+		}
+		named[id] = true
 		err := do(ctx, id)
 		if err == nil {
 			out.Body.Done = append(out.Body.Done, id)

@@ -26,6 +26,8 @@ type RunFilter struct {
 	Pipeline     string   `query:"pipeline" doc:"name of the pipeline inside its specification"`
 	PipelineID   string   `query:"pipeline_id" doc:"id of an uploaded pipeline"`
 	RecurringRun string   `query:"recurring_run_id" doc:"id of the recurring run that started them"`
+	Backfill     string   `query:"backfill_id" doc:"id of the backfill that started them"`
+	Partition    string   `query:"partition" doc:"key of the partition that they were for; give pipeline_id too"`
 	IDPrefix     string   `query:"id_prefix" pattern:"^[0-9a-f-]*$" maxLength:"36" doc:"first characters of the run's id"`
 	Filter       string   `query:"filter" maxLength:"10000" doc:"comparisons joined by AND and OR, with parentheses: name ILIKE '%train%' AND state IN ('FAILED', 'CANCELED') AND params.lr = '0.1' AND created >= '2026-01-31'. Of name, state, pipeline, experiment, created, finished, run_id, description, recurring_run_id, params and tags."`
 }
@@ -35,6 +37,8 @@ func (f *RunFilter) where() []listing.Predicate {
 	where = equals(where, "pipeline_name", f.Pipeline)
 	where = equals(where, "pipeline_id", f.PipelineID)
 	where = equals(where, "recurring_run_id", f.RecurringRun)
+	where = equals(where, "backfill_id", f.Backfill)
+	where = equals(where, "partition", f.Partition)
 	where = contains(where, "display_name", f.Q)
 	where = startsWith(where, "id", f.IDPrefix)
 	where = archivedIs(where, f.Archived)

@@ -91,7 +91,7 @@ func TestRunsAreGroupedByOneOfThree(t *testing.T) {
 
 func TestAnActionOnSeveralRunsTellsOfEach(t *testing.T) {
 	f := &fake{}
-	status, body := askList(f, http.MethodPost, "/api/v1/run-actions", `{"action":"archive","run_ids":["a","b"]}`)
+	status, body := askList(f, http.MethodPost, "/api/v1/run-actions", `{"action":"archive","run_ids":["a","b","a"]}`)
 	if status != http.StatusOK || !strings.Contains(body, `{"done":["a","b"],"failed":[]}`) {
 		t.Error(status, body)
 	}

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"levada/internal/core/catalog"
+	"levada/internal/core/event"
 	"levada/internal/core/run"
 	"levada/internal/core/track"
 	"levada/internal/registry"
@@ -23,14 +24,15 @@ type Finder interface {
 	FindExperiments(ctx context.Context, text string, limit int) ([]catalog.Experiment, error)
 	FindPipelines(ctx context.Context, text string, limit int) ([]catalog.Pipeline, error)
 	FindRecurring(ctx context.Context, text string, limit int) ([]catalog.RecurringRun, error)
+	FindTriggers(ctx context.Context, text string, limit int) ([]event.Trigger, error)
 	FindTracked(ctx context.Context, text string, limit int) ([]track.Run, error)
 	FindModels(ctx context.Context, text string, limit int) ([]registry.Found, error)
 }
 
 // Found is something that was found.
 type Found struct {
-	Kind    string     `json:"kind" enum:"run,pipeline,experiment,tracked_run,model,artifact,recurring_run"`
-	ID      string     `json:"id" doc:"id, or for a model its name"`
+	Kind    string     `json:"kind" enum:"run,pipeline,experiment,tracked_run,model,artifact,recurring_run,trigger,endpoint,graph"`
+	ID      string     `json:"id" doc:"id, or for a model, an endpoint or an inference graph its name"`
 	Name    string     `json:"name"`
 	Detail  string     `json:"detail,omitempty" doc:"what tells it from others of the name: the pipeline of a run, the type of an artifact"`
 	State   run.State  `json:"state,omitempty" enum:"PENDING,RUNNING,CANCELING,SUCCEEDED,SKIPPED,FAILED,CANCELED" doc:"of a run"`
@@ -43,7 +45,7 @@ type Found struct {
 
 type searchInput struct {
 	Q     string   `query:"q" required:"true" minLength:"1" maxLength:"200" doc:"the beginning of an id or digest, or a part of a name in upper or lower case; for a model also name@alias, or its name and a version: \"name 3\""`
-	Kind  []string `query:"kind" nullable:"false" enum:"run,pipeline,experiment,tracked_run,model,artifact,recurring_run" doc:"kinds to look for, separated by commas; default: all"`
+	Kind  []string `query:"kind" nullable:"false" enum:"run,pipeline,experiment,tracked_run,model,artifact,recurring_run,trigger,endpoint,graph" doc:"kinds to look for, separated by commas; default: all"`
 	Limit int      `query:"limit" minimum:"1" maximum:"50" default:"5" doc:"most results of each kind"`
 }
 
@@ -64,7 +66,8 @@ func findings() []finding {
 	return []finding{
 		{"run", (*handler).foundRuns}, {"pipeline", (*handler).foundPipelines}, {"experiment", (*handler).foundExperiments},
 		{"tracked_run", (*handler).foundTracked}, {"model", (*handler).foundModels}, {"artifact", (*handler).foundArtifacts},
-		{"recurring_run", (*handler).foundRecurring},
+		{"recurring_run", (*handler).foundRecurring}, {"trigger", (*handler).foundTriggers}, {"endpoint", (*handler).foundEndpoints},
+		{"graph", (*handler).foundGraphs},
 	}
 }
 
@@ -72,7 +75,7 @@ func (h *handler) registerSearch(api huma.API) {
 	huma.Register(api, huma.Operation{OperationID: "search", Method: http.MethodGet, Path: Prefix + "/search",
 		Summary: "Find anything by name or id", Tags: []string{"server"}, Errors: []int{400},
 		Description: "The answer is quick however much there is, because what is looked at is bounded. All things are found by the " +
-			"beginning of their id, at least 4 characters of it (artifacts also by that of their digest), all pipelines, experiments, recurring runs and models by a part of " +
+			"beginning of their id, at least 4 characters of it (artifacts also by that of their digest), all pipelines, experiments, recurring runs, triggers, endpoints and models by a part of " +
 			"their name. Of runs and tracked runs a part of the name is looked for among the newest 20,000 that are not archived or deleted, " +
 			"of artifacts among the newest 5,000; older runs are found by the beginning of their name as it is written. Tracked runs of " +
 			"pipelines and their tasks are left out: the runs themselves are found."}, h.search)
@@ -165,5 +168,12 @@ func (h *handler) foundRecurring(ctx context.Context, text string, limit int) ([
 	list, err := h.Across.FindRecurring(ctx, text, limit)
 	return foundAs("recurring_run", list, err, func(r catalog.RecurringRun) Found {
 		return Found{ID: r.ID, Name: r.DisplayName, At: &r.CreatedAt}
+	})
+}
+
+func (h *handler) foundTriggers(ctx context.Context, text string, limit int) ([]Found, error) {
+	list, err := h.Across.FindTriggers(ctx, text, limit)
+	return foundAs("trigger", list, err, func(t event.Trigger) Found {
+		return Found{ID: t.ID, Name: t.Name, Detail: string(t.On.Kind()), At: &t.CreatedAt}
 	})
 }

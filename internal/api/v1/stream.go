@@ -36,6 +36,11 @@ func (s *stream) send(event string, data any) error {
 	if err != nil {
 		return err
 	}
+	return s.sendEncoded(event, body)
+}
+
+// sendEncoded writes one event whose data is JSON already, without line breaks, as encoding/json writes it.
+func (s *stream) sendEncoded(event string, body []byte) error {
 	b := make([]byte, 0, len(event)+len(body)+17)
 	b = append(b, "event: "...)
 	b = append(b, event...)

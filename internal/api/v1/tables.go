@@ -10,24 +10,25 @@ import (
 
 	"levada/internal/core/fault"
 	"levada/internal/core/model"
-	"levada/internal/core/table"
+	"levada/internal/core/table/profile"
 )
 
 // Tables reads tables out of files.
 type Tables interface {
-	Summarize(ctx context.Context, f io.ReadSeeker, name string, rows int) (table.Summary, error)
+	Summarize(ctx context.Context, f io.ReadSeeker, name string, rows int) (profile.Summary, error)
 }
 
 // Table is the beginning of a table and what its columns are like.
 type Table struct {
-	Format       string        `json:"format" enum:"parquet,csv,jsonl"`
-	Columns      []TableColumn `json:"columns" nullable:"false" doc:"at most 500; those of a Parquet file that lie inside others have names with dots"`
-	ColumnsTotal int           `json:"columns_total"`
-	Rows         [][]*string   `json:"rows" nullable:"false" doc:"the first rows as they are read by people; null is no value; a row may be shorter than there are columns"`
-	RowsTotal    int64         `json:"rows_total" doc:"-1 when only reading the whole file would tell"`
-	RowsRead     int64         `json:"rows_read" doc:"rows that the profiles were made of"`
-	RowsBad      int64         `json:"rows_bad,omitempty" doc:"rows that are none and were left out"`
-	Cut          string        `json:"cut,omitempty" doc:"what was read when it was not everything: the first 100000 rows"`
+	Format       string         `json:"format" enum:"parquet,csv,jsonl"`
+	Columns      []TableColumn  `json:"columns" nullable:"false" doc:"at most 500; those of a Parquet file that lie inside others have names with dots"`
+	ColumnsTotal int            `json:"columns_total"`
+	Rows         [][]*string    `json:"rows" nullable:"false" doc:"the first rows as they are read by people; null is no value; a row may be shorter than there are columns"`
+	RowsTotal    int64          `json:"rows_total" doc:"-1 when only reading the whole file would tell"`
+	RowsRead     int64          `json:"rows_read" doc:"rows that the profiles were made of"`
+	RowsBad      int64          `json:"rows_bad,omitempty" doc:"rows that are none and were left out"`
+	Findings     []TableFinding `json:"findings,omitempty" nullable:"false" doc:"what was read in another way than it is written, or left out"`
+	Cut          string         `json:"cut,omitempty" doc:"what was read when it was not everything: the first 100000 rows"`
 }
 
 // TableColumn is a column with its profile.
@@ -37,12 +38,12 @@ type TableColumn struct {
 	Type      string          `json:"type" enum:"empty,boolean,integer,number,text,time,date,binary,list,mixed" doc:"what the values are"`
 	Nulls     int64           `json:"nulls"`
 	Distinct  int64           `json:"distinct" doc:"different values"`
-	Estimated bool            `json:"distinct_estimated,omitempty" doc:"there are so many that they were not counted one by one; the usual error is 1.6 %"`
+	Estimated bool            `json:"distinct_estimated,omitempty" doc:"there are so many that they were not counted one by one; the usual error is 0.8 %"`
 	Min       string          `json:"min,omitempty"`
 	Max       string          `json:"max,omitempty"`
 	Mean      *float64        `json:"mean,omitempty"`
 	Top       []TableValue    `json:"top" nullable:"false" doc:"the most frequent values, at most 5; none where no value is there twice"`
-	Bounded   bool            `json:"top_bounded,omitempty" doc:"only the values that came first were counted"`
+	Bounded   bool            `json:"top_bounded,omitempty" doc:"there were too many values to count all; a count may be a little too low"`
 	Histogram *TableHistogram `json:"histogram,omitempty"`
 }
 
@@ -52,10 +53,18 @@ type TableValue struct {
 	Count int64  `json:"count"`
 }
 
+// TableFinding is something about a table, or a column of it, that who uses it should know.
+type TableFinding struct {
+	Column  string `json:"column,omitempty"`
+	What    string `json:"what"`
+	Count   int64  `json:"count,omitempty" doc:"how often it is so"`
+	Example string `json:"example,omitempty"`
+}
+
 // TableHistogram has bars of one width from the lowest value to the highest.
 type TableHistogram struct {
 	Counts  []int64 `json:"counts" nullable:"false"`
-	Sampled bool    `json:"sampled,omitempty" doc:"counted over a sample of the rows"`
+	Sampled bool    `json:"sampled,omitempty" doc:"the counts are estimates"`
 }
 
 type tableOutput struct{ Body Table }
@@ -169,29 +178,31 @@ func (h *handler) sendTable(ctx context.Context, f io.ReadSeekCloser, name strin
 	return &tableOutput{Body: toTable(s)}, nil
 }
 
-func toTable(s table.Summary) Table {
+func toTable(s profile.Summary) Table {
 	out := Table{Format: s.Format, Columns: make([]TableColumn, len(s.Columns)), ColumnsTotal: s.Extent.Columns, Rows: orEmpty(s.Rows),
 		RowsTotal: s.Extent.Total, RowsRead: s.Extent.Rows, RowsBad: s.Extent.Bad, Cut: s.Extent.Cut}
 	for i, row := range out.Rows {
 		out.Rows[i] = orEmpty(row)
 	}
-	for i, c := range s.Columns {
-		p := s.Profiles[i]
-		column := TableColumn{Name: c.Name, Declared: c.Declared, Type: p.Type, Nulls: p.Nulls, Distinct: p.Distinct, Estimated: p.Estimated,
-			Min: p.Min, Max: p.Max, Top: make([]TableValue, len(p.Top)), Bounded: p.Bounded}
-		if p.Mean != nil {
-			column.Mean = finite(*p.Mean)
-		}
-		for k, v := range p.Top {
-			column.Top[k] = TableValue(v)
+	for i, p := range s.Columns {
+		column := TableColumn{Name: p.Name, Declared: p.Declared, Type: p.Type, Nulls: p.Nulls, Distinct: p.Distinct, Estimated: p.Estimated,
+			Min: p.Min, Max: p.Max, Mean: p.Mean, Top: make([]TableValue, min(len(p.Top), shownTop)), Bounded: p.Bounded}
+		for k := range column.Top {
+			column.Top[k] = TableValue(p.Top[k])
 		}
 		if p.Histogram != nil {
-			column.Histogram = &TableHistogram{Counts: p.Histogram.Counts, Sampled: p.Histogram.Sampled}
+			column.Histogram = &TableHistogram{Counts: p.Histogram.Counts, Sampled: p.Histogram.Estimated}
 		}
 		out.Columns[i] = column
 	}
+	for _, f := range s.Findings {
+		out.Findings = append(out.Findings, TableFinding{Column: f.Column, What: f.What, Count: f.Count, Example: f.Example})
+	}
 	return out
 }
+
+// shownTop is how many of the most frequent values are sent.
+const shownTop = 5
 
 // maxMLmodel bounds an MLmodel file; those of models with large signatures have some hundred KiB.
 const maxMLmodel = 4 << 20

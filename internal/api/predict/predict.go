@@ -1,0 +1,200 @@
+// Package predict is what the doors of serving share: what they need of the service, how a body is read within its bounds, and JSON
+// that is read and written without reflection and without a tree. It knows no protocol; those are in packages oip and invocations.
+// Start reading at Service, then reader.go and column.go.
+package predict
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"levada/internal/api/status"
+	"levada/internal/core/fault"
+	"levada/internal/core/infer"
+	"levada/internal/serving"
+)
+
+// Service answers requests for predictions.
+type Service interface {
+	Infer(ctx context.Context, c serving.Call) (*infer.Response, error)
+	Metadata(ctx context.Context, endpoint, version string) (infer.Metadata, error)
+	// Features joins to a request what its endpoint looks up, and leaves the request itself as it is.
+	Features(ctx context.Context, endpoint string, r *infer.Request) (*infer.Request, error)
+	// Signature is nil where the model has none.
+	Signature(ctx context.Context, endpoint, version string) (*infer.Signature, error)
+	// Ready is nil when the endpoint answers.
+	Ready(ctx context.Context, endpoint, version string) error
+	Endpoints(ctx context.Context) ([]string, error)
+	// Statistics are those of an endpoint's versions, of one of them, or of all endpoints where none is named.
+	Statistics(ctx context.Context, endpoint, version string) ([]infer.Statistics, error)
+}
+
+// DefaultMaxBody is the most bytes of a request that are read, where no setting says otherwise.
+const DefaultMaxBody = 64 << 20
+
+// readTime bounds how long a client may take to send a body.
+const readTime = 60 * time.Second
+
+// Headers that requests of every protocol may have.
+const (
+	// KeyHeader names what sticks to a version, such as a user.
+	KeyHeader = "X-Levada-Key"
+	// TimeoutHeader says how long the client waits: 250ms, 2s, or a number of seconds.
+	TimeoutHeader = "X-Levada-Timeout"
+	// IDHeader is the id of the request, where its body has none, and of the answer, where the request has an id.
+	IDHeader = "X-Request-Id"
+)
+
+// SetID says in a header of the answer which id the request has; an id that is no header stays in the body alone.
+func SetID(w http.ResponseWriter, id string) {
+	if id == "" || len(id) > 200 || strings.ContainsFunc(id, func(r rune) bool { return r < ' ' || r > '~' }) {
+		return
+	}
+	w.Header().Set(IDHeader, id)
+}
+
+// Body reads the body of a request into buf, which it may replace, and refuses more than limit bytes.
+func Body(w http.ResponseWriter, r *http.Request, limit int64, buf []byte) ([]byte, error) {
+	if r.ContentLength > limit {
+		return buf, tooLarge(limit)
+	}
+	// The deadline is for the body alone: while a model works, the connection may be silent. A recorder of tests has none to set.
+	control := http.NewResponseController(w)
+	_ = control.SetReadDeadline(time.Now().Add(readTime))
+	defer func() { _ = control.SetReadDeadline(time.Time{}) }()
+	// Memory follows what came, not what was promised: a client may announce much and send nothing.
+	if want := min(r.ContentLength+1, 64<<10); int64(cap(buf)) < want {
+		buf = make([]byte, 0, want)
+	}
+	buf = buf[:0]
+	for {
+		if len(buf) == cap(buf) {
+			grown := make([]byte, len(buf), max(512, 2*cap(buf)))
+			copy(grown, buf)
+			buf = grown
+		}
+		n, err := r.Body.Read(buf[len(buf):cap(buf)])
+		buf = buf[:len(buf)+n]
+		switch {
+		case int64(len(buf)) > limit:
+			return buf, tooLarge(limit)
+		case errors.Is(err, io.EOF):
+			return buf, nil
+		case err != nil:
+			return buf, fault.Invalidf("the body could not be read to its end: %w", err)
+		}
+	}
+}
+
+func tooLarge(limit int64) error {
+	return fault.TooLargef("the request has more than the %d bytes that are allowed: send fewer rows at once, or raise the setting serving_max_mib", limit)
+}
+
+// buffers are reused between requests; one that grew large is left to the collector.
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
+
+const keepBuffer = 1 << 20
+
+// Buffer takes a buffer; the caller gives it back to Recycle when nothing refers to it.
+func Buffer() *[]byte { return buffers.Get().(*[]byte) }
+
+// Recycle takes a buffer back.
+func Recycle(b *[]byte) {
+	if cap(*b) <= keepBuffer {
+		*b = (*b)[:0]
+		buffers.Put(b)
+	}
+}
+
+// Deadline gives the context of a request the deadline that its header asks for.
+func Deadline(r *http.Request) (context.Context, context.CancelFunc, error) {
+	h := r.Header.Get(TimeoutHeader)
+	if h == "" {
+		return r.Context(), func() {}, nil
+	}
+	d, err := time.ParseDuration(h)
+	if err != nil {
+		seconds, numeric := strconv.ParseFloat(h, 64)
+		if numeric != nil {
+			return nil, nil, fault.Invalidf("the header %s is %q; it says how long to wait, such as 250ms or 2s", TimeoutHeader, fault.Shorten(h, 40))
+		}
+		d = time.Duration(min(max(seconds, 0), 1e6) * float64(time.Second))
+	}
+	if d <= 0 {
+		return nil, nil, fault.Invalidf("the header %s is %q; it says how long to wait, such as 250ms or 2s", TimeoutHeader, fault.Shorten(h, 40))
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), d)
+	return ctx, cancel, nil
+}
+
+// Ask fits a request to the signature of the model, has it answered, and leaves of the answer the outputs that were asked for.
+func Ask(ctx context.Context, s Service, c serving.Call) (*infer.Response, error) {
+	signature, err := s.Signature(ctx, c.Endpoint, c.Version)
+	if err != nil {
+		return nil, err
+	}
+	if c.Request.ID == "" && c.Header != nil {
+		c.Request.ID = c.Header(IDHeader)
+	}
+	wanted := c.Request.Outputs
+	if c.Request, err = s.Features(ctx, c.Endpoint, c.Request); err != nil {
+		return nil, err
+	}
+	if c.Request, err = infer.Fit(signature, c.Request); err != nil {
+		return nil, err
+	}
+	answer, err := s.Infer(ctx, c)
+	if err != nil || len(wanted) == 0 {
+		return answer, err
+	}
+	outputs := make([]infer.Tensor, 0, len(wanted))
+	for _, w := range wanted {
+		found := false
+		for _, t := range answer.Outputs {
+			if t.Name == w.Name {
+				outputs, found = append(outputs, t), true
+				break
+			}
+		}
+		if !found {
+			return nil, fault.Invalidf("the output %q was asked for, and the model has none of that name", fault.Shorten(w.Name, 100))
+		}
+	}
+	chosen := *answer
+	chosen.Outputs = outputs
+	return &chosen, nil
+}
+
+// Message is what a client is told of a failure with a status. What went wrong inside is logged, once, under an id.
+func Message(r *http.Request, log *slog.Logger, code int, err error) string {
+	switch {
+	case fault.KindOf(err) != fault.Internal:
+		return err.Error()
+	case code == http.StatusGatewayTimeout:
+		return "the deadline of the request passed before the model answered"
+	case code == status.ClientGone:
+		return "the request was given up"
+	}
+	id := rand.Text()[:10]
+	log.ErrorContext(r.Context(), "a prediction failed", "error_id", id, "path", fault.Shorten(r.URL.Path, 200), "error", err)
+	return "an internal error occurred; the server's log has it under error_id=" + id
+}
+
+// Status is the HTTP status of a failure, or status.ClientGone.
+func Status(ctx context.Context, err error) int {
+	kind := fault.KindOf(err)
+	if (kind == fault.Unavailable || kind == fault.Internal) && errors.Is(err, context.DeadlineExceeded) {
+		return http.StatusGatewayTimeout
+	}
+	if kind == fault.Internal && errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		return status.ClientGone
+	}
+	return status.HTTP(kind)
+}
