@@ -22,6 +22,7 @@ import (
 	"levada/internal/config"
 	"levada/internal/core/fault"
 	"levada/internal/core/secret"
+	"levada/internal/core/table"
 )
 
 // The exit statuses.
@@ -52,6 +53,10 @@ type Deps struct {
 	TestPython func(ctx context.Context, cfg config.Config, requirements []string, say func(line string)) (string, error)
 	// TestLibrary returns the directory from which tests import the package levada.
 	TestLibrary func(ctx context.Context, cfg config.Config) (string, error)
+	// OpenTable opens the table at a path: a file, or a directory of files of one format.
+	OpenTable func(path string) (table.Source, io.Closer, error)
+	// OpenKept is OpenTable for profiles: files of which enough is kept in dir are not read. Images have no Keeper.
+	OpenKept func(ctx context.Context, path, dir string) (table.Source, Keeper, error)
 	// OpenDatabase opens the database of an existing data directory, checks it and closes it. Doctor calls it.
 	OpenDatabase func(ctx context.Context, cfg config.Config) error
 	// FindUV returns the uv program that environments would be built with. Doctor calls it.
@@ -165,9 +170,10 @@ func (a *app) command() *cobra.Command {
 	}
 	root.CompletionOptions.HiddenDefaultCmd = false
 	a.flags.register(root)
-	root.AddCommand(a.upCommand(), a.runCommand(), a.runsCommand(), a.schedulesCommand(), a.logsCommand(), a.artifactsCommand(), a.cacheCommand(),
+	root.AddCommand(a.upCommand(), a.runCommand(), a.runsCommand(), a.schedulesCommand(), a.backfillCommand(), a.backfillsCommand(), a.partitionsCommand(),
+		a.logsCommand(), a.artifactsCommand(), a.dataCommand(), a.cacheCommand(),
 		a.gcCommand(), a.testCommand(), a.testEngineCommand(), a.envCommand(), a.secretCommand(secret.Secret), a.secretCommand(secret.ConfigMap),
-		a.importCommand(), a.doctorCommand(), a.configCommand(), a.versionCommand())
+		a.importCommand(), a.deployCommand(), a.endpointsCommand(), a.undeployCommand(), a.trafficCommand(), a.rolloutCommand(), a.requestsCommand(), a.truthCommand(), a.qualityCommand(), a.triggersCommand(), a.monitorsCommand(), a.planCommand(), a.applyCommand(), a.doctorCommand(), a.configCommand(), a.versionCommand())
 	return root
 }
 

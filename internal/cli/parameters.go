@@ -22,6 +22,11 @@ func parameters(given []string, p *ir.Pipeline) (map[string]any, error) {
 	if p.Spec.Root.InputDefinitions != nil {
 		declared = p.Spec.Root.InputDefinitions.Parameters
 	}
+	return parametersOf(given, declared)
+}
+
+// parametersOf is parameters for what is declared.
+func parametersOf(given []string, declared map[string]*ir.InputParameter) (map[string]any, error) {
 	values := map[string]any{}
 	for _, g := range given {
 		if file, ok := strings.CutPrefix(g, "@"); ok {

@@ -90,8 +90,13 @@ func (a *app) printSchedules(list client.ScheduleList) error {
 
 // when shows a trigger in one line.
 func when(t schedule.Trigger) string {
-	if t.Cron != "" {
+	switch {
+	case t.Cron != "" && t.TimeZone != "":
+		return fmt.Sprintf("%s (%s)", t.Cron, t.TimeZone)
+	case t.Cron != "":
 		return t.Cron
+	case t.At != nil:
+		return "once, " + t.At.UTC().Format(time.DateTime)
 	}
 	return "every " + console.Duration(time.Duration(t.IntervalSeconds)*time.Second)
 }

@@ -45,6 +45,8 @@ func twoSchedules() *schedules {
 		{ID: "aaaa0000-0000-0000-0000-000000000000", DisplayName: "nightly", Enabled: true, Index: 41, NextAt: &next,
 			Trigger: schedule.Trigger{Cron: "0 30 2 * * *"}, Failure: "no run was started for yesterday"},
 		{ID: "bbbb0000-0000-0000-0000-000000000000", DisplayName: "often", Trigger: schedule.Trigger{IntervalSeconds: 90}},
+		{ID: "cccc0000-0000-0000-0000-000000000000", DisplayName: "zoned", Trigger: schedule.Trigger{Cron: "0 0 6 * * *", TimeZone: "Europe/Lisbon"}},
+		{ID: "dddd0000-0000-0000-0000-000000000000", DisplayName: "single", Trigger: schedule.Trigger{At: &next}},
 	}}
 }
 
@@ -53,7 +55,7 @@ func TestSchedulesAreListedWithWhatComesNext(t *testing.T) {
 	if got.status != cli.ExitOK {
 		t.Fatalf("%+v", got)
 	}
-	for _, part := range []string{"aaaa0000  nightly  0 30 2 * * *", "enabled  41", "2026-11-25 02:30:00", "no run was started", "every 1m30s   paused   0"} {
+	for _, part := range []string{"aaaa0000  nightly  0 30 2 * * *", "enabled  41", "2026-11-25 02:30:00", "no run was started", "every 1m30s", "0 0 6 * * * (Europe/Lisbon)  paused", "once, 2026-11-25 02:30:00"} {
 		if !strings.Contains(got.stdout, part) {
 			t.Errorf("no %q in:\n%s", part, got.stdout)
 		}

@@ -23,7 +23,7 @@ func (a *app) upCommand() *cobra.Command {
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.up(cmd) },
 	}
-	a.addSettings(cmd, "listen", "insecure", "log_level", "log_format", "max_parallel", "warm_python", "cache_max_age")
+	a.addSettings(cmd, "listen", "insecure", "log_level", "log_format", "max_parallel", "warm_python", "cache_max_age", "serving_max_mib", "serving_ports", "serving_memory_mib")
 	return cmd
 }
 
@@ -33,6 +33,9 @@ func (a *app) up(cmd *cobra.Command) error {
 		return err
 	}
 	if err := cfg.CheckListen(); err != nil {
+		return err
+	}
+	if _, err := cfg.Ports(); err != nil {
 		return err
 	}
 	if url, ok := runningServer(cmd.Context(), cfg.DataDir); ok {

@@ -187,6 +187,8 @@ func kindOf(status int) fault.Kind {
 		return fault.Unimplemented
 	case http.StatusRequestEntityTooLarge:
 		return fault.TooLarge
+	case http.StatusTooManyRequests:
+		return fault.Exhausted
 	default:
 		return fault.Internal
 	}

@@ -110,7 +110,7 @@ func TestAWatchIsTakenUpAgainAfterAnInterruption(t *testing.T) {
 
 func TestAProblemBecomesTheErrorTheServerMeant(t *testing.T) {
 	for status, want := range map[int]fault.Kind{400: fault.Invalid, 422: fault.Invalid, 404: fault.NotFound, 409: fault.Conflict,
-		413: fault.TooLarge, 501: fault.Unimplemented, 503: fault.Unavailable, 500: fault.Internal} {
+		413: fault.TooLarge, 429: fault.Exhausted, 501: fault.Unimplemented, 503: fault.Unavailable, 500: fault.Internal} {
 		c := inProcess(t, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "application/problem+json")
 			w.WriteHeader(status)

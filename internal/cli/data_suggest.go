@@ -1,0 +1,58 @@
+package cli
+
+import (
+	"github.com/spf13/cobra"
+
+	"levada/internal/core/expect/suggest"
+	"levada/internal/core/fault"
+	"levada/internal/core/table"
+)
+
+func (a *app) dataSuggestCommand() *cobra.Command {
+	var format string
+	var o suggest.Options
+	cmd := &cobra.Command{
+		Use:   "suggest PATH...",
+		Short: "Write expectations that good tables meet",
+		Long: "Write expectations that good tables meet, for levada data check. Name tables that are known to be good; several are batches\n" +
+			"of one stream in their order. Read what is written before you rely on it: it holds what was seen, not what is right.",
+		Example: "  levada data suggest january.parquet february.parquet > flights.yaml\n" +
+			"  levada data suggest train.csv --training-only price --skew > train.yaml\n" +
+			"  levada data suggest train.csv --format gx > suite.json",
+		Args: cobra.MinimumNArgs(1),
+	}
+	cmd.Flags().StringVar(&format, "format", "yaml", "`yaml` for the short form, gx for Great Expectations' JSON form")
+	cmd.Flags().StringVar(&o.Name, "name", "", "the suite's `NAME`")
+	cmd.Flags().StringSliceVar(&o.TrainingOnly, "training-only", nil, "columns that are not there in serving, such as the target, by `NAME,NAME`")
+	cmd.Flags().BoolVar(&o.Skew, "skew", false, "compare distributions, too: L-infinity for categories, Jensen-Shannon for numbers")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if format != "yaml" && format != "gx" {
+			return fault.Invalidf("--format %q: want yaml or gx", format)
+		}
+		return a.openTables(args, nil, func(sources []table.Source) error {
+			suite, err := suggest.Suite(cmd.Context(), sources, o)
+			if err != nil {
+				return err
+			}
+			text, err := suite.YAML()
+			if format == "gx" {
+				if text, err = suite.GX(); err == nil {
+					text = append(text, '\n')
+				}
+			}
+			if err == nil {
+				_, err = a.deps.Stdout.Write(text)
+			}
+			return err
+		})
+	}
+	return cmd
+}
+
+// openTables opens the tables at some paths one after the other, and calls do with all of them.
+func (a *app) openTables(paths []string, open []table.Source, do func(sources []table.Source) error) error {
+	if len(paths) == 0 {
+		return do(open)
+	}
+	return a.openTable(paths[0], func(src table.Source) error { return a.openTables(paths[1:], append(open, src), do) })
+}

@@ -1,0 +1,259 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"levada/internal/cli/client"
+	"levada/internal/cli/console"
+	"levada/internal/core/declare"
+	"levada/internal/core/event"
+	"levada/internal/core/fault"
+	"levada/internal/core/monitor"
+	"levada/internal/core/schedule"
+)
+
+// monitorPrefix begins the names of all that is made for a monitor.
+const monitorPrefix = "monitor-"
+
+func (a *app) monitorsCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "monitors",
+		Short: "Look after data: check it by a schedule or as it comes, without a pipeline of one's own",
+		Long: "Look after data: check a table against expectations and compare it with a reference, by a schedule or whenever a file comes. A monitor\n" +
+			"is a pipeline that the server makes of its own components, what starts it, and what is done when it finds something. It can be\n" +
+			"declared in files as well (kind: monitor, see docs/automation.md).",
+		Example: "  levada monitors set bookings --table '/data/bookings/*.parquet' --suite bookings.yaml --every 1h\n  levada monitors list",
+		Args:    cobra.NoArgs,
+		RunE:    showHelp,
+	}
+	a.addServer(cmd)
+	cmd.AddCommand(a.monitorsSetCommand(), a.monitorsListCommand(), a.monitorsDeleteCommand())
+	return cmd
+}
+
+// monitorFlags are those of levada monitors set.
+type monitorFlags struct {
+	resource                   declare.Resource
+	suite, cron, zone          string
+	artifact, made             string
+	every                      time.Duration
+	drift                      monitor.Drift
+	slack, webhook, then, when string
+	email                      []string
+	smtp                       string
+}
+
+func (a *app) monitorsSetCommand() *cobra.Command {
+	var f monitorFlags
+	cmd := &cobra.Command{
+		Use:   "set NAME",
+		Short: "Make a monitor, or change the one of the name",
+		Long: "Make a monitor, or change the one of the name, and show what that changes. It looks at the table by a schedule (--every, --cron), or\n" +
+			"without one whenever a file is new or has other content. Its run fails when an expectation does not hold or the table has drifted.",
+		Example: "  levada monitors set bookings --table '/data/bookings/*.parquet' --suite bookings.yaml --every 1h --slack alarms\n" +
+			"  levada monitors set drift --table '/data/[[ScheduledTime.2006-01-02]].csv' --reference /data/train.csv --cron '0 0 6 * * *' --then retrain",
+		Args: cobra.ExactArgs(1),
+	}
+	flags, r := cmd.Flags(), &f.resource
+	flags.StringVar(&r.Description, "description", "", "what it is for")
+	flags.StringVar(&r.Data, "table", "", "`PATH` of the table on the machine of the server, or a pattern for the newest of several files")
+	flags.StringVar(&f.artifact, "artifact", "", "look at each artifact of this `NAME` when it is made")
+	flags.StringVar(&f.made, "pipeline", "", "with --artifact: only those that the pipeline of this `NAME` makes")
+	flags.StringVar(&f.suite, "suite", "", "`FILE` with the expectations, YAML or JSON")
+	flags.StringVar(&r.Environment, "environment", "", "leave out the expectations of other environments than `NAME`")
+	flags.StringVar(&r.Reference, "reference", "", "`PATH` of the table, on the machine of the server, that the data is compared with")
+	flags.StringVar(&f.drift.Ignore, "ignore", "", "columns that are not compared, by `NAME,NAME`")
+	flags.StringVar(&f.drift.Target, "target", "", "`COLUMN` of the target")
+	flags.StringVar(&f.drift.Prediction, "prediction", "", "`COLUMN` of the model's prediction")
+	flags.Float64Var(&f.drift.Share, "share", 0, "the `SHARE` of drifted columns from which on the table has drifted (default 0.5)")
+	flags.DurationVar(&f.every, "every", 0, "how often to look, such as 1h")
+	flags.StringVar(&f.cron, "cron", "", "when to look, with six fields, the first of which is the second")
+	flags.StringVar(&f.zone, "time-zone", "", "`NAME` of the time zone of --cron (default: UTC)")
+	flags.StringVar(&f.slack, "slack", "", "tell Slack of what it finds; its address is the key url of the `SECRET`")
+	flags.StringVar(&f.webhook, "webhook", "", "post what it finds to a `URL`")
+	flags.StringSliceVar(&f.email, "email", nil, "write what it finds to these `ADDRESSES`; needs --smtp")
+	flags.StringVar(&f.smtp, "smtp", "", "`SECRET` with server, from, user and password of the mail server")
+	flags.StringVar(&f.then, "then", "", "the `PIPELINE` that runs when it finds something")
+	flags.StringVar(&f.when, "when", "", "with --then: a condition in CEL over event, such as 'event.task == \"drift\"'")
+	flags.StringVar(&r.Experiment, "experiment", "", "`NAME` of the experiment of its runs; made if it is missing")
+	flags.BoolVar(&r.Paused, "paused", false, "look at nothing until it is resumed")
+	cmd.MarkFlagsMutuallyExclusive("every", "cron")
+	cmd.MarkFlagsMutuallyExclusive("slack", "webhook", "email")
+	out := addOutput(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		resource, err := f.monitor(args[0])
+		if err != nil {
+			return err
+		}
+		return a.with(cmd, func(ctx context.Context, s *session) error {
+			return a.apply(ctx, s, client.Declaration{Set: monitorPrefix + args[0], Resources: []declare.Resource{resource}}, out)
+		})
+	}
+	return cmd
+}
+
+// monitor is what the flags declare.
+func (f *monitorFlags) monitor(name string) (declare.Resource, error) {
+	r := f.resource
+	r.Kind, r.Name = declare.Monitor, name
+	var err error
+	if f.suite != "" {
+		if r.Suite, err = suiteText(f.suite); err != nil {
+			return r, err
+		}
+	}
+	if f.artifact != "" || f.made != "" {
+		r.Artifact = &event.ArtifactSource{Name: f.artifact, Pipeline: f.made}
+	}
+	if f.drift != (monitor.Drift{}) {
+		r.Drift = &f.drift
+	}
+	switch {
+	case f.every != 0 && (f.every < time.Second || f.every%time.Second != 0):
+		return r, fault.Invalidf("--every %s: want whole seconds, at least one", f.every)
+	case f.every != 0:
+		r.Schedule = &schedule.Trigger{IntervalSeconds: int64(f.every / time.Second)}
+	case f.cron != "":
+		r.Schedule = &schedule.Trigger{Cron: f.cron, TimeZone: f.zone}
+	}
+	if f.zone != "" && f.cron == "" {
+		return r, fault.Invalidf("--time-zone is that of --cron")
+	}
+	switch {
+	case f.slack != "":
+		r.Notify = &event.Notify{Slack: &event.SecretKey{Secret: f.slack}}
+	case f.webhook != "":
+		r.Notify = &event.Notify{Webhook: &event.WebhookReceiver{URL: f.webhook}}
+	case len(f.email) > 0:
+		r.Notify = &event.Notify{Email: &event.EmailReceiver{To: f.email, Secret: f.smtp}}
+	case f.smtp != "":
+		return r, fault.Invalidf("--smtp is for --email")
+	}
+	if f.then != "" {
+		r.Then = &declare.Then{Pipeline: f.then, When: f.when}
+	} else if f.when != "" {
+		return r, fault.Invalidf("--when is for --then")
+	}
+	return r, r.Check()
+}
+
+func (a *app) monitorsDeleteCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "delete NAME",
+		Short:   "Delete a monitor that levada monitors set has made; its runs stay",
+		Example: "  levada monitors delete bookings",
+		Args:    cobra.ExactArgs(1),
+	}
+	out := addOutput(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return a.look(cmd, func(ctx context.Context, s *session) error {
+			d := client.Declaration{Set: monitorPrefix + args[0], Resources: []declare.Resource{}}
+			planned, err := s.Plan(ctx, d)
+			if err == nil && !planned.Changed {
+				err = fault.NotFoundf("there is no monitor %q that levada monitors set has made; one that files declare goes with its declaration", args[0])
+			}
+			if err != nil {
+				return err
+			}
+			return a.apply(ctx, s, d, out)
+		})
+	}
+	return cmd
+}
+
+// monitorLine is a monitor in the list.
+type monitorLine struct {
+	Name    string `json:"name"`
+	Looks   string `json:"looks"`
+	Paused  bool   `json:"paused,omitempty"`
+	Runs    int    `json:"runs"`
+	RunID   string `json:"run_id,omitempty"`
+	State   string `json:"state,omitempty"`
+	Failure string `json:"failure,omitempty"`
+}
+
+func (a *app) monitorsListCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "list",
+		Short:   "List monitors with what they found last",
+		Example: "  levada monitors list",
+		Args:    cobra.NoArgs,
+	}
+	out := addOutput(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		return a.look(cmd, func(ctx context.Context, s *session) error {
+			list, err := monitorLines(ctx, s)
+			if err != nil {
+				return err
+			}
+			if out.json() {
+				return a.printJSON(map[string]any{"monitors": list})
+			}
+			table := console.NewTable("MONITOR", "LOOKS", "RUNS", "LAST RUN", "STATE", "FOUND")
+			table.Flexible = 5
+			for _, m := range list {
+				state := strings.ToLower(m.State)
+				if m.Paused {
+					state = "paused"
+				}
+				found, _, _ := strings.Cut(m.Failure, "\n")
+				table.Add(console.Clean(m.Name), console.Clean(m.Looks), fmt.Sprint(m.Runs), console.ShortID(m.RunID), state, console.Clean(found))
+			}
+			return a.printTable(table)
+		})
+	}
+	return cmd
+}
+
+// monitorLines finds what starts monitors, and the last run of each.
+func monitorLines(ctx context.Context, s *session) ([]monitorLine, error) {
+	schedules, err := s.Schedules(ctx, monitorPrefix, "", 200)
+	if err != nil {
+		return nil, err
+	}
+	triggers, err := s.Triggers(ctx, monitorPrefix, "", 200)
+	if err != nil {
+		return nil, err
+	}
+	list := []monitorLine{}
+	add := func(name, looks string, paused bool) error {
+		runs, err := s.Runs(ctx, client.RunQuery{Pipeline: name, PageSize: 1, Archived: "any"})
+		if err != nil {
+			return err
+		}
+		m := monitorLine{Name: strings.TrimPrefix(name, monitorPrefix), Looks: looks, Paused: paused, Runs: runs.Total}
+		if len(runs.Runs) > 0 {
+			last := runs.Runs[0]
+			m.RunID, m.State = last.ID, string(last.State)
+			if last.Failure != nil {
+				m.Failure = last.Failure.Message
+			}
+		}
+		list = append(list, m)
+		return nil
+	}
+	for _, r := range schedules.RecurringRuns {
+		if strings.HasPrefix(r.DisplayName, monitorPrefix) {
+			if err := add(r.DisplayName, when(r.Trigger), !r.Enabled); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for _, t := range triggers.Triggers {
+		looks := "when a file comes"
+		if t.On.Artifact != nil {
+			looks = "when an artifact is made"
+		}
+		if strings.HasPrefix(t.Name, monitorPrefix) && (t.On.File != nil || t.On.Artifact != nil) {
+			if err := add(t.Name, looks, t.Paused); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return list, nil
+}
