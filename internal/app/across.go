@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"levada/internal/core/catalog"
+	"levada/internal/core/event"
 	"levada/internal/core/model"
 	"levada/internal/core/run"
 	"levada/internal/core/track"
@@ -17,6 +18,7 @@ import (
 type across struct {
 	runs     *pipeline.Service
 	trigger  *trigger.Service
+	events   *trigger.Events
 	tracking *tracking.Service
 	registry *registry.Service
 }
@@ -53,6 +55,10 @@ func (a across) FindPipelines(ctx context.Context, text string, limit int) ([]ca
 
 func (a across) FindRecurring(ctx context.Context, text string, limit int) ([]catalog.RecurringRun, error) {
 	return a.trigger.Find(ctx, text, limit)
+}
+
+func (a across) FindTriggers(ctx context.Context, text string, limit int) ([]event.Trigger, error) {
+	return a.events.Find(ctx, text, limit)
 }
 
 func (a across) FindTracked(ctx context.Context, text string, limit int) ([]track.Run, error) {

@@ -7,14 +7,21 @@ package app
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"os/signal"
 	"runtime"
 	"runtime/debug"
 	"syscall"
 
+	"levada/internal/adapter/aside"
+	"levada/internal/adapter/files"
+	"levada/internal/adapter/imagefile"
+	"levada/internal/adapter/partfile"
 	"levada/internal/adapter/runner"
+	"levada/internal/adapter/tabular"
 	"levada/internal/cli"
+	tables "levada/internal/core/table"
 )
 
 // Version is set by the linker; a build without it calls itself "dev".
@@ -28,6 +35,9 @@ func Main() int {
 	}
 	if len(os.Args) == 2 && os.Args[1] == runner.SuperviseCommand {
 		return runner.Supervise(os.Environ())
+	}
+	if len(os.Args) == 2 && os.Args[1] == readTablesCommand {
+		return aside.Serve(os.Stdin, os.Stdout, os.Environ(), readTables)
 	}
 	ctx, stop := context.WithCancelCause(context.Background())
 	defer stop(nil)
@@ -57,7 +67,7 @@ func Run(ctx context.Context, args []string) int {
 	b := builder{environ: os.Environ(), stderr: os.Stderr}
 	return cli.Execute(ctx, cli.Deps{
 		Serve: b.serve, Open: b.openLocal, Look: b.look, KFPPython: b.kfpPython, OpenDatabase: b.openDatabase, FindUV: b.findUV, Isolation: b.isolation,
-		TestEngine: b.rehearse, TestPython: b.testPython, TestLibrary: b.testLibrary,
+		TestEngine: b.rehearse, TestPython: b.testPython, TestLibrary: b.testLibrary, OpenTable: openTable, OpenKept: openKept,
 		Version: Version, Commit: commit(), GoVersion: runtime.Version(),
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Environ: b.environ,
 	}, args)
@@ -75,4 +85,29 @@ func commit() string {
 		}
 	}
 	return ""
+}
+
+// openTable opens what has rows: images in a directory, or a table in files.
+func openTable(path string) (tables.Source, io.Closer, error) {
+	set, err := imagefile.Open(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	if set != nil {
+		return set, io.NopCloser(nil), nil
+	}
+	return tabular.OpenSource(path)
+}
+
+// openKept opens a table of which the profile is made, and what is kept in dir of its files from earlier profiles.
+func openKept(ctx context.Context, path, dir string) (tables.Source, cli.Keeper, error) {
+	if set, err := imagefile.Open(path); set != nil || err != nil {
+		return set, nil, err
+	}
+	k, err := partfile.Open(ctx, partfile.Options{Dir: dir, Digest: files.Files{}.Digest})
+	if err != nil {
+		return nil, nil, err
+	}
+	src, err := tabular.OpenKept(path, k)
+	return src, k, err
 }

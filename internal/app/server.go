@@ -14,11 +14,18 @@ import (
 	"runtime/debug"
 	"sync/atomic"
 	"time"
+	_ "time/tzdata" // schedules name time zones, also on a machine that has no list of them
 
 	"github.com/google/uuid"
 
+	"levada/components"
 	"levada/internal/adapter/blob"
+	"levada/internal/adapter/files"
+	"levada/internal/adapter/modelhost"
+	"levada/internal/adapter/outbound"
 	"levada/internal/adapter/pyenv"
+	"levada/internal/adapter/remotemodel"
+	"levada/internal/adapter/requestlog"
 	"levada/internal/adapter/runner"
 	"levada/internal/adapter/seal"
 	"levada/internal/adapter/series"
@@ -27,19 +34,24 @@ import (
 	"levada/internal/adapter/store"
 	"levada/internal/adapter/tabular"
 	"levada/internal/adapter/telemetry"
+	"levada/internal/api/invocations"
 	"levada/internal/api/kfp"
 	"levada/internal/api/mlflow"
+	"levada/internal/api/oip"
 	v1 "levada/internal/api/v1"
 	"levada/internal/changes"
 	"levada/internal/cli"
 	"levada/internal/config"
 	"levada/internal/core/cachekey"
 	"levada/internal/core/change"
+	"levada/internal/core/monitor"
 	"levada/internal/core/run"
+	"levada/internal/dataset"
 	"levada/internal/lineage"
 	"levada/internal/pipeline"
 	"levada/internal/registry"
 	"levada/internal/secret"
+	endpoints "levada/internal/serving"
 	"levada/internal/tracing"
 	"levada/internal/tracking"
 	"levada/internal/trigger"
@@ -98,16 +110,35 @@ type server struct {
 	tracing      *tracing.Service
 	registry     *registry.Service
 	webhooks     *webhook.Service
+	outbound     *outbound.Sender
 	// stopWebhooks ends the delivery to webhooks and waits for it; nil when nothing is delivered.
 	stopWebhooks func()
 	secrets      *secret.Service
 	trigger      *trigger.Service
-	metrics      *telemetry.Metrics
-	disk         *diskMeter
-	handler      http.Handler
-	started      time.Time
-	url          atomic.Value // string, once it listens
-	ready        atomic.Bool
+	readers      *tableReaders
+	dataset      *dataset.Service
+	events       *trigger.Events
+	models       *modelhost.Host
+	remotes      *remotemodel.Host
+	endpoints    *endpoints.Service
+	requests     *requestlog.Log
+	// stopTelling ends telling of requests to endpoints and waits for it.
+	stopTelling func()
+	monitors    *monitor.Parts
+	metrics     *telemetry.Metrics
+	disk        *diskMeter
+	handler     http.Handler
+	started     time.Time
+	url         atomic.Value // string, once it listens
+	ready       atomic.Bool
+}
+
+// modeOf is how lightweight Python components are executed.
+func modeOf(cfg config.Config) runner.Mode {
+	if cfg.WarmPython {
+		return runner.Warm
+	}
+	return runner.Exec
 }
 
 // open builds a server. What was opened before a failure is closed again.
@@ -145,31 +176,37 @@ func (b builder) open(ctx context.Context, cfg config.Config, o openOptions) (_ 
 	if err := s.openWebhooks(box, o.does); err != nil {
 		return nil, err
 	}
-	steps := runner.Warm
-	if !cfg.WarmPython {
-		steps = runner.Exec
+	commands, err := linkCommand(in("tools"))
+	if err != nil {
+		return nil, err
 	}
 	s.runner = runner.New(runner.Options{
-		DataDir: cfg.DataDir, Envs: s.envs, Blobs: s.blobs, Logs: logs, Logger: s.log, Mode: steps,
-		MaxParallel: cfg.MaxParallel, Environ: b.environ, NoIsolation: !cfg.Isolation, TrackingURL: s.address,
+		DataDir: cfg.DataDir, Envs: s.envs, Blobs: s.blobs, Logs: logs, Logger: s.log, Mode: modeOf(cfg),
+		MaxParallel: cfg.MaxParallel, Environ: b.environ, NoIsolation: !cfg.Isolation, TrackingURL: s.address, Commands: commands,
 		Secrets: s.secrets, Task: s.store.GetTask,
 		Supervised: o.does == serving && runtime.GOOS == "linux",
 	})
 	if err := s.openServices(ctx, o, logs); err != nil {
 		return nil, err
 	}
-	s.metrics.Read(append(s.readings(), s.webhookReadings()...)...)
-	measured := func() {
-		var changed change.Set
-		changed.Add(change.System, "")
-		s.changes.Publish(&changed)
+	if err := s.openEndpoints(ctx, b.environ, o.does); err != nil {
+		return nil, err
 	}
-	s.disk = newDiskMeter(cfg.DataDir, time.Now, measured, func(ctx context.Context) (run.Swept, run.CachePruned, error) {
+	s.metrics.Read(append(s.readings(), s.webhookReadings()...)...)
+	s.metrics.Watch(s.dataSeries()...)
+	s.disk = newDiskMeter(cfg.DataDir, time.Now, s.tellSystem, func(ctx context.Context) (run.Swept, run.CachePruned, error) {
 		return health{s, nil}.freeable(ctx)
 	})
 	s.handler = s.routes()
 	s.ready.Store(true)
 	return s, nil
+}
+
+// tellSystem tells that the figures of the system have changed.
+func (s *server) tellSystem() {
+	var changed change.Set
+	changed.Add(change.System, "")
+	s.changes.Publish(&changed)
 }
 
 // openServices opens the services over the adapters that are open.
@@ -186,20 +223,22 @@ func (s *server) openServices(ctx context.Context, o openOptions, logs *steplog.
 		steps = rehearsing{s.runner, s.stands}
 	}
 	s.metrics = telemetry.New(Version, runtime.Version())
-	ended := make(chan struct{}, 1)
+	ended, endedToo := make(chan struct{}, 1), make(chan struct{}, 1)
 	s.service, err = pipeline.Open(ctx, pipeline.Options{
 		Store: measuredStore{s.metrics.Measure(s.store), restOfStore{s.store}}, Runner: steps, Blobs: s.blobs, Logs: logs, Usage: logs, Logger: s.log,
 		Packages: s.envs, CacheMaxAge: maxAge, CollectEvery: collectEvery,
 		Now: time.Now, NewID: uuid.NewString, Paused: o.does == reading, WorkspaceDir: filepath.Join(s.cfg.DataDir, "workspaces"),
 		Isolation: s.runner.Isolation, Accelerators: s.runner.Accelerators, Cleaner: s.runner,
 		Ended: func(run.Run) {
-			select {
-			case ended <- struct{}{}:
-			default:
+			for _, signal := range []chan struct{}{ended, endedToo} {
+				select {
+				case signal <- struct{}{}:
+				default:
+				}
 			}
 		},
-		Needed:    []func(context.Context, func(string) error) error{s.store.Tracking().Digests},
-		Collected: s.forgetPoints,
+		Needed:    []func(context.Context, func(string) error) error{s.store.Tracking().Digests, s.store.DeployedDigests},
+		Collected: s.collected,
 		Archived: func(ctx context.Context, experimentID string) error {
 			return s.trigger.DisableExperiment(ctx, experimentID)
 		},
@@ -208,9 +247,23 @@ func (s *server) openServices(ctx context.Context, o openOptions, logs *steplog.
 		return err
 	}
 	s.trigger, err = trigger.Open(ctx, trigger.Options{
-		Store: s.store, Runs: s.service, Logger: s.log, Now: time.Now, NewID: uuid.NewString, Ended: ended, Paused: o.does != serving,
+		Store: s.store, Runs: s.service, Pipelines: s.service, Changed: blob.NewOutside().Changed, Logger: s.log, Now: time.Now,
+		NewID: uuid.NewString, Ended: ended, Paused: o.does != serving,
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	if s.monitors, err = monitor.Load(components.Data); err != nil {
+		return err
+	}
+	s.events, err = trigger.OpenEvents(ctx, trigger.EventOptions{
+		Store: s.store.Triggers(), Runs: s.service, Files: files.Files{}, Metrics: metricValues{s.store.Tracking(), s.series},
+		Secrets: secretValues{s.secrets}, Notify: notifier{s.outbound, secretValues{s.secrets}}, Logger: s.log, Now: time.Now, NewID: uuid.NewString, Ended: endedToo, Paused: o.does != serving,
+	})
+	if err != nil {
+		return err
+	}
+	return s.openDataset(o)
 }
 
 // close ends everything in the reverse order of open.
@@ -221,9 +274,18 @@ func (s *server) close(ctx context.Context) error {
 	if s.disk != nil {
 		s.disk.close()
 	}
-	var errs []error
+	errs := s.closeEndpoints(ctx)
+	if s.events != nil {
+		errs = append(errs, s.events.Close(ctx))
+	}
 	if s.trigger != nil {
 		errs = append(errs, s.trigger.Close(ctx))
+	}
+	if s.dataset != nil {
+		s.dataset.Close()
+	}
+	if s.readers != nil {
+		s.readers.close()
 	}
 	if s.service != nil {
 		errs = append(errs, s.service.Close(ctx))
@@ -259,11 +321,11 @@ func (s *server) routes() http.Handler {
 	mux := http.NewServeMux()
 	mount := func(pattern, door string, h http.Handler) { mux.Handle(pattern, s.metrics.Requests(door, h)) }
 	mount(v1.Prefix+"/", "v1", v1.NewHandler(v1.Options{
-		Service: s.service, Schedules: s.trigger, Environments: environmentList{s.envs}, Secrets: s.secrets, Log: s.log, Info: s.info,
+		Service: s.service, Schedules: s.trigger, Backfills: s.trigger, Triggers: s.events, Declared: s.declared(), Environments: environmentList{s.envs}, Secrets: s.secrets, Log: s.log, Info: s.info,
 		Models: origins{s.tracking, s.registry, modelSources{s.tracking}.Files}, Tracking: s.tracking, Registry: s.registry,
-		Tracked: s.tracking, Registered: s.registry, Across: across{s.service, s.trigger, s.tracking, s.registry}, Changes: s.changes,
-		Sources: sources{s.tracking, s.service}, Tables: tabular.New(), Lineage: lineage.New(s.store.Lineage()), Python: pythonComponent,
-		System: health{s, s.disk},
+		Tracked: s.tracking, Registered: s.registry, Across: across{s.service, s.trigger, s.events, s.tracking, s.registry}, Changes: s.changes,
+		Sources: sources{s.tracking, s.service}, Tables: tabular.New(), Data: s.dataset, Lineage: lineage.New(s.store.Lineage()), Python: pythonComponent,
+		System: health{s, s.disk}, Endpoints: s.endpoints, Graphs: s.endpoints, Rollouts: s.endpoints, Requests: s.endpoints,
 	}))
 	mount("/apis/", "kfp", kfp.NewHandler(kfp.Options{Service: s.service, Recurring: s.trigger, Logger: s.log, Version: Version}))
 	mux.Handle("GET /metrics", s.metrics.Handler())
@@ -279,12 +341,18 @@ func (s *server) routes() http.Handler {
 	tracked := s.metrics.Requests("mlflow", mlflow.New(mlflow.Options{
 		Tracking: s.tracking, Registry: s.registry, Tracing: s.tracing, Webhooks: s.webhooks, Logger: s.log,
 	}))
+	inference, invoked := s.inferenceDoors()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if mlflow.Owns(r.URL.Path) {
-			tracked.ServeHTTP(w, r) // not through the mux, which cleans paths
-			return
+		switch path := r.URL.Path; { // not through the mux, which cleans paths
+		case oip.Owns(path):
+			inference.ServeHTTP(w, r)
+		case invocations.Owns(path):
+			invoked.ServeHTTP(w, r)
+		case mlflow.Owns(path):
+			tracked.ServeHTTP(w, r)
+		default:
+			mux.ServeHTTP(w, r)
 		}
-		mux.ServeHTTP(w, r)
 	})
 }
 
@@ -332,8 +400,15 @@ func (b builder) serve(ctx context.Context, cfg config.Config, ready func(url st
 		Handler: guard(cfg, s.handler), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn), BaseContext: func(net.Listener) context.Context { return base },
 	}
+	srv.Protocols = new(http.Protocols)
+	srv.Protocols.SetHTTP1(true)
+	srv.Protocols.SetUnencryptedHTTP2(true) // gRPC clients of served models
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(listener) }()
+	endPorts, err := s.servePorts(ctx, srv)
+	if err != nil {
+		return errors.Join(err, srv.Close(), s.close(context.WithoutCancel(ctx)))
+	}
 	ready(url)
 	select {
 	case err = <-failed:
@@ -354,6 +429,7 @@ func (b builder) serve(ctx context.Context, cfg config.Config, ready func(url st
 			err = errors.Join(err, served)
 		}
 	}
+	endPorts()
 	return errors.Join(err, s.close(context.WithoutCancel(ctx)))
 }
 

@@ -20,6 +20,7 @@ func (s *server) openWebhooks(box *seal.Box, does mode) error {
 	if err != nil {
 		return err
 	}
+	s.outbound = sender
 	s.webhooks = webhook.New(webhook.Options{
 		Store: s.store.Webhooks(), Sender: sender, Box: box, Logger: s.log, Now: time.Now, NewID: uuid.NewString,
 	})

@@ -23,6 +23,7 @@ var unwanted = map[string]string{
 	"github.com/google/go-cmp/cmp": "for tests only",
 	"pgregory.net/rapid":           "for tests only",
 	"go.uber.org/goleak":           "for tests only",
+	"github.com/ebitengine/purego": "links libc; what loads libraries is a program of its own (cmd/levada-onnx)",
 	"gopkg.in/yaml.v3":             "no longer maintained; use go.yaml.in/yaml/v3",
 	"gopkg.in/yaml.v2":             "no longer maintained; use go.yaml.in/yaml/v2",
 	"github.com/mattn/go-sqlite3":  "needs a C compiler; modernc.org/sqlite is the SQLite of the product",

@@ -25,11 +25,15 @@ const anyone = "*"
 // rooms is docs/ARCHITECTURE.md as a table.
 var rooms = []room{
 	{
+		Folder: "cmd/levada-onnx", Own: []string{"internal/adapter/onnxworker"},
+		Why: "a worker that the server starts; it knows nothing of the server",
+	},
+	{
 		Folder: "cmd/levada", Own: []string{"internal/app"},
 		Why: "main calls app.Run and nothing else",
 	},
 	{
-		Folder: "internal/app", Own: []string{"internal", "python"}, Others: []string{anyone},
+		Folder: "internal/app", Own: []string{"internal", "python", "components"}, Others: []string{anyone},
 		Why: "the composition root: the one place that knows every part",
 	},
 	{
@@ -40,6 +44,11 @@ var rooms = []room{
 		Folder: "internal/core", Own: []string{"internal/core"},
 		Others: []string{"cel.dev/cel-go", "gonum.org/v1/gonum", "go.yaml.in/yaml", "github.com/google/uuid"},
 		Why:    "decisions are pure, so that they can be tested through millions of schedules",
+	},
+	{
+		Folder: "internal/core/expect", Own: []string{"internal/core"},
+		Others: []string{"cel.dev/cel-go", "gonum.org/v1/gonum", "go.yaml.in/yaml", "github.com/dlclark/regexp2", "github.com/santhosh-tekuri/jsonschema"},
+		Why:    "expectations are pure; suites hold Python's regular expressions and JSON schemas, which the standard library does not read",
 	},
 	{
 		Folder: "internal/pipeline", Own: []string{"internal/core"}, Others: []string{"github.com/google/uuid", "golang.org/x/sync", "github.com/rogpeppe/go-internal/diff"},
@@ -66,6 +75,10 @@ var rooms = []room{
 		Why: "a service knows core and the small interfaces it declares; app hands it the rest",
 	},
 	{
+		Folder: "internal/dataset", Own: []string{"internal/core"}, Others: []string{"golang.org/x/sync"},
+		Why: "a service knows core and the small interfaces it declares; app hands it the rest",
+	},
+	{
 		Folder: "internal/secret", Own: []string{"internal/core"},
 		Why: "a service knows core and the small interfaces it declares; app hands it the rest",
 	},
@@ -78,21 +91,46 @@ var rooms = []room{
 		Why: "a service knows core and the small interfaces it declares; app hands it the rest, the starting of runs too",
 	},
 	{
+		Folder: "internal/declare", Own: []string{"internal/core"},
+		Why: "a service knows core and the small interfaces it declares; app hands it the rest",
+	},
+	{
 		Folder: "internal/adapter", Own: []string{"internal/core"}, Others: []string{anyone},
 		Why: "an adapter satisfies interfaces that services declare, and knows only core's types",
 	},
 	{
-		Folder: "internal/adapter/runner", Own: []string{"internal/core", "internal/adapter/pyenv", "internal/adapter/steplog", "python"},
+		Folder: "internal/serving", Own: []string{"internal/core"},
+		Why: "a service knows core and the small interfaces it declares; app hands it the rest",
+	},
+	{
+		Folder: "internal/adapter/subprocess", Own: []string{"python"}, Others: []string{anyone},
+		Why: "what starting programs needs, whoever starts them; the embedded Python files are part of it",
+	},
+	{
+		Folder: "internal/adapter/modelhost", Own: []string{"internal/core", "internal/adapter/modelwire", "internal/adapter/pyenv", "internal/adapter/subprocess"},
+		Others: []string{anyone},
+		Why:    "model workers are processes, most of them in Python environments, that answer frames",
+	},
+	{
+		Folder: "internal/adapter/onnxworker", Own: []string{"internal/core", "internal/adapter/modelwire"}, Others: []string{anyone},
+		Why: "the worker's side of the frames; it is a program of its own and knows nothing of the server",
+	},
+	{
+		Folder: "internal/adapter/requestlog", Own: []string{"internal/core", "internal/adapter/tabular"}, Others: []string{anyone},
+		Why: "logged requests are Parquet files, which tabular writes and reads",
+	},
+	{
+		Folder: "internal/adapter/runner", Own: []string{"internal/core", "internal/adapter/pyenv", "internal/adapter/steplog", "internal/adapter/subprocess"},
 		Others: []string{anyone},
 		Why:    "the process runner starts steps in Python environments and captures their output",
 	},
 	{
-		Folder: "internal/api", Own: []string{"internal/core", "internal/pipeline", "internal/secret", "internal/tracking", "internal/tracing", "internal/registry", "internal/webhook", "internal/changes", "internal/lineage"}, Others: []string{anyone},
+		Folder: "internal/api", Own: []string{"internal/core", "internal/pipeline", "internal/secret", "internal/tracking", "internal/tracing", "internal/registry", "internal/webhook", "internal/changes", "internal/lineage", "internal/trigger", "internal/serving", "internal/dataset", "internal/api/predict", "internal/api/status"}, Others: []string{anyone},
 		Why: "a door translates wire <-> domain and reaches everything else through a service",
 	},
 	{
-		Folder: "internal/cli", Own: []string{"internal/core", "internal/config"}, Others: []string{anyone},
-		Why: "commands talk to the server over its API, so that they work against any server",
+		Folder: "internal/cli", Own: []string{"internal/core", "internal/config", "internal/dataset"}, Others: []string{anyone},
+		Why: "commands talk to the server over its API, so that they work against any server; tables in files they read themselves, with dataset",
 	},
 	{
 		Folder: "internal/web", Own: nil, Others: nil,
@@ -101,6 +139,10 @@ var rooms = []room{
 	{
 		Folder: "python", Own: nil, Others: nil,
 		Why: "the Python files that steps run with, nothing else",
+	},
+	{
+		Folder: "components", Own: nil, Others: nil,
+		Why: "the ready-made components as files, nothing else",
 	},
 	{
 		Folder: "internal/archtest", Own: nil, Others: nil,

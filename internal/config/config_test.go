@@ -34,10 +34,10 @@ func TestAFlagWinsOverTheEnvironmentWhichWinsOverTheFile(t *testing.T) {
 	}
 	want := config.Loaded{
 		Config: config.Config{DataDir: dir, Listen: "127.0.0.1:3", LogLevel: "error", LogFormat: "text", MaxParallel: 3,
-			WarmPython: true, Isolation: true, Images: map[string][]string{"img": {"numpy"}}},
+			WarmPython: true, Isolation: true, ServingMaxMiB: 64, ProfileSize: 10240, ProfileMemory: 1024, Images: map[string][]string{"img": {"numpy"}}},
 		Origin: map[string]string{"data": "environment LEVADA_DATA", "listen": "flag --listen", "insecure": "default", "isolation": "default",
 			"log_level": "environment LEVADA_LOG_LEVEL", "log_format": "default", "max_parallel": "file " + path,
-			"warm_python": "default", "cache_max_age": "default", "webhook_hosts": "default", "images": "file " + path},
+			"warm_python": "default", "cache_max_age": "default", "webhook_hosts": "default", "serving_max_mib": "default", "serving_ports": "default", "serving_memory_mib": "default", "onnxruntime": "default", "profile_size": "default", "profile_memory": "default", "images": "file " + path},
 		File: path,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -139,5 +139,21 @@ func TestOnlyLoopbackAddressesAreServedUnlessInsecure(t *testing.T) {
 		if err := (config.Config{Listen: address, Insecure: true}).CheckListen(); err != nil {
 			t.Errorf("%s with insecure: %v", address, err)
 		}
+	}
+}
+
+func TestPortsOfEndpointsAreReadAndBounded(t *testing.T) {
+	got, err := config.Config{ServingPorts: "iris=9000, a=localhost:0,"}.Ports()
+	want := []config.ServingPort{{Endpoint: "iris", Address: "127.0.0.1:9000"}, {Endpoint: "a", Address: "localhost:0"}}
+	if err != nil || !cmp.Equal(got, want) {
+		t.Errorf("%v, %v; want %v", got, err, want)
+	}
+	for _, wrong := range []string{"iris", "=9000", "iris=x", "iris=0.0.0.0:9000", "iris=:9000", "iris=127.0.0.1:70000"} {
+		if got, err := (config.Config{ServingPorts: wrong}).Ports(); fault.KindOf(err) != fault.Invalid {
+			t.Errorf("%s: %v, %v", wrong, got, err)
+		}
+	}
+	if _, err := (config.Config{ServingPorts: "iris=0.0.0.0:9000", Insecure: true}).Ports(); err != nil {
+		t.Errorf("with --insecure: %v", err)
 	}
 }

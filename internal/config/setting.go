@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -51,8 +52,20 @@ func Settings() []Setting {
 			field: func(c *Config) any { return &c.Isolation }},
 		{Key: "cache_max_age", Env: "LEVADA_CACHE_MAX_AGE", Doc: "how old a result may be to be reused, such as 12h or 30d; empty means any age",
 			field: func(c *Config) any { return &c.CacheMaxAge }, check: checkAge},
-		{Key: "webhook_hosts", Env: "LEVADA_WEBHOOK_HOSTS", Doc: "hosts inside that webhooks may reach, HOST[:PORT] or http://HOST[:PORT], separated by commas",
+		{Key: "webhook_hosts", Env: "LEVADA_WEBHOOK_HOSTS", Doc: "hosts inside that webhooks and endpoints may reach, HOST[:PORT] or http://HOST[:PORT], separated by commas",
 			field: func(c *Config) any { return &c.WebhookHosts }},
+		{Key: "serving_max_mib", Env: "LEVADA_SERVING_MAX_MIB", Doc: "largest body of a request for a prediction, in MiB",
+			field: func(c *Config) any { return &c.ServingMaxMiB }, check: checkServingMax},
+		{Key: "serving_ports", Env: "LEVADA_SERVING_PORTS", Doc: "endpoints with a port of their own, NAME=[HOST:]PORT, separated by commas",
+			field: func(c *Config) any { return &c.ServingPorts }},
+		{Key: "serving_memory_mib", Env: "LEVADA_SERVING_MEMORY_MIB", Doc: "MiB that the workers of served models may use together; 0 means half of the machine's memory",
+			field: func(c *Config) any { return &c.ServingMemoryMiB }, check: checkServingMemory},
+		{Key: "onnxruntime", Env: "LEVADA_ONNXRUNTIME", Doc: "shared library that runs ONNX models without Python, or off; empty means that of the model's environment",
+			field: func(c *Config) any { return &c.ONNXRuntime }, check: checkONNXRuntime},
+		{Key: "profile_size", Env: "LEVADA_PROFILE_SIZE", Doc: "largest table that the server profiles by itself, in MiB; 0 profiles none",
+			field: func(c *Config) any { return &c.ProfileSize }, check: func(c Config) error { return within(c.ProfileSize, 0, 1<<30) }},
+		{Key: "profile_memory", Env: "LEVADA_PROFILE_MEMORY", Doc: "most memory of the process that profiles tables, in MiB",
+			field: func(c *Config) any { return &c.ProfileMemory }, check: func(c Config) error { return within(c.ProfileMemory, 128, 1<<20) }},
 		{Key: "images", Env: "LEVADA_IMAGES", Doc: "Python packages that stand for a container image, as JSON",
 			field: func(c *Config) any { return &c.Images }, check: checkImages},
 	}
@@ -156,9 +169,35 @@ func checkAddress(c Config) error {
 	return nil
 }
 
-func checkParallel(c Config) error {
-	if c.MaxParallel < 0 || c.MaxParallel > 10_000 {
-		return fmt.Errorf("want a number from 0 to 10000, got %d", c.MaxParallel)
+func checkParallel(c Config) error { return within(c.MaxParallel, 0, 10_000) }
+
+func within(n, least, most int) error {
+	if n < least || n > most {
+		return fmt.Errorf("want a number from %d to %d, got %d", least, most, n)
+	}
+	return nil
+}
+
+func checkServingMemory(c Config) error {
+	if c.ServingMemoryMiB < 0 {
+		return fmt.Errorf("want a number from 0 on, got %d", c.ServingMemoryMiB)
+	}
+	return nil
+}
+
+// Off is the value of settings that switch something off.
+const Off = "off"
+
+func checkONNXRuntime(c Config) error {
+	if c.ONNXRuntime != "" && c.ONNXRuntime != Off && !filepath.IsAbs(c.ONNXRuntime) {
+		return fmt.Errorf("%q is neither an absolute path nor %s", c.ONNXRuntime, Off)
+	}
+	return nil
+}
+
+func checkServingMax(c Config) error {
+	if c.ServingMaxMiB < 1 || c.ServingMaxMiB > 4096 {
+		return fmt.Errorf("want a number of MiB from 1 to 4096, got %d", c.ServingMaxMiB)
 	}
 	return nil
 }

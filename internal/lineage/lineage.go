@@ -1,4 +1,5 @@
-// Package lineage finds what things were made of and what was made of them: from data over runs and tasks to models.
+// Package lineage finds what things were made of and what was made of them: from data over runs and tasks to models and the
+// endpoints where they are deployed.
 //
 // It reads what tasks, tracking and the registry have written and writes nothing itself. It goes through the graph level by level, a few
 // queries for each, and stops at its bounds. It knows no SQL and no wire format. Start reading at Service.Graph.
@@ -8,6 +9,7 @@ import (
 	"context"
 	"time"
 
+	"levada/internal/core/endpoint"
 	"levada/internal/core/model"
 	"levada/internal/core/run"
 	"levada/internal/core/track"
@@ -18,6 +20,7 @@ type Store interface {
 	Contents
 	Trackings
 	Registrations
+	Deployments
 }
 
 // Contents tells of artifacts and the tasks that read and made them.
@@ -52,6 +55,12 @@ type Registrations interface {
 	VersionsOfRuns(ctx context.Context, runs []string, each int) (map[string][]string, error)
 }
 
+// Deployments tells of what is deployed at present. A version is named "model/number".
+type Deployments interface {
+	Deployed(ctx context.Context, endpoints []string) ([]endpoint.Deployed, error)
+	EndpointsOf(ctx context.Context, versions []string, each int) (map[string][]string, error)
+}
+
 // Kind says what a node is.
 type Kind string
 
@@ -63,6 +72,7 @@ const (
 	Dataset  Kind = "dataset"
 	Logged   Kind = "logged-model"
 	Version  Kind = "model-version"
+	Endpoint Kind = "endpoint"
 )
 
 // Node is a thing of the graph.
@@ -103,6 +113,8 @@ type Node struct {
 	tracked   *track.Run
 	logged    *track.LoggedModel
 	version   *model.Version
+	// deployed are the versions of an endpoint.
+	deployed []endpoint.Deployed
 }
 
 // Edge says that something went into, or came out of, something else.
@@ -133,17 +145,23 @@ const (
 
 // Query says which part of the graph to find.
 type Query struct {
-	// Node is "artifact:ID", "content:DIGEST", "task:ID", "tracked-run:ID", "logged-model:ID", "model:NAME/VERSION" or "dataset:NAME@DIGEST".
+	// Node is "artifact:ID", "content:DIGEST", "task:ID", "tracked-run:ID", "logged-model:ID", "model:NAME/VERSION", "endpoint:NAME" or
+	// "dataset:NAME@DIGEST".
 	Node      string
 	Direction Direction
 	Depth     int
+	// Neighbours is how many neighbours of Node itself are shown on a side, after the first Skip of them; 0 stands for as many as of
+	// other nodes.
+	Neighbours, Skip int
 }
 
 // The bounds of a graph.
 const (
-	MaxDepth = 20
-	maxNodes = 300
-	// each bounds how many neighbours of a node on one side are shown.
+	MaxDepth      = 20
+	MaxNeighbours = 100
+	MaxSkip       = 10_000
+	maxNodes      = 300
+	// each bounds how many neighbours of a node on one side are shown, where more are not asked for.
 	each = 25
 )
 

@@ -23,7 +23,8 @@ func (w *walk) load(ctx context.Context, ids []string) error {
 	for _, step := range []struct {
 		kind Kind
 		load func(context.Context, []string) error
-	}{{Artifact, w.loadContents}, {Run, w.loadRuns}, {Logged, w.loadLogged}, {Version, w.loadVersions}} {
+	}{{Artifact, w.loadContents}, {Run, w.loadRuns}, {Logged, w.loadLogged}, {Version, w.loadVersions},
+		{Endpoint, w.loadEndpoints}} {
 		if len(keys[step.kind]) == 0 {
 			continue
 		}
@@ -166,6 +167,22 @@ func (w *walk) loadVersions(ctx context.Context, names []string) error {
 		}
 	}
 	w.mark(names, versionID, func(n *Node) bool { return n.version == nil })
+	return nil
+}
+
+func (w *walk) loadEndpoints(ctx context.Context, names []string) error {
+	found, err := w.store.Deployed(ctx, names)
+	if err != nil {
+		return err
+	}
+	for _, d := range found {
+		n := w.nodes[endpointID(d.Endpoint)]
+		n.Name, n.Model, n.deployed = d.Endpoint, d.Model, append(n.deployed, d)
+		if d.At.After(n.At) {
+			n.At = d.At
+		}
+	}
+	w.mark(names, endpointID, func(n *Node) bool { return n.deployed == nil })
 	return nil
 }
 

@@ -13,12 +13,15 @@ const (
 	datasetPrefix = "dataset:"
 	loggedPrefix  = "logged-model:"
 	versionPrefix = "model:"
+
+	endpointPrefix = "endpoint:"
 )
 
 func contentID(content string) string { return contentPrefix + content }
 func runID(id string) string          { return runPrefix + id }
 func loggedID(id string) string       { return loggedPrefix + id }
 func versionID(name string) string    { return versionPrefix + name }
+func endpointID(name string) string   { return endpointPrefix + name }
 
 // datasetID is the id of a dataset; key is its name and digest with a NUL between.
 func datasetID(key string) string {
@@ -50,15 +53,15 @@ func parse(name string) (id, artifact string, err error) {
 		return "", key, nil
 	case "task", "tracked-run", "run":
 		return runID(key), "", nil
-	case "content", "dataset", "logged-model":
+	case "content", "dataset", "logged-model", "endpoint":
 		return name, "", nil
 	case "model":
 		if i := strings.LastIndexByte(key, '/'); i > 0 && i < len(key)-1 && strings.Trim(key[i+1:], "0123456789") == "" {
 			return name, "", nil
 		}
 	}
-	return "", "", fault.Invalidf("find lineage: %q names no node; use artifact:ID, task:ID, tracked-run:ID, logged-model:ID, model:NAME/VERSION "+
-		"or dataset:NAME@DIGEST", fault.Shorten(name, 200))
+	return "", "", fault.Invalidf("find lineage: %q names no node; use artifact:ID, task:ID, tracked-run:ID, logged-model:ID, model:NAME/VERSION, "+
+		"endpoint:NAME or dataset:NAME@DIGEST", fault.Shorten(name, 200))
 }
 
 // kindOf is the kind that an id tells; a task and a run are told apart when they are loaded.
@@ -72,6 +75,8 @@ func kindOf(id string) Kind {
 		return Logged
 	case versionPrefix:
 		return Version
+	case endpointPrefix:
+		return Endpoint
 	}
 	return Run
 }

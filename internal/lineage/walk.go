@@ -19,6 +19,8 @@ type walk struct {
 	// shown are the nodes of the answer; others are known because something named them.
 	shown map[string]bool
 	full  bool
+	// most and skip bound the neighbours of the root.
+	most, skip int
 }
 
 func (w *walk) node(id string) *Node {
@@ -35,7 +37,11 @@ func (s *Service) Graph(ctx context.Context, q Query) (Graph, error) {
 	if q.Depth < 1 || q.Depth > MaxDepth {
 		return Graph{}, fault.Invalidf("find lineage: a depth of %d is not between 1 and %d", q.Depth, MaxDepth)
 	}
-	w := &walk{store: s.store, nodes: map[string]*Node{}, edges: map[[2]string]string{}, shown: map[string]bool{}}
+	if q.Neighbours < 0 || q.Neighbours > MaxNeighbours || q.Skip < 0 || q.Skip > MaxSkip {
+		return Graph{}, fault.Invalidf("find lineage: %d neighbours after %d; at most %d after at most %d are shown", q.Neighbours, q.Skip, MaxNeighbours, MaxSkip)
+	}
+	w := &walk{store: s.store, nodes: map[string]*Node{}, edges: map[[2]string]string{}, shown: map[string]bool{},
+		most: cmp.Or(q.Neighbours, each), skip: q.Skip}
 	root, err := w.root(ctx, q.Node)
 	if err != nil {
 		return Graph{}, err
@@ -87,7 +93,7 @@ func (w *walk) root(ctx context.Context, name string) (string, error) {
 	}
 	if n.Kind == Artifact && n.Digest != "" {
 		// All who made this content.
-		found, err := w.store.ArtifactsWith(ctx, []string{keyOf(id)}, each+1)
+		found, err := w.store.ArtifactsWith(ctx, []string{keyOf(id)}, w.skip+w.most+1)
 		if err != nil {
 			return "", err
 		}
@@ -126,16 +132,21 @@ func (w *walk) follow(ctx context.Context, root string, d Direction, depth int) 
 		if err := w.load(ctx, level); err != nil {
 			return err
 		}
-		found, err := w.neighbours(ctx, level, d)
+		most, skip := each, 0
+		if step == 1 {
+			most, skip = w.most, w.skip
+		}
+		found, err := w.neighbours(ctx, level, d, skip+most+1)
 		if err != nil {
 			return err
 		}
 		var next []string
 		for _, from := range level {
 			list := found[from]
-			if len(list) > each {
+			list = list[min(skip, len(list)):]
+			if len(list) > most {
 				w.more(from, d)
-				list = list[:each]
+				list = list[:most]
 			}
 			for _, l := range list {
 				if !w.shown[l.to] && (step > depth || len(w.shown) >= maxNodes) {
@@ -190,8 +201,9 @@ func (w *walk) connect(id string, l neighbour, d Direction) {
 // neighbour is a node beside another, and how the two are connected.
 type neighbour struct{ to, label string }
 
-// neighbours finds what is beside the nodes of a level, which are loaded, with a few queries for all of them.
-func (w *walk) neighbours(ctx context.Context, level []string, d Direction) (map[string][]neighbour, error) {
+// neighbours finds what is beside the nodes of a level, which are loaded, with a few queries for all of them; of what others say of a
+// node at most limit.
+func (w *walk) neighbours(ctx context.Context, level []string, d Direction, limit int) (map[string][]neighbour, error) {
 	out := map[string][]neighbour{}
 	add := func(from, to, label string) {
 		if slices.ContainsFunc(out[from], func(n neighbour) bool { return n.to == to }) {
@@ -216,7 +228,7 @@ func (w *walk) neighbours(ctx context.Context, level []string, d Direction) (map
 	if d == Up {
 		return out, w.imported(ctx, out)
 	}
-	return out, w.users(ctx, keys, add)
+	return out, w.users(ctx, keys, limit, add)
 }
 
 // madeOf adds what a node was made of, all of which the node itself tells.
@@ -232,6 +244,9 @@ func (w *walk) madeOf(n *Node, add func(from, to, label string)) {
 		add(n.ID, loggedID(n.version.ModelID), "")
 	case n.version != nil && n.version.RunID != "":
 		add(n.ID, runID(n.version.RunID), "")
+	}
+	for _, d := range n.deployed {
+		add(n.ID, versionID(d.Model+"/"+d.Version), "deployed")
 	}
 	if n.task != nil {
 		w.artifacts(n.ID, n.task.Inputs, add)
@@ -273,7 +288,7 @@ func (w *walk) artifacts(id string, v run.Values, add func(from, to, label strin
 }
 
 // users adds what others say they have made of nodes.
-func (w *walk) users(ctx context.Context, keys map[Kind][]string, add func(from, to, label string)) error {
+func (w *walk) users(ctx context.Context, keys map[Kind][]string, limit int, add func(from, to, label string)) error {
 	for _, ask := range []struct {
 		kind  Kind
 		query func(context.Context, []string, int) (map[string][]string, error)
@@ -288,11 +303,12 @@ func (w *walk) users(ctx context.Context, keys map[Kind][]string, add func(from,
 		{Run, w.store.ModelsOf, runID, loggedID, ""},
 		{Run, w.store.VersionsOfRuns, runID, versionID, ""},
 		{Run, w.store.RunsBeneath, runID, runID, "part of"},
+		{Version, w.store.EndpointsOf, versionID, endpointID, "deployed"},
 	} {
 		if len(keys[ask.kind]) == 0 {
 			continue
 		}
-		found, err := ask.query(ctx, keys[ask.kind], each+1)
+		found, err := ask.query(ctx, keys[ask.kind], limit)
 		if err != nil {
 			return err
 		}

@@ -41,12 +41,15 @@ type RunStore interface {
 	RunGroups(ctx context.Context, by string, q listing.Query, most int) (groups []run.Group, whole bool, err error)
 	// UnfinishedRuns returns the ids of the runs whose state is not final, oldest first.
 	UnfinishedRuns(ctx context.Context) ([]string, error)
-	// ActiveRuns counts the runs of a recurring run whose state is not final.
-	ActiveRuns(ctx context.Context, recurringRunID string) (int, error)
+	// ActiveRuns returns the ids of the runs of a recurring run whose state is not final.
+	ActiveRuns(ctx context.Context, recurringRunID string) ([]string, error)
 	SetArchived(ctx context.Context, runID string, archived bool) error
 	DeleteRun(ctx context.Context, id string) error
 	// Tasks returns all tasks of a run in the order in which they were created.
 	Tasks(ctx context.Context, runID string) ([]run.Task, error)
+	// EncodedTasks calls yield with the JSON of each task of a run, as run.Task has it, in the order in which they were created. It
+	// reads them piece by piece, so that the first are there before the last are read.
+	EncodedTasks(ctx context.Context, runID string, yield func(task []byte) error) error
 	// GetTask finds a task of a run by id.
 	GetTask(ctx context.Context, runID, taskID string) (run.Task, error)
 	// Artifacts lists artifacts; keys: run_id, task_id, name, schema_title, digest, created_at.

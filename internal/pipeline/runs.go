@@ -22,8 +22,8 @@ func (s *Service) GetRun(ctx context.Context, id string) (run.Run, error) {
 	return s.deps.Store.GetRun(ctx, id)
 }
 
-// ActiveRuns counts the runs of a recurring run that have not ended.
-func (s *Service) ActiveRuns(ctx context.Context, recurringRunID string) (int, error) {
+// ActiveRuns returns the ids of the runs of a recurring run that have not ended.
+func (s *Service) ActiveRuns(ctx context.Context, recurringRunID string) ([]string, error) {
 	return s.deps.Store.ActiveRuns(ctx, recurringRunID)
 }
 

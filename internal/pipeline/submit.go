@@ -52,14 +52,14 @@ func (s *Service) Submit(ctx context.Context, sub Submission) (run.Run, error) {
 
 // Prepare validates a submission as Submit does and starts nothing: it is for runs that come later. It returns the submission with its
 // specification stored and named by its digest. One that names a pipeline without a version stays open: each run takes the version
-// that is the newest by then.
-func (s *Service) Prepare(ctx context.Context, sub Submission) (Submission, error) {
+// that is the newest by then. Of parameters that get their values later, when a run starts, only the names are checked.
+func (s *Service) Prepare(ctx context.Context, sub Submission, later ...string) (Submission, error) {
 	newest := sub.PipelineID != "" && sub.VersionID == ""
 	p, err := s.specOf(ctx, &sub)
 	if err != nil {
 		return sub, err
 	}
-	if _, err := p.CheckParameters(sub.Parameters); err != nil {
+	if _, err := p.CheckParametersBut(sub.Parameters, later); err != nil {
 		return sub, err
 	}
 	if err := s.fileUnder(ctx, &sub); err != nil {
@@ -127,13 +127,13 @@ func (s *Service) specOf(ctx context.Context, sub *Submission) (*ir.Pipeline, er
 
 func newRun(sub Submission, p *ir.Pipeline, params map[string]any, now time.Time) run.Run {
 	r := run.Run{
-		ID: sub.ID, RecurringRunID: sub.RecurringRunID, DisplayName: sub.DisplayName, Description: sub.Description, ExperimentID: sub.ExperimentID,
+		ID: sub.ID, RecurringRunID: sub.RecurringRunID, BackfillID: sub.BackfillID, DisplayName: sub.DisplayName, Description: sub.Description, ExperimentID: sub.ExperimentID,
 		PipelineName: p.Spec.PipelineInfo.Name, PipelineID: sub.PipelineID, VersionID: sub.VersionID, SpecDigest: p.Digest,
 		ServiceAccount: sub.ServiceAccount, PipelineRoot: sub.PipelineRoot, Parameters: params, CacheOff: sub.CacheOff,
 		CreatedAt: now, ScheduledAt: now,
 	}
 	if sub.ScheduledAt != nil {
-		r.ScheduledAt = *sub.ScheduledAt
+		r.ScheduledAt = sub.ScheduledAt.UTC()
 	}
 	if r.DisplayName == "" {
 		r.DisplayName = fmt.Sprintf("%s %s", r.PipelineName, now.Format("2006-01-02 15-04-05"))

@@ -16,6 +16,29 @@ type Update struct {
 // Watch returns the run, its tasks, and a channel of what changes from that moment on. The channel is closed when the run is
 // final or ctx is done. A reader that is too slow is not waited for: it is given only the newest state of each task.
 func (s *Service) Watch(ctx context.Context, runID string) (run.Run, []run.Task, <-chan Update, error) {
+	var tasks []run.Task
+	r, updates, err := s.watch(ctx, runID, func() (err error) {
+		tasks, err = s.deps.Store.Tasks(ctx, runID)
+		return err
+	})
+	return r, tasks, updates, err
+}
+
+// EncodedTasks calls yield with the JSON of one task after the other, until one call fails.
+type EncodedTasks func(yield func(task []byte) error) error
+
+// WatchEncoded is Watch for those who only hand tasks on: it gives them as they are stored, while they are read. They are to be read
+// before the first update is: an update is newer than they are.
+func (s *Service) WatchEncoded(ctx context.Context, runID string) (run.Run, EncodedTasks, <-chan Update, error) {
+	tasks := func(yield func([]byte) error) error { return s.deps.Store.EncodedTasks(ctx, runID, yield) }
+	r, updates, err := s.watch(ctx, runID, func() error { return nil })
+	return r, tasks, updates, err
+}
+
+// handedOver is how many updates wait for a reader, so that it can tell when it has read all there are.
+const handedOver = 64
+
+func (s *Service) watch(ctx context.Context, runID string, read func() error) (run.Run, <-chan Update, error) {
 	var w *watcher
 	a := s.actor(runID)
 	if a != nil {
@@ -23,27 +46,26 @@ func (s *Service) Watch(ctx context.Context, runID string) (run.Run, []run.Task,
 	}
 	// Read after registering, so that no change falls between.
 	r, err := s.deps.Store.GetRun(ctx, runID)
-	var tasks []run.Task
 	if err == nil {
-		tasks, err = s.deps.Store.Tasks(ctx, runID)
+		err = read()
 	}
 	if err != nil {
 		if w != nil {
 			a.watchers.remove(w)
 		}
-		return run.Run{}, nil, nil, err
+		return run.Run{}, nil, err
 	}
-	out := make(chan Update)
+	out := make(chan Update, handedOver)
 	if w == nil {
 		close(out)
-		return r, tasks, out, nil
+		return r, out, nil
 	}
 	go func() {
 		defer close(out)
 		defer a.watchers.remove(w)
 		w.forward(ctx, out)
 	}()
-	return r, tasks, out, nil
+	return r, out, nil
 }
 
 // watchers are those who follow a run.

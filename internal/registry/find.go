@@ -38,8 +38,12 @@ func (s *Service) Find(ctx context.Context, text string, limit int) ([]Found, er
 				return out, nil
 			}
 			if f.Version > 0 && f.Alias == "" {
-				if _, err := s.deps.Store.Version(ctx, f.Model, f.Version); fault.KindOf(err) == fault.NotFound {
+				switch _, err := s.deps.Store.Version(ctx, f.Model, f.Version); {
+				case err == nil:
+				case fault.KindOf(err) == fault.NotFound:
 					continue // it was deleted
+				default:
+					return nil, err
 				}
 			}
 			out = append(out, f)

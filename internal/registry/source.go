@@ -135,6 +135,14 @@ func (s *Service) modelSource(ctx context.Context, src *source, u *url.URL, n Ne
 	return nil
 }
 
+// Resolve finds the version of a model that a reference means: a number, "@" with an alias, a stage, or "latest".
+func (s *Service) Resolve(ctx context.Context, name, version string) (model.Version, error) {
+	if alias, ok := strings.CutPrefix(version, "@"); ok {
+		return s.referred(ctx, name+"@"+alias)
+	}
+	return s.referred(ctx, name+"/"+version)
+}
+
 // referred finds the version that a models:/ URI means.
 func (s *Service) referred(ctx context.Context, ref string) (model.Version, error) {
 	name, version, found := strings.Cut(ref, "/")

@@ -49,7 +49,7 @@ func (s *Service) newID(prefix string) string {
 const maxID = 250
 
 // validID says what an id may be. Ids become parts of paths.
-var validID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.:-]{0,249}$`)
+var validID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.:-]*$`)
 
 func (s *Service) activeExperiment(ctx context.Context, id string) (track.Experiment, error) {
 	e, err := s.deps.Experiments.Experiment(ctx, id)
@@ -66,7 +66,7 @@ func artifactTag(e track.Experiment, id string) track.KV {
 
 // Start stores what a client says about a trace, mostly when it has ended. What spans said before is kept where the client is silent.
 func (s *Service) Start(ctx context.Context, given trace.Trace) (*trace.Trace, error) {
-	if !validID.MatchString(given.ID) {
+	if !validID.MatchString(given.ID) || len(given.ID) > maxID {
 		return nil, fault.Invalidf("Invalid trace ID '%s': an ID has 1 to %d letters, digits and any of _ . : -, and begins with a letter or digit.",
 			fault.Shorten(given.ID, 100), maxID)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"unicode/utf8"
 
 	"levada/internal/core/fault"
 	"levada/internal/core/track"
@@ -183,7 +184,7 @@ func batchError(err error) error {
 }
 
 func checkRunID(id string) error {
-	if !runIDForm.MatchString(id) {
+	if !runIDForm.MatchString(id) || utf8.RuneCountInString(id) > maxRunID {
 		return InvalidValue("run_id", id, "")
 	}
 	return nil

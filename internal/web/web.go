@@ -110,9 +110,9 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // rooms are the first parts of the addresses of ui/src/app.tsx; true for those that have pages below them.
 var rooms = map[string]bool{
 	"": false, "system": false,
-	"runs": true, "recurring-runs": false, "pipelines": true,
+	"runs": true, "recurring-runs": false, "triggers": true, "pipelines": true,
 	"experiments": true, "tracked-runs": true, "compare": false, "models": true,
-	"artifacts": true, "lineage": false,
+	"endpoints": true, "graphs": true, "artifacts": true, "lineage": false, "data": false, "drift": false, "checks": false,
 }
 
 func isRoute(p string) bool {

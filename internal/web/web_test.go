@@ -43,6 +43,7 @@ func TestEachAddressGetsItsFileOrThePage(t *testing.T) {
 		{"GET", "/", nil, 200, "the application", revalidate},
 		{"GET", "/runs", nil, 200, "the application", revalidate},
 		{"GET", "/recurring-runs", nil, 200, "the application", revalidate},
+		{"GET", "/triggers/1", nil, 200, "the application", revalidate},
 		{"GET", "/runs/1/tasks/2", nil, 200, "the application", revalidate},
 		{"GET", "/experiments/1", nil, 200, "the application", revalidate},
 		{"GET", "/tracked-runs/1", nil, 200, "the application", revalidate},

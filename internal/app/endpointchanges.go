@@ -1,0 +1,61 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"levada/internal/core/change"
+	endpoints "levada/internal/serving"
+)
+
+const (
+	// tellEvery is how often those who look at endpoints are told that requests came.
+	tellEvery = 2 * time.Second
+	// tellAfter is how often they are told once more after the last request, until rates are 0.
+	tellAfter = 6
+)
+
+// tellOfRequests tells that the figures of endpoints have changed, while they do and somebody listens, until the function that it returns is
+// called.
+func (s *server) tellOfRequests() (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(tellEvery)
+		defer tick.Stop()
+		last, left := "", 0
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			if !s.changes.Listening() {
+				continue
+			}
+			if now := fmt.Sprint(shownFigures(s.endpoints.Measure())); now != last {
+				last, left = now, tellAfter
+			}
+			if left > 0 {
+				left--
+				var changed change.Set
+				changed.Add(change.Endpoints, "")
+				s.changes.Publish(&changed)
+			}
+		}
+	}()
+	return func() { cancel(); <-done }
+}
+
+// shownFigures are those that people look at, in an order of their own.
+func shownFigures(measured []endpoints.Measured) []string {
+	out := make([]string, len(measured))
+	for i, m := range measured {
+		out[i] = fmt.Sprint(m.Endpoint, m.Version, m.State, m.Requests, m.Shadows, m.Workers, m.Queued)
+	}
+	slices.Sort(out)
+	return out
+}
