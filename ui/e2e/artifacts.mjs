@@ -8,6 +8,7 @@ import { after, before, test } from 'node:test'
 import { call, submit, until } from './api.mjs'
 import { seriousFindings } from './axe.mjs'
 import { launch, openPage, settled } from './browser.mjs'
+import { createExperiment, createRun } from './seed.mjs'
 
 const base = process.env.LEVADA_URL
 const patience = Number(process.env.LEVADA_TIMEOUT ?? 120) * 1000
@@ -171,6 +172,26 @@ test('what a list says is what the graph shows, and more is read from its edge',
   await page.goto(artifact('data', '?tab=lineage&as=graph'))
   await page.locator('[data-kind=task]').first().waitFor()
   await page.getByRole('tab', { name: 'Lineage' }).waitFor()
+  quiet()
+})
+
+test('of a node with many neighbours more are shown each time that it is opened', async () => {
+  const name = `widely read ${Date.now()}`
+  const mlflow = (path, body) => call(base, path, { prefix: '/api/2.0/mlflow', body })
+  const experiment = await createExperiment(base, name)
+  const readers = 130
+  for (let i = 0; i < readers; i++) {
+    const { run_id } = await createRun(base, experiment, `reader ${i}`)
+    await mlflow('/runs/log-inputs', { run_id, datasets: [{ dataset: { name, digest: 'abc', source_type: 'local', source: '{}' }, tags: [] }] })
+  }
+  await page.goto(`${base}/lineage?node=${encodeURIComponent(`dataset:${name}@abc`)}&as=list`)
+  const more = page.getByRole('button', { name: `Show what came of ${name}` })
+  for (const shown of [25, 100, readers]) {
+    await page.getByText(`${shown + 1} nodes`).waitFor()
+    if (shown < readers) await more.click()
+  }
+  await more.waitFor({ state: 'detached' })
+  assert.equal(query().getAll('open').length, 2)
   quiet()
 })
 

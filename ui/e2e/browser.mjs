@@ -17,7 +17,7 @@ export async function openPage(browser, base, options = {}) {
   const page = await context.newPage()
   const complaints = []
   page.on('console', (m) => {
-    if (m.type() === 'error') complaints.push(`console: ${m.text()}`)
+    if (m.type() === 'error') complaints.push(`console: ${m.text()} ${m.location().url}`)
   })
   page.on('pageerror', (e) => complaints.push(`error: ${e.message}`))
   page.on('request', (r) => {

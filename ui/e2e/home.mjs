@@ -37,8 +37,12 @@ before(async () => {
   page.on('request', (r) => requests.push(r.url()))
   seeded = await seed(base, mark)
   failed = []
-  for (const name of [`${mark} fails`, hostile]) failed.push(await submit(base, 'failing', name, { cache: false }))
-  for (const id of failed) await until(() => call(base, `/runs/${id}`), (r) => r.state === 'FAILED')
+  // One after the other: the page names the one that failed last.
+  for (const name of [`${mark} fails`, hostile]) {
+    const id = await submit(base, 'failing', name, { cache: false })
+    await until(() => call(base, `/runs/${id}`), (r) => r.state === 'FAILED')
+    failed.push(id)
+  }
   const { pipeline_spec } = await call(base, `/runs/${failed[0]}/spec`)
   recurring = await call(base, '/recurringruns', {
     prefix: '/apis/v2beta1',
@@ -90,6 +94,20 @@ test('a server that is gone is said, and what was known stays', async () => {
   await card('Going on').waitFor()
   await page.unroute('**/api/v1/home')
   quiet('ERR_FAILED')
+})
+
+test('a page whose file cannot be loaded says so, and everything around it stays', async () => {
+  const { page: other } = await openPage(browser, base)
+  other.setDefaultTimeout(patience)
+  await other.goto(`${base}/runs`)
+  await other.getByRole('heading', { name: 'Runs', level: 1 }).waitFor()
+  await other.route('**/assets/ModelsPage-*.js', (route) => route.abort())
+  await other.getByRole('link', { name: 'Models', exact: true }).click()
+  await other.getByRole('alert').filter({ hasText: 'could not be loaded' }).waitFor()
+  await other.unroute('**/assets/ModelsPage-*.js')
+  await other.getByRole('button', { name: 'Load the page again' }).click()
+  await other.getByRole('heading', { name: 'Models', level: 1 }).waitFor()
+  await other.context().close()
 })
 
 test('an empty server helps with the first run, and says how it is', async () => {

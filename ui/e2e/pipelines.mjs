@@ -105,6 +105,7 @@ test('a pipeline is found by a part of its name and opened with the keyboard', a
 })
 
 test('a version is one request, and is shown as a graph, as inputs and as YAML', async () => {
+  await page.goto('about:blank') // the page before it may be about to ask
   requests = []
   await page.goto(`${base}/pipelines/${pipeline}`)
   await box('exit-handler-1/show').waitFor()
@@ -178,6 +179,13 @@ test('the form is made of the inputs, says what is wrong at the field, and start
 
   await field('words').locator('textarea').fill('["a", ')
   await field('ratio').locator('input').fill('fast')
+  // What is wrong is said while it is typed; that something is missing only when the form is sent.
+  await field('words').getByText('not JSON').waitFor()
+  await field('ratio').getByText('is not a number').waitFor()
+  await field('words').locator('textarea').fill('["a"]')
+  await field('words').getByText('not JSON').waitFor({ state: 'detached' })
+  await field('words').locator('textarea').fill('["a", ')
+  assert.equal(await field('what').getByText('needed and has no default').count(), 0)
   await page.getByRole('button', { name: 'Start the run' }).focus()
   await page.keyboard.press('Enter')
   await field('what').getByText('needed and has no default').waitFor()

@@ -26,7 +26,9 @@ export const removeDirectory = (data) => rm(data, { recursive: true, force: true
 
 /** Starts a server on a data directory, and returns it with its address once it listens. */
 export async function start(data, listen = '127.0.0.1:0') {
-  const server = spawn(bin, ['up', '--data', data, '--listen', listen], { stdio: ['ignore', 'pipe', 'pipe'] })
+  // Receivers of messages that tests play are on this machine.
+  const env = { LEVADA_WEBHOOK_HOSTS: 'http://127.0.0.1', ...process.env }
+  const server = spawn(bin, ['up', '--data', data, '--listen', listen], { stdio: ['ignore', 'pipe', 'pipe'], env })
   const log = []
   server.stderr.on('data', (chunk) => log.push(chunk))
   for await (const line of createInterface({ input: server.stdout })) {

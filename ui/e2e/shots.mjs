@@ -33,7 +33,7 @@ for (const run of list.runs) {
   }
 }
 
-screens.push(...(await trackedScreens()), ...(await pipelineScreens()), ...(await artifactScreens()))
+screens.push(...(await endpointScreens()), ...(await trackedScreens()), ...(await pipelineScreens()), ...(await artifactScreens()))
 
 /** The pages of the pipeline with the most versions among the newest, and its form. */
 async function pipelineScreens() {
@@ -50,6 +50,19 @@ async function pipelineScreens() {
     if (older) more.push(['pipeline-diff', `${at}?against=${older.id}`, 900])
   }
   if (list.runs[0]) more.push(['run-clone', `/runs/${list.runs[0].id}/clone`, 500], ['run-yaml', `/runs/${list.runs[0].id}?view=yaml`, 700])
+  return more
+}
+
+/** The screens of endpoints and of the newest rollout of each. */
+async function endpointScreens() {
+  const get = async (path) => (await fetch(`${base}/api/v1${path}`)).json()
+  const { endpoints = [] } = await get('/endpoints')
+  const more = [['endpoints', '/endpoints', 400]]
+  for (const { name } of endpoints.slice(0, 2)) {
+    more.push([`endpoint-${name}`, `/endpoints/${name}`, 600])
+    const { rollouts = [] } = await get(`/endpoints/${name}/rollouts?limit=1`)
+    for (const r of rollouts) more.push([`rollout-${name}`, `/endpoints/${name}/rollouts/${r.id}`, 900])
+  }
   return more
 }
 

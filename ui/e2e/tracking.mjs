@@ -153,7 +153,7 @@ test('chosen runs are compared: curves, parallel coordinates, scatter, differenc
   await page.locator('[data-chart="val/accuracy"] canvas').waitFor()
   assert.equal(asked('/comparison?').length, 1)
   assert.equal(asked('/curves?').length, 1)
-  await page.getByRole('checkbox', { name: 'Logarithmic' }).check()
+  await page.getByRole('checkbox', { name: 'Up logarithmic' }).check()
   await page.getByRole('combobox', { name: 'Along' }).selectOption('time')
   await page.getByRole('slider').press('ArrowRight')
   await page.locator('[data-chart="loss"]').getByText('logarithmic').waitFor()

@@ -1,29 +1,39 @@
-import { type ComponentType, lazy, Suspense } from 'react'
 import { Route, Switch } from 'wouter'
 import { HomePage } from './home/HomePage'
-import { Loading } from './parts/Notice'
+import { late } from './parts/late'
 import { RecurringPage } from './recurring/RecurringPage'
 import { RunsPage } from './runs/RunsPage'
 import { NotFound } from './shell/NotFound'
 import { Shell } from './shell/Shell'
 
-// Pages that are not the first are loaded when they are opened.
-const RunPage = lazy(async () => ({ default: (await import('./run/RunPage')).RunPage }))
-const ExperimentsPage = lazy(() => import('./experiments/ExperimentsPage'))
-const ExperimentPage = lazy(() => import('./experiments/ExperimentPage'))
-const TrackedPage = lazy(() => import('./tracked/TrackedPage'))
-const ComparePage = lazy(() => import('./compare/ComparePage'))
-const ArtifactsPage = lazy(() => import('./artifact/ArtifactsPage'))
-const ArtifactPage = lazy(() => import('./artifact/ArtifactPage'))
-const LineagePage = lazy(() => import('./lineage/LineagePage'))
-const ModelsPage = lazy(() => import('./models/ModelsPage'))
-const ModelPage = lazy(() => import('./models/ModelPage'))
-const PipelinesPage = lazy(() => import('./pipelines/PipelinesPage'))
-const PipelinePage = lazy(() => import('./pipelines/PipelinePage'))
-const SubmitPage = lazy(() => import('./form/SubmitPage'))
-const ClonePage = lazy(() => import('./form/ClonePage'))
-const SystemPage = lazy(() => import('./system/SystemPage'))
-const VersionPage = lazy(() => import('./models/VersionPage'))
+// Pages that are not the first are loaded when they are opened. The key of a page makes the one before it end at once.
+const RunPage = late('the page', async () => ({ default: (await import('./run/RunPage')).RunPage }))
+const ExperimentsPage = late('the page', () => import('./experiments/ExperimentsPage'))
+const ExperimentPage = late('the page', () => import('./experiments/ExperimentPage'))
+const TrackedPage = late('the page', () => import('./tracked/TrackedPage'))
+const ComparePage = late('the page', () => import('./compare/ComparePage'))
+const ArtifactsPage = late('the page', () => import('./artifact/ArtifactsPage'))
+const ArtifactPage = late('the page', () => import('./artifact/ArtifactPage'))
+const EndpointsPage = late('the page', () => import('./endpoints/EndpointsPage'))
+const EndpointPage = late('the page', () => import('./endpoints/EndpointPage'))
+const RolloutPage = late('the page', () => import('./endpoints/RolloutPage'))
+const GraphPage = late('the page', () => import('./endpoints/GraphPage'))
+const DataPage = late('the page', () => import('./data/DataPage'))
+const HistoryPage = late('the page', () => import('./data/HistoryPages'))
+const LineagePage = late('the page', () => import('./lineage/LineagePage'))
+const ModelsPage = late('the page', () => import('./models/ModelsPage'))
+const ModelPage = late('the page', () => import('./models/ModelPage'))
+const PipelinesPage = late('the page', () => import('./pipelines/PipelinesPage'))
+const PipelinePage = late('the page', () => import('./pipelines/PipelinePage'))
+const SubmitPage = late('the page', () => import('./form/SubmitPage'))
+const ClonePage = late('the page', () => import('./form/ClonePage'))
+const SystemPage = late('the page', () => import('./system/SystemPage'))
+const TriggersPage = late('the page', () => import('./triggers/TriggersPage'))
+const TriggerPage = late('the page', () => import('./triggers/TriggerPage'))
+const VersionPage = late('the page', () => import('./models/VersionPage'))
+
+// A run is loaded as soon as it is clear that it is wanted, not when the first picture is made.
+if (/^\/runs\/[^/]/.test(location.pathname)) RunPage.load().catch(() => undefined)
 
 /** Every address of the application. internal/web/web.go knows them too. */
 export function App() {
@@ -39,52 +49,62 @@ export function App() {
         <Route path="/recurring-runs">
           <RecurringPage />
         </Route>
-        <Route path="/runs/:id">{({ id }) => <Late key={id} page={RunPage} id={id} />}</Route>
-        <Route path="/runs/:id/tasks/:task">{({ id, task }) => <Late key={id} page={RunPage} id={id} taskId={task} />}</Route>
-        <Route path="/runs/:id/clone">{({ id }) => <Late key={`clone ${id}`} page={ClonePage} id={id} />}</Route>
+        <Route path="/triggers">
+          <TriggersPage key="triggers" />
+        </Route>
+        <Route path="/triggers/:id">{({ id }) => <TriggerPage key={id} id={id} />}</Route>
+        <Route path="/runs/:id">{({ id }) => <RunPage key={id} id={id} />}</Route>
+        <Route path="/runs/:id/tasks/:task">{({ id, task }) => <RunPage key={id} id={id} taskId={task} />}</Route>
+        <Route path="/runs/:id/clone">{({ id }) => <ClonePage key={`clone ${id}`} id={id} />}</Route>
         <Route path="/pipelines">
-          <Late key="pipelines" page={PipelinesPage} />
+          <PipelinesPage key="pipelines" />
         </Route>
-        <Route path="/pipelines/:id">{({ id }) => <Late key={`pipeline ${id}`} page={PipelinePage} id={id} />}</Route>
-        <Route path="/pipelines/:id/run">{({ id }) => <Late key={`run of ${id}`} page={SubmitPage} id={id} />}</Route>
+        <Route path="/pipelines/:id">{({ id }) => <PipelinePage key={`pipeline ${id}`} id={id} />}</Route>
+        <Route path="/pipelines/:id/run">{({ id }) => <SubmitPage key={`run of ${id}`} id={id} />}</Route>
         <Route path="/experiments">
-          <Late key="experiments" page={ExperimentsPage} />
+          <ExperimentsPage key="experiments" />
         </Route>
-        <Route path="/experiments/:id">{({ id }) => <Late key={id} page={ExperimentPage} id={id} />}</Route>
-        <Route path="/tracked-runs/:id">{({ id }) => <Late key={id} page={TrackedPage} id={id} />}</Route>
+        <Route path="/experiments/:id">{({ id }) => <ExperimentPage key={id} id={id} />}</Route>
+        <Route path="/tracked-runs/:id">{({ id }) => <TrackedPage key={id} id={id} />}</Route>
         <Route path="/compare">
-          <Late key="compare" page={ComparePage} />
+          <ComparePage key="compare" />
         </Route>
         <Route path="/artifacts">
-          <Late key="artifacts" page={ArtifactsPage} />
+          <ArtifactsPage key="artifacts" />
         </Route>
-        <Route path="/artifacts/:id">{({ id }) => <Late key={id} page={ArtifactPage} id={id} />}</Route>
+        <Route path="/artifacts/:id">{({ id }) => <ArtifactPage key={id} id={id} />}</Route>
+        <Route path="/data">
+          <DataPage key="data" />
+        </Route>
+        <Route path="/drift">
+          <HistoryPage key="drift" of="drift" />
+        </Route>
+        <Route path="/checks">
+          <HistoryPage key="checks" of="checks" />
+        </Route>
         <Route path="/lineage">
-          <Late key="lineage" page={LineagePage} />
+          <LineagePage key="lineage" />
         </Route>
+        <Route path="/endpoints">
+          <EndpointsPage key="endpoints" />
+        </Route>
+        <Route path="/endpoints/:name">{({ name }) => <EndpointPage key={`endpoint ${name}`} name={name} />}</Route>
+        <Route path="/graphs/:name">{({ name }) => <GraphPage key={`graph ${name}`} name={name} />}</Route>
+        <Route path="/endpoints/:name/rollouts/:id">{({ name, id }) => <RolloutPage key={`rollout ${id}`} name={name} id={id} />}</Route>
         <Route path="/models">
-          <Late key="models" page={ModelsPage} />
+          <ModelsPage key="models" />
         </Route>
-        <Route path="/models/:name">{({ name }) => <Late key={`model ${name}`} page={ModelPage} id={name} />}</Route>
+        <Route path="/models/:name">{({ name }) => <ModelPage key={`model ${name}`} id={name} />}</Route>
         <Route path="/models/:name/versions/:version">
-          {({ name, version }) => <Late key={`version ${name} ${version}`} page={VersionPage} id={name} version={version} />}
+          {({ name, version }) => <VersionPage key={`version ${name} ${version}`} id={name} version={version} />}
         </Route>
         <Route path="/system">
-          <Late key="system" page={SystemPage} />
+          <SystemPage key="system" />
         </Route>
         <Route>
           <NotFound what="There is no page at this address." />
         </Route>
       </Switch>
     </Shell>
-  )
-}
-
-/** A page that is loaded when it is opened. Its key makes the page before it end at once, not when this one is there. */
-function Late<P extends object>({ page: Page, ...props }: { page: ComponentType<P> } & P) {
-  return (
-    <Suspense fallback={<Loading what="the page" />}>
-      <Page {...(props as unknown as P)} />
-    </Suspense>
   )
 }

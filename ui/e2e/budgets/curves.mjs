@@ -5,8 +5,8 @@
 //   CURVES_ROUNDS  how often it is measured; each time in a browser that has nothing in its cache. By default 5
 import { randomUUID } from 'node:crypto'
 import { call } from '../api.mjs'
-import { openPage } from '../browser.mjs'
 import { createExperiment } from '../seed.mjs'
+import { freshPage, median } from './measure.mjs'
 
 const points = Number(process.env.CURVES_POINTS ?? 1_000_000)
 const runs = Number(process.env.CURVES_RUNS ?? 100)
@@ -28,9 +28,11 @@ function piece(run, first, n) {
   return { key: 'loss', times, steps, values: values.toString('base64') }
 }
 
+export const kept = `curves-${runs}x${points}`
+
 /** Logs the curves and returns the ids of their runs. */
-export async function logLongCurves(base, name = `curves ${Date.now()}`) {
-  const experiment_id = await createExperiment(base, name)
+export async function make(base) {
+  const experiment_id = await createExperiment(base, 'long curves')
   const ids = Array.from({ length: runs }, () => randomUUID().replaceAll('-', ''))
   const rows = ids.map((id, r) => ({
     id,
@@ -54,8 +56,7 @@ export async function logLongCurves(base, name = `curves ${Date.now()}`) {
 
 /** Milliseconds from the click on "Curves" to the frame after the lines are drawn. */
 async function once(browser, base, ids) {
-  const { page, complaints } = await openPage(browser, base)
-  page.setDefaultTimeout(120_000)
+  const { page, complaints, close } = await freshPage(browser, base)
   const address = new URLSearchParams([...ids.map((id) => ['run', id]), ['view', 'scatter']])
   await page.goto(`${base}/compare?${address}`)
   await page.locator('[data-point]').nth(ids.length - 1).waitFor()
@@ -79,21 +80,17 @@ async function once(browser, base, ids) {
   const lines = Number(await page.locator('figure[data-drawn]').first().getAttribute('data-drawn'))
   if (lines !== ids.length) throw new Error(`${lines} curves were drawn, want ${ids.length}`)
   if (complaints.length > 0) throw new Error(complaints.join('\n'))
-  await page.context().close()
+  await close()
   return { took, answer }
 }
 
-const median = (list) => list.toSorted((a, b) => a - b)[Math.floor(list.length / 2)] ?? Number.NaN
-
-/** Logs the curves when ids names none, and measures. */
-export async function measure({ browser, base, ids }) {
-  const found = ids ?? (await logLongCurves(base))
+export async function measure({ browser, base, made }) {
   const all = []
-  for (let i = 0; i < rounds; i++) all.push(await once(browser, base, found))
-  const what = `${found.length} curves of ${points.toLocaleString('en-GB')} points`
+  for (let i = 0; i < rounds; i++) all.push(await once(browser, base, made))
+  const what = `${made.length} curves of ${points.toLocaleString('en-GB')} points`
+  const of = (key) => ({ value: median(all.map((a) => a[key])), all: all.map((a) => a[key]), unit: 'ms' })
   return [
-    { name: `${what}, from the click until they are drawn`, value: Math.round(median(all.map((a) => a.took))), unit: 'ms', budget: 500 },
-    { name: `${what}, the first time`, value: Math.round(all[0].took), unit: 'ms', budget: 500 },
-    { name: `${what}, the server's answer`, value: Math.round(median(all.map((a) => a.answer))), unit: 'ms' },
+    { name: `${what}, from the click until they are drawn`, ...of('took'), budget: 500 },
+    { name: `${what}, of that the server's answer`, ...of('answer') },
   ]
 }

@@ -13,12 +13,23 @@ export async function several(times, once) {
 /** A page in a browser context of its own, with nothing in its cache; slow is by how much its processor is slower than this machine's. */
 export async function freshPage(browser, base, { slow = 1 } = {}) {
   const { page, complaints } = await openPage(browser, base)
-  page.setDefaultTimeout(60_000)
+  page.setDefaultTimeout(120_000)
+  await page.addInitScript(() => {
+    window.longTasks = []
+    new PerformanceObserver((list) => {
+      for (const task of list.getEntries()) window.longTasks.push({ at: task.startTime, took: task.duration })
+    }).observe({ type: 'longtask', buffered: true })
+  })
   if (slow > 1) {
     const session = await page.context().newCDPSession(page)
     await session.send('Emulation.setCPUThrottlingRate', { rate: slow })
   }
   return { page, complaints, close: () => page.context().close() }
+}
+
+/** The longest task of a page since a moment, in milliseconds; 0 when none took more than 50. */
+export function longTasks(page, since) {
+  return page.evaluate((from) => Math.max(0, ...window.longTasks.filter((t) => t.at >= from).map((t) => t.took)), since)
 }
 
 /**

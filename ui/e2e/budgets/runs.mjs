@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { call, until } from '../api.mjs'
 import { freshPage, several } from './measure.mjs'
+import { oneTask } from './shapes.mjs'
 
 const rounds = 9
 const row = 'a[href^="/runs/"]'
@@ -28,18 +29,6 @@ async function click(browser, base) {
   )
   await close()
   return took
-}
-
-/** A run whose only task costs nothing: an importer of an address that is only noted. */
-function oneTask(name) {
-  return JSON.stringify({
-    schemaVersion: '2.1.0',
-    sdkVersion: 'kfp-2.17.0',
-    pipelineInfo: { name },
-    deploymentSpec: { executors: { e: { importer: { artifactUri: { constant: 'https://example.org/rows.csv' }, typeSchema: { schemaTitle: 'system.Dataset', schemaVersion: '0.0.1' } } } } },
-    components: { c: { executorLabel: 'e', outputDefinitions: { artifacts: { artifact: { artifactType: { schemaTitle: 'system.Dataset', schemaVersion: '0.0.1' } } } } } },
-    root: { dag: { tasks: { only: { taskInfo: { name: 'only' }, componentRef: { name: 'c' } } } } },
-  })
 }
 
 /** Milliseconds from the time that the server gives for the end of a run to its being seen in the list. */

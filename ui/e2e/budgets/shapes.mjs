@@ -27,6 +27,9 @@ function numbers(seed) {
   }
 }
 
+/** A single task. */
+export const oneTask = (title) => graphOf(title, 1, () => [])
+
 /** One task, n - 2 equal ones after it, and one after these. */
 export const fanOut = (n) => graphOf('fan-out', n, (i) => (i === 0 ? [] : i < n - 1 ? [0] : Array.from({ length: n - 2 }, (_, k) => k + 1)))
 

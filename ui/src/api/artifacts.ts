@@ -1,5 +1,5 @@
 // What the screens ask about artifacts and lineage, as hooks.
-import { keepPreviousData, useInfiniteQuery, useQueries, useQuery } from '@tanstack/react-query'
+import { keepPreviousData, type UseQueryResult, useInfiniteQuery, useQueries, useQuery } from '@tanstack/react-query'
 import { apiUrl, getJson } from './client'
 import type { Artifact, ArtifactList, LineageGraph } from './types'
 
@@ -20,9 +20,10 @@ export function useArtifactList(q: string, type: string) {
 
 export type Way = 'up' | 'down' | 'both'
 
-const lineageQuery = (node: string, direction: Way, depth: number) => ({
-  queryKey: ['artifacts', 'lineage', node, direction, depth],
-  queryFn: ({ signal }: { signal: AbortSignal }) => getJson<LineageGraph>(apiUrl(['lineage'], { node, direction, depth }), signal),
+const lineageQuery = (node: string, direction: Way, depth: number, more?: { neighbours: number; skip: number }) => ({
+  queryKey: ['artifacts', 'lineage', node, direction, depth, more],
+  meta: { topics: ['endpoints'] },
+  queryFn: ({ signal }: { signal: AbortSignal }) => getJson<LineageGraph>(apiUrl(['lineage'], { node, direction, depth, ...more }), signal),
 })
 
 /** The lineage of a node. */
@@ -30,12 +31,23 @@ export function useLineage(node: string, direction: Way) {
   return useQuery({ ...lineageQuery(node, direction, 8), retry: false })
 }
 
-/** What lies further on from nodes that were opened, "up ID" and "down ID". */
+/** So many neighbours of a node come each time that it is opened. */
+const neighbours = 100
+
+/** What was answered so far, the same object until more is, and the first error. */
+const answered = (all: readonly UseQueryResult<LineageGraph>[]) => ({
+  answers: all.flatMap((one) => one.data ?? []),
+  error: all.find((one) => one.error)?.error,
+})
+
+/** What lies further on from nodes that were opened: "up ID" and "down ID", and once more for the next neighbours. */
 export function useMoreLineage(opened: readonly string[]) {
   return useQueries({
-    queries: opened.map((entry) => {
+    queries: opened.map((entry, i) => {
       const [way = 'up', ...node] = entry.split(' ')
-      return lineageQuery(node.join(' '), way === 'down' ? 'down' : 'up', 2)
+      const before = opened.slice(0, i).filter((other) => other === entry).length
+      return lineageQuery(node.join(' '), way === 'down' ? 'down' : 'up', 2, { neighbours, skip: before * neighbours })
     }),
+    combine: answered,
   })
 }

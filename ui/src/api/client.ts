@@ -1,4 +1,5 @@
 // The only place that speaks HTTP. Every failure becomes an ApiError whose message a person can read.
+import { awaitEarly } from './early'
 import type { Problem } from './types'
 
 const prefix = '/api/v1'
@@ -31,6 +32,8 @@ export function apiUrl(segments: readonly string[], query: Query = {}): string {
 }
 
 export async function getJson<T>(url: string, signal?: AbortSignal): Promise<T> {
+  const early = await awaitEarly<T>(url)
+  if (early !== undefined) return early
   const response = await request(url, { headers: { Accept: 'application/json' }, ...(signal ? { signal } : {}) })
   return (await response.json()) as T
 }

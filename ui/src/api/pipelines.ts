@@ -104,7 +104,7 @@ export function useNextTimes(trigger: Trigger | undefined) {
   return useQuery({
     queryKey: ['schedule', trigger],
     enabled: trigger !== undefined,
-    queryFn: ({ signal }) => getJson<ScheduleTimes>(apiUrl(['schedule'], { cron: trigger?.cron, interval_seconds: trigger?.interval_seconds, n: 5 }), signal),
+    queryFn: ({ signal }) => getJson<ScheduleTimes>(apiUrl(['schedule'], { ...trigger, n: 5 }), signal),
     placeholderData: keepPreviousData,
     retry: false,
   })

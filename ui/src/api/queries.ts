@@ -2,24 +2,29 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useEffect, useMemo, useRef, useState } from 'react'
 import { apiUrl, type ApiError, getHead, getJson, type Head, send } from './client'
+import { takeEarly } from './early'
 import { emptyView, RunGatherer, type RunView } from './runView'
 import { follow } from './sse'
 import { type CacheExplanation, type ExperimentList, type FileList, type Info, isFinal, type LogLine, type LogList, type Run, type Task } from './types'
 
 /** Names of experiments by id. */
 export function useExperiments() {
+  const url = apiUrl(['experiments'], { page_size: 200, archived: 'any' })
   return useQuery({
     queryKey: ['experiments'],
-    queryFn: ({ signal }) => getJson<ExperimentList>(apiUrl(['experiments'], { page_size: 200, archived: 'any' }), signal),
+    initialData: () => takeEarly<ExperimentList>(url),
+    queryFn: ({ signal }) => getJson<ExperimentList>(url, signal),
     staleTime: 60_000,
     select: (list) => new Map(list.experiments.map((e) => [e.id, e.display_name])),
   })
 }
 
 export function useInfo() {
+  const url = apiUrl(['info'])
   return useQuery({
     queryKey: ['info'],
-    queryFn: ({ signal }) => getJson<Info>(apiUrl(['info']), signal),
+    initialData: () => takeEarly<Info>(url),
+    queryFn: ({ signal }) => getJson<Info>(url, signal),
     staleTime: Infinity,
   })
 }
@@ -29,15 +34,21 @@ export interface LiveRun extends RunView {
 }
 
 /**
- * Changes are shown at once, but a run may tell hundreds in a second: between two pictures the page rests a few times as long as
- * the last one took, within these limits.
+ * Changes are shown at once, but a run may tell hundreds in a second: between two pictures the page rests a few times as long as the last
+ * one took, in milliseconds at least so long, but no longer than lets a change that comes meanwhile be on the screen within this time.
  */
-const pace = { least: 30, most: 250, times: 3 }
+const pace = { least: 30, times: 3, within: 150 }
+
+const restAfter = (took: number) => Math.max(pace.least, Math.min(took * pace.times, pace.within - took))
+
+/** A run of more tasks takes some work to show. */
+const many = 200
 
 /**
- * Follows a run; a caller shows one run for as long as it lives. A run that was retried, here or elsewhere, is followed again.
+ * Follows a run; a caller shows one run for as long as it lives. A run that was retried, here or elsewhere, is followed again. While its
+ * tasks come onMany is told, maybe often, when they are many.
  */
-export function useLiveRun(id: string): LiveRun {
+export function useLiveRun(id: string, onMany: () => void): LiveRun {
   const [view, setView] = useState<RunView>(emptyView)
   const [error, setError] = useState<ApiError>()
   const [round, setRound] = useState(0)
@@ -53,7 +64,7 @@ export function useLiveRun(id: string): LiveRun {
       // React has drawn it when the next task begins.
       setTimeout(() => {
         const now = performance.now()
-        next = now + Math.min(pace.most, Math.max(pace.least, (now - start) * pace.times))
+        next = now + restAfter(now - start)
       })
     }
     void follow(apiUrl(['runs', id, 'events']), abort.signal, {
@@ -66,6 +77,7 @@ export function useLiveRun(id: string): LiveRun {
       },
       onEvents: (events) => {
         gathered.add(events)
+        if (gathered.size > many) onMany()
         if (gathered.complete) timer ??= setTimeout(show, Math.max(0, next - performance.now()))
       },
     })
@@ -73,7 +85,7 @@ export function useLiveRun(id: string): LiveRun {
       abort.abort()
       clearTimeout(timer)
     }
-  }, [id, round])
+  }, [id, round, onMany])
   const goesOn = useGoesOn(view, id, round)
   useEffect(() => {
     if (!goesOn) return

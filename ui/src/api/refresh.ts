@@ -7,7 +7,7 @@ export interface Change {
   ids?: readonly string[]
 }
 
-export const topics = ['runs', 'tracked-runs', 'experiments', 'models', 'pipelines', 'recurring-runs', 'artifacts', 'system'] as const
+export const topics = ['runs', 'tracked-runs', 'experiments', 'models', 'pipelines', 'recurring-runs', 'backfills', 'artifacts', 'endpoints', 'system'] as const
 
 declare module '@tanstack/react-query' {
   interface Register {

@@ -20,6 +20,11 @@ export class RunGatherer {
   /** Whether the whole state of the beginning is here: until then the run is not worth a look. */
   complete = false
 
+  /** How many tasks have come. */
+  get size(): number {
+    return this.#tasks.size
+  }
+
   add(events: readonly ServerEvent[]): void {
     for (const { event, data } of events) {
       if (event === 'run') this.#run = JSON.parse(data) as Run

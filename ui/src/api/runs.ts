@@ -1,6 +1,7 @@
 // What the list of runs asks: pages of any list of runs, groups, and what is done with several runs.
 import { keepPreviousData, useMutation, useQueries, useQuery, useQueryClient } from '@tanstack/react-query'
 import { apiUrl, getJson, postJson } from './client'
+import { useEarly } from './early'
 import type { RunActionResult, RunGroups, RunList } from './types'
 
 export interface RunFilter {
@@ -8,6 +9,8 @@ export interface RunFilter {
   state: string
   experiment: string
   recurring: string
+  /** Id of a backfill. */
+  backfill: string
   /** In the words of the API: name ILIKE '%train%' AND params.lr = '0.1'. */
   filter: string
   archived: boolean
@@ -18,6 +21,7 @@ const queryOf = (f: RunFilter) => ({
   state: f.state,
   experiment_id: f.experiment,
   recurring_run_id: f.recurring,
+  backfill_id: f.backfill,
   filter: f.filter,
   archived: f.archived || undefined,
 })
@@ -38,11 +42,14 @@ const alsoOf = ({ columns }: RunQuery) => (columns.some((c) => !c.startsWith('pa
 
 /** The first page of a list of runs, which says how many there are in all. */
 export function useFirstRuns(query: RunQuery, enabled: boolean) {
+  const url = pageUrl(query, '')
+  const early = useEarly<RunList>(url)
   return useQuery({
     queryKey: ['runs', query, ''],
     enabled,
+    ...early,
     meta: { topics: alsoOf(query) },
-    queryFn: ({ signal }) => getJson<RunList>(pageUrl(query, ''), signal),
+    queryFn: ({ signal }) => getJson<RunList>(url, signal),
     placeholderData: keepPreviousData,
     gcTime: 60_000,
   })

@@ -1,5 +1,6 @@
 // Server-sent events over fetch. Unlike EventSource this tells a missing run from a broken connection.
 import { ApiError, request } from './client'
+import { awaitEarlyStream } from './early'
 import { visible, whileVisible } from './visible'
 
 export interface ServerEvent {
@@ -83,23 +84,32 @@ export async function follow(url: string | (() => string), signal: AbortSignal, 
 }
 
 async function readOnce(url: string, signal: AbortSignal, follower: Follower, connected: () => void): Promise<boolean> {
-  const response = await request(url, { headers: { Accept: 'text/event-stream' }, signal })
-  if (!response.body) return false
+  const body = (await awaitEarlyStream(url, signal)) ?? (await request(url, { headers: { Accept: 'text/event-stream' }, signal })).body
+  if (!body) return false
   follower.onConnect?.()
   follower.onError?.(undefined)
   connected()
   const parser = new EventParser()
-  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader()
-  for (;;) {
-    const { done, value } = await reader.read()
-    if (done) return false
-    follower.onAlive?.()
-    const events = parser.feed(value)
-    if (events.length > 0) follower.onEvents(events)
-    if (events.some((e) => e.event === 'end')) {
-      await reader.cancel()
-      return true
+  // Read and decoded here, without streams between: each would cost every piece of a lively run a few more turns.
+  const decoder = new TextDecoder()
+  const reader = body.getReader()
+  const leave = () => void reader.cancel().catch(() => undefined)
+  signal.addEventListener('abort', leave)
+  try {
+    for (;;) {
+      const { done, value } = await reader.read()
+      signal.throwIfAborted()
+      if (done) return false
+      follower.onAlive?.()
+      const events = parser.feed(decoder.decode(value, { stream: true }))
+      if (events.length > 0) follower.onEvents(events)
+      if (events.some((e) => e.event === 'end')) {
+        await reader.cancel()
+        return true
+      }
     }
+  } finally {
+    signal.removeEventListener('abort', leave)
   }
 }
 

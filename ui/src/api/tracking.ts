@@ -178,6 +178,7 @@ export function useTrackedFiles(id: string, path: string, enabled = true) {
 export function useModels(q: string) {
   return useInfiniteQuery({
     queryKey: ['models', 'list', q],
+    meta: { topics: ['endpoints'] },
     initialPageParam: '',
     queryFn: ({ pageParam, signal }) => getJson<ModelList>(apiUrl(['models'], { page_size: 100, page_token: pageParam, q }), signal),
     getNextPageParam: (last) => last.next_page_token || undefined,
@@ -186,13 +187,14 @@ export function useModels(q: string) {
 }
 
 export function useModel(name: string) {
-  return useQuery({ queryKey: ['models', 'one', name], queryFn: ({ signal }) => getJson<ModelDetail>(apiUrl(['models', name]), signal) })
+  return useQuery({ queryKey: ['models', 'one', name], enabled: name !== '', meta: { topics: ['endpoints'] }, queryFn: ({ signal }) => getJson<ModelDetail>(apiUrl(['models', name]), signal) })
 }
 
 /** The card of a version. */
 export function useModelCard(name: string, version: string) {
   return useQuery({
     queryKey: ['models', 'card', name, version],
+    meta: { topics: ['endpoints'] },
     queryFn: ({ signal }) => getJson<ModelCard>(apiUrl(['models', name, 'versions', version, 'card']), signal),
   })
 }

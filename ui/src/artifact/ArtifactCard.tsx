@@ -1,18 +1,18 @@
-import { lazy, Suspense, useState } from 'react'
-import { Link } from 'wouter'
+import { useState } from 'react'
 import type { Artifact } from '../api/types'
 import { bytes, count, shortDigest } from '../format/value'
 import type { Tree } from '../graph/tree'
 import { Button, ButtonLink } from '../parts/Button'
 import { Copy } from '../parts/Copy'
-import { Loading } from '../parts/Notice'
+import { late } from '../parts/late'
+import { Link } from '../parts/Link'
 import { Parameters } from '../parts/Parameters'
 import css from './ArtifactCard.module.css'
 import { classifications, scalarMetrics } from './metrics'
 import { Classifications, Scalars } from './MetricViews'
 import { contentOf } from './place'
 
-const ArtifactPreview = lazy(() => import('./ArtifactPreview'))
+const ArtifactPreview = late('the artifact', () => import('./ArtifactPreview'))
 
 interface Props {
   /** Name of the input or output that holds it. */
@@ -53,9 +53,7 @@ export function ArtifactCard({ name, artifact, runId, tree, output = false }: Pr
       {curves.length > 0 && <Classifications list={curves} />}
       {metrics.length === 0 && curves.length === 0 && <Metadata artifact={artifact} />}
       {open && (
-        <Suspense fallback={<Loading what="the artifact" />}>
-          <ArtifactPreview artifact={artifact} />
-        </Suspense>
+        <ArtifactPreview artifact={artifact} />
       )}
     </article>
   )

@@ -1,5 +1,3 @@
-import { lazy, Suspense } from 'react'
-import { Link } from 'wouter'
 import { useArtifact } from '../api/artifacts'
 import type { Artifact } from '../api/types'
 import { bytes, count, shortDigest } from '../format/value'
@@ -7,6 +5,8 @@ import { useAddress } from '../parts/address'
 import { ButtonLink } from '../parts/Button'
 import { Card } from '../parts/Card'
 import { Copy } from '../parts/Copy'
+import { late } from '../parts/late'
+import { Link } from '../parts/Link'
 import { Loading, Notice } from '../parts/Notice'
 import { Fact, Facts, Failed, Page } from '../parts/Page'
 import { Parameters } from '../parts/Parameters'
@@ -16,8 +16,9 @@ import { classifications, scalarMetrics } from './metrics'
 import { Classifications, Scalars } from './MetricViews'
 import { contentOf } from './place'
 
-const ArtifactPreview = lazy(() => import('./ArtifactPreview'))
-const LineageView = lazy(async () => ({ default: (await import('../lineage/LineageView')).LineageView }))
+const ArtifactPreview = late('the artifact', () => import('./ArtifactPreview'))
+const ProfileTab = late('the profile', () => import('../profile/ProfileTab'))
+const LineageView = late('the lineage', async () => ({ default: (await import('../lineage/LineageView')).LineageView }))
 
 /** One artifact: what is in it, what its step noted about it, and where it came from and went. */
 export default function ArtifactPage({ id }: { id: string }) {
@@ -68,18 +69,28 @@ function Origin({ artifact }: { artifact: Artifact }) {
   )
 }
 
+/** Types of artifacts that are no tables, whatever they hold. */
+const noTables = ['system.Model', 'system.Metrics', 'system.ClassificationMetrics', 'system.SlicedClassificationMetrics', 'system.HTML', 'system.Markdown']
+
+const mayBeTable = (artifact: Artifact) => Boolean(artifact.digest) && artifact.size > 0 && !noTables.includes(artifact.schema_title)
+
 function Parts({ artifact }: { artifact: Artifact }) {
   const [search, change] = useAddress()
   const tabs = [
     { id: 'preview', label: 'Preview', content: <Preview artifact={artifact} path={search.get('file') ?? ''} onPath={(file) => change({ file })} /> },
+    ...(mayBeTable(artifact)
+      ? [
+          {
+            id: 'profile',
+            label: 'Profile',
+            content: <ProfileTab artifact={artifact} />,
+          },
+        ]
+      : []),
     {
       id: 'lineage',
       label: 'Lineage',
-      content: (
-        <Suspense fallback={<Loading what="the lineage" />}>
-          <LineageView node={`artifact:${artifact.id}`} />
-        </Suspense>
-      ),
+      content: <LineageView node={`artifact:${artifact.id}`} />,
     },
   ]
   const tab = search.get('tab') ?? ''
@@ -104,11 +115,9 @@ function Preview({ artifact, path, onPath }: { artifact: Artifact; path: string;
         </Card>
       )}
       {held && (
-        <Suspense fallback={<Loading what="the artifact" />}>
-          <div className={css.content}>
-            <ArtifactPreview artifact={artifact} path={path} onPath={onPath} />
-          </div>
-        </Suspense>
+        <div className={css.content}>
+          <ArtifactPreview artifact={artifact} path={path} onPath={onPath} />
+        </div>
       )}
       {!artifact.digest && (
         <Notice tone="neutral" title="Levada does not hold the content">

@@ -34,7 +34,7 @@ export function FilePreview({ place, path, size, name = path, title = name, sche
   if (head.error) return <Notice tone="danger">{head.error.message}</Notice>
   const sniffed = sniff(head.data.bytes, head.data.whole, name, schemaTitle)
   if (sniffed.preview === 'image' && !head.data.whole && limit < imageLimit && size <= imageLimit) setLimit(imageLimit)
-  const source = sniffed.text !== undefined && ['html', 'markdown', 'table', 'mlmodel'].includes(sniffed.preview)
+  const source = sniffed.text !== undefined && ['html', 'markdown', 'table', 'report', 'mlmodel'].includes(sniffed.preview)
   const shown = plain && source ? 'text' : sniffed.preview
   return (
     <div className={css.preview} data-preview={shown}>

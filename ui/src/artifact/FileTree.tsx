@@ -1,14 +1,15 @@
-import { lazy, Suspense, useMemo, useState } from 'react'
+import { useMemo, useState } from 'react'
 import { useFiles } from '../api/queries'
 import { useTrackedFiles } from '../api/tracking'
 import { bytes, count } from '../format/value'
 import { Button, ButtonLink } from '../parts/Button'
 import { Icon } from '../parts/icons'
+import { late } from '../parts/late'
 import { Loading, Notice } from '../parts/Notice'
 import { contentOf, type Place } from './place'
 import css from './FileTree.module.css'
 
-const FilePreview = lazy(async () => ({ default: (await import('./FilePreview')).FilePreview }))
+const FilePreview = late('the file', async () => ({ default: (await import('./FilePreview')).FilePreview }))
 
 /** A file or a directory, with its whole path. */
 export interface Entry {
@@ -98,11 +99,7 @@ function Row({ entry, ...props }: Props & { entry: Entry }) {
 }
 
 function Preview({ place, entry }: { place: Place; entry: Entry }) {
-  return (
-    <Suspense fallback={<Loading what="the file" />}>
-      <FilePreview place={place} path={entry.path} size={entry.size} />
-    </Suspense>
-  )
+  return <FilePreview place={place} path={entry.path} size={entry.size} />
 }
 
 interface Listing {

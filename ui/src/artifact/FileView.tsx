@@ -1,14 +1,15 @@
-import { lazy, Suspense, useEffect, useState } from 'react'
+import { useEffect, useState } from 'react'
 import type { Head } from '../api/client'
-import { Loading } from '../parts/Notice'
+import { late } from '../parts/late'
 import { CodeView } from './CodeView'
 import css from './FilePreview.module.css'
 import { Markdown } from './Markdown'
 import { contentOf, type Place } from './place'
 import type { Sniffed } from './sniff'
 
-const TableView = lazy(async () => ({ default: (await import('./TableView')).TableView }))
-const MLmodelView = lazy(async () => ({ default: (await import('./MLmodelView')).MLmodelView }))
+const TableView = late('the table', async () => ({ default: (await import('./TableView')).TableView }))
+const ReportView = late('the report', async () => ({ default: (await import('../profile/ReportView')).ReportView }))
+const MLmodelView = late('the model’s signature', async () => ({ default: (await import('./MLmodelView')).MLmodelView }))
 
 interface Props {
   head: Head
@@ -41,17 +42,11 @@ export function FileView({ head, sniffed, place, path, title }: Props) {
     case 'json':
       return <CodeView text={JSON.stringify(JSON.parse(text), null, 2)} language="json" title={title} />
     case 'table':
-      return (
-        <Suspense fallback={<Loading what="the table" />}>
-          <TableView place={place} path={path} title={title} text={sniffed.text} />
-        </Suspense>
-      )
+      return <TableView place={place} path={path} title={title} text={sniffed.text} />
+    case 'report':
+      return <ReportView place={place} path={path} title={title} text={text} />
     case 'mlmodel':
-      return (
-        <Suspense fallback={<Loading what="the model’s signature" />}>
-          <MLmodelView place={place} path={path} text={text} />
-        </Suspense>
-      )
+      return <MLmodelView place={place} path={path} text={text} />
     default:
       return <CodeView text={text} language={sniffed.language} title={title} />
   }

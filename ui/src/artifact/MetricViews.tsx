@@ -1,10 +1,9 @@
-import { lazy, Suspense } from 'react'
 import { number, valueLine } from '../format/value'
-import { Loading } from '../parts/Notice'
+import { late } from '../parts/late'
 import css from './MetricViews.module.css'
 import type { Classification, ScalarMetric } from './metrics'
 
-const ClassificationView = lazy(() => import('./ClassificationView'))
+const ClassificationView = late('the curve', () => import('./ClassificationView'))
 
 export function Scalars({ metrics, className }: { metrics: ScalarMetric[]; className: string | undefined }) {
   return (
@@ -22,11 +21,5 @@ export function Scalars({ metrics, className }: { metrics: ScalarMetric[]; class
 }
 
 export function Classifications({ list }: { list: Classification[] }) {
-  return (
-    <Suspense fallback={<Loading what="the curve" />}>
-      {list.map((c) => (
-        <ClassificationView key={c.slice ?? ''} classification={c} />
-      ))}
-    </Suspense>
-  )
+  return list.map((c) => <ClassificationView key={c.slice ?? ''} classification={c} />)
 }

@@ -3,6 +3,9 @@ import type { Table, TableColumn } from '../api/types'
 import { count, number } from '../format/value'
 import { Button } from '../parts/Button'
 import { Loading, Notice } from '../parts/Notice'
+import { Bars } from '../profile/Bars'
+import { ProfileHead } from '../profile/ProfileHead'
+import { share } from '../profile/figures'
 import { CodeView } from './CodeView'
 import css from './TableView.module.css'
 import { type Place, useTable } from './place'
@@ -125,25 +128,7 @@ function Profiles({ table, columns, title }: { table: Table; columns: readonly T
     // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex
     <div className={css.scroll} tabIndex={0} role="region" aria-label={`Columns of ${title}`}>
       <table className={`${css.grid} ${css.profile}`}>
-        <thead>
-          <tr>
-            <th scope="col">Column</th>
-            <th scope="col">Type</th>
-            <th scope="col" className={css.right}>
-              No value
-            </th>
-            <th scope="col" className={css.right}>
-              Distinct
-            </th>
-            <th scope="col">Lowest</th>
-            <th scope="col">Highest</th>
-            <th scope="col" className={css.right}>
-              Mean
-            </th>
-            <th scope="col">Spread</th>
-            <th scope="col">Most frequent</th>
-          </tr>
-        </thead>
+        <ProfileHead right={css.right} />
         <tbody>
           {columns.map((c, i) => (
             // oxlint-disable-next-line react/no-array-index-key
@@ -163,7 +148,7 @@ function Profiles({ table, columns, title }: { table: Table; columns: readonly T
                 <bdi>{c.max ?? '–'}</bdi>
               </td>
               <td className={css.right}>{c.mean === undefined ? '–' : number(c.mean)}</td>
-              <td>{c.histogram ? <Bars column={c} /> : '–'}</td>
+              <td>{c.histogram ? <Bars counts={c.histogram.counts} label={`Histogram from ${c.min} to ${c.max}${c.histogram.sampled ? ', of a sample' : ''}`} /> : '–'}</td>
               <td className={css.top}>
                 <Frequent column={c} rows={table.rows_read} />
               </td>
@@ -172,34 +157,6 @@ function Profiles({ table, columns, title }: { table: Table; columns: readonly T
         </tbody>
       </table>
     </div>
-  )
-}
-
-function share(n: number, of: number): string {
-  if (n === 0) return '0'
-  const percent = (100 * n) / of
-  return `${number(n)} (${percent >= 10 ? Math.round(percent) : percent < 0.1 ? '<0.1' : percent.toFixed(1)} %)`
-}
-
-/** A small histogram. Its sentence says what it shows. */
-function Bars({ column: { histogram, min, max } }: { column: TableColumn }) {
-  const counts = histogram?.counts ?? []
-  const most = Math.max(1, ...counts)
-  const width = 5
-  return (
-    <svg
-      className={css.bars}
-      width={counts.length * width}
-      height={24}
-      role="img"
-      aria-label={`Histogram from ${min} to ${max}${histogram?.sampled ? ', of a sample' : ''}; the fullest bar is number ${counts.indexOf(most) + 1} of ${counts.length}`}
-    >
-      {counts.map((n, i) => {
-        const height = n === 0 ? 0 : Math.max(1.5, (22 * n) / most)
-        // oxlint-disable-next-line react/no-array-index-key
-        return <rect key={i} x={i * width} y={24 - height} width={width - 1} height={height} />
-      })}
-    </svg>
   )
 }
 

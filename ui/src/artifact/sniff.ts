@@ -1,8 +1,9 @@
 // What a file is, from its type, its name and its first bytes.
 
+import { looksLikeReport } from '../profile/report'
 import { type Language, languageOf } from './highlight'
 
-export type Preview = 'html' | 'markdown' | 'json' | 'table' | 'mlmodel' | 'text' | 'image' | 'binary' | 'empty'
+export type Preview = 'html' | 'markdown' | 'json' | 'table' | 'report' | 'mlmodel' | 'text' | 'image' | 'binary' | 'empty'
 
 export interface Sniffed {
   preview: Preview
@@ -34,6 +35,7 @@ export function sniff(head: Uint8Array, whole: boolean, name: string, schemaTitl
   if (ext === '.md' || (schemaTitle === 'system.Markdown' && !ext)) return { preview: 'markdown', text }
   if (/(^|\/)MLmodel$/.test(name) && whole) return { preview: 'mlmodel', text, language }
   if (ext === '.jsonl' || ext === '.ndjson' || (!ext && linesOfJson(text))) return { preview: 'table', text, language }
+  if (looksLikeReport(text) && (!ext || ext === '.json')) return { preview: 'report', text }
   if (whole && isJson(text)) return { preview: 'json', text }
   if (ext === '.csv' || ext === '.tsv' || (!ext && delimiterOf(text))) return { preview: 'table', text }
   return { preview: 'text', text, language }

@@ -4,7 +4,7 @@ import uPlot from 'uplot'
 import { duration, exact } from '../format/time'
 import { number } from '../format/value'
 import { useShownTheme } from '../shell/theme'
-import { align, type Axis, ends, type Line, lookOf, nearest, nearestOf, within } from './curve'
+import { align, type Axis, ends, type Line, lookOf, nearest, nearestOf, sameStretch, type Stretch, within } from './curve'
 import css from './Curves.module.css'
 
 interface Props {
@@ -12,14 +12,18 @@ interface Props {
   lines: readonly Line[]
   axis: Axis
   log: boolean
+  logX?: boolean
   height?: number
+  /** The part of the x axis that is shown: what its reader has zoomed in on. */
+  stretch: Stretch | undefined
+  onStretch: (stretch: Stretch | undefined) => void
   /** The line that is pointed at elsewhere. */
   focus?: string | undefined
   note?: string | undefined
 }
 
 /** A chart of one metric, a line for each run. Dragging zooms, a double click shows everything again. */
-export default function Curves({ title, lines, axis, log, height = 220, focus, note }: Props) {
+export default function Curves({ title, lines, axis, log, logX = false, height = 220, stretch, onStretch, focus, note }: Props) {
   const host = useRef<HTMLDivElement>(null)
   const plot = useRef<uPlot>(undefined)
   const theme = useShownTheme()
@@ -27,18 +31,28 @@ export default function Curves({ title, lines, axis, log, height = 220, focus, n
   const many = isMany(lines)
   const data = useMemo(() => (many ? ends(lines) : align(lines)), [lines, many])
   // A chart is made anew only when its lines or axes change; new points are put into it.
-  const shape = JSON.stringify([lines.map((l) => [l.id, l.look]), axis, log, theme])
-  const latest = useRef({ lines, data })
+  const shape = JSON.stringify([lines.map((l) => [l.id, l.look]), axis, log, logX, theme])
+  const latest = useRef({ lines, data, stretch, onStretch })
   useEffect(() => {
-    latest.current = { lines, data }
-    if (plot.current && plot.current.series.length === data.length) refill(plot.current, data as uPlot.AlignedData)
+    latest.current = { lines, data, stretch, onStretch }
+  })
+  useEffect(() => {
+    if (plot.current && plot.current.series.length === data.length) refill(plot.current, data as uPlot.AlignedData, latest.current.stretch)
   }, [lines, data])
   useEffect(() => {
     const element = host.current
     if (!element) return
     const now = () => latest.current.lines
     const read = (u: uPlot) => setReading(isMany(now()) ? readingOfMany(u, now(), axis) : readingOf(u, now(), axis))
-    const made = new uPlot(options(element, now, axis, log, height, read), latest.current.data as uPlot.AlignedData, element)
+    const zoomed = (u: uPlot) => {
+      const { stretch: asked, onStretch: tell } = latest.current
+      // What was asked for is no news: it may be more than this chart has.
+      if (asked && u.scales.x?.min === asked.from && u.scales.x.max === asked.to) return
+      const shown = stretchOf(u)
+      if (!sameStretch(shown, asked)) tell(shown)
+    }
+    const made = new uPlot(options(element, now, { axis, log, logX, height }, read, zoomed), latest.current.data as uPlot.AlignedData, element)
+    show(made, latest.current.stretch)
     plot.current = made
     const watch = new ResizeObserver(() => made.setSize({ width: element.clientWidth, height }))
     watch.observe(element)
@@ -49,7 +63,10 @@ export default function Curves({ title, lines, axis, log, height = 220, focus, n
     }
     // shape stands for the lines, whose points change while a run is going on.
     // oxlint-disable-next-line react-hooks/exhaustive-deps
-  }, [shape, axis, log, height])
+  }, [shape, axis, log, logX, height])
+  useEffect(() => {
+    if (plot.current) show(plot.current, stretch)
+  }, [stretch])
   useEffect(() => {
     const index = lines.findIndex((l) => l.id === focus)
     plot.current?.setSeries(index < 0 ? null : index + 1, { focus: true })
@@ -58,7 +75,7 @@ export default function Curves({ title, lines, axis, log, height = 220, focus, n
     <figure className={css.figure} data-chart={title}>
       <figcaption>
         <strong>{title}</strong>
-        {log && <span className={css.soft}>logarithmic</span>}
+        {(log || logX) && <span className={css.soft}>{log && logX ? 'logarithmic, both axes' : logX ? 'logarithmic along' : 'logarithmic'}</span>}
       </figcaption>
       <div ref={host} className={css.plot} role="img" aria-label={describe(title, lines)} />
       <p className={css.reading}>{reading || note || ' '}</p>
@@ -66,13 +83,26 @@ export default function Curves({ title, lines, axis, log, height = 220, focus, n
   )
 }
 
-/** Puts new points into a chart. What its reader has zoomed in on stays in sight. */
-function refill(u: uPlot, data: uPlot.AlignedData): void {
+/** The part of the x axis that a chart shows; undefined when it is all of it. */
+function stretchOf(u: uPlot): Stretch | undefined {
   const xs = u.data[0]
   const { min, max } = u.scales.x ?? {}
-  const zoomed = xs.length > 0 && min != null && max != null && (min > (xs[0] ?? min) || max < (xs.at(-1) ?? max))
-  u.setData(data, !zoomed)
-  if (zoomed) u.redraw()
+  const [first, last] = [xs[0], xs.at(-1)]
+  if (min == null || max == null || first === undefined || last === undefined || (min <= first && max >= last)) return undefined
+  return { from: min, to: max }
+}
+
+/** Shows a stretch, or all there is. */
+function show(u: uPlot, stretch: Stretch | undefined): void {
+  if (sameStretch(stretchOf(u), stretch)) return
+  const [min, max] = stretch ? [stretch.from, stretch.to] : [u.data[0][0], u.data[0].at(-1)]
+  if (min !== undefined && max !== undefined) u.setScale('x', { min, max })
+}
+
+/** Puts new points into a chart. What its reader has zoomed in on stays in sight. */
+function refill(u: uPlot, data: uPlot.AlignedData, stretch: Stretch | undefined): void {
+  u.setData(data, !stretch)
+  if (stretch) u.redraw()
 }
 
 /** The chart as a sentence. */
@@ -127,20 +157,31 @@ function readingOfMany(u: uPlot, lines: readonly Line[], axis: Axis): string {
   return best?.text ?? ''
 }
 
+/** Where values lie on a scale of a chart, in its pixels: what valToPos says of each, for many. */
+function along(u: uPlot, scale: 'x' | 'y', of: (value: number) => number): (value: number) => number {
+  const { min, max } = u.scales[scale] ?? {}
+  if (min == null || max == null) return () => 0
+  const [from, to] = [u.valToPos(min, scale, true), u.valToPos(max, scale, true)]
+  const first = of(min)
+  const share = (to - from) / (of(max) - first)
+  return (value) => from + (of(value) - first) * share
+}
+
 /** Draws a line from its own points. */
-function ownPath(u: uPlot, line: Line | undefined): uPlot.Series.Paths {
+function ownPath(u: uPlot, line: Line | undefined, { log, logX }: Look): uPlot.Series.Paths {
   const stroke = new Path2D()
+  const { xs, ys } = line ?? { xs: [], ys: [] }
+  const across = along(u, 'x', logX ? Math.log10 : (v) => v)
+  const up = along(u, 'y', log ? Math.log10 : (v) => v)
   let begun = false
-  let points = 0
-  for (const [i, x] of (line?.xs ?? []).entries()) {
-    const y = line?.ys[i]
+  for (let i = 0; i < xs.length; i++) {
+    const y = ys[i]
     if (y == null) continue
-    const [px, py] = [u.valToPos(x, 'x', true), u.valToPos(y, 'y', true)]
+    const [px, py] = [across(xs[i] ?? 0), up(y)]
     if (begun) stroke.lineTo(px, py)
     else stroke.moveTo(px, py)
     begun = true
-    points++
-    if (points === 1 && line?.xs.length === 1) stroke.arc(px, py, 2, 0, 2 * Math.PI)
+    if (xs.length === 1) stroke.arc(px, py, 2, 0, 2 * Math.PI)
   }
   return { stroke, fill: null, clip: null, band: null, flags: 1 }
 }
@@ -154,7 +195,15 @@ function rangeOfMany(u: uPlot, lines: readonly Line[], log: boolean): [number, n
   return [from ?? low, to ?? high]
 }
 
-function options(host: HTMLElement, now: () => readonly Line[], axis: Axis, log: boolean, height: number, read: (u: uPlot) => void): uPlot.Options {
+interface Look {
+  axis: Axis
+  log: boolean
+  logX: boolean
+  height: number
+}
+
+function options(host: HTMLElement, now: () => readonly Line[], look: Look, read: (u: uPlot) => void, zoomed: (u: uPlot) => void): uPlot.Options {
+  const { axis, log, logX, height } = look
   const lines = now()
   const many = isMany(lines)
   const colour = colours(host)
@@ -166,21 +215,21 @@ function options(host: HTMLElement, now: () => readonly Line[], axis: Axis, log:
   return {
     width: host.clientWidth || 300,
     height,
-    scales: { x: { time: axis === 'wall' }, y: { ...(log ? { distr: 3 } : {}), ...(many ? { range: (u) => rangeOfMany(u, now(), log) } : {}) } },
+    scales: { x: { time: axis === 'wall', ...(logX ? { distr: 3 } : {}) }, y: { ...(log ? { distr: 3 } : {}), ...(many ? { range: (u) => rangeOfMany(u, now(), log) } : {}) } },
     axes: [
-      { ...common, size: 28, ...(axis === 'time' ? { values: (_, splits) => splits.map((s) => duration(Math.max(0, s) * 1000)) } : axis === 'step' ? { values: (_, splits) => splits.map((s) => (Number.isInteger(s) ? number(s) : '')) } : {}) },
+      { ...common, size: 28, ...(axis === 'time' ? { values: (_, splits) => splits.map((s) => (s === null ? '' : duration(Math.max(0, s) * 1000))) } : axis === 'step' ? { values: (_, splits) => splits.map((s) => (Number.isInteger(s) ? number(s) : '')) } : {}) },
       { ...common, size: 56, values: (_, splits) => splits.map((s) => (s === null ? '' : number(s))) },
     ],
     series: [
       {},
       ...lines.map((line, i) => {
-        const look = lookOf(line.look)
+        const { token, dash } = lookOf(line.look)
         return {
           label: line.label,
-          stroke: colour(look.token),
+          stroke: colour(token),
           width: many ? 1 : 1.6,
-          ...(many ? { paths: (u: uPlot) => ownPath(u, now()[i]) } : {}),
-          dash: look.dash,
+          ...(many ? { paths: (u: uPlot) => ownPath(u, now()[i], look) } : {}),
+          dash,
           spanGaps: true,
           points: { show: !many && (few || line.xs.length === 1), size: 7 },
         }
@@ -196,7 +245,7 @@ function options(host: HTMLElement, now: () => readonly Line[], axis: Axis, log:
     focus: { alpha: 0.22 },
     legend: { show: false },
     padding: [10, 14, 0, 0],
-    hooks: { setCursor: [read], draw: [(u) => u.root.closest('figure')?.setAttribute('data-drawn', String(u.series.length - 1))] },
+    hooks: { setCursor: [read], setScale: [(u, key) => key === 'x' && zoomed(u)], draw: [(u) => u.root.closest('figure')?.setAttribute('data-drawn', String(u.series.length - 1))] },
   }
 }
 

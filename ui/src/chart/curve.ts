@@ -48,6 +48,13 @@ export function positive(values: readonly (number | null)[]): (number | null)[] 
   return values.map((v) => (v !== null && v > 0 ? v : null))
 }
 
+/** The points that a logarithmic x axis can show. */
+export function beyondZero(xs: number[], ys: (number | null)[]): { xs: number[]; ys: (number | null)[] } {
+  if (xs.every((x) => x > 0)) return { xs, ys }
+  const there = Array.from(xs.keys()).filter((i) => (xs[i] ?? 0) > 0)
+  return { xs: there.map((i) => xs[i] ?? 0), ys: there.map((i) => ys[i] ?? null) }
+}
+
 /** One sorted x axis for lines that each have their own, and the values of each on it. Where a line has several values at an x the last one counts. */
 export function align(lines: readonly Line[]): [number[], ...(number | null | undefined)[][]] {
   const xs = [...new Set(lines.flatMap((line) => line.xs))].toSorted((a, b) => a - b)
@@ -115,6 +122,32 @@ export function nearest(column: ArrayLike<number | null | undefined>, index: num
     if (column[index + d] != null) return index + d
   }
   return null
+}
+
+/** A part of an x axis. */
+export interface Stretch {
+  from: number
+  to: number
+}
+
+/** A stretch as part of an address: with as many digits as tell a thousandth of it apart. */
+export function stretchText({ from, to }: Stretch): string {
+  const digits = Math.min(20, Math.max(0, 3 - Math.floor(Math.log10(to - from))))
+  return [from, to].map((x) => String(Number(x.toFixed(digits)))).join(',')
+}
+
+/** The stretch that an address names; undefined for what is none. */
+export function stretchFrom(text: string | null): Stretch | undefined {
+  const [from, to, more] = (text ?? '').split(',').map((part) => (part.trim() === '' ? Number.NaN : Number(part)))
+  if (from === undefined || to === undefined || more !== undefined || !Number.isFinite(from) || !Number.isFinite(to) || from >= to) return undefined
+  return { from, to }
+}
+
+/** Whether two stretches look the same in a chart. */
+export function sameStretch(a: Stretch | undefined, b: Stretch | undefined): boolean {
+  if (!a || !b) return a === b
+  const slack = (b.to - b.from) / 500
+  return Math.abs(a.from - b.from) <= slack && Math.abs(a.to - b.to) <= slack
 }
 
 const dashes: readonly (readonly number[])[] = [[], [7, 4], [2, 3], [9, 3, 2, 3]]

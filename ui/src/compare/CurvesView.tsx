@@ -1,16 +1,16 @@
-import { lazy, Suspense, useEffect, useMemo } from 'react'
+import { useCallback, useEffect, useMemo } from 'react'
 import { maxCurves, useCurves } from '../api/tracking'
 import type { Curve, TrackedRun } from '../api/types'
-import { along, type Axis, inOrder, type Line, positive, smooth } from '../chart/curve'
+import { along, type Axis, beyondZero, inOrder, type Line, positive, smooth, type Stretch, stretchFrom, stretchText } from '../chart/curve'
 import { count } from '../format/value'
 import { ColumnPicker } from '../experiments/ColumnPicker'
 import { useAddress } from '../parts/address'
+import { late } from '../parts/late'
 import { Loading, Notice } from '../parts/Notice'
 import type { ViewProps } from './ComparePage'
 import css from './ComparePage.module.css'
 
-const loadChart = () => import('../chart/Curves')
-const Curves = lazy(loadChart)
+const Curves = late('charts', () => import('../chart/Curves'))
 
 const axes: readonly (readonly [Axis, string])[] = [
   ['step', 'Step'],
@@ -21,7 +21,12 @@ const axes: readonly (readonly [Axis, string])[] = [
 export interface CurveSettings {
   axis: Axis
   log: boolean
+  /** The x axis is logarithmic; a date's never is. */
+  logX: boolean
   weight: number
+  /** The part of the x axis that is shown; all charts of a page show the same. */
+  stretch: Stretch | undefined
+  onStretch: (stretch: Stretch | undefined) => void
 }
 
 /** How curves are drawn, as the address has it. */
@@ -29,12 +34,13 @@ export function useCurveSettings(): [CurveSettings, React.ReactNode] {
   const [search, change] = useAddress()
   const axis = axes.find(([a]) => a === search.get('x'))?.[0] ?? 'step'
   const log = search.get('log') === '1'
+  const logX = search.get('xlog') === '1' && axis !== 'wall'
   const weight = Math.min(0.99, Math.max(0, Number(search.get('smooth')) || 0))
   const tools = (
     <>
       <label>
         Along
-        <select value={axis} onChange={(e) => change({ x: e.target.value === 'step' ? undefined : e.target.value })}>
+        <select value={axis} onChange={(e) => change({ x: e.target.value === 'step' ? undefined : e.target.value, zoom: undefined })}>
           {axes.map(([value, label]) => (
             <option key={value} value={value}>
               {label}
@@ -49,11 +55,17 @@ export function useCurveSettings(): [CurveSettings, React.ReactNode] {
       </label>
       <label>
         <input type="checkbox" checked={log} onChange={(e) => change({ log: e.target.checked ? '1' : undefined })} />
-        Logarithmic
+        Up logarithmic
+      </label>
+      <label>
+        <input type="checkbox" checked={logX} disabled={axis === 'wall'} onChange={(e) => change({ xlog: e.target.checked ? '1' : undefined, zoom: undefined })} />
+        Along logarithmic
       </label>
     </>
   )
-  const settings = useMemo(() => ({ axis, log, weight }), [axis, log, weight])
+  const zoom = search.get('zoom')
+  const onStretch = useCallback((stretch: Stretch | undefined) => change({ zoom: stretch && stretchText(stretch) }), [change])
+  const settings = useMemo(() => ({ axis, log, logX, weight, stretch: stretchFrom(zoom), onStretch }), [axis, log, logX, weight, zoom, onStretch])
   return [settings, tools]
 }
 
@@ -109,22 +121,21 @@ export function Charts({ runs, metrics, settings, focus }: ChartsProps) {
   const ids = useMemo(() => runs.map((r) => r.id), [runs])
   const curves = useCurves(ids, metrics)
   // Beside the curves, not after them: both are needed.
-  useEffect(() => void loadChart(), [])
-  const charts = useMemo(() => chartsOf(curves.data?.curves ?? [], runs, metrics, settings), [curves.data, runs, metrics, settings])
+  useEffect(() => void Curves.load().catch(() => undefined), [])
+  const { axis, log, logX, weight } = settings
+  const charts = useMemo(() => chartsOf(curves.data?.curves ?? [], runs, metrics, { axis, log, logX, weight }), [curves.data, runs, metrics, axis, log, logX, weight])
   if (curves.error) return <Notice tone="danger" title="The curves could not be read">{curves.error.message}</Notice>
   if (curves.isPending) return <Loading what="curves" />
   return (
-    <Suspense fallback={<Loading what="charts" />}>
-      <div className={css.charts}>
-        {charts.map((c) => (
-          <Curves key={c.metric} title={c.metric} lines={c.lines} axis={settings.axis} log={settings.log} focus={focus} note={c.note} />
-        ))}
-      </div>
-    </Suspense>
+    <div className={css.charts}>
+      {charts.map((c) => (
+        <Curves key={c.metric} title={c.metric} lines={c.lines} axis={axis} log={log} logX={logX} stretch={settings.stretch} onStretch={settings.onStretch} focus={focus} note={c.note} />
+      ))}
+    </div>
   )
 }
 
-function chartsOf(curves: readonly Curve[], runs: readonly TrackedRun[], metrics: readonly string[], { axis, log, weight }: CurveSettings) {
+function chartsOf(curves: readonly Curve[], runs: readonly TrackedRun[], metrics: readonly string[], { axis, log, logX, weight }: Pick<CurveSettings, 'axis' | 'log' | 'logX' | 'weight'>) {
   const places = new Map(runs.map((run, i) => [run.id, { run, look: i }]))
   return metrics.map((metric) => {
     let left = 0
@@ -134,7 +145,10 @@ function chartsOf(curves: readonly Curve[], runs: readonly TrackedRun[], metrics
       const smoothed = smooth(curve.values, weight)
       const shown = log ? positive(smoothed) : smoothed
       left += smoothed.filter((v, i) => v !== shown[i]).length
-      return [{ id: curve.run_id, label: place.run.name, look: place.look, ...inOrder(along(curve, axis, place.run.start_ms), shown) }]
+      const points = inOrder(along(curve, axis, place.run.start_ms), shown)
+      const drawn = logX ? beyondZero(points.xs, points.ys) : points
+      left += points.xs.length - drawn.xs.length
+      return [{ id: curve.run_id, label: place.run.name, look: place.look, ...drawn }]
     })
     return { metric, lines, note: left > 0 ? `${count(left, 'point')} not above zero left out` : undefined }
   })

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { TrackedRun } from '../api/types'
-import { align, along, ends, inOrder, lookOf, nearest, nearestOf, positive, smooth, within } from '../chart/curve'
+import { align, along, beyondZero, ends, inOrder, lookOf, nearest, nearestOf, positive, sameStretch, smooth, stretchFrom, stretchText, within } from '../chart/curve'
 import { usualMetrics } from './CurvesView'
 import { differences, scaleOf, ticksOf } from './differences'
 
@@ -16,6 +16,25 @@ function run(id: string, params: Record<string, string>, metrics: Record<string,
     metrics: Object.entries(metrics).map(([key, value]) => ({ key, step: 0, time_ms: 0, count: 1, ...(value === undefined ? {} : { value }) })),
   }
 }
+
+describe('the part of an axis in an address', () => {
+  test.each([
+    [{ from: 1200.26, to: 3400.71 }, '1200,3401'],
+    [{ from: 0.000123456, to: 0.000987654 }, '0.0001235,0.0009877'],
+    [{ from: 1_700_000_000.1234, to: 1_700_000_060.9876 }, '1700000000.12,1700000060.99'],
+    [{ from: -5, to: 1e9 }, '-5,1000000000'],
+  ])('%j is %s, and found again', (stretch, text) => {
+    expect(stretchText(stretch)).toBe(text)
+    expect(sameStretch(stretchFrom(text), stretch)).toBe(true)
+  })
+
+  test.each([null, '', '1', '1,', '2,1', '1,1', '1,2,3', 'a,b', '1,Infinity'])('%j is none', (text) => expect(stretchFrom(text)).toBeUndefined())
+
+  test('a part is not the whole', () => {
+    expect(sameStretch(undefined, { from: 0, to: 1 })).toBe(false)
+    expect(sameStretch(undefined, undefined)).toBe(true)
+  })
+})
 
 describe('curves', () => {
   test('smoothing is exact for constants from the first point on, and keeps gaps', () => {
@@ -41,6 +60,7 @@ describe('curves', () => {
 
   test('a logarithm leaves out what is not above zero', () => {
     expect(positive([1, 0, -2, null, 3])).toEqual([1, null, null, null, 3])
+    expect(beyondZero([-1, 0, 2, 5], [7, 8, 9, null])).toEqual({ xs: [2, 5], ys: [9, null] })
   })
 
   test('lines with steps of their own get one axis', () => {

@@ -15,17 +15,19 @@ const most = 200
 
 interface Props {
   label?: string
+  /** Open from the beginning. */
+  defaultOpen?: boolean
   fields: TrackedFields | undefined
   chosen: readonly string[]
   onChange: (columns: string[] | undefined) => void
 }
 
 /** Chooses columns among parameters, metrics and tags. */
-export function ColumnPicker({ label = 'Columns', fields, chosen, onChange }: Props) {
+export function ColumnPicker({ label = 'Columns', defaultOpen = false, fields, chosen, onChange }: Props) {
   const [part, setPart] = useState('')
   const toggle = (name: string) => onChange(chosen.includes(name) ? chosen.filter((c) => c !== name) : [...chosen, name])
   return (
-    <Popover.Root>
+    <Popover.Root defaultOpen={defaultOpen}>
       <Popover.Trigger asChild>
         <Button icon="columns">{label}</Button>
       </Popover.Trigger>

@@ -1,6 +1,6 @@
-import { Link } from 'wouter'
 import { useExperimentList } from '../api/tracking'
 import { Command } from '../parts/Command'
+import { Link } from '../parts/Link'
 import { List } from '../parts/List'
 import { More } from '../parts/More'
 import { Loading, Stale } from '../parts/Notice'

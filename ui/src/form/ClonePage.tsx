@@ -1,5 +1,5 @@
-import { Link } from 'wouter'
 import { useRunOutline } from '../api/pipelines'
+import { Link } from '../parts/Link'
 import { Loading } from '../parts/Notice'
 import { Failed, Page } from '../parts/Page'
 import css from './Form.module.css'

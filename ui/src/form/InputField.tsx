@@ -1,5 +1,6 @@
 import type { OutlineInput } from '../api/types'
 import { valueLine } from '../format/value'
+import { useSettled } from '../parts/settled'
 import { Field, type Wiring } from './Field'
 import { type Edit, kindOf, readText, textOf, typeWord } from './fields'
 import css from './Form.module.css'
@@ -19,11 +20,12 @@ export function InputField({ input, edit, initial, error, onChange }: Props) {
   const optional = !input.required && input.default === undefined
   const changed = JSON.stringify(edit) !== JSON.stringify(initial)
   const text = edit === 'left out' ? '' : edit.text
+  const typed = useTyped(input, edit === 'left out' || !changed ? '' : edit.text)
   return (
     <Field
       label={input.name}
       type={[typeWord(input.type), ...(input.required ? ['needed'] : optional ? ['may be left out'] : [])].join(', ')}
-      error={error}
+      error={error ?? typed}
       help={<Help input={input} />}
       extra={
         <>
@@ -50,6 +52,14 @@ export function InputField({ input, edit, initial, error, onChange }: Props) {
       )}
     </Field>
   )
+}
+
+/** What is wrong with what was typed, a moment after the last key. Nothing yet is not wrong: that is said when the form is sent. */
+function useTyped(input: OutlineInput, text: string): string | undefined {
+  const settled = useSettled(text)
+  if (settled !== text || text.trim() === '') return undefined
+  const read = readText(text, input)
+  return 'error' in read ? read.error : undefined
 }
 
 function Small({ label, onClick, children }: { label: string; onClick: () => void; children: string }) {

@@ -1,9 +1,11 @@
 import { type FormEvent, type ReactNode, useId, useRef, useState } from 'react'
+import { flushSync } from 'react-dom'
 import { useLocation } from 'wouter'
 import { ApiError } from '../api/client'
 import { useCreateRecurring, useSubmit } from '../api/pipelines'
 import { useExperiments } from '../api/queries'
 import type { Outline, SubmitRun } from '../api/types'
+import { ownZone } from '../format/zone'
 import { useAddress } from '../parts/address'
 import { Button } from '../parts/Button'
 import { Card } from '../parts/Card'
@@ -12,7 +14,7 @@ import { Check, Field } from './Field'
 import { type Edits, fill, initialEdit } from './fields'
 import css from './Form.module.css'
 import { InputField } from './InputField'
-import { firstSchedule, readAtOnce, readTrigger } from './schedule'
+import { firstSchedule, readAtOnce, readDeadline, readTrigger } from './schedule'
 import { ScheduleCard } from './ScheduleCard'
 
 /** What a run is started from. */
@@ -42,7 +44,7 @@ export function RunForm({ outline, source, given, name: firstName = '', experime
   const [experiment, setExperiment] = useState<string>()
   const [cache, setCache] = useState(firstCache)
   const [newest, setNewest] = useState(true)
-  const [schedule, setSchedule] = useState(firstSchedule)
+  const [schedule, setSchedule] = useState(() => ({ ...firstSchedule, zone: ownZone() }))
   const [found, setFound] = useState<Record<string, string>>({})
   const experiments = useExperiments()
   const experimentName = experiment ?? experiments.data?.get(experimentId ?? '') ?? experimentOfNone
@@ -56,9 +58,8 @@ export function RunForm({ outline, source, given, name: firstName = '', experime
     setFound(without(found, `parameters.${key}`))
   }
   const refuse = (errors: Record<string, string>) => {
-    setFound(errors)
-    // The fields show their errors only after this has been drawn.
-    setTimeout(() => form.current?.querySelector<HTMLElement>('[aria-invalid=true]')?.focus(), 0)
+    flushSync(() => setFound(errors)) // the fields show their errors now
+    form.current?.querySelector<HTMLElement>('[aria-invalid=true]')?.focus()
   }
   const submit = (event: FormEvent) => {
     event.preventDefault()
@@ -68,6 +69,8 @@ export function RunForm({ outline, source, given, name: firstName = '', experime
     const atOnce = readAtOnce(schedule.atOnce)
     if (scheduled && name.trim() === '') wrong.display_name = 'A recurring run needs a name.'
     if (scheduled && 'error' in trigger) wrong.trigger = trigger.error
+    const deadline = readDeadline(schedule)
+    if (scheduled && deadline === undefined) wrong.starting_deadline_seconds = 'A whole number is needed, of at most a year; or nothing.'
     if (scheduled && atOnce === undefined) wrong.max_concurrency = 'A whole number from 1 to 10 is needed.'
     if (Object.keys(wrong).length > 0) return refuse(wrong)
     const body: SubmitRun = {
@@ -80,7 +83,10 @@ export function RunForm({ outline, source, given, name: firstName = '', experime
     }
     setFound({})
     send.start(
-      scheduled && 'trigger' in trigger ? { ...body, trigger: trigger.trigger, max_concurrency: atOnce ?? 1, no_catchup: !schedule.catchUp } : body,
+      scheduled && 'trigger' in trigger ? {
+            ...body, trigger: trigger.trigger, max_concurrency: atOnce ?? 1, no_catchup: !schedule.catchUp, concurrency_policy: schedule.policy,
+            ...(deadline ? { starting_deadline_seconds: deadline } : {}),
+          } : body,
       (error) => error instanceof ApiError && refuse(Object.fromEntries(error.fields)),
     )
   }
@@ -131,7 +137,7 @@ export function RunForm({ outline, source, given, name: firstName = '', experime
             )}
           </div>
         </Card>
-        {scheduled && <ScheduleCard fields={schedule} onChange={setSchedule} error={errorOf('trigger')} atOnceError={errorOf('max_concurrency')} />}
+        {scheduled && <ScheduleCard fields={schedule} onChange={setSchedule} error={errorOf('trigger')} atOnceError={errorOf('max_concurrency')} deadlineError={errorOf('starting_deadline_seconds')} />}
         {send.error && (
           <Notice tone="danger" title={scheduled ? 'The recurring run was not made' : 'The run was not started'}>
             {send.error.message}

@@ -1,6 +1,6 @@
-import { Link } from 'wouter'
 import { usePipeline } from '../api/pipelines'
 import { useAddress } from '../parts/address'
+import { Link } from '../parts/Link'
 import { LinkButton } from '../parts/LinkButton'
 import { Loading } from '../parts/Notice'
 import { Empty, Failed, Page } from '../parts/Page'

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import type { OutlineInput } from '../api/types'
 import { fill, initialEdit, kindOf, readText, textOf } from './fields'
-import { firstSchedule, readAtOnce, readTrigger } from './schedule'
+import { momentIn } from '../format/zone'
+import { firstSchedule, readAtOnce, readDeadline, readTrigger } from './schedule'
 
 const input = (type: string, more: Partial<OutlineInput> = {}): OutlineInput => ({ name: 'x', type, required: false, ...more })
 
@@ -88,6 +89,28 @@ describe('a schedule', () => {
     expect(readTrigger({ ...firstSchedule, by: 'interval', every: '90', unit: 'minutes' })).toEqual({ trigger: { interval_seconds: 5400 } })
     expect(readTrigger({ ...firstSchedule, cron: ' ' })).toHaveProperty('error')
     expect(['0', '-1', '1.5', 'x', ''].map((every) => 'error' in readTrigger({ ...firstSchedule, by: 'interval', every }))).toEqual([true, true, true, true, true])
+  })
+
+  it('is meant in a time zone, from a start to an end', () => {
+    const lisbon = { ...firstSchedule, zone: 'Europe/Lisbon' }
+    expect(readTrigger({ ...lisbon, start: '2026-07-01T06:00', end: '2026-12-01T06:00' })).toEqual({
+      trigger: { cron: '0 0 6 * * *', time_zone: 'Europe/Lisbon', start: '2026-07-01T05:00:00Z', end: '2026-12-01T06:00:00Z' },
+    })
+    expect(readTrigger({ ...lisbon, by: 'once', at: '2026-07-01T06:00', start: 'x' })).toEqual({ trigger: { at: '2026-07-01T05:00:00Z', time_zone: 'Europe/Lisbon' } })
+    for (const wrong of [{ by: 'once' as const }, { zone: 'Mars/Olympus' }, { start: '2026' }, { start: '2026-07-02T00:00', end: '2026-07-01T00:00' }])
+      expect(readTrigger({ ...lisbon, ...wrong })).toHaveProperty('error')
+  })
+
+  it.each([
+    ['2026-03-29T00:30', 'Europe/Lisbon', '2026-03-29T00:30:00Z'],
+    ['2026-03-29T01:30', 'Europe/Lisbon', '2026-03-29T01:00:00Z'],
+    ['2026-10-25T01:30', 'Europe/Lisbon', '2026-10-25T00:30:00Z'],
+    ['2026-11-01T01:30', 'America/New_York', '2026-11-01T05:30:00Z'],
+    ['2026-01-01T12:00', 'Asia/Kolkata', '2026-01-01T06:30:00Z'],
+  ])('reads %s in %s as the server does', (text, zone, want) => expect(momentIn(text, zone)).toBe(want))
+
+  it('has a deadline for starting, or none', () => {
+    expect([['', 'minutes'], ['30', 'minutes'], ['0', 'hours'], ['x', 'hours'], ['400', 'days']].map(([deadline, deadlineUnit]) => readDeadline({ ...firstSchedule, deadline, deadlineUnit } as typeof firstSchedule))).toEqual([0, 1800, undefined, undefined, undefined])
   })
 
   it('lets 1 to 10 runs be active', () => {

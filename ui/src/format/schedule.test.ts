@@ -23,7 +23,19 @@ describe('when', () => {
     ['30 2 * * *', 'every hour at *:02:30'],
   ])('says %s in words', (cron, want) => expect(when({ cron })).toBe(want))
 
-  it.each(['0 30 2 * * MON-FRI', '0 */5 * * * *', '0 0 6 1 * *', '0 30 2 1-7'])('leaves %s as it is', (cron) =>
+  it.each([
+    [{ cron: '0 0 6 * * *', time_zone: 'Europe/Lisbon' }, 'every day at 06:00 (Europe/Lisbon)'],
+    [{ cron: 'CRON_TZ=Europe/Lisbon 0 0 6 * * *' }, 'every day at 06:00 (Europe/Lisbon)'],
+    [{ cron: 'TZ=Asia/Tokyo @daily' }, 'every day at 00:00 (Asia/Tokyo)'],
+    [{ cron: '0 30 2 * * MON-FRI' }, 'weekdays at 02:30 UTC'],
+    [{ cron: '0 0 6 * * 1', time_zone: 'Europe/Lisbon' }, 'Mondays at 06:00 (Europe/Lisbon)'],
+    [{ cron: '0 0 * * * *', time_zone: 'Europe/Lisbon' }, 'every hour'],
+    [{ cron: '@monthly', time_zone: 'Europe/Lisbon' }, 'every month (Europe/Lisbon)'],
+    [{ cron: '0 0 6 1 * *', time_zone: 'Europe/Lisbon' }, '0 0 6 1 * * (Europe/Lisbon)'],
+    [{ at: '2026-07-01T05:00:00Z', time_zone: 'Europe/Lisbon' }, 'once, 1 Jul 2026, 06:00 (Europe/Lisbon)'],
+  ])('says %o in words', (trigger, want) => expect(when(trigger)).toBe(want))
+
+  it.each(['0 30 2 * * 2-4', '0 */5 * * * *', '0 0 6 1 * *', '0 30 2 1-7'])('leaves %s as it is', (cron) =>
     expect(when({ cron })).toBe(`${cron} (UTC)`),
   )
 })

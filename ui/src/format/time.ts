@@ -55,12 +55,22 @@ export function ago(time: string, now: number): string {
 
 function date(then: number, now: number): string {
   const sameYear = new Date(then).getFullYear() === new Date(now).getFullYear()
-  return new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', ...(sameYear ? {} : { year: 'numeric' }) }).format(then)
+  return (sameYear ? thisYear() : anyYear()).format(then)
 }
+
+/** A format that is made when it is first used, and kept: making one takes a hundred times as long as using it. */
+function format(options: Intl.DateTimeFormatOptions): () => Intl.DateTimeFormat {
+  let made: Intl.DateTimeFormat | undefined
+  return () => (made ??= new Intl.DateTimeFormat('en-GB', options))
+}
+
+const thisYear = format({ day: 'numeric', month: 'short' })
+const anyYear = format({ day: 'numeric', month: 'short', year: 'numeric' })
+const toTheSecond = format({ dateStyle: 'medium', timeStyle: 'long' })
 
 /** The exact local time, for a tooltip. */
 export function exact(time: string): string {
-  return new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'long' }).format(Date.parse(time))
+  return toTheSecond().format(Date.parse(time))
 }
 
 /** "14:03:22.418", for a line of a log. */

@@ -17,7 +17,7 @@ export function bytes(n: number): string {
 export function number(n: number): string {
   if (Number.isInteger(n) && Math.abs(n) < 1e15) return n.toLocaleString('en-GB')
   const size = Math.abs(n)
-  if (size >= 1e9 || (size < 1e-4 && size > 0)) return n.toExponential(4)
+  if (size >= 1e9 || (size < 1e-4 && size > 0)) return n.toExponential(4).replace(/\.?0+e/, 'e')
   return String(Number(n.toPrecision(6)))
 }
 

@@ -14,6 +14,7 @@ import { betterDirection, type Direction, layoutGraph } from './layout'
 import { MarksLegend } from './MarksLegend'
 import { type Box, buildGraph, type Graph, sameShape } from './model'
 import css from './RunGraph.module.css'
+import { hasWorker, layOutBeside, manyBoxes } from './remote'
 import { type Scene, sceneOf } from './scene'
 import { groupCounts } from './tree'
 import { frameHeight, viewFrom, viewOf, viewText } from './viewport'
@@ -26,12 +27,38 @@ export default function RunGraph(props: ViewProps) {
   const graph = useMemo(() => buildGraph(tree, choices), [tree, choices])
   const shape = useShape(graph)
   const direction = useDirection(shape, width)
-  const scene = useMemo(() => direction && sceneOf(shape, layoutGraph(shape, direction)), [shape, direction])
+  const placed = usePlaced(shape, direction)
   return (
     <div ref={host} className={css.host}>
-      {scene && direction && <Stage {...props} boxes={graph.boxes} scene={scene} direction={direction} width={width} />}
+      {placed && <Stage {...props} boxes={placed.shape === shape ? graph.boxes : placed.shape.boxes} scene={placed.scene} direction={placed.direction} width={width} />}
     </div>
   )
+}
+
+/** A graph that is laid out. */
+interface Placed {
+  shape: Graph
+  direction: Direction
+  scene: Scene
+}
+
+/** Lays a graph out: a small one at once, a large one beside the page. Until that is there the one before is shown. */
+function usePlaced(shape: Graph, direction: Direction | undefined): Placed | undefined {
+  const large = shape.boxes.length > manyBoxes && hasWorker()
+  const near = useMemo(() => (direction && !large ? { shape, direction, scene: sceneOf(shape, layoutGraph(shape, direction)) } : undefined), [shape, direction, large])
+  const [last, setLast] = useState<Placed>()
+  if (near && near !== last) setLast(near)
+  useEffect(() => {
+    if (!large || !direction) return undefined
+    let wanted = true
+    void layOutBeside(shape, direction).then((scene) => {
+      if (wanted) setLast({ shape, direction, scene })
+    })
+    return () => {
+      wanted = false
+    }
+  }, [shape, direction, large])
+  return near ?? last
 }
 
 /** The first of the graphs that are laid out alike. */
@@ -152,9 +179,6 @@ function useCamera(onRest: (text: string) => void) {
   return { stage, canvas, layer, camera, sight }
 }
 
-/** A larger graph is first shown around what failed, or its first task. */
-const many = 200
-
 /**
  * Keeps the view where the reader left it: an opened group stays where it was, a change of the frame keeps what is in its middle.
  * Until the reader moves it, the view is the one of the address, or follows the selected task.
@@ -168,7 +192,7 @@ function useSteadyView({ scene, boxes, selected, choices, onChoose }: StageProps
     if (!it) return
     last.current = { scene, frame, selected }
     const place = selected === undefined ? undefined : scene.places[scene.index.get(selected) ?? -1]
-    const first = place ?? (scene.places.length > many ? scene.places[Math.max(0, boxes.findIndex((box) => box.task.state === 'FAILED'))] : undefined)
+    const first = place ?? (scene.places.length > manyBoxes ? scene.places[Math.max(0, boxes.findIndex((box) => box.task.state === 'FAILED'))] : undefined)
     const asked = before ? undefined : viewFrom(at, scene, frame)
     const held = before && anchorOf(before.scene, scene, anchor.current)
     anchor.current = undefined

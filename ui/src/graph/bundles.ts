@@ -24,32 +24,47 @@ export function bundle(count: number, links: readonly Link[], fixed: (box: numbe
     add(sums[2]!, a, scramble(b, 0x9e3779b1))
     add(sums[3]!, a, scramble(b, 0x85ebca6b))
   }
-  // Boxes with equal sums, by a mix of the sums; those whose mix is equal by chance are told apart one by one.
-  const alike = new Map<number, number[][]>()
-  const equal = (a: number, b: number) => sums.every((sum) => sum[a] === sum[b])
-  for (let box = 0; box < count; box++) {
-    if (fixed(box)) continue
-    const mix = (sums[0]![box]! * 31 + sums[2]![box]!) | 0
-    const groups = alike.get(mix)
-    const group = groups?.find((g) => equal(g[0]!, box))
-    if (group) group.push(box)
-    else if (groups) groups.push([box])
-    else alike.set(mix, [[box]])
-  }
-  const unitOf = new Int32Array(count).fill(-1)
+  const groupOf = alikes(count, sums as [Float64Array, Float64Array, Float64Array, Float64Array], fixed)
+  const sizes = new Int32Array(count)
+  for (const group of groupOf) sizes[group]!++
+  const unitOf = new Int32Array(count)
   const members: number[][] = []
-  const bundles = [...alike.values()].flat().filter((group) => group.length >= fewestAlike)
-  const bundled = new Set(bundles.flat())
   for (let box = 0; box < count; box++) {
-    if (bundled.has(box)) continue
+    if (sizes[groupOf[box]!]! >= fewestAlike) continue
     unitOf[box] = members.length
     members.push([box])
   }
-  for (const group of bundles) {
-    for (const box of group) unitOf[box] = members.length
-    members.push(group)
+  if (members.length === count) return { unitOf, members, links: [...links] }
+  const singles = members.length
+  for (let box = 0; box < count; box++) {
+    const first = groupOf[box]!
+    if (sizes[first]! < fewestAlike) continue
+    if (first === box) members.push([])
+    unitOf[box] = first === box ? members.length - 1 : unitOf[first]!
+    members[unitOf[box]!]!.push(box)
   }
-  return { unitOf, members, links: unique(links, unitOf, members.length) }
+  return { unitOf, members, links: unique(links, unitOf, singles, members.length) }
+}
+
+/** Of each box the first one that is alike. A mix of the sums finds it; those whose mix is equal by chance are told apart one by one. */
+function alikes(count: number, [a, b, c, d]: readonly [Float64Array, Float64Array, Float64Array, Float64Array], fixed: (box: number) => boolean): Int32Array {
+  const groupOf = new Int32Array(count)
+  const firsts = new Map<number, number>()
+  const following = new Int32Array(count).fill(-1)
+  for (let box = 0; box < count; box++) {
+    groupOf[box] = box
+    if (fixed(box)) continue
+    const mix = (a[box]! * 31 + c[box]!) | 0
+    const begin = firsts.get(mix) ?? -1
+    let other = begin
+    while (other >= 0 && !(a[other] === a[box] && b[other] === b[box] && c[other] === c[box] && d[other] === d[box])) other = following[other]!
+    if (other >= 0) groupOf[box] = other
+    else {
+      following[box] = begin
+      firsts.set(mix, box)
+    }
+  }
+  return groupOf
 }
 
 function add(sum: Float64Array, box: number, value: number): void {
@@ -64,15 +79,18 @@ function scramble(value: number, factor: number): number {
   return (x >>> 0) + 1
 }
 
-function unique(links: readonly Link[], unitOf: Int32Array, units: number): Link[] {
+/** The links between units; of those from or to a bundle each once. */
+function unique(links: readonly Link[], unitOf: Int32Array, singles: number, units: number): Link[] {
   const seen = new Set<number>()
   const found: Link[] = []
   for (const [a, b] of links) {
     const from = unitOf[a]!
     const to = unitOf[b]!
-    const key = from * units + to
-    if (from === to || seen.has(key)) continue
-    seen.add(key)
+    if (from >= singles || to >= singles) {
+      const key = from * units + to
+      if (seen.has(key)) continue
+      seen.add(key)
+    }
     found.push([from, to])
   }
   return found

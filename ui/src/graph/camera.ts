@@ -1,7 +1,8 @@
 // What of a scene is in sight, and how it moves. It draws without React: only when other boxes come into sight, or words become
 // readable, does the page hear of it.
-import { type Colours, coloursOf, draw, type Picture, smallestWords } from './draw'
-import type { Rect } from './scene'
+import { type Colours, coloursOf, drawOn, type Picture, putOn, smallestWords } from './draw'
+import { overlap, type Rect, type Scene } from './scene'
+import { statesOf } from './shape'
 import { areaOf, broughtIn, type Frame, inSight, kept, limits, type View, viewOf, wholeView, zoomAt } from './viewport'
 
 /** What the page shows as elements: the boxes by number, none when they are marks. */
@@ -13,6 +14,21 @@ export interface Sight {
 /** What a picture was made of. */
 type Drawn = readonly unknown[]
 
+interface Looked {
+  area: Rect
+  zoom: number
+  readable: boolean
+  words: boolean
+  /** Boxes that are to become elements. */
+  waiting: number[]
+}
+
+/** By how much a picture is larger than the frame on each side. */
+interface Margin {
+  x: number
+  y: number
+}
+
 interface Parts {
   host: HTMLElement
   canvas: HTMLCanvasElement
@@ -20,7 +36,11 @@ interface Parts {
 }
 
 /** More boxes than this are marks even where their words could be read. */
-const mostElements = 500
+const mostElements = 400
+/** Boxes beside the frame are made elements, too, so that a small move finds them there: as far as this part of its size on each side. */
+const beside = 0.3
+/** So many boxes become elements at once; the others with the next pictures. Those in the frame come first. */
+const atOnce = 60
 /** The picture is larger than the frame by this much of it on each side, so that a movement does not need a new one at once. */
 const around = 0.35
 /** A new picture is made at most this often while it moves, and after this rest. */
@@ -37,7 +57,15 @@ export class Camera {
   #colours: Colours
   #drawn: { view: View; at: number; what: Drawn } | undefined
   #words = false
-  #looked: { area: Rect; zoom: number; readable: boolean } | undefined
+  /** Whether the picture has boxes as marks: also until the page has those in the frame as elements. */
+  #marks = true
+  /** What was found in sight, and which boxes of it the page has as elements. */
+  #looked: Looked | undefined
+  #shown = new Set<number>()
+  /** Whether a picture is made beside the page, and whether another one was wanted since. */
+  #drawing = false
+  #again = false
+  #closed = false
   #request = 0
   #settle: ReturnType<typeof setTimeout> | undefined
   #onSight: (sight: Sight) => void
@@ -55,6 +83,7 @@ export class Camera {
   }
 
   close(): void {
+    this.#closed = true
     cancelAnimationFrame(this.#request)
     clearTimeout(this.#settle)
   }
@@ -67,7 +96,10 @@ export class Camera {
 
   /** Other states or another selection; a new scene makes the sight anew. */
   show(picture: Omit<Picture, 'marks'>, frame: Frame): void {
-    if (picture.scene !== this.#picture?.scene || frame !== this.#frame) this.#looked = undefined
+    if (picture.scene !== this.#picture?.scene || frame !== this.#frame) {
+      this.#looked = undefined
+      this.#shown.clear()
+    }
     this.#picture = picture
     this.#frame = frame
     this.#ask()
@@ -151,31 +183,70 @@ export class Camera {
   }
 
   #paint(settled = false): void {
-    const { layer, canvas } = this.#parts
+    const { layer } = this.#parts
     const picture = this.#picture
     if (!picture) return
     this.#look(picture)
     const { x, y, zoom } = this.view
     layer.style.transform = `translate(${x}px, ${y}px) scale(${zoom})`
-    const what: Drawn = [picture.scene, picture.selected, this.#words || picture.boxes, this.#words, this.#frame, this.#colours]
+    const what: Drawn = [picture.scene, picture.selected, this.#marks && picture.boxes, this.#frame, this.#colours]
     const drawn = this.#drawn
     const same = drawn?.what.every((part, i) => part === what[i]) ?? false
     const margin = { x: Math.round(this.#frame.width * around), y: Math.round(this.#frame.height * around) }
-    if (drawn && same && !this.#outdated(drawn.view, margin, settled) && !(settled && drawn.view.zoom !== zoom)) {
-      const share = zoom / drawn.view.zoom
-      canvas.style.transform = `translate(${x - (drawn.view.x + margin.x) * share}px, ${y - (drawn.view.y + margin.y) * share}px) scale(${share})`
+    this.#follow(margin)
+    if (drawn && same && !this.#outdated(drawn.view, margin, settled) && !(settled && drawn.view.zoom !== zoom)) return
+    this.#draw(picture, what, margin)
+  }
+
+  /** Moves the last picture to where it belongs until there is another one. */
+  #follow(margin: Margin): void {
+    const drawn = this.#drawn
+    if (!drawn) return
+    const { x, y, zoom } = this.view
+    const share = zoom / drawn.view.zoom
+    this.#parts.canvas.style.transform = `translate(${x - (drawn.view.x + margin.x) * share}px, ${y - (drawn.view.y + margin.y) * share}px) scale(${share})`
+  }
+
+  #draw(picture: Omit<Picture, 'marks'>, what: Drawn, margin: Margin): void {
+    const { view } = this
+    const { scene } = picture
+    const frame = { width: this.#frame.width + 2 * margin.x, height: this.#frame.height + 2 * margin.y }
+    const scale = window.devicePixelRatio || 1
+    const moved = { x: view.x + margin.x, y: view.y + margin.y, zoom: view.zoom }
+    const done = () => {
+      this.#drawn = { view, at: performance.now(), what }
+      this.#parts.canvas.style.width = `${frame.width}px`
+      this.#parts.canvas.style.height = `${frame.height}px`
+      this.#follow(margin)
+    }
+    if (!scene.drawBeside) {
+      drawOn(this.#parts.canvas, frame, scale, moved, { ...picture, marks: this.#marks }, this.#colours)
+      done()
       return
     }
-    const frame = { width: this.#frame.width + 2 * margin.x, height: this.#frame.height + 2 * margin.y }
-    draw(canvas, frame, { x: x + margin.x, y: y + margin.y, zoom }, { ...picture, marks: !this.#words }, this.#colours)
-    this.#drawn = { view: this.view, at: performance.now(), what }
-    canvas.style.width = `${frame.width}px`
-    canvas.style.height = `${frame.height}px`
-    canvas.style.transform = `translate(${-margin.x}px, ${-margin.y}px)`
+    this.#again = this.#drawing
+    if (this.#drawing) return
+    this.#drawing = true
+    const selected = picture.selected === undefined ? -1 : (scene.index.get(picture.selected) ?? -1)
+    const states = this.#marks ? statesOf(picture.boxes) : undefined
+    void scene.drawBeside({ frame, scale, view: moved, states, selected, colours: this.#colours }).then(
+      (bitmap) => {
+        this.#drawing = false
+        // A picture of a scene that has been replaced meanwhile is not shown.
+        if (bitmap && !this.#closed && scene === this.#picture?.scene) {
+          putOn(this.#parts.canvas, frame, scale, bitmap)
+          done()
+        } else bitmap?.close()
+        if (this.#again && !this.#closed) this.#ask()
+      },
+      () => {
+        this.#drawing = false
+      },
+    )
   }
 
   /** Whether the frame shows what the last picture has not, or has in another size; while it moves a new one comes now and then. */
-  #outdated(drawn: View, margin: { x: number; y: number }, settled: boolean): boolean {
+  #outdated(drawn: View, margin: Margin, settled: boolean): boolean {
     const { view } = this
     const share = view.zoom / drawn.zoom
     const left = view.x - (drawn.x + margin.x) * share
@@ -186,21 +257,50 @@ export class Camera {
     return (!covered || share > 1.8) && performance.now() - (this.#drawn?.at ?? 0) > pace
   }
 
-  /** Finds the boxes in sight, when the last ones may no longer be all. */
+  /** Finds the boxes in sight, when the last ones may no longer be all, and gives them to the page bit by bit. */
   #look({ scene }: Omit<Picture, 'marks'>): void {
     const { zoom } = this.view
     const readable = zoom >= smallestWords
     const last = this.#looked
-    if (last && last.readable === readable && (!readable || within(areaOf(this.view, this.#frame), last.area)) && (this.#words === readable || last.zoom === zoom)) return
-    const area = areaOf(this.view, this.#frame, 0.4)
+    const known = last && last.readable === readable && (!readable || within(areaOf(this.view, this.#frame), last.area)) && (this.#words === readable || last.zoom === zoom)
+    if (known) {
+      if (last.waiting.length > 0) this.#fill(scene, last, atOnce)
+      return
+    }
+    const found = this.#find(scene, readable)
+    const changed = !last || found.words || this.#words
+    this.#looked = found
+    this.#words = found.words
+    if (!found.words) this.#marks = true
+    if (changed) this.#fill(scene, found, last ? atOnce : mostElements)
+  }
+
+  #find(scene: Scene, readable: boolean): Looked {
+    const area = areaOf(this.view, this.#frame, beside)
     const boxes = readable ? scene.boxesIn(area) : []
     const words = readable && boxes.length <= mostElements
-    const changed = !last || words || this.#words
-    this.#looked = { area, zoom, readable }
-    this.#words = words
-    if (changed) this.#onSight({ boxes: words ? boxes : [], words })
+    const wanted = new Set(words ? boxes : [])
+    for (const box of this.#shown) if (!wanted.has(box)) this.#shown.delete(box)
+    return { area, zoom: this.view.zoom, readable, words, waiting: [...wanted].filter((box) => !this.#shown.has(box)) }
+  }
+
+  /** Makes elements of the next boxes: of up to so many in the frame, and with these of a few beside it. */
+  #fill(scene: Scene, looked: Looked, most: number): void {
+    const frame = areaOf(this.view, this.#frame)
+    const inFrame: number[] = []
+    const others: number[] = []
+    for (const box of looked.waiting) (overlap(scene.places[box] ?? nowhere, frame) ? inFrame : others).push(box)
+    const next = inFrame.splice(0, most)
+    next.push(...others.splice(0, Math.max(0, atOnce - next.length)))
+    for (const box of next) this.#shown.add(box)
+    looked.waiting = [...inFrame, ...others]
+    if (inFrame.length === 0 && this.#words) this.#marks = false
+    this.#onSight({ boxes: [...this.#shown].toSorted((a, b) => a - b), words: this.#words })
+    if (looked.waiting.length > 0) this.#ask()
   }
 }
+
+const nowhere: Rect = { x: NaN, y: NaN, width: 0, height: 0 }
 
 function within(inner: Rect, outer: Rect): boolean {
   return (

@@ -1,8 +1,9 @@
 // What the graph draws on a canvas: arrows and blocks always, and boxes as marks where they are too small for words.
 import type { State } from '../api/types'
 import type { Direction, Point } from './layout'
-import type { Box } from './model'
+import type { PictureRequest } from './messages'
 import type { Rect, Scene, SceneLine } from './scene'
+import { stateOf } from './shape'
 import { areaOf, type Frame, type View } from './viewport'
 
 /** Below this zoom words cannot be read: boxes are marks. */
@@ -44,25 +45,21 @@ export function coloursOf(element: HTMLElement): Colours {
   return colours
 }
 
+type Context = CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D
+
 export interface Picture {
   scene: Scene
-  boxes: readonly Box[]
+  boxes: readonly { open: boolean; task: { state: State } }[]
   direction: Direction
   selected: string | undefined
   /** Draw boxes as marks. */
   marks: boolean
 }
 
-export function draw(canvas: HTMLCanvasElement, frame: Frame, view: View, picture: Picture, colours: Colours): void {
-  const scale = window.devicePixelRatio || 1
-  const width = Math.round(frame.width * scale)
-  const height = Math.round(frame.height * scale)
-  if (canvas.width !== width) canvas.width = width
-  if (canvas.height !== height) canvas.height = height
-  const context = canvas.getContext('2d')
-  if (!context) return
-  context.setTransform(1, 0, 0, 1, 0, 0)
-  context.clearRect(0, 0, width, height)
+/** Draws on a canvas, which it gives the size of a frame; scale is how many pixels of the screen one of the page has. */
+export function drawOn(canvas: HTMLCanvasElement | OffscreenCanvas, frame: Frame, scale: number, view: View, picture: Picture, colours: Colours): boolean {
+  const context = clear(canvas, frame, scale)
+  if (!context) return false
   context.setTransform(scale * view.zoom, 0, 0, scale * view.zoom, scale * view.x, scale * view.y)
   const area = areaOf(view, frame)
   drawBlocks(context, picture, area, view, colours)
@@ -70,9 +67,41 @@ export function draw(canvas: HTMLCanvasElement, frame: Frame, view: View, pictur
   drawMarks(context, picture, marks.filter((i) => picture.boxes[i]?.open), view, colours)
   drawLines(context, picture, area, view, colours)
   drawMarks(context, picture, marks.filter((i) => !picture.boxes[i]?.open), view, colours)
+  return true
 }
 
-function drawBlocks(context: CanvasRenderingContext2D, { scene }: Picture, area: Rect, view: View, colours: Colours): void {
+/** A graph that is laid out, without its tasks. */
+export interface Drawable {
+  scene: Scene
+  boxes: readonly { open: boolean }[]
+  direction: Direction
+}
+
+/** Draws what was asked for. The selected box is named as the scene names it. */
+export function drawRequested(canvas: HTMLCanvasElement | OffscreenCanvas, { scene, boxes, direction }: Drawable, request: PictureRequest, selected = request.selected < 0 ? undefined : String(request.selected)): boolean {
+  const { frame, scale, view, states, colours } = request
+  const shown = states ? boxes.map(({ open }, i) => ({ open, task: { state: stateOf(states[i] ?? 0) } })) : []
+  return drawOn(canvas, frame, scale, view, { scene, boxes: shown, direction, selected, marks: states !== undefined }, colours)
+}
+
+/** Puts a picture that was made elsewhere on a canvas. */
+export function putOn(canvas: HTMLCanvasElement, frame: Frame, scale: number, bitmap: ImageBitmap): void {
+  clear(canvas, frame, scale)?.drawImage(bitmap, 0, 0)
+  bitmap.close()
+}
+
+function clear(canvas: HTMLCanvasElement | OffscreenCanvas, frame: Frame, scale: number): Context | null {
+  const width = Math.round(frame.width * scale)
+  const height = Math.round(frame.height * scale)
+  if (canvas.width !== width) canvas.width = width
+  if (canvas.height !== height) canvas.height = height
+  const context = canvas.getContext('2d') as Context | null
+  context?.setTransform(1, 0, 0, 1, 0, 0)
+  context?.clearRect(0, 0, width, height)
+  return context
+}
+
+function drawBlocks(context: Context, { scene }: Picture, area: Rect, view: View, colours: Colours): void {
   context.strokeStyle = colours.line
   context.fillStyle = colours.sunken
   context.lineWidth = 1 / Math.max(view.zoom, 0.05)
@@ -87,7 +116,7 @@ function drawBlocks(context: CanvasRenderingContext2D, { scene }: Picture, area:
   }
 }
 
-function drawLines(context: CanvasRenderingContext2D, picture: Picture, area: Rect, view: View, colours: Colours): void {
+function drawLines(context: Context, picture: Picture, area: Rect, view: View, colours: Colours): void {
   const { scene, selected, direction } = picture
   const curved = view.zoom >= smallestCurves
   const chosen: SceneLine[] = []
@@ -133,7 +162,7 @@ const stub = 12
 const bend = 48
 
 /** Adds a smooth line along points, which begins and ends in the direction of the graph. */
-function trace(context: CanvasRenderingContext2D, route: readonly Point[], direction: Direction, curved: boolean): void {
+function trace(context: Context, route: readonly Point[], direction: Direction, curved: boolean): void {
   const first = route[0]
   const last = route.at(-1)
   if (!first || !last) return
@@ -170,7 +199,7 @@ function withStubs(first: Point, last: Point, route: readonly Point[], direction
   return [{ x: first.x + step.x, y: first.y + step.y }, ...route.slice(1, -1), { x: last.x - step.x, y: last.y - step.y }, last]
 }
 
-function head(context: CanvasRenderingContext2D, route: readonly Point[], direction: Direction, size: number): void {
+function head(context: Context, route: readonly Point[], direction: Direction, size: number): void {
   const end = route.at(-1)
   if (!end) return
   context.beginPath()
@@ -186,7 +215,7 @@ function head(context: CanvasRenderingContext2D, route: readonly Point[], direct
 }
 
 /** States differ in form too: done is full, failed has a cross, running is half full, what is to come is empty. */
-function drawMarks(context: CanvasRenderingContext2D, { scene, boxes, selected }: Picture, found: readonly number[], view: View, colours: Colours): void {
+function drawMarks(context: Context, { scene, boxes, selected }: Picture, found: readonly number[], view: View, colours: Colours): void {
   const byState = new Map<State, Rect[]>()
   for (const i of found) {
     const box = boxes[i]
@@ -209,7 +238,7 @@ function drawMarks(context: CanvasRenderingContext2D, { scene, boxes, selected }
   context.strokeRect(chosen.x - room, chosen.y - room, chosen.width + 2 * room, chosen.height + 2 * room)
 }
 
-function frameMark(context: CanvasRenderingContext2D, place: Rect, view: View, colours: Colours): void {
+function frameMark(context: Context, place: Rect, view: View, colours: Colours): void {
   context.strokeStyle = colours.line
   context.lineWidth = 1 / view.zoom
   context.setLineDash([5 / view.zoom, 4 / view.zoom])
@@ -217,7 +246,7 @@ function frameMark(context: CanvasRenderingContext2D, place: Rect, view: View, c
   context.setLineDash([])
 }
 
-function markState(context: CanvasRenderingContext2D, state: State, places: readonly Rect[], view: View, colours: Colours): void {
+function markState(context: Context, state: State, places: readonly Rect[], view: View, colours: Colours): void {
   const colour = colours.states[state]
   context.fillStyle = colours.surface
   for (const p of places) context.fillRect(p.x, p.y, p.width, p.height)

@@ -44,8 +44,8 @@ export interface Net {
   layerOf: Int32Array
   /** Layers of node numbers in their order; numbers beyond the units are pieces. */
   layers: Int32Array[]
-  /** Pieces of each link, in the direction of the link. */
-  pieces: (Int32Array | undefined)[]
+  /** Pieces of each link: how many there are, and the node of the first. The others follow it, in the direction of the link. */
+  pieces: { first: Int32Array; count: Int32Array }
   links: readonly Link[]
   up: Csr
   down: Csr
@@ -122,21 +122,22 @@ function netOf(units: readonly Unit[], links: readonly Link[]): Net {
   const layerOf = Array.from(unitLayer)
   const from: number[] = []
   const to: number[] = []
-  const pieces = links.map(([a, b]) => {
+  const pieces = { first: new Int32Array(links.length), count: new Int32Array(links.length) }
+  links.forEach(([a, b], link) => {
     const span = unitLayer[b]! - unitLayer[a]! - 1
-    if (span > most || span < 0) return undefined
-    const own = new Int32Array(span)
+    if (span > most || span < 0) return
+    pieces.first[link] = layerOf.length
+    pieces.count[link] = span
     let last = a
-    for (let i = 0; i < span; i++) {
-      own[i] = layerOf.length
-      layerOf.push(unitLayer[a]! + i + 1)
+    for (let i = 1; i <= span; i++) {
+      const piece = layerOf.length
+      layerOf.push(unitLayer[a]! + i)
       from.push(last)
-      to.push(own[i]!)
-      last = own[i]!
+      to.push(piece)
+      last = piece
     }
     from.push(last)
     to.push(b)
-    return own
   })
   const count = layerOf.length
   const members: number[][] = []
@@ -150,7 +151,9 @@ function order(net: Net): void {
   const { layers, up, down, layerOf } = net
   const at = new Float64Array(layerOf.length)
   const key = new Float64Array(layerOf.length)
-  const number = (layer: Int32Array) => layer.forEach((node, i) => (at[node] = (i + 0.5) / layer.length))
+  const number = (layer: Int32Array) => {
+    for (let i = 0; i < layer.length; i++) at[layer[i]!] = (i + 0.5) / layer.length
+  }
   layers.forEach(number)
   const sweeps = Math.max(2, Math.min(10, Math.round(600_000 / (layerOf.length + down.node.length + 1))))
   for (let sweep = 0; sweep < sweeps; sweep++) {
@@ -158,7 +161,16 @@ function order(net: Net): void {
     const near = forward ? up : down
     for (let k = 1; k < layers.length; k++) {
       const layer = layers[forward ? k : layers.length - 1 - k]!
-      for (const node of layer) key[node] = mean(near, node, at) ?? at[node]!
+      if (layer.length < 2) continue
+      let last = -1
+      let sorted = true
+      for (const node of layer) {
+        const wanted = mean(near, node, at) ?? at[node]!
+        key[node] = wanted
+        sorted &&= wanted >= last
+        last = wanted
+      }
+      if (sorted) continue
       layer.sort((a, b) => key[a]! - key[b]! || at[a]! - at[b]!)
       number(layer)
     }
@@ -178,59 +190,60 @@ function mean(near: Csr, node: number, at: Float64Array): number | undefined {
 function centres(net: Net, gaps: Gaps): Float64Array {
   const { layers, units, up, down, layerOf } = net
   const centre = new Float64Array(layerOf.length)
-  const half = (node: number) => (units[node]?.across ?? lane) / 2
+  const half = new Float64Array(layerOf.length).fill(lane / 2)
+  units.forEach((unit, i) => (half[i] = unit.across / 2))
   for (const layer of layers) {
     let end = 0
     for (const node of layer) {
-      centre[node] = end + half(node)
-      end += 2 * half(node) + gaps.unit
+      centre[node] = end + half[node]!
+      end += 2 * half[node]! + gaps.unit
     }
     for (const node of layer) centre[node]! -= end / 2
   }
   const wanted = new Float64Array(layerOf.length)
+  const place = pools(half, gaps.unit, (node) => (node < units.length ? 1 : 4), Math.max(0, ...layers.map((layer) => layer.length)))
   for (let sweep = 0; sweep < 8; sweep++) {
     const near = sweep % 2 === 0 ? up : down
     for (let k = 0; k < layers.length; k++) {
       const layer = layers[sweep % 2 === 0 ? k : layers.length - 1 - k]!
       for (const node of layer) wanted[node] = mean(near, node, centre) ?? centre[node]!
-      pool(layer, wanted, centre, half, gaps.unit, (node) => (node < units.length ? 1 : 4))
+      place(layer, wanted, centre)
     }
   }
   return centre
 }
 
-/** The places nearest to the wanted ones that keep order and distance: neighbours that collide are pooled and moved as one. */
-function pool(
-  layer: Int32Array,
-  wanted: Float64Array,
-  centre: Float64Array,
-  half: (node: number) => number,
-  gap: number,
-  weight: (node: number) => number,
-): void {
-  const offset = new Float64Array(layer.length)
-  const sum: number[] = []
-  const mass: number[] = []
-  const size: number[] = []
-  for (let i = 0; i < layer.length; i++) {
-    const node = layer[i]!
-    if (i > 0) offset[i] = offset[i - 1]! + half(layer[i - 1]!) + half(node) + gap
-    let w = weight(node)
-    let s = (wanted[node]! - offset[i]!) * w
-    let n = 1
-    while (sum.length > 0 && sum.at(-1)! / mass.at(-1)! >= s / w) {
-      s += sum.pop()!
-      w += mass.pop()!
-      n += size.pop()!
+/** Gives places to layers of up to most nodes, which are kept in memory that every layer uses. */
+function pools(half: Float64Array, gap: number, weight: (node: number) => number, most: number) {
+  const offset = new Float64Array(most)
+  const sum = new Float64Array(most)
+  const mass = new Float64Array(most)
+  const size = new Int32Array(most)
+  /** The places nearest to the wanted ones that keep order and distance: neighbours that collide are pooled and moved as one. */
+  return (layer: Int32Array, wanted: Float64Array, centre: Float64Array) => {
+    let blocks = 0
+    for (let i = 0; i < layer.length; i++) {
+      const node = layer[i]!
+      offset[i] = i > 0 ? offset[i - 1]! + half[layer[i - 1]!]! + half[node]! + gap : 0
+      let w = weight(node)
+      let s = (wanted[node]! - offset[i]!) * w
+      let n = 1
+      while (blocks > 0 && sum[blocks - 1]! / mass[blocks - 1]! >= s / w) {
+        blocks--
+        s += sum[blocks]!
+        w += mass[blocks]!
+        n += size[blocks]!
+      }
+      sum[blocks] = s
+      mass[blocks] = w
+      size[blocks] = n
+      blocks++
     }
-    sum.push(s)
-    mass.push(w)
-    size.push(n)
-  }
-  let i = 0
-  for (let block = 0; block < sum.length; block++) {
-    const place = sum[block]! / mass[block]!
-    for (let k = 0; k < size[block]!; k++, i++) centre[layer[i]!] = place + offset[i]!
+    let i = 0
+    for (let block = 0; block < blocks; block++) {
+      const place = sum[block]! / mass[block]!
+      for (let k = 0; k < size[block]!; k++, i++) centre[layer[i]!] = place + offset[i]!
+    }
   }
 }
 
@@ -260,7 +273,8 @@ function assemble(net: Net, centre: Float64Array, gaps: Gaps, ratio: number): La
       points.push(next)
       last = layer
     }
-    for (const piece of pieces[i] ?? []) {
+    const first = pieces.first[i]!
+    for (let piece = first; piece < first + pieces.count[i]!; piece++) {
       const layer = layerOf[piece]!
       const y = middle(piece)
       go(layer, { x: begin(piece), y })

@@ -3,9 +3,18 @@
 import { Graph as Dagre, layout } from '@dagrejs/dagre'
 import { bundle } from './bundles'
 import { layered, type Link } from './layered'
-import type { Arrow, Box, Graph } from './model'
+import type { Arrow, Box } from './model'
 
 export type Direction = 'LR' | 'TB'
+
+/** What of a box its place depends on. */
+export type LaidBox = Pick<Box, 'path' | 'parent' | 'group' | 'open'>
+
+export interface LaidGraph {
+  /** A box comes after the box around it. */
+  boxes: readonly LaidBox[]
+  arrows: readonly Arrow[]
+}
 
 export interface Place {
   /** Relative to the box around it. */
@@ -65,12 +74,12 @@ const ratio = 1.7
 interface Found {
   places: Map<string, Place>
   levels: Map<string, Level>
-  boxesOf: Map<string, Box[]>
+  boxesOf: Map<string, LaidBox[]>
   arrowsOf: Map<string, Arrow[]>
   direction: Direction
 }
 
-export function layoutGraph(graph: Graph, direction: Direction): Layout {
+export function layoutGraph(graph: LaidGraph, direction: Direction): Layout {
   const found: Found = { places: new Map(), levels: new Map(), boxesOf: new Map(), arrowsOf: new Map(), direction }
   const parents = new Map<string, string>()
   for (const box of graph.boxes) {
@@ -88,7 +97,7 @@ function push<T>(lists: Map<string, T[]>, key: string, item: T): void {
   else lists.set(key, [item])
 }
 
-function boxSize(found: Found, box: Box): Size {
+function boxSize(found: Found, box: LaidBox): Size {
   if (!box.open) return box.group ? groupSize : leafSize
   const inner = placeLevel(found, box.path)
   return {
@@ -104,13 +113,14 @@ function placeLevel(found: Found, parent: string): Size {
   if (boxes.length === 0) return { width: 0, height: 0 }
   const index = new Map(boxes.map((box, i) => [box.path, i]))
   const sizes = boxes.map((box) => boxSize(found, box))
-  const links = (found.arrowsOf.get(parent) ?? []).flatMap(({ from, to }): Link[] => {
+  const links: Link[] = []
+  for (const { from, to } of found.arrowsOf.get(parent) ?? []) {
     const a = index.get(from)
     const b = index.get(to)
-    return a === undefined || b === undefined ? [] : [[a, b]]
-  })
+    if (a !== undefined && b !== undefined) links.push([a, b])
+  }
   const units = bundle(boxes.length, links, (i) => boxes[i]?.group === true)
-  const blocks = units.members.map((members) => blockOf(members, sizes))
+  const blocks = units.members.map((members): Cells => (members.length === 1 ? { ...sizeOf(members[0], sizes), cells: one } : blockOf(members, sizes)))
   const placed = placeUnits(blocks, units.links, found.direction)
   const shift = parent === '' ? { x: 0, y: 0 } : { x: padding, y: header }
   const paths = units.members.map((members) => members.map((i) => boxes[i]?.path ?? ''))
@@ -118,10 +128,8 @@ function placeLevel(found: Found, parent: string): Size {
     const corner = placed.corners[u] ?? shift
     const x = corner.x + shift.x
     const y = corner.y + shift.y
-    block.cells.forEach((cell, k) => {
-      const path = paths[u]?.[k] ?? ''
-      found.places.set(path, { x: x + cell.x, y: y + cell.y, width: cell.width, height: cell.height })
-    })
+    const { width, height } = sizeOf(units.members[u]?.[0], sizes)
+    block.cells.forEach((cell, k) => found.places.set(paths[u]?.[k] ?? '', { x: x + cell.x, y: y + cell.y, width, height }))
     if (block.cells.length > 1) level.blocks.push({ boxes: paths[u] ?? [], x, y, width: block.width, height: block.height })
   })
   units.links.forEach(([a, b], i) => {
@@ -136,19 +144,25 @@ function placeLevel(found: Found, parent: string): Size {
 }
 
 interface Cells extends Size {
-  cells: Place[]
+  /** The corners of the boxes, which are equally large. */
+  cells: readonly Point[]
 }
 
-/** One box, or many alike in rows. */
+/** The cells of a box by itself. */
+const one: readonly Point[] = [{ x: 0, y: 0 }]
+
+function sizeOf(box: number | undefined, sizes: readonly Size[]): Size {
+  return sizes[box ?? -1] ?? leafSize
+}
+
+/** Many boxes that are alike, in rows. */
 function blockOf(members: readonly number[], sizes: readonly Size[]): Cells {
-  const first = sizes[members[0] ?? -1] ?? leafSize
-  if (members.length === 1) return { ...first, cells: [{ x: 0, y: 0, ...first }] }
+  const first = sizeOf(members[0], sizes)
   const step = { x: first.width + blockGap, y: first.height + blockGap }
   const columns = Math.max(2, Math.round(Math.sqrt((members.length * step.y * ratio) / step.x)))
   const cells = members.map((_, k) => ({
     x: blockPadding + (k % columns) * step.x,
     y: blockPadding + Math.floor(k / columns) * step.y,
-    ...first,
   }))
   return {
     cells,
@@ -233,7 +247,7 @@ export function entryOf({ x, y, width, height }: Place, direction: Direction): P
 }
 
 /** The direction in which the graph can be shown larger in a frame. */
-export function betterDirection(graph: Graph, frame: Size): Direction {
+export function betterDirection(graph: LaidGraph, frame: Size): Direction {
   if (graph.boxes.length > 200) return frame.width >= frame.height ? 'LR' : 'TB'
   const zoom = (l: Layout) => Math.min(frame.width / l.width, frame.height / l.height)
   return zoom(layoutGraph(graph, 'LR')) >= zoom(layoutGraph(graph, 'TB')) ? 'LR' : 'TB'

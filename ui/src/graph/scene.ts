@@ -1,7 +1,7 @@
 // A graph that is laid out, in one system of coordinates, and what of it is in sight. It depends on the shape alone: states are
 // looked up when it is drawn.
-import type { Layout, Point } from './layout'
-import type { Graph } from './model'
+import type { LaidGraph, Layout, Point } from './layout'
+import type { LaidOut, PictureRequest } from './messages'
 
 export interface Rect {
   x: number
@@ -28,9 +28,17 @@ export interface Scene {
   /** Numbers of boxes and lines that may be within a rectangle, in their order. */
   boxesIn: (area: Rect) => number[]
   linesIn: (area: Rect) => number[]
+  /** Makes a picture beside the page; undefined when the scene is no longer known there. Without it the page draws. */
+  drawBeside?: ((request: PictureRequest) => Promise<ImageBitmap | undefined>) | undefined
 }
 
-export function sceneOf(graph: Graph, layout: Layout): Scene {
+/** A scene whose boxes were placed elsewhere, and whose lines are drawn there. */
+export function scenePlaced(graph: LaidGraph, { places: numbers, width, height }: LaidOut, drawBeside: Scene['drawBeside']): Scene {
+  const places = graph.boxes.map((_, i): Rect => ({ x: numbers[4 * i] ?? 0, y: numbers[4 * i + 1] ?? 0, width: numbers[4 * i + 2] ?? 0, height: numbers[4 * i + 3] ?? 0 }))
+  return { width, height, places, index: new Map(graph.boxes.map((box, i) => [box.path, i])), lines: [], blocks: [], boxesIn: findIn(places), linesIn: () => [], drawBeside }
+}
+
+export function sceneOf(graph: LaidGraph, layout: Layout): Scene {
   const index = new Map<string, number>()
   const places: Rect[] = []
   const cornerOf = (parent: string | undefined): Point => places[index.get(parent ?? '') ?? -1] ?? { x: 0, y: 0 }
@@ -38,7 +46,8 @@ export function sceneOf(graph: Graph, layout: Layout): Scene {
     const corner = cornerOf(box.parent)
     const place = layout.places.get(box.path) ?? { x: 0, y: 0, width: 0, height: 0 }
     index.set(box.path, places.length)
-    places.push({ x: corner.x + place.x, y: corner.y + place.y, width: place.width, height: place.height })
+    if (box.parent === undefined) places.push(place)
+    else places.push({ x: corner.x + place.x, y: corner.y + place.y, width: place.width, height: place.height })
   }
   const lines: SceneLine[] = []
   const blocks: Rect[] = []

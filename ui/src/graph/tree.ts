@@ -21,15 +21,17 @@ interface MutableCounts extends Counts {
   byState: Map<State, number>
 }
 
-/** A tree that grows and changes task by task, at a cost that does not depend on its size. */
+/** A tree that grows and changes task by task; a change costs little more than a look through the task's group. */
 export class TreeBuilder {
   #byPath = new Map<string, Task>()
   #byId = new Map<string, Task>()
   #children = new Map<string, Task[]>()
   #leaves = new Map<string, MutableCounts>()
-  /** Where a task stands among those of its group. */
-  #place = new Map<string, number>()
   #unsorted = new Set<string>()
+
+  get size(): number {
+    return this.#byPath.size
+  }
 
   put(task: Task): void {
     const old = this.#byPath.get(task.path)
@@ -39,10 +41,11 @@ export class TreeBuilder {
     const parent = task.parent ?? ''
     const siblings = this.#children.get(parent) ?? []
     if (siblings.length === 0) this.#children.set(parent, siblings)
-    const place = this.#place.get(task.path) ?? siblings.length
-    this.#place.set(task.path, place)
-    siblings[place] = task
-    if (!old && place > 0 && (task.iteration ?? 0) < (siblings[place - 1]?.iteration ?? 0)) this.#unsorted.add(parent)
+    if (old) siblings[siblings.indexOf(old)] = task
+    else {
+      if ((task.iteration ?? 0) < (siblings.at(-1)?.iteration ?? 0)) this.#unsorted.add(parent)
+      siblings.push(task)
+    }
   }
 
   /** The tree as it is now. It changes with the next put, so a new one is asked for after that. */
@@ -50,7 +53,6 @@ export class TreeBuilder {
     for (const parent of this.#unsorted) {
       const siblings = this.#children.get(parent) ?? []
       siblings.sort((a, b) => (a.iteration ?? 0) - (b.iteration ?? 0))
-      siblings.forEach((task, i) => this.#place.set(task.path, i))
     }
     this.#unsorted.clear()
     return { byPath: this.#byPath, byId: this.#byId, children: this.#children, leaves: this.#leaves }

@@ -1,7 +1,7 @@
-import { Link } from 'wouter'
 import type { HomePage, RunBrief } from '../api/types'
 import { between, duration } from '../format/time'
 import { Card } from '../parts/Card'
+import { Link } from '../parts/Link'
 import { Nothing } from '../parts/Notice'
 import { useNow } from '../parts/now'
 import { State } from '../parts/State'

@@ -1,7 +1,7 @@
-import { Link } from 'wouter'
 import type { Cause, HomePage } from '../api/types'
 import { count } from '../format/value'
 import { Card } from '../parts/Card'
+import { Link } from '../parts/Link'
 import { Nothing } from '../parts/Notice'
 import { Ago } from '../parts/now'
 import { StateIcon } from '../parts/State'

@@ -1,7 +1,7 @@
-import { Link } from 'wouter'
 import type { HomePage, ModelChange } from '../api/types'
 import { Card } from '../parts/Card'
 import { Icon } from '../parts/icons'
+import { Link } from '../parts/Link'
 import { Nothing } from '../parts/Notice'
 import { Ago } from '../parts/now'
 import css from './HomePage.module.css'

@@ -1,7 +1,7 @@
-import { Link } from 'wouter'
 import type { HomePage } from '../api/types'
 import { Card } from '../parts/Card'
 import { Icon } from '../parts/icons'
+import { Link } from '../parts/Link'
 import { Nothing } from '../parts/Notice'
 import { Ahead } from '../parts/now'
 import css from './HomePage.module.css'

@@ -1,6 +1,6 @@
-import { Link } from 'wouter'
 import { useHome } from '../api/home'
 import type { HomePage as Home, State as StateName } from '../api/types'
+import { Link } from '../parts/Link'
 import { Loading, Stale } from '../parts/Notice'
 import { Clock } from '../parts/now'
 import { Page } from '../parts/Page'

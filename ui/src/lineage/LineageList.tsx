@@ -1,7 +1,7 @@
-import { Link } from 'wouter'
 import type { LineageNode } from '../api/types'
 import { Button } from '../parts/Button'
 import { Icon } from '../parts/icons'
+import { Link } from '../parts/Link'
 import { List } from '../parts/List'
 import { Nothing } from '../parts/Notice'
 import { pageCss } from '../parts/Page'

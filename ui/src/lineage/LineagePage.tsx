@@ -1,6 +1,6 @@
-import { Link } from 'wouter'
 import { useLineage } from '../api/artifacts'
 import { useAddress } from '../parts/address'
+import { Link } from '../parts/Link'
 import { Empty, Page } from '../parts/Page'
 import { nameOf, pageOf } from './graph'
 import { LineageView } from './LineageView'

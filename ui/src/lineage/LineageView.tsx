@@ -1,18 +1,19 @@
-import { lazy, Suspense, useMemo } from 'react'
-import { Link } from 'wouter'
+import { useMemo } from 'react'
 import { useLineage, useMoreLineage, type Way } from '../api/artifacts'
 import type { LineageNode } from '../api/types'
 import { count } from '../format/value'
 import { useAddress } from '../parts/address'
 import { Button } from '../parts/Button'
 import { Icon } from '../parts/icons'
+import { late } from '../parts/late'
+import { Link } from '../parts/Link'
 import { Loading, Notice } from '../parts/Notice'
 import { Failed } from '../parts/Page'
 import { detailOf, matches, merge, nameOf, pageOf, type Shown, sourcesOf } from './graph'
 import { LineageList } from './LineageList'
 import css from './LineageView.module.css'
 
-const LineageGraph = lazy(() => import('./LineageGraph'))
+const LineageGraph = late('the graph', () => import('./LineageGraph'))
 
 const ways: readonly (readonly [Way, string])[] = [
   ['both', 'Both ways'],
@@ -30,21 +31,14 @@ export function LineageView({ node }: { node: string }) {
   const lineage = useLineage(node, way)
   const opened = search.getAll('open')
   const more = useMoreLineage(opened)
-  const answers = more.map((m) => m.data)
-  const shown = useMemo(
-    () => lineage.data && merge(lineage.data, answers.filter((a) => a !== undefined)),
-    // Answers are new objects only when they have changed.
-    // oxlint-disable-next-line react/exhaustive-deps
-    [lineage.data, ...answers],
-  )
+  const shown = useMemo(() => lineage.data && merge(lineage.data, more.answers), [lineage.data, more.answers])
   if (lineage.error && !lineage.data) return <Failed error={lineage.error} what="lineage" />
   if (!shown) return <Loading what="the lineage" />
   const narrow = window.matchMedia('(max-width: 640px)').matches
   const as = search.get('as') ?? (narrow ? 'list' : 'graph')
   const find = search.get('find') ?? ''
   const found = find ? shown.nodes.filter((n) => matches(n, find)) : []
-  const onOpen = (id: string, to: 'up' | 'down') => change({ open: [...new Set([...opened, `${to} ${id}`])] })
-  const failed = more.find((m) => m.error)?.error
+  const onOpen = (id: string, to: 'up' | 'down') => change({ open: [...opened, `${to} ${id}`] })
   return (
     <section className={css.lineage} aria-label="Lineage">
       <Sources shown={shown} />
@@ -74,17 +68,15 @@ export function LineageView({ node }: { node: string }) {
         </span>
       </div>
       {shown.truncated && <Notice tone="warning">The graph has more nodes than are shown at once. Look one way only, or open the node you are after.</Notice>}
-      {failed && (
+      {more.error && (
         <Notice tone="danger" title="More could not be read">
-          {failed.message}
+          {more.error.message}
         </Notice>
       )}
       {as === 'list' ? (
         <LineageList shown={shown} find={find} onOpen={onOpen} />
       ) : (
-        <Suspense fallback={<Loading what="the graph" />}>
-          <LineageGraph shown={shown} found={find ? found : undefined} onOpen={onOpen} />
-        </Suspense>
+        <LineageGraph shown={shown} found={find ? found : undefined} onOpen={onOpen} />
       )}
     </section>
   )

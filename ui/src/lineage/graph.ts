@@ -48,6 +48,7 @@ export const kindWords: Record<LineageNode['kind'], string> = {
   dataset: 'Dataset',
   'logged-model': 'Logged model',
   'model-version': 'Model version',
+  endpoint: 'Endpoint',
 }
 
 export const kindIcons: Record<LineageNode['kind'], IconName> = {
@@ -57,6 +58,7 @@ export const kindIcons: Record<LineageNode['kind'], IconName> = {
   dataset: 'data',
   'logged-model': 'model',
   'model-version': 'model',
+  endpoint: 'endpoint',
 }
 
 /** The page of a node; nodes without one lead to their own lineage. */
@@ -70,6 +72,8 @@ export function pageOf(node: LineageNode): string {
       return `/tracked-runs/${encodeURIComponent(node.run_id ?? node.id.slice('run:'.length))}`
     case 'model-version':
       return `/models/${encodeURIComponent(node.model ?? '')}?version=${encodeURIComponent(node.version ?? '')}`
+    case 'endpoint':
+      return `/endpoints/${encodeURIComponent(node.name)}`
     default:
       return lineageOf(node.id)
   }

@@ -51,6 +51,7 @@ describe('the lineage that is shown', () => {
   })
 
   it('leads to the page of a node, whatever its name', () => {
+    expect(pageOf(node('endpoint:fares', 'endpoint', 1, { name: 'fares' }))).toBe('/endpoints/fares')
     expect(pageOf(node('model:a b/1', 'model-version', 0, { model: 'a b?', version: '1' }))).toBe('/models/a%20b%3F?version=1')
     expect(pageOf(node('dataset:x@1', 'dataset', 0))).toBe('/lineage?node=dataset%3Ax%401')
   })

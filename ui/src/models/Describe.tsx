@@ -1,11 +1,12 @@
-import { lazy, Suspense, useState } from 'react'
+import { useState } from 'react'
 import { useChangeModel } from '../api/tracking'
 import { Button } from '../parts/Button'
 import { Card } from '../parts/Card'
-import { Loading, Notice } from '../parts/Notice'
+import { late } from '../parts/late'
+import { Notice } from '../parts/Notice'
 import css from './ModelPage.module.css'
 
-const Markdown = lazy(async () => ({ default: (await import('../artifact/Markdown')).Markdown }))
+const Markdown = late('the description', async () => ({ default: (await import('../artifact/Markdown')).Markdown }))
 
 interface Props {
   model: string
@@ -29,9 +30,7 @@ export function Describe({ model, version, text, what }: Props) {
   if (draft === undefined) {
     return (
       <Card title={title} extra={<Button onClick={() => setDraft(text ?? '')}>Edit</Button>}>
-        <Suspense fallback={<Loading what="the description" />}>
-          <Markdown text={text ?? ''} />
-        </Suspense>
+        <Markdown text={text ?? ''} />
       </Card>
     )
   }

@@ -1,5 +1,5 @@
-import { Link } from 'wouter'
 import type { ModelVersion } from '../api/types'
+import { Link } from '../parts/Link'
 import { pageCss } from '../parts/Page'
 import css from './ModelPage.module.css'
 

@@ -1,4 +1,3 @@
-import { lazy, Suspense } from 'react'
 import type { ModelVersion } from '../api/types'
 import { contentOf, type Place } from '../artifact/place'
 import { bytes, shortDigest } from '../format/value'
@@ -7,10 +6,11 @@ import { ButtonLink } from '../parts/Button'
 import { Card } from '../parts/Card'
 import { Copy } from '../parts/Copy'
 import { Icon } from '../parts/icons'
-import { Loading, Nothing } from '../parts/Notice'
+import { late } from '../parts/late'
+import { Nothing } from '../parts/Notice'
 import css from './ModelPage.module.css'
 
-const FilePreview = lazy(async () => ({ default: (await import('../artifact/FilePreview')).FilePreview }))
+const FilePreview = late('the file', async () => ({ default: (await import('../artifact/FilePreview')).FilePreview }))
 
 const manyFiles = 200
 
@@ -39,9 +39,7 @@ export function ModelFiles({ model, version }: { model: string; version: ModelVe
               <ButtonLink icon="download" label={`Download ${file.path}`} href={contentOf(place, file.path, true)} download />
             </div>
             {open === file.path && (
-              <Suspense fallback={<Loading what="the file" />}>
-                <FilePreview place={place} path={file.path} size={file.size} />
-              </Suspense>
+              <FilePreview place={place} path={file.path} size={file.size} />
             )}
           </li>
         ))}

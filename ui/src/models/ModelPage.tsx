@@ -1,16 +1,17 @@
 import { useMemo } from 'react'
-import { Link } from 'wouter'
 import { useModel } from '../api/tracking'
-import type { ModelDetail, ModelVersion, RegisteredModel } from '../api/types'
+import type { Deployment, ModelDetail, ModelVersion, RegisteredModel } from '../api/types'
 import { count, number } from '../format/value'
 import { lineageOf } from '../lineage/graph'
 import { useAddress } from '../parts/address'
 import { Card } from '../parts/Card'
+import { Link } from '../parts/Link'
 import { Loading, Nothing, Stale } from '../parts/Notice'
 import { Ago, Clock } from '../parts/now'
 import { Fact, Facts, Failed, Page, pageCss } from '../parts/Page'
 import { Pairs } from '../tracked/Pairs'
 import { Aliases } from './Aliases'
+import { Deployed } from './Deployed'
 import { Describe } from './Describe'
 import { Maker, versionPath } from './Maker'
 import { ModelFiles } from './ModelFiles'
@@ -55,6 +56,7 @@ function Detail({ detail: { model, versions, total } }: { detail: ModelDetail })
         <>
           <Versions
             versions={versions}
+            deployed={model.deployed}
             chosen={chosen}
             compared={named}
             onChoose={(version) => change({ version, file: undefined })}
@@ -71,6 +73,7 @@ function Detail({ detail: { model, versions, total } }: { detail: ModelDetail })
 
 interface VersionsProps {
   versions: readonly ModelVersion[]
+  deployed: readonly Deployment[]
   chosen: ModelVersion
   onChoose: (version: string) => void
   /** The numbers of those that are compared. */
@@ -78,8 +81,9 @@ interface VersionsProps {
   onCompare: (version: string) => void
 }
 
-/** The versions side by side, with what was measured of each. */
-function Versions({ versions, chosen, onChoose, compared, onCompare }: VersionsProps) {
+/** The versions side by side, with what was measured of each: the newest hundred. */
+function Versions(props: VersionsProps) {
+  const { versions } = props
   const metrics = useMemo(() => [...new Set(versions.flatMap((v) => v.metrics.map((m) => m.key)))].toSorted(), [versions])
   return (
     // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex
@@ -90,6 +94,7 @@ function Versions({ versions, chosen, onChoose, compared, onCompare }: VersionsP
             <th scope="col">Version</th>
             <th scope="col">Aliases</th>
             <th scope="col">Stage</th>
+            <th scope="col">Deployed</th>
             <th scope="col">Registered</th>
             <th scope="col">Made by</th>
             {metrics.map((key) => (
@@ -99,44 +104,49 @@ function Versions({ versions, chosen, onChoose, compared, onCompare }: VersionsP
             ))}
           </tr>
         </thead>
-        <tbody>
-          {versions.map((v) => (
-            <tr key={v.version} data-version={v.version} className={v === chosen ? css.chosen : undefined}>
-              <th scope="row">
-                <input type="checkbox" aria-label={`Compare version ${v.version}`} title="Compare" checked={compared.includes(v.version)} onChange={() => onCompare(v.version)} />
-                <button type="button" aria-pressed={v === chosen} onClick={() => onChoose(v.version)}>
-                  Version {v.version}
-                </button>
-              </th>
-              <td>
-                <span className={css.badges}>
-                  {v.aliases.map((a) => (
-                    <span key={a} className={css.alias}>
-                      @{a}
-                    </span>
-                  ))}
-                </span>
-              </td>
-              <td>{v.stage === 'None' ? <span className={pageCss.soft}>none</span> : <span className={css.badge}>{v.stage}</span>}</td>
-              <td>
-                <Ago time={v.created_at} />
-              </td>
-              <td>
-                <Maker version={v} />
-              </td>
-              {metrics.map((key) => {
-                const value = v.metrics.find((m) => m.key === key)
-                return (
-                  <td key={key} className={css.right}>
-                    {value ? (value.value === undefined ? 'NaN' : number(value.value)) : '–'}
-                  </td>
-                )
-              })}
-            </tr>
-          ))}
-        </tbody>
+        <tbody>{versions.map((version) => versionRow(props, metrics, version))}</tbody>
       </table>
     </div>
+  )
+}
+
+function versionRow({ chosen, compared, deployed, onChoose, onCompare }: VersionsProps, metrics: readonly string[], v: ModelVersion) {
+  return (
+    <tr key={v.version} data-version={v.version} className={v === chosen ? css.chosen : undefined}>
+      <th scope="row">
+        <input type="checkbox" aria-label={`Compare version ${v.version}`} title="Compare" checked={compared.includes(v.version)} onChange={() => onCompare(v.version)} />
+        <button type="button" aria-pressed={v === chosen} onClick={() => onChoose(v.version)}>
+          Version {v.version}
+        </button>
+      </th>
+      <td>
+        <span className={css.badges}>
+          {v.aliases.map((a) => (
+            <span key={a} className={css.alias}>
+              @{a}
+            </span>
+          ))}
+        </span>
+      </td>
+      <td>{v.stage === 'None' ? <span className={pageCss.soft}>none</span> : <span className={css.badge}>{v.stage}</span>}</td>
+      <td>
+        <Deployed list={deployed.filter((d) => d.version === v.version)} />
+      </td>
+      <td>
+        <Ago time={v.created_at} />
+      </td>
+      <td>
+        <Maker version={v} />
+      </td>
+      {metrics.map((key) => {
+        const value = v.metrics.find((m) => m.key === key)
+        return (
+          <td key={key} className={css.right}>
+            {value ? (value.value === undefined ? 'NaN' : number(value.value)) : '–'}
+          </td>
+        )
+      })}
+    </tr>
   )
 }
 

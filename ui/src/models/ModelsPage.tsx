@@ -1,11 +1,12 @@
-import { Link } from 'wouter'
 import { useModels } from '../api/tracking'
 import { Button } from '../parts/Button'
 import { Command } from '../parts/Command'
+import { Link } from '../parts/Link'
 import { List } from '../parts/List'
 import { Loading, Stale } from '../parts/Notice'
 import { Ago, Clock } from '../parts/now'
 import { Empty, pageCss as css, SearchPage } from '../parts/Page'
+import { Deployed } from './Deployed'
 import own from './ModelPage.module.css'
 
 export default function ModelsPage() {
@@ -26,7 +27,7 @@ function Models({ q }: { q: string }) {
     <Clock ticking={false}>
       <Stale what="list" error={list.error} />
       {items.length > 0 && (
-        <List caption="Registered models" columns={['Model', 'Latest', 'Aliases', { name: 'Changed', optional: true }]}>
+        <List caption="Registered models" columns={['Model', 'Latest', 'Aliases', { name: 'Deployed', optional: true }, { name: 'Changed', optional: true }]}>
           <tbody>
             {items.map((m) => (
               <tr key={m.name}>
@@ -51,6 +52,9 @@ function Models({ q }: { q: string }) {
                       </span>
                     ))}
                   </span>
+                </td>
+                <td className={css.optional}>
+                  <Deployed list={m.deployed} named />
                 </td>
                 <td className={css.optional}>
                   <Ago time={m.updated_at} />

@@ -1,15 +1,16 @@
-import { Link } from 'wouter'
 import { useModelCard } from '../api/tracking'
 import type { ModelCard } from '../api/types'
 import { Signature } from '../artifact/Signature'
 import { bytes, number } from '../format/value'
 import { Card } from '../parts/Card'
+import { Link } from '../parts/Link'
 import { Loading, Nothing, Stale } from '../parts/Notice'
 import { Ago, Clock } from '../parts/now'
 import { Fact, Facts, Failed, Page } from '../parts/Page'
 import { Dataset } from '../tracked/Dataset'
 import { Pairs } from '../tracked/Pairs'
 import { Aliases } from './Aliases'
+import { Deployed } from './Deployed'
 import { Describe } from './Describe'
 import { Maker } from './Maker'
 import { ModelFiles } from './ModelFiles'
@@ -99,7 +100,7 @@ export default function VersionPage({ id: name, version }: { id: string; version
   )
 }
 
-function CardFacts({ card: { version: v, experiment_name, signature } }: { card: ModelCard }) {
+function CardFacts({ card: { version: v, experiment_name, signature, deployed } }: { card: ModelCard }) {
   const size = v.files.reduce((sum, f) => sum + f.size, 0)
   const mlflow = signature?.facts?.mlflow_version
   const python = signature?.flavors.find((f) => f.name === 'python_function')?.facts?.python_version
@@ -116,6 +117,9 @@ function CardFacts({ card: { version: v, experiment_name, signature } }: { card:
           <Link href={`/experiments/${v.run.experiment_id}`}>{experiment_name}</Link>
         </Fact>
       )}
+      <Fact name="Deployed at">
+        <Deployed list={deployed} />
+      </Fact>
       <Fact name="Files">{v.files.length > 0 ? `${number(v.files.length)}, ${bytes(size)}` : 'kept elsewhere'}</Fact>
       {signature && <Fact name="Loaded with">{signature.flavors.map((f) => f.name).join(', ')}</Fact>}
       {mlflow && <Fact name="Written by">MLflow {mlflow}</Fact>}

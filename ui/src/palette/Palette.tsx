@@ -16,7 +16,11 @@ export default function Palette({ onClose }: { onClose: () => void }) {
   useEffect(() => {
     dialog.current?.showModal()
   }, [])
-  const close = () => dialog.current?.close()
+  // It is gone at once: the event of its closing comes later, and would close one that was opened again meanwhile.
+  const close = () => {
+    dialog.current?.close()
+    onClose()
+  }
   return (
     // A click on the dialog itself is one beside what it holds.
     // oxlint-disable-next-line jsx-a11y/no-noninteractive-element-interactions, jsx-a11y/click-events-have-key-events

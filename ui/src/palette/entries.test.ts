@@ -33,4 +33,6 @@ test('what was found stands between pages and actions, in the order of kinds', (
 
 test('each leads to its page, whatever its name', () => {
   expect(found.map(foundHref)).toEqual(['/runs/r1', '/models/a%2Fb%20%C3%BC?version=3'])
+  expect(foundHref({ kind: 'trigger', id: 't1', name: 'on data' })).toBe('/triggers/t1')
+  expect(readWanted('triggers: data')).toEqual({ text: 'data', kind: 'trigger' })
 })

@@ -35,6 +35,9 @@ const kinds: Record<string, FoundKind | 'page'> = {
   model: 'model',
   artifact: 'artifact',
   recurring: 'recurring_run',
+  trigger: 'trigger',
+  endpoint: 'endpoint',
+  graph: 'graph',
   page: 'page',
 }
 
@@ -77,6 +80,9 @@ const sectionNames: Record<FoundKind, string> = {
   model: 'Models',
   artifact: 'Artifacts',
   recurring_run: 'Recurring runs',
+  trigger: 'Triggers',
+  endpoint: 'Endpoints',
+  graph: 'Inference graphs',
 }
 
 const icons: Record<FoundKind, IconName> = {
@@ -87,6 +93,9 @@ const icons: Record<FoundKind, IconName> = {
   model: 'model',
   artifact: 'artifact',
   recurring_run: 'loop',
+  trigger: 'trigger',
+  endpoint: 'endpoint',
+  graph: 'endpoint',
 }
 
 /** The page of what was found. */
@@ -107,6 +116,12 @@ export function foundHref(f: Found): string {
       return `/artifacts/${id}`
     case 'recurring_run':
       return `/runs?recurring=${id}`
+    case 'trigger':
+      return `/triggers/${id}`
+    case 'endpoint':
+      return `/endpoints/${id}`
+    case 'graph':
+      return `/graphs/${id}`
   }
 }
 

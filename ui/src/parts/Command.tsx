@@ -5,7 +5,9 @@ import css from './Command.module.css'
 export function Command({ text }: { text: string }) {
   return (
     <div className={css.command}>
-      <pre>{text}</pre>
+      {/* A long line is scrolled, with the keyboard too. */}
+      {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex */}
+      <pre tabIndex={0}>{text}</pre>
       <Copy text={text} label="Copy the command" />
     </div>
   )

@@ -1,7 +1,7 @@
 import type { ReactNode } from 'react'
-import { Link } from 'wouter'
 import { Icon, type IconName } from './icons'
 import css from './Button.module.css'
+import { Link } from './Link'
 
 /** A link to another page of the application that looks like a button. */
 export function LinkButton({ href, icon, primary = false, label, children }: { href: string; icon?: IconName; primary?: boolean; label?: string; children: ReactNode }) {

@@ -1,5 +1,4 @@
-import { lazy, Suspense, useMemo, useState } from 'react'
-import { Link } from 'wouter'
+import { useMemo, useState } from 'react'
 import { usePipeline, versionYamlUrl } from '../api/pipelines'
 import type { PipelineDetail, VersionDetailed } from '../api/types'
 import { count } from '../format/value'
@@ -7,6 +6,8 @@ import { useAddress } from '../parts/address'
 import { Button } from '../parts/Button'
 import { Card } from '../parts/Card'
 import { Copy } from '../parts/Copy'
+import { late } from '../parts/late'
+import { Link } from '../parts/Link'
 import { LinkButton } from '../parts/LinkButton'
 import { Loading, Nothing, Notice } from '../parts/Notice'
 import { Ago, Clock } from '../parts/now'
@@ -21,8 +22,9 @@ import { RecentRuns } from './RecentRuns'
 import { UploadBox } from './UploadBox'
 import { Versions } from './Versions'
 
-const OutlineGraph = lazy(() => import('./OutlineGraph'))
-const YamlView = lazy(() => import('../code/YamlView'))
+const OutlineGraph = late('the graph', () => import('./OutlineGraph'))
+const PartitionsView = late('the partitions', () => import('../partitions/PartitionsView'))
+const YamlView = late('the YAML', () => import('../code/YamlView'))
 
 /** A pipeline: a version of it, alone or compared with another, all its versions and its newest runs. The address says which. */
 export default function PipelinePage({ id }: { id: string }) {
@@ -78,7 +80,7 @@ export default function PipelinePage({ id }: { id: string }) {
   )
 }
 
-const views = ['graph', 'inputs', 'yaml', 'versions', 'runs']
+const views = ['graph', 'inputs', 'yaml', 'versions', 'runs', 'partitions']
 
 function Loaded({ data, version }: { data: PipelineDetail; version: VersionDetailed }) {
   const [search, change] = useAddress()
@@ -121,14 +123,15 @@ function Loaded({ data, version }: { data: PipelineDetail; version: VersionDetai
             {
               id: 'yaml',
               label: 'YAML',
-              content: (
-                <Suspense fallback={<Loading what="the YAML" />}>
-                  <YamlView key={version.id} url={versionYamlUrl(pipeline.id, version.id)} download={versionYamlUrl(pipeline.id, version.id, true)} />
-                </Suspense>
-              ),
+              content: <YamlView key={version.id} url={versionYamlUrl(pipeline.id, version.id)} download={versionYamlUrl(pipeline.id, version.id, true)} />,
             },
             { id: 'versions', label: `Versions (${versions.total.toLocaleString('en-GB')})`, content: <Versions data={data} shown={version.id} /> },
             { id: 'runs', label: `Runs (${runs.total.toLocaleString('en-GB')})`, content: <RecentRuns data={data} /> },
+            {
+              id: 'partitions',
+              label: 'Partitions',
+              content: <PartitionsView pipeline={pipeline.id} inputs={version.outline.root.inputs} />,
+            },
           ]}
         />
       </div>
@@ -156,9 +159,7 @@ function GraphView({ version, against }: { version: VersionDetailed; against: Ve
       {comparison.level().nodes.length === 0 ? (
         <Nothing>This version has no tasks.</Nothing>
       ) : (
-        <Suspense fallback={<Loading what="the graph" />}>
-          <OutlineGraph comparison={comparison} selected={selected} onSelect={select} />
-        </Suspense>
+        <OutlineGraph comparison={comparison} selected={selected} onSelect={select} />
       )}
       {selected !== '' && (node ? <NodePanel key={selected} comparison={comparison} node={node} comparing={against !== undefined} onClose={() => change({ task: '' })} /> : <Nothing>There is no task {selected} in this version.</Nothing>)}
       {against && (found.length > 0 || comparison.root.length > 0) && (

@@ -1,6 +1,6 @@
-import { Link } from 'wouter'
 import type { PipelineDetail } from '../api/types'
 import { between, duration } from '../format/time'
+import { Link } from '../parts/Link'
 import { List } from '../parts/List'
 import { Nothing } from '../parts/Notice'
 import { Ago, useNow } from '../parts/now'

@@ -1,11 +1,12 @@
-import { Link } from 'wouter'
 import { useLastRun } from '../api/recurring'
 import type { RecurringRun } from '../api/types'
-import { exact } from '../format/time'
-import { when } from '../format/schedule'
+import { when, zoneOf } from '../format/schedule'
+import { duration, exact } from '../format/time'
+import { exactIn, isZone } from '../format/zone'
 import { count } from '../format/value'
 import { Button } from '../parts/Button'
 import { Icon } from '../parts/icons'
+import { Link } from '../parts/Link'
 import { List } from '../parts/List'
 import { Ago, Ahead } from '../parts/now'
 import { State } from '../parts/State'
@@ -20,7 +21,7 @@ interface Actions {
 
 export function RecurringTable({ list, ...actions }: { list: RecurringRun[] } & Actions) {
   return (
-    <List caption="Recurring runs, newest first" columns={['Recurring run', 'Schedule', 'State', 'Next run', 'Last run', 'Runs', { name: 'Actions', unseen: true }]} className={css.table}>
+    <List caption="Recurring runs, newest first" columns={['Recurring run', 'Schedule', 'State', 'Next run', 'Last run', 'Runs', { name: 'Actions', unseen: true }]} className={css.table} stacked>
       <tbody>
         {list.map((r) => (
           <Row key={r.id} recurring={r} {...actions} />
@@ -96,11 +97,17 @@ function Row({ recurring: r, busy, onSwitch, onDelete }: { recurring: RecurringR
 }
 
 /** The schedule in words; the expression itself stands below where the words hide it. */
-function Schedule({ recurring: { trigger } }: { recurring: RecurringRun }) {
+function Schedule({ recurring }: { recurring: RecurringRun }) {
+  const { trigger } = recurring
   const words = when(trigger)
+  const zone = zoneOf(trigger)
+  const shown = (time: string) => (isZone(zone) ? exactIn(time, zone) : exact(time))
   const bounds = [
-    ...(trigger.start ? [`from ${exact(trigger.start)}`] : []),
-    ...(trigger.end ? [`until ${exact(trigger.end)}`] : []),
+    ...(trigger.start ? [`from ${shown(trigger.start)}`] : []),
+    ...(trigger.end ? [`until ${shown(trigger.end)}`] : []),
+    ...(recurring.concurrency_policy === 'skip' ? ['left out while one is active'] : []),
+    ...(recurring.concurrency_policy === 'replace' ? ['takes the place of one that is active'] : []),
+    ...(recurring.starting_deadline_seconds ? [`starts within ${duration(recurring.starting_deadline_seconds * 1000)}`] : []),
   ]
   return (
     <>

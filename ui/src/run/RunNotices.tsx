@@ -1,8 +1,8 @@
-import { Link } from 'wouter'
 import type { Run } from '../api/types'
 import type { Tree } from '../graph/tree'
 import { readable } from '../logs/buffer'
 import { LastLines } from '../logs/LastLines'
+import { Link } from '../parts/Link'
 import { Notice } from '../parts/Notice'
 
 /** Why the run failed, and what it asked for in vain. */

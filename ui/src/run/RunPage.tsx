@@ -15,8 +15,11 @@ import { RunViews } from './RunViews'
 import { runHref } from './taskHref'
 import css from './RunPage.module.css'
 
+/** Many tasks are laid out by a worker, which is started while they come. */
+const warmGraph = () => void import('../graph/remote').then(({ warmUp }) => warmUp())
+
 export function RunPage({ id, taskId }: { id: string; taskId?: string }) {
-  const live = useLiveRun(id)
+  const live = useLiveRun(id, warmGraph)
   const experiments = useExperiments()
   const { run, tree, error } = live
   useEffect(() => {

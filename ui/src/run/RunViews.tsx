@@ -1,16 +1,17 @@
-import { lazy, Suspense } from 'react'
 import { useSearchParams } from 'wouter'
 import { runYamlUrl } from '../api/pipelines'
 import { isFinal, type Run } from '../api/types'
 import type { Choices, Tree } from '../graph/tree'
-import { Loading } from '../parts/Notice'
+import { late } from '../parts/late'
 import { Tabs } from '../parts/Tabs'
 import { FindTask } from './FindTask'
 import { Timeline } from './Timeline'
 import css from './RunViews.module.css'
 
-const RunGraph = lazy(() => import('../graph/RunGraph'))
-const YamlView = lazy(() => import('../code/YamlView'))
+const RunGraph = late('the graph', () => import('../graph/RunGraph'))
+// Beside the run, not after it: nearly always both are needed.
+RunGraph.load().catch(() => undefined)
+const YamlView = late('the YAML', () => import('../code/YamlView'))
 
 export interface ViewProps {
   run: Run
@@ -49,21 +50,13 @@ export function RunViews(props: ViewProps) {
           {
             id: 'graph',
             label: 'Graph',
-            content: (
-              <Suspense fallback={<Loading what="the graph" />}>
-                <RunGraph {...props} />
-              </Suspense>
-            ),
+            content: <RunGraph {...props} />,
           },
           { id: 'timeline', label: 'Timeline', content: <Timeline {...props} /> },
           {
             id: 'yaml',
             label: 'YAML',
-            content: (
-              <Suspense fallback={<Loading what="the YAML" />}>
-                <YamlView url={runYamlUrl(props.run.id)} download={runYamlUrl(props.run.id, true)} />
-              </Suspense>
-            ),
+            content: <YamlView url={runYamlUrl(props.run.id)} download={runYamlUrl(props.run.id, true)} />,
           },
         ]}
       />

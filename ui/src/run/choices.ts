@@ -16,6 +16,11 @@ export function choicesFrom(search: URLSearchParams): Choices {
   return { open, iteration }
 }
 
+/** The part of a query that choicesFrom reads. */
+function choicesText(search: URLSearchParams): string {
+  return new URLSearchParams([...search].filter(([key]) => key === 'open' || key === 'close' || key === 'iteration')).toString()
+}
+
 export function choicesQuery({ open, iteration }: Choices): Record<'open' | 'close' | 'iteration', string[]> {
   const paths = (wanted: boolean) => [...open].flatMap(([path, is]) => (is === wanted ? [path] : []))
   return { open: paths(true), close: paths(false), iteration: [...iteration.values()] }
@@ -24,7 +29,10 @@ export function choicesQuery({ open, iteration }: Choices): Record<'open' | 'clo
 /** The address's choices. The groups around a selected task are open as long as nobody closes them. */
 export function useChoices(tree: Tree, selected: string | undefined): [Choices, (choices: Choices) => void] {
   const [address, change] = useAddress()
-  const choices = useMemo(() => withSelected(tree, choicesFrom(address), selected), [tree, address, selected])
+  // Moving the graph changes the address as well, and no choice: the same choices are not worked out again.
+  const text = choicesText(address)
+  const chosen = useMemo(() => choicesFrom(new URLSearchParams(text)), [text])
+  const choices = useMemo(() => withSelected(tree, chosen, selected), [tree, chosen, selected])
   const choose = useCallback((wanted: Choices) => change(choicesQuery(wanted)), [change])
   return [choices, choose]
 }

@@ -1,6 +1,6 @@
-import { Link } from 'wouter'
 import { type GroupBy, type RunFilter, useRunGroups } from '../api/runs'
 import { type RunGroup, type State as StateName, states } from '../api/types'
+import { Link } from '../parts/Link'
 import { Loading, Notice } from '../parts/Notice'
 import { State, StateBar, stateWord } from '../parts/State'
 import css from './GroupTable.module.css'

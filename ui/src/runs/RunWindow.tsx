@@ -21,7 +21,7 @@ export function RunWindow({ query, first, columns, experiments, ticked, onTick }
   const scroller = useRef<HTMLDivElement>(null)
   const [links, setLinks] = useState<readonly Link[]>(() => arrived(beginning, 0, first))
   const count = rowsOf(links, Math.max(first.total, first.runs.length))
-  const virtual = useVirtualizer({ count, getScrollElement: () => scroller.current, estimateSize: () => rowHeight, overscan: 10 })
+  const virtual = useVirtualizer({ count, getScrollElement: () => scroller.current, estimateSize: () => rowHeight, overscan: 6, initialRect: guess() })
   const shown = virtual.getVirtualItems()
   const from = shown[0]?.index ?? 0
   const to = shown.at(-1)?.index ?? 0
@@ -85,6 +85,9 @@ export function RunWindow({ query, first, columns, experiments, ticked, onTick }
     </div>
   )
 }
+
+/** How high the list is before it was measured: about what the window leaves to it, so its rows are drawn at once and not when it is known. */
+const guess = () => ({ width: 0, height: window.innerHeight - 200 })
 
 /** Keeps what is in sight where it is when runs come in above it. */
 function useAnchor(scroller: React.RefObject<HTMLDivElement | null>, runs: readonly Run[] | undefined) {

@@ -1,5 +1,4 @@
-import { lazy, Suspense, useCallback, useEffect, useMemo, useState } from 'react'
-import { Link } from 'wouter'
+import { type ReactNode, useCallback, useEffect, useMemo, useState } from 'react'
 import { ApiError } from '../api/client'
 import { useExperiments } from '../api/queries'
 import { useRecurringRun } from '../api/recurring'
@@ -10,6 +9,8 @@ import { FilterBar } from '../experiments/FilterBar'
 import { count } from '../format/value'
 import { type Change, useAddress } from '../parts/address'
 import { Button } from '../parts/Button'
+import { late } from '../parts/late'
+import { Link } from '../parts/Link'
 import { Loading, Stale } from '../parts/Notice'
 import { Clock } from '../parts/now'
 import { stateWord } from '../parts/State'
@@ -22,7 +23,7 @@ import { example, runWords } from './words'
 import css from './RunsPage.module.css'
 
 // What opens over the page is not needed to show the list.
-const ColumnPicker = lazy(async () => ({ default: (await import('../experiments/ColumnPicker')).ColumnPicker }))
+const ColumnPicker = late('the columns', async () => ({ default: (await import('../experiments/ColumnPicker')).ColumnPicker }))
 
 const groupings: readonly GroupBy[] = ['state', 'pipeline', 'experiment']
 
@@ -43,8 +44,8 @@ export function RunsPage() {
   useEffect(() => {
     document.title = 'Runs – Levada'
   }, [])
-  const filtered = Boolean(filter.q || filter.state || filter.experiment || filter.recurring || filter.filter || filter.archived)
-  const reset = () => change({ q: '', state: '', experiment: '', recurring: '', filter: '', archived: '' })
+  const filtered = Boolean(filter.q || filter.state || filter.experiment || filter.recurring || filter.backfill || filter.filter || filter.archived)
+  const reset = () => change({ q: '', state: '', experiment: '', recurring: '', backfill: '', filter: '', archived: '' })
   const empty = filtered ? <NoMatch reset={reset} /> : <FirstRun />
   return (
     <section className={css.page}>
@@ -62,11 +63,10 @@ export function RunsPage() {
           onChange={(value) => change({ filter: value })}
         />
         {!by && (
-          <Suspense fallback={<Button icon="columns">Columns</Button>}>
-            <ColumnPicker fields={fields} chosen={columns} onChange={(next) => change({ cols: next && next.length > 0 ? asAddress(next) : undefined })} />
-          </Suspense>
+          <Columns fields={fields} chosen={columns} onChange={(next) => change({ cols: next && next.length > 0 ? asAddress(next) : undefined })} />
         )}
       </div>
+      {filter.backfill && <Scope onLeave={() => change({ backfill: '' })}>Runs of the backfill {filter.backfill.slice(0, 8)}</Scope>}
       {filter.recurring && <RecurringScope id={filter.recurring} onLeave={() => change({ recurring: '' })} />}
       {by ? (
         <GroupTable filter={filter} by={by} experiments={experiments.data} hrefOf={(key) => groupAddress(search, by, key)} empty={empty} />
@@ -84,9 +84,27 @@ export function RunsPage() {
   )
 }
 
+/** The choice of columns, which is loaded when it is first opened. */
+function Columns(props: React.ComponentProps<typeof ColumnPicker>) {
+  const [wanted, setWanted] = useState(false)
+  const [there, setThere] = useState(false)
+  if (there) return <ColumnPicker defaultOpen {...props} />
+  const open = () => {
+    setWanted(true)
+    // Where it cannot be loaded it says so itself.
+    const show = () => setThere(true)
+    ColumnPicker.load().then(show, show)
+  }
+  return (
+    <Button icon="columns" aria-haspopup="dialog" aria-expanded={false} busy={wanted} onClick={open}>
+      Columns
+    </Button>
+  )
+}
+
 function filterIn(search: URLSearchParams): RunFilter {
   const of = (key: string) => search.get(key) ?? ''
-  return { q: of('q'), state: of('state'), experiment: of('experiment'), recurring: of('recurring'), filter: of('filter'), archived: search.get('archived') === '1' }
+  return { q: of('q'), state: of('state'), experiment: of('experiment'), recurring: of('recurring'), backfill: of('backfill'), filter: of('filter'), archived: search.get('archived') === '1' }
 }
 
 /** The address of the list of a group's runs: the group becomes a part of the filter. */
@@ -172,11 +190,18 @@ function RecurringScope({ id, onLeave }: { id: string; onLeave: () => void }) {
   const recurring = useRecurringRun(id)
   const gone = recurring.error instanceof ApiError && recurring.error.status === 404
   return (
+    <Scope onLeave={onLeave}>
+      {gone ? 'Runs of a recurring run that was deleted' : 'Runs of the recurring run '}
+      {!gone && <Link href="/recurring-runs">{recurring.data?.display_name ?? id.slice(0, 8)}</Link>}
+    </Scope>
+  )
+}
+
+/** Says that the list holds some runs only. */
+function Scope({ children, onLeave }: { children: ReactNode; onLeave: () => void }) {
+  return (
     <div className={css.scope}>
-      <p>
-        {gone ? 'Runs of a recurring run that was deleted' : 'Runs of the recurring run '}
-        {!gone && <Link href="/recurring-runs">{recurring.data?.display_name ?? id.slice(0, 8)}</Link>}
-      </p>
+      <p>{children}</p>
       <Button look="quiet" icon="close" onClick={onLeave}>
         Show all runs
       </Button>

@@ -1,6 +1,7 @@
 import { useId } from 'react'
-import { Link, useLocation } from 'wouter'
+import { useLocation } from 'wouter'
 import { Icon } from '../parts/icons'
+import { Link } from '../parts/Link'
 import { type Group, groups, isIn } from './rooms'
 import css from './Nav.module.css'
 

@@ -1,4 +1,4 @@
-import { Link } from 'wouter'
+import { Link } from '../parts/Link'
 import css from './Shell.module.css'
 
 /** What an address shows that leads nowhere. */

@@ -1,16 +1,17 @@
-import { lazy, type ReactNode, Suspense, useCallback, useEffect, useRef, useState } from 'react'
-import { Link } from 'wouter'
+import { type ReactNode, useCallback, useEffect, useRef, useState } from 'react'
 import { useInfo } from '../api/queries'
 import { usePaletteKeys } from '../palette/keys'
 import { Button } from '../parts/Button'
 import { Icon } from '../parts/icons'
+import { late } from '../parts/late'
+import { Link } from '../parts/Link'
 import { useMedia } from '../parts/media'
 import { keep, kept } from './kept'
 import { Nav } from './Nav'
 import { ThemeButton } from './ThemeButton'
 import css from './Shell.module.css'
 
-const Palette = lazy(() => import('../palette/Palette'))
+const Palette = late(undefined, () => import('../palette/Palette'))
 
 /** What stands around every page: a bar at its side, on a phone a bar at the top with a menu. */
 export function Shell({ children }: { children: ReactNode }) {
@@ -28,9 +29,7 @@ export function Shell({ children }: { children: ReactNode }) {
         {children}
       </main>
       {searching && (
-        <Suspense>
-          <Palette onClose={() => setSearching(false)} />
-        </Suspense>
+        <Palette onClose={() => setSearching(false)} />
       )}
     </div>
   )

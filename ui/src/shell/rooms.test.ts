@@ -9,6 +9,7 @@ test('each address lies in one room at most', () => {
   expect(at('/runs')).toEqual(['Runs'])
   expect(at('/runs/1/tasks/2')).toEqual(['Runs'])
   expect(at('/recurring-runs')).toEqual(['Recurring runs'])
+  expect(at('/triggers/1')).toEqual(['Triggers'])
   expect(at('/tracked-runs/1')).toEqual(['Experiments'])
   expect(at('/compare')).toEqual(['Experiments'])
   expect(at('/runsomething')).toEqual([])

@@ -22,6 +22,7 @@ export const groups: readonly Group[] = [
     rooms: [
       { href: '/runs', name: 'Runs', icon: 'runs' },
       { href: '/recurring-runs', name: 'Recurring runs', icon: 'loop' },
+      { href: '/triggers', name: 'Triggers', icon: 'trigger' },
       { href: '/pipelines', name: 'Pipelines', icon: 'pipeline' },
     ],
   },
@@ -30,7 +31,9 @@ export const groups: readonly Group[] = [
     rooms: [
       { href: '/experiments', name: 'Experiments', icon: 'flask', also: ['/tracked-runs', '/compare'] },
       { href: '/models', name: 'Models', icon: 'model' },
+      { href: '/endpoints', name: 'Endpoints', icon: 'endpoint', also: ['/graphs'] },
       { href: '/artifacts', name: 'Artifacts', icon: 'artifact' },
+      { href: '/data', name: 'Data', icon: 'data', also: ['/drift', '/checks'] },
     ],
   },
   { name: 'Server', rooms: [{ href: '/system', name: 'System', icon: 'system' }] },

@@ -1,4 +1,4 @@
-// Light, dark, or what the system says. public/theme.js applies the choice before the first paint.
+// Light, dark, or what the system says. public/start.js applies the choice before the first paint.
 import { useSyncExternalStore } from 'react'
 import { keep } from './kept'
 

@@ -1,5 +1,5 @@
 import { Fragment } from 'react'
-import { Link, useSearchParams } from 'wouter'
+import { useSearchParams } from 'wouter'
 import { ArtifactCard } from '../artifact/ArtifactCard'
 import { isLeaf, type Run, type Task, type Values } from '../api/types'
 import { between, duration, exact } from '../format/time'
@@ -9,6 +9,7 @@ import { readable } from '../logs/buffer'
 import { LastLines } from '../logs/LastLines'
 import { Button } from '../parts/Button'
 import { Copy } from '../parts/Copy'
+import { Link } from '../parts/Link'
 import { Notice } from '../parts/Notice'
 import { useNow } from '../parts/now'
 import { Parameters } from '../parts/Parameters'
@@ -123,7 +124,7 @@ function Facts({ run, task, tree }: Props) {
           </dd>
         </>
       )}
-      <CacheReason task={task} />
+      <CacheReason task={task} pipeline={run.pipeline_name} />
       {task.cache_key && (
         <>
           <dt>Cache key</dt>

@@ -1,13 +1,14 @@
-import { lazy, Suspense, useMemo, useState } from 'react'
+import { useMemo, useState } from 'react'
 import { useUsage } from '../api/tasks'
 import type { Task, Usage } from '../api/types'
 import { duration } from '../format/time'
 import { bytes, number } from '../format/value'
+import { late } from '../parts/late'
 import { Loading, Notice } from '../parts/Notice'
 import { meanProcessors, usageLines } from './usage'
 import css from './UsageView.module.css'
 
-const UsageChart = lazy(() => import('./UsageChart'))
+const UsageChart = late('the chart', () => import('./UsageChart'))
 
 /** What a step used while it ran: processors and memory, drawn along the time. */
 export function UsageView({ task }: { task: Task }) {
@@ -67,10 +68,8 @@ function Charts({ usage }: { usage: Usage }) {
           </dd>
         </div>
       </dl>
-      <Suspense fallback={<Loading what="the charts" />}>
-        <UsageChart title="Processors in use" unit="processors" seconds={lines.seconds} values={lines.processors} />
-        <UsageChart title="Memory" unit="bytes" seconds={lines.seconds} values={lines.memory} limit={usage.memory_limit} />
-      </Suspense>
+      <UsageChart title="Processors in use" unit="processors" seconds={lines.seconds} values={lines.processors} />
+      <UsageChart title="Memory" unit="bytes" seconds={lines.seconds} values={lines.memory} limit={usage.memory_limit} />
       <p className={css.none}>
         All processes of the step together, {lines.seconds.length === 1 ? 'one sample' : `${lines.seconds.length} samples`}. Memory that processes share counts once for each.
       </p>
