@@ -1,6 +1,7 @@
-"""Runs the flights example, from nothing to a packaged model, on a server that it starts and stops.
+"""Runs an example on a server that it starts and stops.
 
-`make demo` calls it; the binary and the client's environment exist by then. Standard library only.
+That is flights, flights-monitor with --loop, or flights-serve with --serve. `make demo`, `make demo-loop` and
+`make demo-serve` call it; the binary and the client's environment exist by then. Standard library only.
 """
 
 from __future__ import annotations
@@ -169,10 +170,10 @@ def log_tail(lines: int = 40) -> str:
         return f"(no log: {err})"
 
 
-def submit(url: str, python: str) -> dict[str, Any]:
-    """Submits the pipeline with an unmodified kfp.Client and waits for the end of the run."""
+def run_client(url: str, python: str, script: str, *more: str) -> dict[str, Any]:
+    """Runs an example's own script, an unmodified kfp.Client, and returns the summary it wrote."""
     SUMMARY.unlink(missing_ok=True)
-    command = [python, "examples/flights/submit.py", "--host", url, "--summary-json", str(SUMMARY)]
+    command = [python, script, "--host", url, "--summary-json", str(SUMMARY), *more]
     client: subprocess.Popen[bytes] | None = None
     try:
         with uninterrupted():
@@ -183,7 +184,7 @@ def submit(url: str, python: str) -> dict[str, Any]:
             client.kill()  # nothing happens when it has ended
             client.wait()
     if status != 0:
-        raise DemoError(f"submit.py ended with status {status}; the server said:\n{log_tail(15)}")
+        raise DemoError(f"{script} ended with status {status}; the server said:\n{log_tail(15)}")
     return json.loads(SUMMARY.read_text())
 
 
@@ -221,6 +222,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=8080, help="port of the server")
     parser.add_argument("--python", required=True, help="Python interpreter with kfp")
+    example = parser.add_mutually_exclusive_group()
+    example.add_argument("--loop", action="store_true", help="run flights-monitor")
+    example.add_argument("--serve", action="store_true", help="run flights-serve")
+    parser.add_argument("--folder", help="with --loop: a trigger on files in it starts the runs")
+    parser.add_argument("--until", help="with --loop: the last month")
     parser.add_argument(
         "--detach", action="store_true", help="stop the server when the run has ended"
     )
@@ -240,7 +246,14 @@ def main() -> int:
             url = server.url
             server.wait_until_ready()
             print(f"the server is ready at {url}")
-        report(url, submit(url, options.python))
+        if options.loop:
+            chosen = {"--folder": options.folder, "--until": options.until}
+            more = [word for name, value in chosen.items() if value for word in (name, value)]
+            run_client(url, options.python, "examples/flights-monitor/loop.py", *more)
+        elif options.serve:
+            run_client(url, options.python, "examples/flights-serve/serve.py")
+        else:
+            report(url, run_client(url, options.python, "examples/flights/submit.py"))
         done = True
         if server and not options.detach:
             print("the server keeps running; Ctrl-C stops it")
