@@ -121,6 +121,9 @@ func measure(ctx context.Context, o options, spec []byte) (*result, error) {
 		}
 		r.Fanouts = append(r.Fanouts, f)
 	}
+	if r.Engine, err = measureEngine(ctx, o); err != nil {
+		return nil, fmt.Errorf("measure the engine: %w", err)
+	}
 	if r.Start, err = measureStart(ctx, o); err != nil {
 		return nil, fmt.Errorf("measure the start of the server: %w", err)
 	}

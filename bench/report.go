@@ -21,6 +21,7 @@ type result struct {
 	Steps   int          `json:"steps"`
 	Modes   []modeResult `json:"modes"`
 	Fanouts []fanout     `json:"fanouts,omitempty"`
+	Engine  []engineRate `json:"engine,omitempty"`
 	Start   sample       `json:"server_start_seconds"`
 	Limits  limits       `json:"limits"`
 }
@@ -66,6 +67,14 @@ func (s sample) seconds() string {
 	return fmt.Sprintf("%.3f (%.3f – %.3f)", s.median(), slices.Min(s), slices.Max(s))
 }
 
+// whole writes the median and, in brackets, the least and the most, as whole numbers.
+func (s sample) whole() string {
+	if len(s) == 0 {
+		return "–"
+	}
+	return fmt.Sprintf("%.0f (%.0f – %.0f)", s.median(), slices.Min(s), slices.Max(s))
+}
+
 // markdown writes the tables of docs/performance.md.
 func (r *result) markdown() string {
 	var b strings.Builder
@@ -79,6 +88,7 @@ func (r *result) markdown() string {
 			mode.Runs.milliseconds(r.Steps), mode.Cached.seconds(), mode.First, len(mode.Runs))
 	}
 	r.fanoutTable(&b)
+	r.engineTable(&b)
 	b.WriteString("\n| the machine and the server | ms | times |\n|---|---|---|\n")
 	for _, row := range []struct {
 		name string

@@ -31,3 +31,20 @@ func TestTheTableShowsTimePerStepWithItsSpread(t *testing.T) {
 		t.Errorf("the table is\n%s\nwant a line\n%s", got, want)
 	}
 }
+
+func TestTheRatesOfTheEngineAreReadFromItsBenchmark(t *testing.T) {
+	rates, err := readRates([]byte("goos: linux\n" +
+		"BenchmarkEngine/fan-out/decided-2 \t 70\t 14000000 ns/op\t 285714 transitions/s\n" +
+		"BenchmarkEngine/fan-out/decided-2 \t 70\t 14000000 ns/op\t 1.5e+05 transitions/s\n" +
+		"BenchmarkEngine/fan-out/durable-2 \t 9\t 90000000 ns/op\t 33333 transitions/s\nPASS\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := result{Engine: rates}
+	if got, want := r.markdown(), "| fan-out | 217857 (150000 – 285714) | 33333 (33333 – 33333) |"; !strings.Contains(got, want) {
+		t.Errorf("the table is\n%s\nwant a line\n%s", got, want)
+	}
+	if _, err := readRates([]byte("PASS\n")); err == nil {
+		t.Error("a benchmark that printed nothing is no error")
+	}
+}

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// load is a way of asking, and what came of it. Times are in milliseconds.
+type load struct {
+	// Clients is how many connections asked as fast as they were answered; Rate, how many requests a second came.
+	Clients   int     `json:"clients,omitempty"`
+	Rate      float64 `json:"rate,omitempty"`
+	PerSecond float64 `json:"per_second"`
+	P50       float64 `json:"p50_ms"`
+	P99       float64 `json:"p99_ms"`
+	Failed    int     `json:"failed"`
+}
+
+// warmUp is how long each server is asked before a load is measured.
+const warmUp = time.Second
+
+// late bounds how long answers are waited for after the end of a load.
+const late = 10 * time.Second
+
+func client(connections int) *http.Client {
+	return &http.Client{Timeout: late, Transport: &http.Transport{MaxIdleConnsPerHost: connections, MaxConnsPerHost: connections, DisableCompression: true}}
+}
+
+// ask sends one request and checks the answer.
+func ask(ctx context.Context, c *http.Client, url string, f form) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url+f.path, bytes.NewReader([]byte(f.body)))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := c.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err == nil && (resp.StatusCode != http.StatusOK || !strings.Contains(strings.ReplaceAll(string(text), " ", ""), f.want)) {
+		err = fmt.Errorf("%s answered %s: %.200s", f.path, resp.Status, text)
+	}
+	return err
+}
+
+func loads(ctx context.Context, o options, url string, f form) ([]load, error) {
+	var out []load
+	length := time.Duration(o.seconds * float64(time.Second))
+	for text := range strings.SplitSeq(o.clients, ",") {
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			return out, fmt.Errorf("-clients: %w", err)
+		}
+		closed(ctx, url, f, n, warmUp)
+		out = append(out, closed(ctx, url, f, n, length))
+	}
+	for text := range strings.SplitSeq(o.rates, ",") {
+		rate, err := strconv.ParseFloat(text, 64)
+		if err != nil || rate <= 0 {
+			return out, fmt.Errorf("-rates: %q is no rate", text)
+		}
+		out = append(out, open(ctx, url, f, rate, length))
+	}
+	return out, ctx.Err()
+}
+
+// tally collects the times of answers.
+type tally struct {
+	mu     sync.Mutex
+	times  []time.Duration
+	failed int
+}
+
+func (t *tally) add(took time.Duration, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err != nil {
+		t.failed++
+		return
+	}
+	t.times = append(t.times, took)
+}
+
+func (t *tally) load(took time.Duration) load {
+	slices.Sort(t.times)
+	at := func(share float64) float64 {
+		if len(t.times) == 0 {
+			return 0
+		}
+		return float64(t.times[min(int(share*float64(len(t.times))), len(t.times)-1)]) / 1e6
+	}
+	return load{PerSecond: float64(len(t.times)) / took.Seconds(), P50: at(0.5), P99: at(0.99), Failed: t.failed}
+}
+
+// closed has n connections ask as fast as they are answered.
+func closed(ctx context.Context, url string, f form, n int, length time.Duration) load {
+	c := client(n)
+	defer c.CloseIdleConnections()
+	var t tally
+	var all sync.WaitGroup
+	began := time.Now()
+	for range n {
+		all.Go(func() {
+			for time.Since(began) < length && ctx.Err() == nil {
+				at := time.Now()
+				err := ask(ctx, c, url, f)
+				t.add(time.Since(at), err)
+			}
+		})
+	}
+	all.Wait()
+	out := t.load(time.Since(began))
+	out.Clients = n
+	return out
+}
+
+// open sends requests at a rate. A request counts from the time at which it should have been sent, so that a server that falls behind
+// cannot hide it by being asked later.
+func open(ctx context.Context, url string, f form, rate float64, length time.Duration) load {
+	c := client(256)
+	defer c.CloseIdleConnections()
+	var t tally
+	var all sync.WaitGroup
+	began := time.Now()
+	gap := time.Duration(float64(time.Second) / rate)
+	for due := began; due.Sub(began) < length && ctx.Err() == nil; due = due.Add(gap) {
+		time.Sleep(time.Until(due))
+		all.Go(func() {
+			err := ask(ctx, c, url, f)
+			t.add(time.Since(due), err)
+		})
+	}
+	all.Wait()
+	out := t.load(max(length, time.Since(began)))
+	out.Rate = rate
+	return out
+}
