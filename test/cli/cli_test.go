@@ -6,6 +6,8 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"image"
+	"image/png"
 	"io"
 	"os"
 	"os/exec"
@@ -53,11 +55,12 @@ func TestScripts(t *testing.T) {
 			e.Setenv("LEVADA_DATA", filepath.Join(e.WorkDir, "data"))
 			e.Setenv("HOME", e.WorkDir)
 			e.Setenv("KFP_PYTHON", kfpPython)
+			e.Setenv("TABLES", filepath.Join(levadatest.Root(), "internal", "adapter", "tabular", "testdata"))
 			e.Values[serverKey{}] = &server{}
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "up": up, "down": down, "keep": keep, "interrupted": interrupted},
+			"exits": exits, "up": up, "down": down, "keep": keep, "interrupted": interrupted, "picture": picture},
 	})
 }
 
@@ -79,6 +82,35 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if got != want {
 		ts.Fatalf("exit status %d, want %d", got, want)
 	}
+}
+
+// picture draws an image: picture FILE SEED LEAST MOST. Each seed gives another one; the values of its colours are from LEAST to MOST.
+func picture(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 4 {
+		ts.Fatalf("usage: picture FILE SEED LEAST MOST")
+	}
+	var numbers [3]int
+	for i := range numbers {
+		n, err := strconv.Atoi(args[1+i])
+		ts.Check(err)
+		numbers[i] = n
+	}
+	seed, least, most := numbers[0], numbers[1], numbers[2]
+	m := image.NewNRGBA(image.Rect(0, 0, 160, 120))
+	for i := range m.Pix {
+		x, y := i/4%160, i/640
+		v := (x/(7+seed)*31 + y/(5+seed)*17 + i%4*40 + x*y%13 + seed*57) % 256
+		m.Pix[i] = uint8(least + v*(most-least)/255)
+		if i%4 == 3 {
+			m.Pix[i] = 255
+		}
+	}
+	path := ts.MkAbs(args[0])
+	ts.Check(os.MkdirAll(filepath.Dir(path), 0o750))
+	f, err := os.Create(path)
+	ts.Check(err)
+	ts.Check(png.Encode(f, m))
+	ts.Check(f.Close())
 }
 
 // serverKey finds the server of a script among its values.

@@ -15,7 +15,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -25,11 +24,18 @@ import (
 // ready bounds how long a server may take to start.
 const ready = 60 * time.Second
 
-// Root returns the root of the repository.
-func Root() string {
-	_, file, _, _ := runtime.Caller(0)
-	return filepath.Dir(filepath.Dir(filepath.Dir(file)))
-}
+// Root returns the root of the repository: the folder with go.mod above that of the test, where go test starts it. (Where this file
+// was compiled is not known with -trimpath.)
+var Root = sync.OnceValue(func() string {
+	dir, err := os.Getwd()
+	for err == nil && dir != filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir
+		}
+		dir = filepath.Dir(dir)
+	}
+	panic("no go.mod above the folder of the test")
+})
 
 // Build returns the path of a levada binary built from this checkout once per test process, or of the one that LEVADA_BIN names.
 var Build = sync.OnceValues(func() (string, error) {
@@ -43,7 +49,7 @@ var Build = sync.OnceValues(func() (string, error) {
 	// One name per checkout: the next build writes over it, and nothing piles up.
 	sum := sha256.Sum256([]byte(Root()))
 	bin := filepath.Join(cache, "bin-"+hex.EncodeToString(sum[:6]), "levada")
-	cmd := exec.Command("go", "build", "-tags", "grpcnotrace", "-o", bin, "./cmd/levada")
+	cmd := exec.Command("go", "build", "-trimpath", "-tags", "grpcnotrace", "-o", bin, "./cmd/levada")
 	cmd.Dir = Root()
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {

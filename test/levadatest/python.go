@@ -3,6 +3,7 @@ package levadatest
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"testing"
 )
 
 const (
@@ -57,6 +59,39 @@ func KFPPython(version string) (string, error) {
 // MLflowPython is KFPPython for MLflow's client.
 func MLflowPython(version string) (string, error) {
 	return python("mlflow-"+version, filepath.Join(Root(), "test", "clients", "mlflow", "requirements-"+version+".txt"))
+}
+
+// LibraryPython is KFPPython for a library that a part of Levada is compared with: what test/FOLDER/requirements-LIBRARY.txt lists.
+func LibraryPython(folder, library string) (string, error) {
+	return python(folder+"-"+library, filepath.Join(Root(), "test", folder, "requirements-"+library+".txt"))
+}
+
+// AskPython runs a script of test/FOLDER in the environment of LibraryPython: it reads the cases from the file that is its first argument and
+// writes results to that of its second, both as JSON.
+func AskPython(t testing.TB, folder, library, script string, cases, results any) {
+	t.Helper()
+	python, err := LibraryPython(folder, library)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	in, out := filepath.Join(dir, "cases.json"), filepath.Join(dir, "results.json")
+	b, err := json.Marshal(cases)
+	if err == nil {
+		err = os.WriteFile(in, b, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if said, err := exec.Command(python, filepath.Join(Root(), "test", folder, script), in, out).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, said)
+	}
+	if b, err = os.ReadFile(out); err == nil {
+		err = json.Unmarshal(b, results)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // python returns an interpreter whose environment holds what a file of requirements lists. It is made once and kept in the cache.

@@ -8,6 +8,7 @@ package memstore
 
 import (
 	"context"
+	"encoding/json"
 	"maps"
 	"slices"
 	"strings"
@@ -234,6 +235,24 @@ func (s *Store) Tasks(ctx context.Context, runID string) ([]run.Task, error) {
 		}
 		return out
 	})
+}
+
+// EncodedTasks calls yield with the JSON of each task of a run, in the order in which they were created.
+func (s *Store) EncodedTasks(ctx context.Context, runID string, yield func(task []byte) error) error {
+	tasks, err := s.Tasks(ctx, runID)
+	if err != nil {
+		return err
+	}
+	for _, t := range tasks {
+		body, err := json.Marshal(t)
+		if err != nil {
+			return err
+		}
+		if err := yield(body); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // GetTask finds a task of a run by id.

@@ -1,0 +1,63 @@
+"""What Evidently says of the columns in a JSON file: python evidently_values.py CASES RESULTS."""
+
+import json
+import math
+import sys
+import warnings
+
+import numpy as np
+import pandas as pd
+
+warnings.simplefilter("ignore")
+np.seterr(all="ignore")
+
+from evidently.legacy.calculations.stattests import get_stattest  # noqa: E402
+from evidently.legacy.core import ColumnType  # noqa: E402
+
+
+def series(values, kind):
+    if kind == "integer":
+        return pd.Series(values, dtype="int64")
+    if kind == "number":
+        return pd.Series(
+            [{"inf": math.inf, "-inf": -math.inf}.get(v, v) for v in values], dtype="float64"
+        )
+    return pd.Series(values, dtype="object")
+
+
+def cleaned(s, kind):
+    if kind == "number":
+        s = s.replace([-np.inf, np.inf], np.nan)
+    return s.dropna()
+
+
+def judge(case, method):
+    kind = {"integer": "num", "number": "num", "label": "cat", "text": "text"}[case["kind"]]
+    a, b = (
+        cleaned(series(case["a"], case["kind"]), case["kind"]),
+        cleaned(series(case["b"], case["kind"]), case["kind"]),
+    )
+    np.random.seed(0)
+    try:
+        test = get_stattest(a, b, ColumnType(kind), method)
+        result = test(a, b, ColumnType(kind), None)
+    except (ValueError, IndexError, ZeroDivisionError, TypeError) as e:
+        return {"error": str(e)[:200]}
+    score = float(result.drift_score)
+    return {
+        "method": test.name,
+        "score": score if math.isfinite(score) else None,
+        "drifted": bool(result.drifted),
+        "threshold": float(result.actual_threshold),
+    }
+
+
+def main():
+    with open(sys.argv[1]) as f:
+        cases = json.load(f)
+    out = [{m or "default": judge(c, m) for m in [None, *c["methods"]]} for c in cases]
+    with open(sys.argv[2], "w") as f:
+        json.dump(out, f)
+
+
+main()

@@ -1,0 +1,140 @@
+package faults
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/textproto"
+	"strings"
+	"testing"
+	"time"
+
+	"levada/test/levadatest"
+)
+
+// mailServer takes mails by SMTP and hands them on. It refuses the first one for a while.
+func mailServer(t *testing.T) (address string, mails <-chan string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	out := make(chan string, 10)
+	go func() {
+		for n := 0; ; n++ {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			takeMail(conn, n == 0, out)
+		}
+	}()
+	return l.Addr().String(), out
+}
+
+func takeMail(conn net.Conn, busy bool, out chan<- string) {
+	defer conn.Close()
+	r := textproto.NewReader(bufio.NewReader(conn))
+	say := func(line string) { fmt.Fprint(conn, line, "\r\n") }
+	say("220 test")
+	for {
+		line, err := r.ReadLine()
+		if err != nil {
+			return
+		}
+		switch verb, _, _ := strings.Cut(strings.ToUpper(line), " "); {
+		case verb == "MAIL" && busy:
+			say("451 try again")
+		case verb == "DATA":
+			say("354 go on")
+			text, err := io.ReadAll(r.DotReader())
+			if err != nil {
+				return
+			}
+			say("250 taken")
+			out <- string(text)
+		case verb == "QUIT":
+			say("221 bye")
+			return
+		default:
+			say("250 ok")
+		}
+	}
+}
+
+func TestFailedAndLateRunsAreToldOf(t *testing.T) {
+	smtp, mails := mailServer(t)
+	posts := make(chan map[string]any, 10)
+	hook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var body map[string]any
+		if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
+			w.WriteHeader(http.StatusBadRequest)
+			return
+		}
+		body["path"] = r.URL.Path
+		posts <- body
+	}))
+	t.Cleanup(hook.Close)
+	srv := levadatest.Start(t, "LEVADA_WEBHOOK_HOSTS="+hook.URL+","+smtp)
+	for name, data := range map[string]map[string]string{
+		"slack": {"url": hook.URL + "/services/T0/token"}, "smtp": {"server": smtp, "from": "Levada <levada@example.com>"},
+	} {
+		if status := call(t, http.MethodPut, srv.URL+"/api/v1/secrets/"+name, map[string]any{"data": data}, nil); status >= 300 {
+			t.Fatalf("make the secret %s: status %d", name, status)
+		}
+	}
+	failed := map[string]any{"run": map[string]any{"pipeline": "misbehave", "states": []string{"FAILED"}}}
+	for name, b := range map[string]map[string]any{
+		"slack": {"on": failed, "notify": map[string]any{"slack": map[string]any{"secret": "slack"}}},
+		"mail": {"on": failed, "notify": map[string]any{"email": map[string]any{"secret": "smtp", "to": []string{"ops@example.com"}},
+			"text": `"é: " + event.pipeline + " failed\nBcc: everybody@example.com"`}},
+		"late": {"on": map[string]any{"late": map[string]any{"pipeline": "misbehave", "seconds": 2, "poll_seconds": 1}},
+			"notify": map[string]any{"webhook": map[string]any{"url": hook.URL + "/hook"}}},
+	} {
+		b["display_name"] = name
+		if status := call(t, http.MethodPost, srv.URL+"/api/v1/triggers", b, nil); status != http.StatusCreated {
+			t.Fatalf("create the trigger %s: status %d", name, status)
+		}
+	}
+	submit(t, srv, shell("exit 3", ""))
+	slow := submit(t, srv, shell("sleep 600", ""))
+	limit := time.After(time.Minute)
+	for range 2 {
+		select {
+		case body := <-posts:
+			text, _ := body["text"].(string)
+			switch body["path"] {
+			case "/services/T0/token":
+				if len(body) != 2 || !strings.HasPrefix(text, "slack: run misbehave ") || !strings.HasSuffix(text, ` of misbehave: FAILED: task "step" failed: the step ended with exit code 3`) {
+					t.Errorf("Slack was told %v", body)
+				}
+			case "/hook":
+				events, _ := body["events"].([]any)
+				if !strings.Contains(text, "is late") || len(events) != 1 || !strings.Contains(fmt.Sprint(events[0]), slow.ID) {
+					t.Errorf("the webhook was told %v", body)
+				}
+			}
+		case <-limit:
+			t.Fatalf("not told within a minute\n%s", srv.Log())
+		}
+	}
+	select {
+	case mail := <-mails:
+		head, text, _ := strings.Cut(mail, "\n\n")
+		if !strings.Contains(head, "Subject: =?utf-8?q?=C3=A9:_misbehave_failed_Bcc:_everybody@example.com?=") || strings.Contains(head, "\nBcc:") ||
+			!strings.Contains(head, "To: <ops@example.com>") || !strings.HasPrefix(text, "é: misbehave failed\nBcc: everybody@example.com\n") {
+			t.Errorf("the mail is %q", mail)
+		}
+	case <-limit:
+		t.Fatalf("no mail within a minute\n%s", srv.Log())
+	}
+	if strings.Contains(srv.Log(), "/services/T0/token") {
+		t.Error("the log has the address of Slack, which is a secret")
+	}
+	call(t, http.MethodPost, srv.URL+"/api/v1/runs/"+slow.ID+"/cancel", nil, nil)
+}
