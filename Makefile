@@ -19,8 +19,8 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
 GO_TAGS := grpcnotrace
 # The packages that `make test-go` tests; the others below test/ have targets of their own.
-GO_DIRS := ./cmd/... ./internal/... ./python/... ./bench/... ./test/cli/... ./test/faults/... ./test/chaos/... ./test/levadatest/...
-GO_FORMATTED := cmd internal python bench test
+GO_DIRS := ./cmd/... ./internal/... ./python/... ./components/... ./bench/... ./test/cli/... ./test/faults/... ./test/chaos/... ./test/dataset/... ./test/drift/... ./test/rollout/... ./test/levadatest/...
+GO_FORMATTED := cmd internal python components bench test
 BIN := bin/levada
 TOOLS := $(CURDIR)/.cache/bin
 CLIENT := .cache/demo-client
@@ -39,7 +39,7 @@ help: ## List the targets
 ## Building
 
 .PHONY: build
-build: ## Build bin/levada, with the user interface where Node.js is installed
+build: onnx ## Build bin/levada, with the user interface where Node.js is installed, and bin/levada-onnx
 	@scripts/prereqs.sh go
 	@if scripts/prereqs.sh node; then \
 		$(MAKE) --no-print-directory ui; \
@@ -47,6 +47,11 @@ build: ## Build bin/levada, with the user interface where Node.js is installed
 		echo "levada: building without the user interface; a page in its place says so"; \
 	fi
 	CGO_ENABLED=0 go build -trimpath -tags $(GO_TAGS) -ldflags "-s -w -X levada/internal/app.Version=$(VERSION)" -o $(BIN) ./cmd/levada
+
+.PHONY: onnx
+onnx: ## Build bin/levada-onnx, which runs ONNX models without Python (docs/serving.md)
+	@scripts/prereqs.sh go
+	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o $(BIN)-onnx ./cmd/levada-onnx
 
 .PHONY: ui
 ui: $(UI_BUILT) ## Build the user interface that the binary embeds
@@ -63,6 +68,14 @@ $(UI_BUILT): $(UI_STAMP) $(UI_SOURCES)
 .PHONY: demo
 demo: build client ## Run the flights example from nothing to a packaged model (PORT=8080, DETACH=1 to stop at its end)
 	@exec python3 scripts/demo.py --port $(PORT) --python $(CLIENT)/bin/python $(if $(filter 1 true yes,$(DETACH)),--detach)
+
+.PHONY: demo-loop
+demo-loop: build client ## Watch a model over the months of 2013: checks, drift, retraining, promotion (PORT=8080, DETACH=1, FOLDER=DIR, UNTIL=2013-06)
+	@exec python3 scripts/demo.py --loop --port $(PORT) --python $(CLIENT)/bin/python $(if $(FOLDER),--folder $(FOLDER)) $(if $(UNTIL),--until $(UNTIL)) $(if $(filter 1 true yes,$(DETACH)),--detach)
+
+.PHONY: demo-serve
+demo-serve: build client ## Serve a model, and let three others try to take its place: one is promoted, two are rolled back (PORT=8080, DETACH=1)
+	@exec python3 scripts/demo.py --serve --port $(PORT) --python $(CLIENT)/bin/python $(if $(filter 1 true yes,$(DETACH)),--detach)
 
 .PHONY: client
 client:
@@ -84,7 +97,7 @@ clean: ## Remove what was built; the demo's data in .levada stays
 .PHONY: test
 test: ## Run every check and test, one after the other, and say what passed
 	@scripts/prereqs.sh go python node cc
-	@scripts/stages.sh test-ui check build test-go test-sim test-flights test-kfp test-mlflow conformance test-pipelines test-browser test-bench
+	@scripts/stages.sh test-ui check build test-go test-sim test-flights test-kfp test-mlflow test-serving conformance conformance-data test-pipelines test-browser test-bench
 
 .PHONY: check
 check: $(TOOLS)/staticcheck ## Check the form of the Go code: gofmt, go vet, staticcheck
@@ -103,11 +116,21 @@ test-ui: $(UI_STAMP) ## Type-check, test and build the user interface
 	cd ui && npm run --silent typecheck && npm run --silent test
 	@$(MAKE) --no-print-directory ui
 
+.PHONY: test-drift
+test-drift: $(TOOLS)/gotestsum uv ## Compare drift and performance estimates with SciPy, Evidently and NannyML on the same data
+	LEVADA_DRIFT=all $(TOOLS)/gotestsum --format testname -- -tags $(GO_TAGS) -timeout 30m -count 1 ./test/drift/...
+
+.PHONY: bench-drift
+bench-drift: ## Measure drift on columns of 1.5 million values in each table (docs/drift.md)
+	go test -tags $(GO_TAGS) ./internal/core/drift -run '^$$' -bench Column -benchtime 10x
+
 .PHONY: test-flights
-test-flights: build uv ## Test the flights example: its steps on its real data, and the pipeline as a whole
+test-flights: build uv ## Test the flights examples: steps on real data, and the pipelines as a whole
 	@scripts/prereqs.sh python
 	@scripts/python-env.sh $(LEVADA_TEST_CACHE)/flights examples/flights/requirements.txt
-	$(BIN) test examples/flights --python $(LEVADA_TEST_CACHE)/flights/bin/python --data $(LEVADA_TEST_CACHE)/flights-data -- -q -p no:cacheprovider
+	for example in flights flights-monitor flights-serve; do \
+		$(BIN) test examples/$$example --python $(LEVADA_TEST_CACHE)/flights/bin/python --data $(LEVADA_TEST_CACHE)/flights-data -- -q -p no:cacheprovider || exit 1; \
+	done
 
 .PHONY: test-kfp
 test-kfp: $(TOOLS)/gotestsum build uv ## Drive the server with an unmodified kfp.Client
@@ -116,6 +139,22 @@ test-kfp: $(TOOLS)/gotestsum build uv ## Drive the server with an unmodified kfp
 .PHONY: conformance
 conformance: $(TOOLS)/gotestsum build uv ## Run the published KFP pipelines and compare how they end
 	LEVADA_BIN=$(CURDIR)/$(BIN) $(TOOLS)/gotestsum --format standard-verbose -- -tags $(GO_TAGS) -timeout 20m -count 1 ./test/conformance/...
+
+.PHONY: conformance-data
+conformance-data: ## Check tables against the published cases of Great Expectations, one line for each
+	go test -tags $(GO_TAGS) -count 1 -v -run TestTheCasesOfGreatExpectations ./internal/core/expect
+
+.PHONY: test-data
+test-data: uv ## Check real tables: do suggested expectations hold for the next clean month, and do they find faults
+	LEVADA_DATA=1 go test -tags $(GO_TAGS) -timeout 15m -count 1 -v ./test/expect/...
+
+.PHONY: test-data-all
+test-data-all: uv ## Compare expectations on random tables with Great Expectations itself; not part of make test
+	LEVADA_DATA=all go test -tags $(GO_TAGS) -timeout 30m -count 1 -v ./test/expect/...
+
+.PHONY: test-kinds
+test-kinds: uv ## Compare kinds of data with the libraries that know them: images with CleanVision, Arrow with PyArrow, languages
+	LEVADA_KINDS=all go test -tags $(GO_TAGS) -timeout 20m -count 1 -v ./test/kinds/...
 
 .PHONY: test-pipelines
 test-pipelines: $(TOOLS)/gotestsum build uv ## Run a pipeline of our own for each feature of the specification
@@ -151,6 +190,10 @@ test-sim: ## Simulate a few thousand schedules; run pipelines of a few thousand 
 	go test -tags $(GO_TAGS) -count 1 -timeout 5m ./test/sim/memstore ./test/scale
 	go test -tags $(GO_TAGS) -count 1 -timeout 5m ./test/sim -seeds 5000
 
+.PHONY: sim-rollout
+sim-rollout: ## Simulate canaries, experiments and bandits and state their error rates: TIMES=n as many as the tests do
+	@LEVADA_SIM_ROLLOUT=$(or $(TIMES),10) go test -tags $(GO_TAGS) -count 1 -timeout 0 ./internal/core/rollout -run Simulated -v | grep -v -e '^=== '
+
 .PHONY: fuzz
 fuzz: ## Look for input that breaks what reads it, with each fuzz test for a while (FOR=10m)
 	@go test -tags $(GO_TAGS) -list '^Fuzz' ./internal/... | awk '/^Fuzz/ {names = names " " $$1} /^ok/ {if (names != "") print $$2 names; names = ""}' | \
@@ -176,6 +219,10 @@ update-golden: ## Rewrite the expected outputs of the tests; read the difference
 test-mlflow: $(TOOLS)/gotestsum build uv ## Drive the server with unmodified MLflow clients and compare it with MLflow's
 	LEVADA_BIN=$(CURDIR)/$(BIN) $(TOOLS)/gotestsum --format testname -- -tags $(GO_TAGS) -timeout 15m -count 1 ./test/clients/mlflow/...
 
+.PHONY: test-serving
+test-serving: $(TOOLS)/gotestsum build uv ## Serve models that MLflow has logged to unmodified Triton, boto3 and MLflow clients; kill workers and the server
+	LEVADA_BIN=$(CURDIR)/$(BIN) $(TOOLS)/gotestsum --format testname -- -tags $(GO_TAGS) -timeout 20m -count 1 ./test/serving/... ./test/inference/...
+
 .PHONY: test-mlflow-all
 test-mlflow-all: build uv ## The same and more: a live MLflow server, PyTorch Lightning, 20,000 runs, gigabytes, imports from every form of MLflow
 	@LEVADA_MLFLOW=all scripts/mlflow-server.sh env LEVADA_BIN=$(CURDIR)/$(BIN) go test -tags $(GO_TAGS) -timeout 120m -count 1 -v ./test/clients/mlflow/...
@@ -185,12 +232,28 @@ bench-tracking: build uv ## Measure tracking beside an MLflow server on SQLite, 
 	@export MLFLOW_WORKERS=$${MLFLOW_WORKERS:-$$(nproc)}; measure="scripts/mlflow-server.sh go run ./bench/tracking -levada $(CURDIR)/$(BIN) -out"; \
 		$$measure bench/out && python3 bench/peers/harness/postgres.py $$measure bench/out/postgres
 
+ROWS ?= 10000000
+
+.PHONY: bench-data
+bench-data: build uv ## Profile, check and compare tables of ROWS=10000000 rows with Levada and its peers (docs/performance.md; TASKS=profile,check,drift,wide PEERS=levada,duckdb)
+	@set -e; cache=$$HOME/.cache/levada-bench/data; \
+	for name in duckdb polars whylogs; do scripts/python-env.sh $$cache/env-$$name bench/data/requirements.txt; done; \
+	for name in gx evidently tfdv; do scripts/python-env.sh $$cache/env-$$name bench/data/requirements-$$name.txt; done; \
+	go run ./bench/data -levada $(BIN) -cache $$cache -rows $(ROWS) -tasks "$(or $(TASKS),profile$(comma)check$(comma)drift$(comma)wide)" -tools "$(PEERS)" -out bench/out
+
 UI_RUNS ?= 1000000
 UI_DATA := .cache/bench-ui/runs-$(UI_RUNS)
+comma := ,
+# The parts that look at the many runs.
+UI_MANY := $(filter load runs,$(subst $(comma), ,$(or $(ONLY),load)))
 
 .PHONY: bench-ui
-bench-ui: build $(UI_STAMP) $(UI_DATA)/levada.db ## Measure the web interface in a browser, with 1,000,000 runs in the store (docs/performance.md; ONLY=load,runs)
+bench-ui: build $(UI_STAMP) bench-ui-data ## Measure the web interface in a browser, with 1,000,000 runs in the store (docs/performance.md; ONLY=load,runs,graph,live,curves)
 	@browser=$$(scripts/chromium.sh); cd ui && CHROMIUM="$$browser" LEVADA_BENCH_DATA=$(CURDIR)/$(UI_DATA) node e2e/budgets/run.mjs
+
+.PHONY: bench-ui-data
+bench-ui-data: build $(UI_STAMP) $(if $(UI_MANY),$(UI_DATA)/levada.db) ## Only make what it measures, which is kept in .cache
+	@cd ui && FILL=1 node e2e/budgets/run.mjs
 
 # Written to a folder of another name first: what was interrupted is not taken for whole.
 $(UI_DATA)/levada.db:
@@ -211,6 +274,14 @@ bench: build uv ## Measure what a step costs (docs/performance.md); PEERS=all al
 .PHONY: bench-peers
 bench-peers: build uv ## Measure Levada beside its peers (bench/peers/README.md; PEERS=luigi,prefect ROUNDS=3 BUDGET=25m)
 	go run ./bench -peers $(or $(PEERS),all) -rounds $(or $(ROUNDS),3) -budget $(or $(BUDGET),25m) -out bench/out
+
+.PHONY: bench-serve
+bench-serve: build uv ## Measure predictions beside servers of the field (ONLY=levada,fastapi LENGTH=5; levada-onnx,fastapi-onnx,... for a model in that format)
+	@set -e; names="$(ONLY)"; names=$${names:-levada,fastapi,mlflow,mlserver,bentoml,ray}; cache=$$HOME/.cache/levada-bench; \
+	for name in $$(echo $$names | sed -e 's/levada/mlflow/' | tr , ' '); do \
+		scripts/python-env.sh $$cache/serve-$$name bench/serve/requirements-$$name.txt; \
+	done; \
+	go run ./bench/serve -levada $(BIN) -only $$names -environments $$cache -seconds $(or $(LENGTH),5) -out bench/out
 
 .PHONY: chaos
 chaos: build uv ## Kill the server and its helpers 200 times during a run of 500 steps (docs/steps.md)
