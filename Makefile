@@ -23,6 +23,8 @@ GO_DIRS := ./cmd/... ./internal/... ./python/... ./components/... ./bench/... ./
 GO_FORMATTED := cmd internal python components bench test
 BIN := bin/levada
 TOOLS := $(CURDIR)/.cache/bin
+# What fails once in a while on a busy machine is tried again, and the end names it. Not when much fails, nor after a data race.
+GOTESTSUM := $(TOOLS)/gotestsum --rerun-fails=1 --rerun-fails-max-failures=3 --rerun-fails-run-root-test --rerun-fails-abort-on-data-race
 CLIENT := .cache/demo-client
 KFP := kfp==2.17.0
 RUFF := .cache/ruff/bin/ruff
@@ -108,8 +110,7 @@ check: $(TOOLS)/staticcheck ## Check the form of the Go code: gofmt, go vet, sta
 
 .PHONY: test-go
 test-go: $(TOOLS)/gotestsum uv ## Run the Go tests with the race detector
-	CGO_ENABLED=1 $(TOOLS)/gotestsum --format pkgname -- \
-		-race -tags $(GO_TAGS) -timeout 10m $(GO_DIRS)
+	CGO_ENABLED=1 $(GOTESTSUM) --format pkgname --packages "$(GO_DIRS)" -- -race -tags $(GO_TAGS) -timeout 20m
 
 .PHONY: test-ui
 test-ui: $(UI_STAMP) ## Type-check, test and build the user interface
@@ -134,11 +135,11 @@ test-flights: build uv ## Test the flights examples: steps on real data, and the
 
 .PHONY: test-kfp
 test-kfp: $(TOOLS)/gotestsum build uv ## Drive the server with an unmodified kfp.Client
-	LEVADA_BIN=$(CURDIR)/$(BIN) $(TOOLS)/gotestsum --format testname -- -tags $(GO_TAGS) -timeout 15m -count 1 ./test/kfpclient/...
+	LEVADA_BIN=$(CURDIR)/$(BIN) $(GOTESTSUM) --format testname --packages "./test/kfpclient/..." -- -tags $(GO_TAGS) -timeout 15m -count 1
 
 .PHONY: conformance
 conformance: $(TOOLS)/gotestsum build uv ## Run the published KFP pipelines and compare how they end
-	LEVADA_BIN=$(CURDIR)/$(BIN) $(TOOLS)/gotestsum --format standard-verbose -- -tags $(GO_TAGS) -timeout 20m -count 1 ./test/conformance/...
+	LEVADA_BIN=$(CURDIR)/$(BIN) $(GOTESTSUM) --format standard-verbose --packages "./test/conformance/..." -- -tags $(GO_TAGS) -timeout 20m -count 1
 
 .PHONY: conformance-data
 conformance-data: ## Check tables against the published cases of Great Expectations, one line for each
@@ -158,7 +159,7 @@ test-kinds: uv ## Compare kinds of data with the libraries that know them: image
 
 .PHONY: test-pipelines
 test-pipelines: $(TOOLS)/gotestsum build uv ## Run a pipeline of our own for each feature of the specification
-	LEVADA_BIN=$(CURDIR)/$(BIN) $(TOOLS)/gotestsum --format pkgname -- -tags $(GO_TAGS) -timeout 10m -count 1 ./test/pipelines/...
+	LEVADA_BIN=$(CURDIR)/$(BIN) $(GOTESTSUM) --format pkgname --packages "./test/pipelines/..." -- -tags $(GO_TAGS) -timeout 10m -count 1
 
 .PHONY: pipelines-all
 pipelines-all: $(TOOLS)/gotestsum build uv ## Compile these pipelines with the KFP SDKs of every generation and run them all
@@ -217,11 +218,11 @@ update-golden: ## Rewrite the expected outputs of the tests; read the difference
 
 .PHONY: test-mlflow
 test-mlflow: $(TOOLS)/gotestsum build uv ## Drive the server with unmodified MLflow clients and compare it with MLflow's
-	LEVADA_BIN=$(CURDIR)/$(BIN) $(TOOLS)/gotestsum --format testname -- -tags $(GO_TAGS) -timeout 15m -count 1 ./test/clients/mlflow/...
+	LEVADA_BIN=$(CURDIR)/$(BIN) $(GOTESTSUM) --format testname --packages "./test/clients/mlflow/..." -- -tags $(GO_TAGS) -timeout 15m -count 1
 
 .PHONY: test-serving
 test-serving: $(TOOLS)/gotestsum build uv ## Serve models that MLflow has logged to unmodified Triton, boto3 and MLflow clients; kill workers and the server
-	LEVADA_BIN=$(CURDIR)/$(BIN) $(TOOLS)/gotestsum --format testname -- -tags $(GO_TAGS) -timeout 20m -count 1 ./test/serving/... ./test/inference/...
+	LEVADA_BIN=$(CURDIR)/$(BIN) $(GOTESTSUM) --format testname --packages "./test/serving/... ./test/inference/..." -- -tags $(GO_TAGS) -timeout 20m -count 1
 
 .PHONY: test-mlflow-all
 test-mlflow-all: build uv ## The same and more: a live MLflow server, PyTorch Lightning, 20,000 runs, gigabytes, imports from every form of MLflow
