@@ -13,6 +13,7 @@ import (
 // metric is a figure of a column that several expectations may need; it is computed once for each column and condition.
 type metric interface {
 	batch(v *view) error
+	about() *domain
 }
 
 // shared returns the metric of a kind over a column under the build's condition, and makes it if it is the first to ask.
@@ -25,8 +26,9 @@ func shared[M metric](b *build, kind string, column int, make func(d domain) M) 
 	if b.err != nil {
 		return m // of an expectation that is not checked
 	}
-	b.run.metrics[id] = m
-	b.run.order = append(b.run.order, m)
+	measured := &measuring{metric: m}
+	b.run.metrics[id], b.run.measured[m] = m, measured
+	b.run.order = append(b.run.order, measured)
 	return m
 }
 
@@ -36,6 +38,8 @@ type domain struct {
 	// elements counts the rows, missing those without a value.
 	elements, missing int64
 }
+
+func (d *domain) about() *domain { return d }
 
 // rows returns the rows with a value, and counts.
 func (d *domain) rows(v *view) (*table.Vector, cells.Bits, error) {
@@ -341,7 +345,7 @@ type counted struct {
 }
 
 func (b *build) valueCounts(column int) *valueCounts {
-	most := b.mostKeys()
+	most := b.mostValues()
 	return shared(b, "counts", column, func(d domain) *valueCounts {
 		return &valueCounts{domain: d, most: most, hasher: cells.NewHasher(), at: map[cells.Key]int{}}
 	})
@@ -407,18 +411,21 @@ func (m *valueCounts) sorted() []counted {
 type distinct struct {
 	domain
 	keys   *keyTable
-	hasher cells.Hasher
+	keyer  keyer
+	seen   dictionary[struct{}]
 	passes int
+	next   int64 // the row after those of the last batch
 }
 
 func (b *build) distinct(column int) *distinct {
 	most := b.mostKeys()
 	return shared(b, "distinct", column, func(d domain) *distinct {
-		return &distinct{domain: d, keys: newKeyTable(most), hasher: cells.NewHasher()}
+		return &distinct{domain: d, keys: newKeyTable(most), keyer: keyer{hasher: cells.NewHasher()}}
 	})
 }
 
 func (m *distinct) batch(v *view) error {
+	m.next = v.row + int64(v.size)
 	elements, missing := m.elements, m.missing
 	vector, rows, err := m.rows(v)
 	if err != nil {
@@ -428,23 +435,27 @@ func (m *distinct) batch(v *view) error {
 		m.elements, m.missing = elements, missing
 	}
 	if vector.Codes != nil {
-		seen := make([]bool, len(vector.Texts))
-		rows.Rows(func(i int) bool { seen[vector.Codes[i]] = true; return true })
-		for code, s := range seen {
-			if s {
-				m.keys.add(m.hasher.Text(vector.Texts[code]), 0)
+		m.seen.begin(vector.Texts)
+		rows.Rows(func(i int) bool {
+			if _, known := m.seen.of(vector.Codes[i]); !known {
+				m.keys.add(m.keyer.hasher.Text(vector.Texts[vector.Codes[i]]), v.row)
 			}
-		}
+			return true
+		})
 		return nil
 	}
-	rows.Rows(func(i int) bool {
-		m.keys.add(m.hasher.Key(vector.Cell(i)), 0)
-		return true
+	stretches(rows, func(at []int32) {
+		for n, k := range m.keyer.keysAt(vector, at) {
+			m.keys.add(k, v.row+int64(at[n]))
+		}
 	})
 	return nil
 }
 
 func (m *distinct) second() (bool, error) {
 	m.passes++
+	m.seen = dictionary[struct{}]{}
 	return m.keys.close(), nil
 }
+
+func (m *distinct) satisfied() bool { return m.keys.satisfied(m.next) }

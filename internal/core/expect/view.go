@@ -72,9 +72,10 @@ func judge(rows cells.Bits, good func(i int) (bool, error)) (bad cells.Bits, fai
 
 // each makes a test of a function of one value. A value of a dictionary is looked at once.
 func each(good func(table.Cell) (bool, error)) test {
+	texts := byDictionary(func(s string) (bool, error) { return good(table.Cell{Kind: table.Text, Text: s}) })
 	return func(v *table.Vector, rows cells.Bits) (cells.Bits, error) {
 		if v.Codes != nil && v.Kind == table.Text {
-			return byDictionary(v, rows, func(s string) (bool, error) { return good(table.Cell{Kind: table.Text, Text: s}) })
+			return texts(v, rows)
 		}
 		return judge(rows, func(i int) (bool, error) { return good(v.Cell(i)) })
 	}
@@ -83,34 +84,31 @@ func each(good func(table.Cell) (bool, error)) test {
 // eachText makes a test of a function of the value's text, as Python's str gives it.
 func eachText(good func(string) (bool, error)) test {
 	general := each(func(c table.Cell) (bool, error) { return good(cells.Str(c)) })
+	texts := byDictionary(good)
 	return func(v *table.Vector, rows cells.Bits) (cells.Bits, error) {
 		if v.Kind != table.Text {
 			return general(v, rows)
 		}
 		if v.Codes != nil {
-			return byDictionary(v, rows, good)
+			return texts(v, rows)
 		}
 		return judge(rows, func(i int) (bool, error) { return good(v.Texts[i]) })
 	}
 }
 
 // byDictionary tests each entry of a dictionary that a row has, once.
-func byDictionary(v *table.Vector, rows cells.Bits, good func(string) (bool, error)) (cells.Bits, error) {
-	const unknown, fine, wrong = 0, 1, 2
-	verdicts := make([]uint8, len(v.Texts))
-	return judge(rows, func(i int) (bool, error) {
-		code := v.Codes[i]
-		if verdicts[code] == unknown {
-			ok, err := good(v.Texts[code])
-			if err != nil {
-				return false, err
+func byDictionary(good func(string) (bool, error)) test {
+	var verdicts dictionary[bool]
+	return func(v *table.Vector, rows cells.Bits) (bad cells.Bits, failed error) {
+		verdicts.begin(v.Texts)
+		return judge(rows, func(i int) (ok bool, err error) {
+			verdict, known := verdicts.of(v.Codes[i])
+			if !known {
+				*verdict, err = good(v.Texts[v.Codes[i]])
 			}
-			if verdicts[code] = wrong; ok {
-				verdicts[code] = fine
-			}
-		}
-		return verdicts[code] == fine, nil
-	})
+			return *verdict, err
+		})
+	}
 }
 
 // within makes a test of a range.
