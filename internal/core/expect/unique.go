@@ -197,8 +197,8 @@ func (h *keyer) keysAt(v *table.Vector, at []int32) []cells.Key {
 		case v.Kind == table.Integer || v.Kind == table.Boolean:
 			h.keys = append(h.keys, h.hasher.Int(v.Ints[i]))
 		case texts && v.Codes != nil:
-			k, known := h.texts.of(v.Codes[i])
-			if !known {
+			k := &h.texts.of[v.Codes[i]]
+			if *k == (cells.Key{}) {
 				*k = h.hasher.Text(v.Texts[v.Codes[i]])
 			}
 			h.keys = append(h.keys, *k)

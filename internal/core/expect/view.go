@@ -3,6 +3,7 @@ package expect
 import (
 	"fmt"
 	"math"
+	"math/bits"
 
 	"levada/internal/core/expect/cells"
 	"levada/internal/core/table"
@@ -98,16 +99,32 @@ func eachText(good func(string) (bool, error)) test {
 
 // byDictionary tests each entry of a dictionary that a row has, once.
 func byDictionary(good func(string) (bool, error)) test {
-	var verdicts dictionary[bool]
-	return func(v *table.Vector, rows cells.Bits) (bad cells.Bits, failed error) {
+	const unknown, fine, wrong = 0, 1, 2
+	var verdicts dictionary[uint8]
+	return func(v *table.Vector, rows cells.Bits) (cells.Bits, error) {
 		verdicts.begin(v.Texts)
-		return judge(rows, func(i int) (ok bool, err error) {
-			verdict, known := verdicts.of(v.Codes[i])
-			if !known {
-				*verdict, err = good(v.Texts[v.Codes[i]])
+		bad := make(cells.Bits, len(rows))
+		for k, word := range rows {
+			var out uint64
+			for left := word; left != 0; left &= left - 1 {
+				i := bits.TrailingZeros64(left)
+				code := v.Codes[k<<6+i]
+				verdict := verdicts.of[code]
+				if verdict == unknown {
+					ok, err := good(v.Texts[code])
+					if err != nil {
+						return bad, err
+					}
+					if verdict = wrong; ok {
+						verdict = fine
+					}
+					verdicts.of[code] = verdict
+				}
+				out |= uint64(verdict>>1) << i
 			}
-			return *verdict, err
-		})
+			bad[k] = out
+		}
+		return bad, nil
 	}
 }
 
@@ -229,10 +246,16 @@ func members(s *set, want bool) test {
 		return ok == want, nil
 	})
 	general := each(func(c table.Cell) (bool, error) { return s.has(c) == want, nil })
+	var wrong [2]bool
+	for i := range wrong {
+		wrong[i] = s.has(table.Cell{Kind: table.Boolean, Int: int64(i)}) != want
+	}
 	return func(v *table.Vector, rows cells.Bits) (cells.Bits, error) {
 		switch v.Kind {
 		case table.Text:
 			return texts(v, rows)
+		case table.Boolean:
+			return truths(v.Ints, rows, wrong), nil
 		case table.Integer:
 			return judge(rows, func(i int) (bool, error) {
 				_, ok := s.ints[v.Ints[i]]
@@ -241,6 +264,28 @@ func members(s *set, want bool) test {
 		}
 		return general(v, rows)
 	}
+}
+
+// truths returns the rows whose truth is a wrong one.
+func truths(values []int64, rows cells.Bits, wrong [2]bool) cells.Bits {
+	bad := make(cells.Bits, len(rows))
+	for k, word := range rows {
+		if word == 0 || !wrong[0] && !wrong[1] {
+			continue
+		}
+		var ones, out uint64
+		for i, x := range values[k<<6 : min(len(values), k<<6+64)] {
+			ones |= uint64(x&1) << i
+		}
+		if wrong[0] {
+			out |= ^ones
+		}
+		if wrong[1] {
+			out |= ones
+		}
+		bad[k] = out & word
+	}
+	return bad
 }
 
 // columnError says that a column is not there.
