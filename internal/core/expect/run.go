@@ -23,9 +23,10 @@ type Options struct {
 	Environment string
 	// Now is the time that now() means, and that completes dates without a year.
 	Now time.Time
-	// MostValues bounds how many numbers of a column are kept for one expectation that needs them all (quantiles, distributions), and
-	// four times how many different values (duplicates, sets, counts); the default is 20 million. Duplicates and the number of different
-	// values are exact beyond it, too: the table is read again. Other expectations fail there with a statement of it.
+	// MostValues bounds how many numbers of a column are kept for one expectation that needs them all (quantiles, distributions), twice
+	// how many keys (duplicates, how many values differ), and four times how many different values (sets, counts of each); the default is
+	// 20 million. Duplicates and the number of different values are exact beyond it, too: the columns are read again. Other expectations
+	// fail there with a statement of it.
 	MostValues int
 	// Table opens another table by name, for expect_table_row_count_to_equal_other_table.
 	Table func(name string) (table.Source, error)
