@@ -168,7 +168,7 @@ func readSuite(path string) (expect.Suite, error) {
 }
 
 func (a *app) check(ctx context.Context, src table.Source, suite expect.Suite, f checkFlags) (*expect.Report, error) {
-	o := expect.Options{Environment: f.environment, Now: a.deps.Now(), Parameters: map[string]any{}, MostValues: f.mostValues,
+	o := expect.Options{Environment: f.environment, Now: a.deps.Now(), Parameters: map[string]any{}, MostValues: f.mostValues, Each: eachProcessor,
 		Format: expect.Format{Level: expect.Level(f.level), Partial: max(f.examples, 0), Index: f.index}}
 	if f.examples == 0 {
 		o.Format.Partial = -1

@@ -12,16 +12,15 @@ import (
 
 // figure is an expectation about a figure of a column.
 type figure struct {
-	of     *domain
-	metric metric
-	run    *run
-	close  func() (outcome, error)
+	of       *domain
+	measured *measuring
+	close    func() (outcome, error)
 }
 
-func (f *figure) batch(*view) error { return f.run.broken[f.metric] }
+func (f *figure) batch(*view) error { return f.measured.err }
 
 func (f *figure) finish() (outcome, error) {
-	if err := f.run.broken[f.metric]; err != nil {
+	if err := f.measured.err; err != nil {
 		return outcome{}, err
 	}
 	o, err := f.close()
@@ -34,7 +33,7 @@ func (b *build) figure(m metric, of *domain, close func() (outcome, error)) chec
 	if b.err != nil {
 		return nil
 	}
-	return &figure{of: of, metric: m, run: b.run, close: close}
+	return &figure{of: of, measured: b.run.measured[m], close: close}
 }
 
 // place is the column of the argument "column".

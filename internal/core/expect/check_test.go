@@ -23,6 +23,8 @@ type scans struct {
 
 func (s *scans) Rows() int64 { return -1 }
 
+func (s *scans) Columnar() bool { return false }
+
 func (s *scans) Scan(columns ...int) table.Scanner {
 	s.count++
 	m := s.Memory

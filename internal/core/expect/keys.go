@@ -1,36 +1,124 @@
 package expect
 
 import (
-	"cmp"
-	"slices"
+	"math"
+	"math/bits"
 
 	"levada/internal/core/expect/cells"
 )
 
-// keyTable counts keys exactly in bounded memory. Where there are too many, it goes on with a part of them, and another reading of the
-// table counts the others: each pass takes the keys whose hash begins with certain bits.
+// keyTable counts keys exactly in bounded memory, in the cheapest of three ways that does:
+//
+//   - few keys are counted in a map;
+//   - when there are more, and each was above the one before (or each below), only the last one is kept: while that goes on, all differ.
+//     The first key that breaks the order ends it, and another reading up to its row brings the others back;
+//   - otherwise keys are put aside by their hash, in buckets of which each fits into a cache when its keys are counted.
+//
+// Where there are too many for the memory, it goes on with a part of them, and another reading of the table counts the others: each pass
+// takes the keys whose hash ends with certain bits.
 type keyTable struct {
-	most    int
-	entries map[cells.Key]entry
-	now     part
-	todo    []part
-	// distinct counts the keys of the parts that are done, once those that are there once, and repeated the rows of all others.
-	distinct, once, repeated int64
-	// dropped is called with each key that moves to a later pass, so that what was noted of it can be forgotten.
-	dropped func(k cells.Key)
+	most int
+	way  way
+	few  map[cells.Key]entry
+	// order is of all keys that were added in this pass; ordered are how many there are when nothing else is kept of them.
+	order   order
+	ordered int64
+	// parts are the buckets. They hold so many entries and keys that wait, and count when there are limit.
+	parts       []bucket
+	held, limit int
+	spare       []*waiting
+	index       []uint32
+	merged      []entry
+	// before bounds the rows that count in this pass; broken is the row that broke the order, 0 where none did.
+	before, broken int64
+	now            share
+	todo           []share
+	// distinct counts the keys of the shares that are done, repeated the rows of those that are in several.
+	distinct, repeated int64
+	// found is called for each row of a key that is in several, in no order, but for those whose add returns what was known before.
+	found func(k cells.Key, row int64)
+	// dropped is called when keys move to a later pass, so that what was noted of them can be forgotten.
+	dropped func(moved func(k cells.Key) bool)
 }
 
-// part is the keys whose first bits are prefix.
-type part struct {
-	bits   uint
-	prefix uint64
+type way uint8
+
+const (
+	inMap way = iota
+	inOrder
+	inBuckets
+)
+
+const (
+	// mostFew bounds the keys of the map.
+	mostFew = 1 << 14
+	// bucketBits is how many bits of a hash say which bucket a key is in. With ten million keys of 24 bytes one has 240 KiB.
+	bucketBits = 10
+	// firstLimit is how many keys wait before they are counted for the first time.
+	firstLimit = 1 << 21
+)
+
+// share is the keys whose last bits are these.
+type share struct {
+	bits uint
+	last uint64
 }
 
-// entry is what is known of a key: the first row it is in, and in how many.
-type entry struct{ first, count int64 }
+func (s share) holds(hash uint64) bool { return hash&(1<<s.bits-1) == s.last }
+
+// entry is a key, the first row that was seen of it, and in how many it is.
+type entry struct {
+	key          cells.Key
+	first, count int64
+}
+
+// waiting is keys that are not counted yet, with their rows.
+type waiting struct {
+	keys [128]pairOfRow
+	next *waiting
+}
+
+type pairOfRow struct {
+	key cells.Key
+	row int64
+}
+
+// bucket is the keys whose hash begins with the same bits. Keys wait in a list of blocks, the last of which has n.
+type bucket struct {
+	seen []entry
+	last *waiting
+	n    int
+}
+
+// order is whether keys come one above the other, or one below the other.
+type order struct {
+	last     cells.Key
+	n        int64
+	up, down bool
+}
+
+// add reports whether all keys up to this one are in order, so that no two of them are the same.
+func (o *order) add(k cells.Key) bool {
+	if o.n == 0 {
+		o.up, o.down = true, true
+	} else {
+		above := k[0] > o.last[0] || k[0] == o.last[0] && int64(k[1]) > int64(o.last[1])
+		o.up, o.down = o.up && above, o.down && !above && k != o.last
+	}
+	o.last = k
+	o.n++
+	return o.up || o.down
+}
 
 func newKeyTable(most int) *keyTable {
-	return &keyTable{most: most, entries: map[cells.Key]entry{}}
+	t := &keyTable{most: most, found: func(cells.Key, int64) {}, dropped: func(func(cells.Key) bool) {}}
+	t.begin()
+	return t
+}
+
+func (t *keyTable) begin() {
+	t.way, t.few, t.parts, t.spare, t.merged, t.index = inMap, map[cells.Key]entry{}, nil, nil, nil, nil
+	t.order, t.ordered, t.held, t.limit, t.before = order{}, 0, 0, min(firstLimit, t.most), math.MaxInt64
 }
 
 // spread mixes the bits of a key: keys of numbers are the numbers themselves. The constants are those of MurmurHash3's finalizer.
@@ -43,55 +131,201 @@ func spread(k cells.Key) uint64 {
 	return h ^ h>>33
 }
 
-func (p part) holds(k cells.Key) bool { return spread(k)&(1<<p.bits-1) == p.prefix }
-
-// add counts a key in a row and returns what was known of it before; ok is false where a later pass takes it.
-func (t *keyTable) add(k cells.Key, row int64) (before entry, ok bool) {
-	if t.now.bits > 0 && !t.now.holds(k) {
-		return entry{}, false
-	}
-	e, known := t.entries[k]
-	if !known {
-		for len(t.entries) >= t.most {
-			t.split()
-		}
-		if !t.now.holds(k) {
+// add counts a key in a row. It returns what is known of the key so far, or false where that shows only later, if at all: then found says
+// so.
+func (t *keyTable) add(k cells.Key, row int64) (before entry, known bool) {
+	switch t.way {
+	case inMap:
+		if t.now.bits > 0 && !t.now.holds(spread(k)) {
 			return entry{}, false
 		}
-		t.entries[k] = entry{row, 1}
-		return entry{}, true
+		before, known = t.few[k]
+		if known {
+			before.key = k
+			t.few[k] = entry{k, before.first, before.count + 1}
+			t.order.up, t.order.down = false, false
+			return before, true
+		}
+		if len(t.few) >= min(mostFew, t.most) {
+			t.outgrow()
+			return t.add(k, row)
+		}
+		if t.few[k] = (entry{k, row, 1}); t.order.n == 0 || t.order.up || t.order.down {
+			t.order.add(k)
+		}
+	case inOrder:
+		if t.now.bits > 0 && !t.now.holds(spread(k)) {
+			return entry{}, false
+		}
+		if t.order.add(k) {
+			t.ordered++
+			return entry{}, false
+		}
+		t.broken, t.ordered = row, 0
+		t.divide()
+		t.wait(k, row)
+	case inBuckets:
+		if row < t.before {
+			t.wait(k, row)
+		}
 	}
-	t.entries[k] = entry{e.first, e.count + 1}
-	return e, true
+	return entry{}, false
+}
+
+// outgrow goes on in another way, when the map is full.
+func (t *keyTable) outgrow() {
+	few := t.few
+	t.few = nil
+	if t.order.up || t.order.down {
+		t.way, t.ordered = inOrder, int64(len(few))
+		return
+	}
+	t.divide()
+	for k, e := range few {
+		p := &t.parts[spread(k)>>(64-bucketBits)]
+		p.seen = append(p.seen, e)
+		t.held++
+	}
+}
+
+func (t *keyTable) divide() {
+	t.way, t.parts = inBuckets, make([]bucket, 1<<bucketBits)
+}
+
+// wait puts a key aside.
+func (t *keyTable) wait(k cells.Key, row int64) {
+	h := spread(k)
+	if t.now.bits > 0 && !t.now.holds(h) {
+		return
+	}
+	p := &t.parts[h>>(64-bucketBits)]
+	if p.last == nil || p.n == len(p.last.keys) {
+		t.block(p)
+	}
+	p.last.keys[p.n] = pairOfRow{k, row}
+	p.n++
+	if t.held++; t.held > t.limit {
+		t.count()
+	}
+}
+
+func (t *keyTable) block(p *bucket) {
+	var w *waiting
+	if n := len(t.spare); n > 0 {
+		w, t.spare = t.spare[n-1], t.spare[:n-1]
+	} else {
+		w = &waiting{}
+	}
+	w.next, p.last, p.n = p.last, w, 0
+}
+
+// count counts the keys that wait, and moves some to a later pass where there are too many.
+func (t *keyTable) count() {
+	t.held = 0
+	for i := range t.parts {
+		p := &t.parts[i]
+		merged := t.settle(p)
+		if len(merged) > len(p.seen) {
+			p.seen = make([]entry, len(merged))
+		}
+		copy(p.seen, merged)
+		t.held += len(p.seen)
+	}
+	for t.held > max(1, t.most/2) && t.now.bits < 48 {
+		t.split()
+	}
+	t.limit = max(t.held+1, min(t.most, max(firstLimit, 8*t.held)))
 }
 
 // split leaves half of the keys to a later pass.
 func (t *keyTable) split() {
-	later := part{t.now.bits + 1, t.now.prefix | 1<<t.now.bits}
-	t.now.bits++
+	later := share{t.now.bits + 1, t.now.last | 1<<t.now.bits}
 	t.todo = append(t.todo, later)
-	for k := range t.entries {
-		if !t.now.holds(k) {
-			delete(t.entries, k)
-			if t.dropped != nil {
-				t.dropped(k)
+	t.now.bits++
+	t.held = 0
+	for i := range t.parts {
+		p := &t.parts[i]
+		var kept []entry
+		for _, e := range p.seen {
+			if t.now.holds(spread(e.key)) {
+				kept = append(kept, e)
 			}
 		}
+		p.seen = kept
+		t.held += len(kept)
 	}
+	t.dropped(func(k cells.Key) bool { return later.holds(spread(k)) })
+}
+
+// settle counts the keys of a bucket that wait. What it returns, all keys of the bucket, is valid until the next call.
+func (t *keyTable) settle(p *bucket) []entry {
+	blocks := 0
+	for w := p.last; w != nil; w = w.next {
+		blocks++
+	}
+	all := append(t.merged[:0], p.seen...)
+	// At most half of the places of the index are taken. A place has the number of an entry, from 1.
+	size := 1 << bits.Len(uint(2*(len(all)+blocks*len(waiting{}.keys))))
+	if cap(t.index) < size {
+		t.index = make([]uint32, size)
+	}
+	index := t.index[:size]
+	clear(index)
+	mask := uint64(size - 1)
+	for i := range all {
+		at := spread(all[i].key) & mask
+		for index[at] != 0 {
+			at = (at + 1) & mask
+		}
+		index[at] = uint32(i + 1)
+	}
+	n := p.n
+	for w := p.last; w != nil; {
+	keys:
+		for _, x := range w.keys[:n] {
+			at := spread(x.key) & mask
+			for ; index[at] != 0; at = (at + 1) & mask {
+				e := &all[index[at]-1]
+				if e.key != x.key {
+					continue
+				}
+				if e.count++; e.count == 2 {
+					t.found(e.key, e.first)
+				}
+				t.found(x.key, x.row)
+				continue keys
+			}
+			all = append(all, entry{x.key, x.row, 1})
+			index[at] = uint32(len(all))
+		}
+		t.spare = append(t.spare, w)
+		w, w.next = w.next, nil
+		n = len(waiting{}.keys)
+	}
+	p.last, p.n, t.merged = nil, 0, all
+	return all
 }
 
 // close ends a pass and reports whether another is needed.
 func (t *keyTable) close() bool {
-	for _, e := range t.entries {
-		t.distinct++
-		if e.count == 1 {
-			t.once++
-		} else {
-			t.repeated += e.count
-		}
+	if t.broken > 0 { // what came before it is to be brought back
+		t.before, t.broken = t.broken, 0
+		return true
 	}
-	t.entries = map[cells.Key]entry{}
+	t.distinct += t.ordered
+	for _, e := range t.few {
+		t.tally(e)
+	}
+	for i := range t.parts {
+		p := &t.parts[i]
+		for _, e := range t.settle(p) {
+			t.tally(e)
+		}
+		*p, t.spare = bucket{}, nil
+	}
+	t.begin()
 	if len(t.todo) == 0 {
+		t.few = nil
 		return false
 	}
 	t.now = t.todo[len(t.todo)-1]
@@ -99,114 +333,12 @@ func (t *keyTable) close() bool {
 	return true
 }
 
-// uniqueCheck finds the rows whose value, or combination of values, is in another row too.
-type uniqueCheck struct {
-	rowCheck
-	keys   *keyTable
-	hasher cells.Hasher
-	of     []cells.Key // the key of each row that is kept
-	passes int
-	buffer []cells.Key
-	// full says that as many rows are kept as are wanted; last is the last of them.
-	full bool
-	last int64
-}
-
-// unique builds expect_column_values_to_be_unique and expect_compound_columns_to_be_unique.
-func (b *build) unique(c *rowCheck) check {
-	u := &uniqueCheck{rowCheck: *c, keys: newKeyTable(b.mostKeys()), hasher: cells.NewHasher()}
-	u.keys.dropped = u.forget
-	return u
-}
-
-func (c *uniqueCheck) batch(v *view) error {
-	counts := c.mapped
-	rows, err := c.domain(v)
-	if err != nil {
-		return err
-	}
-	if c.passes > 0 {
-		c.elements, c.ignored = counts.elements, counts.ignored
-	}
-	c.buffer = make([]cells.Key, len(c.places))
-	rows.Rows(func(i int) bool {
-		k := c.key(v, i)
-		before, mine := c.keys.add(k, v.row+int64(i))
-		if !mine || before.count == 0 {
-			return true
-		}
-		// The values of the first row are those of this one.
-		if before.count == 1 {
-			c.note(k, before.first, v, i)
-		}
-		c.note(k, v.row+int64(i), v, i)
-		return true
-	})
-	return nil
-}
-
-func (c *uniqueCheck) key(v *view, i int) cells.Key {
-	for n, at := range c.places {
-		c.buffer[n] = c.hasher.Key(v.vectors[at].Cell(i))
-	}
-	if len(c.buffer) == 1 {
-		return c.buffer[0]
-	}
-	return c.hasher.Join(c.buffer)
-}
-
-// note keeps a row. Twice as many as are wanted are kept before the last ones are dropped, as rows do not come in order.
-func (c *uniqueCheck) note(k cells.Key, row int64, v *view, i int) {
-	if c.full && row > c.last {
-		return
-	}
-	c.mapped.rows = append(c.mapped.rows, Unexpected{Row: row, Values: valuesAt(v, c.places, i)})
-	c.of = append(c.of, k)
-	if len(c.mapped.rows) > 2*c.keep+100 {
-		c.prune()
+func (t *keyTable) tally(e entry) {
+	t.distinct++
+	if e.count > 1 {
+		t.repeated += e.count
 	}
 }
 
-// prune puts the rows in order and drops the last.
-func (c *uniqueCheck) prune() {
-	order := make([]int, len(c.mapped.rows))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(c.mapped.rows[a].Row, c.mapped.rows[b].Row) })
-	order = order[:min(len(order), c.keep)]
-	rows, keys := make([]Unexpected, len(order)), make([]cells.Key, len(order))
-	for i, at := range order {
-		rows[i], keys[i] = c.mapped.rows[at], c.of[at]
-		if i >= mostExamples {
-			rows[i].Values = nil
-		}
-	}
-	c.mapped.rows, c.of = rows, keys
-	if c.full = len(rows) == c.keep && c.keep > 0; c.full {
-		c.last = rows[c.keep-1].Row
-	}
-}
-
-// forget drops the rows of a key that a later pass will find again.
-func (c *uniqueCheck) forget(k cells.Key) {
-	c.full = false
-	for i := 0; i < len(c.of); i++ {
-		if c.of[i] == k {
-			c.of = slices.Delete(c.of, i, i+1)
-			c.mapped.rows = slices.Delete(c.mapped.rows, i, i+1)
-			i--
-		}
-	}
-}
-
-func (c *uniqueCheck) second() (bool, error) {
-	c.passes++
-	return c.keys.close(), nil
-}
-
-func (c *uniqueCheck) finish() (outcome, error) {
-	c.prune()
-	c.unexpected = c.keys.repeated
-	return c.rowCheck.finish()
-}
+// satisfied reports whether later rows do not count in this pass.
+func (t *keyTable) satisfied(next int64) bool { return next >= t.before }

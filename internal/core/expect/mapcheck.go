@@ -205,16 +205,21 @@ func (r *run) identify(ctx context.Context, report *Report) error {
 	if len(wanted) == 0 {
 		return nil
 	}
-	err := r.read(ctx, used, func(v *view) {
-		for i := range v.size {
-			if ids, ok := wanted[v.row+int64(i)]; ok {
-				for at, vector := range v.vectors {
-					if vector != nil {
-						ids[at] = vector.Cell(i)
-					}
+	var places []int
+	for at, u := range used {
+		if u {
+			places = append(places, at)
+		}
+	}
+	_, err := scan(ctx, r.source.Scan(places...), func(b *table.Batch) bool {
+		for i := range b.Size {
+			if ids, ok := wanted[b.Row+int64(i)]; ok {
+				for k, at := range places {
+					ids[at] = b.Columns[k].Cell(i)
 				}
 			}
 		}
+		return true
 	})
 	for i := range report.Results {
 		x := &report.Results[i]

@@ -13,6 +13,7 @@ import (
 // metric is a figure of a column that several expectations may need; it is computed once for each column and condition.
 type metric interface {
 	batch(v *view) error
+	about() *domain
 }
 
 // shared returns the metric of a kind over a column under the build's condition, and makes it if it is the first to ask.
@@ -25,8 +26,9 @@ func shared[M metric](b *build, kind string, column int, make func(d domain) M) 
 	if b.err != nil {
 		return m // of an expectation that is not checked
 	}
-	b.run.metrics[id] = m
-	b.run.order = append(b.run.order, m)
+	measured := &measuring{metric: m}
+	b.run.metrics[id], b.run.measured[m] = m, measured
+	b.run.order = append(b.run.order, measured)
 	return m
 }
 
@@ -36,6 +38,8 @@ type domain struct {
 	// elements counts the rows, missing those without a value.
 	elements, missing int64
 }
+
+func (d *domain) about() *domain { return d }
 
 // rows returns the rows with a value, and counts.
 func (d *domain) rows(v *view) (*table.Vector, cells.Bits, error) {
@@ -62,6 +66,7 @@ type moments struct {
 	whole       int64
 	integers    bool
 	overflow    bool
+	values      []float64 // of a batch
 	failed      error
 }
 
@@ -75,51 +80,56 @@ func (m *moments) batch(v *view) error {
 		m.failed = cmp.Or(m.failed, err)
 		return m.failed
 	}
-	var n int64
-	var sum, first float64
-	values := func(do func(x float64)) {
-		switch vector.Kind {
-		case table.Number:
-			rows.Rows(func(i int) bool { do(vector.Floats[i]); return true })
-		case table.Integer, table.Boolean:
-			rows.Rows(func(i int) bool { do(float64(vector.Ints[i])); return true })
-		default:
-			rows.Rows(func(i int) bool {
-				c := vector.Cell(i)
-				x, ok := cells.Num(c)
-				if !ok {
-					m.failed = typeError("could not convert %q to numeric: the column holds %s values, not numbers", c.Shown(), c.Kind)
-					return false
-				}
-				do(x)
-				return true
-			})
-		}
-	}
-	values(func(x float64) {
-		if n == 0 {
-			first = x
-		}
-		n++
-		sum += x - first
-	})
-	if m.failed != nil || n == 0 {
+	values := m.numbers(vector, rows)
+	if m.failed != nil || len(values) == 0 {
 		return m.failed
 	}
-	mean, squares := first+sum/float64(n), 0.0
-	values(func(x float64) { squares += (x - mean) * (x - mean) })
+	n, first, sum := float64(len(values)), values[0], 0.0
+	for _, x := range values {
+		sum += x - first
+	}
+	mean, squares := first+sum/n, 0.0
+	for _, x := range values {
+		squares += (x - mean) * (x - mean)
+	}
 	// Chan, Golub, LeVeque: two samples' moments make those of both.
 	delta := mean - m.m
-	both := float64(m.n + n)
-	m.s += squares + delta*delta*float64(m.n)*float64(n)/both
-	m.m += delta * float64(n) / both
-	m.n += n
-	m.add(vector, rows, sum+first*float64(n), values)
+	both := float64(m.n) + n
+	m.s += squares + delta*delta*float64(m.n)*n/both
+	m.m += delta * n / both
+	m.n += int64(len(values))
+	m.add(vector, rows, sum+first*n, values)
 	return nil
 }
 
+// numbers are the values of some rows, valid until the next call.
+func (m *moments) numbers(vector *table.Vector, rows cells.Bits) []float64 {
+	m.values = m.values[:0]
+	switch vector.Kind {
+	case table.Number:
+		if rows.Count() == int64(vector.Size) {
+			return vector.Floats[:vector.Size]
+		}
+		m.values = chosen(m.values, vector.Floats, rows)
+	case table.Integer, table.Boolean:
+		rows.Rows(func(i int) bool { m.values = append(m.values, float64(vector.Ints[i])); return true })
+	default:
+		rows.Rows(func(i int) bool {
+			c := vector.Cell(i)
+			x, ok := cells.Num(c)
+			if !ok {
+				m.failed = typeError("could not convert %q to numeric: the column holds %s values, not numbers", c.Shown(), c.Kind)
+				return false
+			}
+			m.values = append(m.values, x)
+			return true
+		})
+	}
+	return m.values
+}
+
 // add goes on with the sum: of integers exactly, of others compensated.
-func (m *moments) add(vector *table.Vector, rows cells.Bits, approximate float64, values func(do func(x float64))) {
+func (m *moments) add(vector *table.Vector, rows cells.Bits, approximate float64, values []float64) {
 	if vector.Kind == table.Integer || vector.Kind == table.Boolean {
 		rows.Rows(func(i int) bool {
 			before := m.whole
@@ -136,15 +146,17 @@ func (m *moments) add(vector *table.Vector, rows cells.Bits, approximate float64
 		m.total += approximate
 		return
 	}
-	values(func(x float64) {
-		t := m.total + x
-		if math.Abs(m.total) >= math.Abs(x) {
-			m.lost += (m.total - t) + x
+	total, lost := m.total, m.lost
+	for _, x := range values {
+		t := total + x
+		if math.Abs(total) >= math.Abs(x) {
+			lost += (total - t) + x
 		} else {
-			m.lost += (x - t) + m.total
+			lost += (x - t) + total
 		}
-		m.total = t
-	})
+		total = t
+	}
+	m.total, m.lost = total, lost
 }
 
 func (m *moments) sum() table.Cell {
@@ -235,95 +247,6 @@ func (m *extremes) bounds(low, high table.Cell) error {
 	return nil
 }
 
-// numbersOf keeps all numbers of a column, for quantiles and distributions.
-type numbersOf struct {
-	domain
-	most   int
-	values []float64
-	sorted bool
-	// kind is Time where the values are microseconds, Integer where all are whole.
-	kind   table.Kind
-	failed error
-}
-
-func (b *build) numbers(column int) *numbersOf {
-	most := b.run.options.MostValues
-	return shared(b, "numbers", column, func(d domain) *numbersOf { return &numbersOf{domain: d, most: most} })
-}
-
-func (m *numbersOf) batch(v *view) error {
-	vector, rows, err := m.rows(v)
-	if err != nil || m.failed != nil {
-		m.failed = cmp.Or(m.failed, err)
-		return m.failed
-	}
-	if m.count() > int64(m.most) {
-		m.values = nil
-		m.failed = &Failure{"MemoryError", fmt.Sprintf("the column has more than %d values, and this expectation needs them all in memory; "+
-			"raise the limit, check a sample, or use a row_condition", m.most)}
-		return m.failed
-	}
-	rows.Rows(func(i int) bool {
-		c := vector.Cell(i)
-		x, ok := cells.Num(c)
-		kind := c.Kind
-		if micros, time := cells.Micros(c); time {
-			x, ok, kind = float64(micros), true, table.Time
-		}
-		if !ok {
-			m.failed = typeError("could not convert %q to numeric: the column holds %s values, not numbers", c.Shown(), c.Kind)
-			return false
-		}
-		if kind == table.Boolean || kind == table.Integer && m.kind == table.Number {
-			kind = cmp.Or(m.kind, table.Number)
-		}
-		m.kind = kind
-		m.values = append(m.values, x)
-		return true
-	})
-	return m.failed
-}
-
-func (m *numbersOf) sort() {
-	if !m.sorted {
-		slices.Sort(m.values)
-		m.sorted = true
-	}
-}
-
-// quantile is the value at q of the sorted numbers, by one of numpy's ways where it falls between two.
-func (m *numbersOf) quantile(q float64, way string) float64 {
-	m.sort()
-	if len(m.values) == 0 {
-		return math.NaN()
-	}
-	at := q * float64(len(m.values)-1)
-	low := int(math.Floor(at))
-	high := min(low+1, len(m.values)-1)
-	share := at - float64(low)
-	a, b := m.values[low], m.values[high]
-	switch way {
-	case "lower":
-		return a
-	case "higher":
-		if share == 0 {
-			return a
-		}
-		return b
-	case "midpoint":
-		if share == 0 {
-			return a
-		}
-		return (a + b) / 2
-	case "nearest":
-		return m.values[int(math.RoundToEven(at))]
-	}
-	if share >= 0.5 { // as numpy does, so that rounding is the same
-		return b - (b-a)*(1-share)
-	}
-	return a + (b-a)*share
-}
-
 // valueCounts counts the values of a column one by one.
 type valueCounts struct {
 	domain
@@ -341,7 +264,7 @@ type counted struct {
 }
 
 func (b *build) valueCounts(column int) *valueCounts {
-	most := b.mostKeys()
+	most := b.mostValues()
 	return shared(b, "counts", column, func(d domain) *valueCounts {
 		return &valueCounts{domain: d, most: most, hasher: cells.NewHasher(), at: map[cells.Key]int{}}
 	})
@@ -407,18 +330,21 @@ func (m *valueCounts) sorted() []counted {
 type distinct struct {
 	domain
 	keys   *keyTable
-	hasher cells.Hasher
+	keyer  keyer
+	seen   dictionary[bool]
 	passes int
+	next   int64 // the row after those of the last batch
 }
 
 func (b *build) distinct(column int) *distinct {
 	most := b.mostKeys()
 	return shared(b, "distinct", column, func(d domain) *distinct {
-		return &distinct{domain: d, keys: newKeyTable(most), hasher: cells.NewHasher()}
+		return &distinct{domain: d, keys: newKeyTable(most), keyer: keyer{hasher: cells.NewHasher()}}
 	})
 }
 
 func (m *distinct) batch(v *view) error {
+	m.next = v.row + int64(v.size)
 	elements, missing := m.elements, m.missing
 	vector, rows, err := m.rows(v)
 	if err != nil {
@@ -428,23 +354,28 @@ func (m *distinct) batch(v *view) error {
 		m.elements, m.missing = elements, missing
 	}
 	if vector.Codes != nil {
-		seen := make([]bool, len(vector.Texts))
-		rows.Rows(func(i int) bool { seen[vector.Codes[i]] = true; return true })
-		for code, s := range seen {
-			if s {
-				m.keys.add(m.hasher.Text(vector.Texts[code]), 0)
+		m.seen.begin(vector.Texts)
+		rows.Rows(func(i int) bool {
+			if seen := &m.seen.of[vector.Codes[i]]; !*seen {
+				*seen = true
+				m.keys.add(m.keyer.hasher.Text(vector.Texts[vector.Codes[i]]), v.row)
 			}
-		}
+			return true
+		})
 		return nil
 	}
-	rows.Rows(func(i int) bool {
-		m.keys.add(m.hasher.Key(vector.Cell(i)), 0)
-		return true
+	stretches(rows, func(at []int32) {
+		for n, k := range m.keyer.keysAt(vector, at) {
+			m.keys.add(k, v.row+int64(at[n]))
+		}
 	})
 	return nil
 }
 
 func (m *distinct) second() (bool, error) {
 	m.passes++
+	m.seen = dictionary[bool]{}
 	return m.keys.close(), nil
 }
+
+func (m *distinct) satisfied() bool { return m.keys.satisfied(m.next) }

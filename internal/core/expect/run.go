@@ -4,15 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"runtime/debug"
 	"slices"
 	"time"
 
-	"levada/internal/core/expect/cells"
 	"levada/internal/core/expect/param"
 	"levada/internal/core/expect/rowcond"
-	"levada/internal/core/fault"
 	"levada/internal/core/table"
 )
 
@@ -26,12 +23,16 @@ type Options struct {
 	Environment string
 	// Now is the time that now() means, and that completes dates without a year.
 	Now time.Time
-	// MostValues bounds how many numbers of a column are kept for one expectation that needs them all (quantiles, distributions), and
-	// four times how many different values (duplicates, sets, counts); the default is 20 million. Duplicates and the number of different
-	// values are exact beyond it, too: the table is read again. Other expectations fail there with a statement of it.
+	// MostValues bounds how many numbers of a column are kept for one expectation that needs them all (quantiles, distributions), twice
+	// how many keys (duplicates, how many values differ), and four times how many different values (sets, counts of each); the default is
+	// 20 million. Duplicates and the number of different values are exact beyond it, too: the columns are read again. Other expectations
+	// fail there with a statement of it.
 	MostValues int
 	// Table opens another table by name, for expect_table_row_count_to_equal_other_table.
 	Table func(name string) (table.Source, error)
+	// Each calls do for 0 to n-1 and returns the first error; it may call several at once, and is called within do, too. Without it, they
+	// are called in turn. The report does not depend on it.
+	Each func(ctx context.Context, n int, do func(ctx context.Context, i int) error) error
 }
 
 // defaultValues is the default of Options.MostValues.
@@ -75,6 +76,11 @@ type again interface {
 	second() (bool, error)
 }
 
+// satisfied is a check or a metric that may know, in a reading after the first, that it needs no more rows.
+type satisfied interface {
+	satisfied() bool
+}
+
 // outcome is what a check found.
 type outcome struct {
 	success bool
@@ -95,14 +101,19 @@ type run struct {
 	source     table.Source
 	columns    []table.Column
 	places     map[string]int
-	used       []bool
-	conditions []*rowcond.Condition // [0] is nil: all rows
+	conditions []*condition // [0] is nil: all rows
 	known      map[string]int
 	metrics    map[string]metric
-	order      []metric
-	broken     map[metric]error
+	measured   map[metric]*measuring
+	order      []*measuring
 	rows       int64
 	findings   []table.Finding
+}
+
+// condition is a row_condition, and where its columns are in the table.
+type condition struct {
+	*rowcond.Condition
+	places []int
 }
 
 // running is an expectation with its check; a check that failed has an error and is not called again.
@@ -111,6 +122,16 @@ type running struct {
 	format      Format
 	check       check
 	err         error
+	// columns are those that the check looks at, condition chooses the rows.
+	columns   []int
+	condition int
+	closed    Result
+}
+
+// measuring is a metric, or why it could not be computed.
+type measuring struct {
+	metric
+	err error
 }
 
 // Check reads a table and answers each expectation of a suite. The error is one of reading the table; what is wrong with an expectation
@@ -120,8 +141,7 @@ func Check(ctx context.Context, source table.Source, suite Suite, o Options) (*R
 		o.MostValues = defaultValues
 	}
 	r := &run{options: o, source: source, columns: source.Columns(), places: map[string]int{}, known: map[string]int{"": 0},
-		conditions: []*rowcond.Condition{nil}, metrics: map[string]metric{}, broken: map[metric]error{}}
-	r.used = make([]bool, len(r.columns))
+		conditions: []*condition{nil}, metrics: map[string]metric{}, measured: map[metric]*measuring{}}
 	for i, c := range r.columns {
 		if _, twice := r.places[c.Name]; !twice {
 			r.places[c.Name] = i
@@ -134,21 +154,17 @@ func Check(ctx context.Context, source table.Source, suite Suite, o Options) (*R
 		}
 		all = append(all, r.prepare(e, suite.Parameters))
 	}
-	if err := r.first(ctx, all); err != nil {
-		return nil, err
-	}
-	if err := r.second(ctx, all); err != nil {
+	if err := r.readAll(ctx, all); err != nil {
 		return nil, err
 	}
 	report := &Report{Suite: suite.Name, Rows: r.rows, Columns: len(r.columns), Success: true, Findings: r.findings}
 	for _, x := range all {
-		result := x.result()
-		if result.Success {
+		if x.closed.Success {
 			report.Passed++
 		} else {
 			report.Success = false
 		}
-		report.Results = append(report.Results, result)
+		report.Results = append(report.Results, x.closed)
 	}
 	return report, r.identify(ctx, report)
 }
@@ -178,6 +194,7 @@ func (r *run) prepare(e Expectation, parameters map[string]any) (x *running) {
 	b := &build{run: r, args: a, kind: e.Type, format: x.format}
 	b.condition = b.rows()
 	x.check = kind.build(b)
+	x.columns, x.condition = b.columns, b.condition
 	if a.err == nil {
 		a.unknown()
 	}
@@ -248,19 +265,27 @@ type build struct {
 	kind      string
 	format    Format
 	condition int
+	columns   []int
 }
 
-// mostKeys is how many different values are kept at a time: one takes about as much memory as four numbers.
-func (b *build) mostKeys() int { return max(1, b.run.options.MostValues/4) }
+// mostValues is how many different values are kept at a time: one takes about as much memory as four numbers.
+func (b *build) mostValues() int { return max(1, b.run.options.MostValues/4) }
+
+// mostKeys is how many keys a keyTable keeps at a time: 24 bytes each, or 32.
+func (b *build) mostKeys() int { return max(1, b.run.options.MostValues/2) }
 
 // column returns the place of a column in the table and has it read.
 func (b *build) column(name string) int {
+	at := b.find(name)
+	b.columns = append(b.columns, at)
+	return at
+}
+
+func (b *build) find(name string) int {
 	at, ok := b.run.places[name]
 	if !ok {
 		b.fail(columnError(name))
-		return 0
 	}
-	b.run.used[at] = true
 	return at
 }
 
@@ -285,153 +310,21 @@ func (b *build) rows() int {
 		b.fail(valueError("%v", err))
 		return 0
 	}
+	chosen := &condition{Condition: c}
 	for _, name := range c.Columns {
-		b.column(name)
+		chosen.places = append(chosen.places, b.find(name))
 	}
-	b.run.conditions = append(b.run.conditions, c)
+	if b.err != nil {
+		return 0
+	}
+	b.run.conditions = append(b.run.conditions, chosen)
 	b.run.known[id] = len(b.run.conditions) - 1
 	return len(b.run.conditions) - 1
 }
 
-// read scans the columns that are used and calls do for each batch.
-func (r *run) read(ctx context.Context, used []bool, do func(v *view)) error {
-	var places []int
-	for i, u := range used {
-		if u {
-			places = append(places, i)
-		}
-	}
-	if len(places) == 0 {
-		if r.source.Rows() >= 0 || len(r.columns) == 0 {
-			r.rows = max(0, r.source.Rows())
-			return nil
-		}
-		places = []int{0} // only reading tells how many rows there are
-	}
-	s := r.source.Scan(places...)
-	defer s.Close()
-	var rows int64
-	for {
-		b, err := s.Next(ctx)
-		if errors.Is(err, io.EOF) {
-			r.rows = rows
-			if r.findings == nil {
-				r.findings = table.MergeFindings(slices.Concat(table.Findings(r.source), table.Findings(s)))
-			}
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		rows = b.Row + int64(b.Size)
-		do(r.look(b, places))
-	}
-}
-
-// look makes a view of a batch.
-func (r *run) look(b *table.Batch, places []int) *view {
-	v := &view{row: b.Row, size: b.Size, vectors: make([]*table.Vector, len(r.columns)), missing: make([]cells.Bits, len(r.columns)),
-		chosen: make([]cells.Bits, len(r.conditions)), failed: make([]error, len(r.conditions))}
-	for i, at := range places {
-		v.vectors[at] = &b.Columns[i]
-	}
-	v.chosen[0] = cells.All(b.Size)
-	for i, c := range r.conditions[1:] {
-		columns := make([]*table.Vector, len(c.Columns))
-		for k, name := range c.Columns {
-			if columns[k] = v.vectors[r.places[name]]; columns[k] == nil {
-				v.failed[i+1] = errors.New("not read")
-			}
-		}
-		if v.failed[i+1] == nil {
-			v.chosen[i+1], v.failed[i+1] = c.Evaluate(columns, b.Size, b.Row)
-		}
-		if err := v.failed[i+1]; err != nil {
-			v.failed[i+1] = typeError("row_condition: %v", err)
-		}
-	}
-	return v
-}
-
-// measure gives a metric a batch, unless it has failed.
-func (r *run) measure(m metric, v *view) {
-	if r.broken[m] != nil {
-		return
-	}
-	defer func() {
-		if p := recover(); p != nil {
-			r.broken[m] = internalError(p)
-		}
-	}()
-	r.broken[m] = m.batch(v)
-}
-
-// first is the first reading of the table, for all expectations at once.
-func (r *run) first(ctx context.Context, all []*running) error {
-	return r.read(ctx, r.used, func(v *view) {
-		for _, m := range r.order {
-			r.measure(m, v)
-		}
-		for _, x := range all {
-			if x.err == nil {
-				x.batch(v)
-			}
-		}
-	})
-}
-
-// mostPasses bounds how often a table is read.
-const mostPasses = 200
-
-// second reads the table again, as often as some expectations need it.
-func (r *run) second(ctx context.Context, all []*running) error {
-	for range mostPasses {
-		metrics, checks := r.unfinished(all)
-		if len(metrics)+len(checks) == 0 {
-			return nil
-		}
-		err := r.read(ctx, r.used, func(v *view) {
-			for _, m := range metrics {
-				r.measure(m, v)
-			}
-			for _, x := range checks {
-				if x.err == nil {
-					x.batch(v)
-				}
-			}
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return fault.TooLargef("the table has so many different values that it would be read more than %d times; check with more memory", mostPasses)
-}
-
-// unfinished are the metrics and checks that need another reading.
-func (r *run) unfinished(all []*running) (metrics []metric, checks []*running) {
-	for _, m := range r.order {
-		if a, ok := m.(again); ok && r.broken[m] == nil {
-			needed, err := a.second()
-			if r.broken[m] = err; err == nil && needed {
-				metrics = append(metrics, m)
-			}
-		}
-	}
-	for _, x := range all {
-		a, ok := x.check.(again)
-		if !ok || x.err != nil {
-			continue
-		}
-		needed, err := a.second()
-		if x.err = err; err == nil && needed {
-			checks = append(checks, x)
-		}
-	}
-	return metrics, checks
-}
-
-// result closes a check.
+// result closes a check and lets go of it.
 func (x *running) result() (result Result) {
+	defer func() { x.check = nil }()
 	result = Result{Expectation: x.expectation, Format: x.format}
 	defer func() {
 		x.recovered()

@@ -64,6 +64,21 @@ func length(c table.Cell) (int64, error) {
 	return 0, typeError("object of type '%s' has no len(): %q is no text", name, c.Shown())
 }
 
+// lengths makes a test of how many characters texts have.
+func lengths(good func(n int64) bool) test {
+	texts := eachText(func(s string) (bool, error) { return good(int64(utf8.RuneCountInString(s))), nil })
+	general := each(func(c table.Cell) (bool, error) {
+		n, err := length(c)
+		return err == nil && good(n), err
+	})
+	return func(v *table.Vector, rows cells.Bits) (cells.Bits, error) {
+		if v.Kind == table.Text {
+			return texts(v, rows)
+		}
+		return general(v, rows)
+	}
+}
+
 func buildLengthsBetween(b *build) check {
 	low, hasLow := b.whole("min_value")
 	high, hasHigh := b.whole("max_value")
@@ -71,9 +86,8 @@ func buildLengthsBetween(b *build) check {
 	if b.err == nil && !hasLow && !hasHigh {
 		b.fail(valueError("min_value and max_value cannot both be None"))
 	}
-	return b.each(each(func(c table.Cell) (bool, error) {
-		n, err := length(c)
-		return (!hasLow || n > low || n == low && !openLow) && (!hasHigh || n < high || n == high && !openHigh), err
+	return b.each(lengths(func(n int64) bool {
+		return (!hasLow || n > low || n == low && !openLow) && (!hasHigh || n < high || n == high && !openHigh)
 	}))
 }
 
@@ -82,10 +96,7 @@ func buildLengthsEqual(b *build) check {
 	if !ok {
 		b.bad("value", "value is not a valid float")
 	}
-	return b.each(each(func(c table.Cell) (bool, error) {
-		n, err := length(c)
-		return float64(n) == want, err
-	}))
+	return b.each(lengths(func(n int64) bool { return float64(n) == want }))
 }
 
 // regexes compiles a pattern, or a list of them.

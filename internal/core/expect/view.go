@@ -3,6 +3,7 @@ package expect
 import (
 	"fmt"
 	"math"
+	"math/bits"
 
 	"levada/internal/core/expect/cells"
 	"levada/internal/core/table"
@@ -72,9 +73,10 @@ func judge(rows cells.Bits, good func(i int) (bool, error)) (bad cells.Bits, fai
 
 // each makes a test of a function of one value. A value of a dictionary is looked at once.
 func each(good func(table.Cell) (bool, error)) test {
+	texts := byDictionary(func(s string) (bool, error) { return good(table.Cell{Kind: table.Text, Text: s}) })
 	return func(v *table.Vector, rows cells.Bits) (cells.Bits, error) {
 		if v.Codes != nil && v.Kind == table.Text {
-			return byDictionary(v, rows, func(s string) (bool, error) { return good(table.Cell{Kind: table.Text, Text: s}) })
+			return texts(v, rows)
 		}
 		return judge(rows, func(i int) (bool, error) { return good(v.Cell(i)) })
 	}
@@ -83,34 +85,47 @@ func each(good func(table.Cell) (bool, error)) test {
 // eachText makes a test of a function of the value's text, as Python's str gives it.
 func eachText(good func(string) (bool, error)) test {
 	general := each(func(c table.Cell) (bool, error) { return good(cells.Str(c)) })
+	texts := byDictionary(good)
 	return func(v *table.Vector, rows cells.Bits) (cells.Bits, error) {
 		if v.Kind != table.Text {
 			return general(v, rows)
 		}
 		if v.Codes != nil {
-			return byDictionary(v, rows, good)
+			return texts(v, rows)
 		}
 		return judge(rows, func(i int) (bool, error) { return good(v.Texts[i]) })
 	}
 }
 
 // byDictionary tests each entry of a dictionary that a row has, once.
-func byDictionary(v *table.Vector, rows cells.Bits, good func(string) (bool, error)) (cells.Bits, error) {
+func byDictionary(good func(string) (bool, error)) test {
 	const unknown, fine, wrong = 0, 1, 2
-	verdicts := make([]uint8, len(v.Texts))
-	return judge(rows, func(i int) (bool, error) {
-		code := v.Codes[i]
-		if verdicts[code] == unknown {
-			ok, err := good(v.Texts[code])
-			if err != nil {
-				return false, err
+	var verdicts dictionary[uint8]
+	return func(v *table.Vector, rows cells.Bits) (cells.Bits, error) {
+		verdicts.begin(v.Texts)
+		bad := make(cells.Bits, len(rows))
+		for k, word := range rows {
+			var out uint64
+			for left := word; left != 0; left &= left - 1 {
+				i := bits.TrailingZeros64(left)
+				code := v.Codes[k<<6+i]
+				verdict := verdicts.of[code]
+				if verdict == unknown {
+					ok, err := good(v.Texts[code])
+					if err != nil {
+						return bad, err
+					}
+					if verdict = wrong; ok {
+						verdict = fine
+					}
+					verdicts.of[code] = verdict
+				}
+				out |= uint64(verdict>>1) << i
 			}
-			if verdicts[code] = wrong; ok {
-				verdicts[code] = fine
-			}
+			bad[k] = out
 		}
-		return verdicts[code] == fine, nil
-	})
+		return bad, nil
+	}
 }
 
 // within makes a test of a range.
@@ -231,10 +246,16 @@ func members(s *set, want bool) test {
 		return ok == want, nil
 	})
 	general := each(func(c table.Cell) (bool, error) { return s.has(c) == want, nil })
+	var wrong [2]bool
+	for i := range wrong {
+		wrong[i] = s.has(table.Cell{Kind: table.Boolean, Int: int64(i)}) != want
+	}
 	return func(v *table.Vector, rows cells.Bits) (cells.Bits, error) {
 		switch v.Kind {
 		case table.Text:
 			return texts(v, rows)
+		case table.Boolean:
+			return truths(v.Ints, rows, wrong), nil
 		case table.Integer:
 			return judge(rows, func(i int) (bool, error) {
 				_, ok := s.ints[v.Ints[i]]
@@ -243,6 +264,28 @@ func members(s *set, want bool) test {
 		}
 		return general(v, rows)
 	}
+}
+
+// truths returns the rows whose truth is a wrong one.
+func truths(values []int64, rows cells.Bits, wrong [2]bool) cells.Bits {
+	bad := make(cells.Bits, len(rows))
+	for k, word := range rows {
+		if word == 0 || !wrong[0] && !wrong[1] {
+			continue
+		}
+		var ones, out uint64
+		for i, x := range values[k<<6 : min(len(values), k<<6+64)] {
+			ones |= uint64(x&1) << i
+		}
+		if wrong[0] {
+			out |= ^ones
+		}
+		if wrong[1] {
+			out |= ones
+		}
+		bad[k] = out & word
+	}
+	return bad
 }
 
 // columnError says that a column is not there.

@@ -127,6 +127,22 @@ func (h Hasher) Key(c table.Cell) Key {
 	return h.Text(c.Text)
 }
 
+// Exact is Key, but that numbers with more digits than a float keeps are told apart by all of them.
+func (h Hasher) Exact(c table.Cell) Key {
+	if c.Kind != table.Number || c.Text == "" {
+		return h.Key(c)
+	}
+	digits := c.Text
+	if strings.Contains(digits, ".") {
+		digits = strings.TrimRight(strings.TrimRight(digits, "0"), ".")
+	}
+	// The same number may be a float without a text elsewhere in the column.
+	if strconv.FormatFloat(c.Float, 'f', -1, 64) == digits {
+		return h.Key(c)
+	}
+	return h.Text(digits)
+}
+
 // Int is the key of an integer.
 func (h Hasher) Int(n int64) Key { return Key{keyOfNumber, uint64(n)} }
 
