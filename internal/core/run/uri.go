@@ -10,3 +10,13 @@ func LocalPath(uri string) (string, bool) {
 	}
 	return uri, !strings.Contains(uri, "://")
 }
+
+// BucketScheme begins the addresses of objects in buckets: s3://BUCKET/KEY.
+const BucketScheme = "s3://"
+
+// BucketPath returns the bucket and the key that an address s3://BUCKET/KEY names, or the pattern for keys; false for what is elsewhere.
+func BucketPath(uri string) (bucket, key string, ok bool) {
+	rest, ok := strings.CutPrefix(uri, BucketScheme)
+	bucket, key, _ = strings.Cut(rest, "/")
+	return bucket, key, ok
+}
