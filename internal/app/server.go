@@ -184,7 +184,7 @@ func (b builder) open(ctx context.Context, cfg config.Config, o openOptions) (_ 
 	s.runner = runner.New(runner.Options{
 		DataDir: cfg.DataDir, Envs: s.envs, Blobs: s.blobs, Logs: logs, Logger: s.log, Mode: modeOf(cfg),
 		MaxParallel: cfg.MaxParallel, Environ: b.environ, NoIsolation: !cfg.Isolation, TrackingURL: s.address, Commands: commands,
-		Secrets: s.secrets, Task: s.store.GetTask,
+		Secrets: s.secrets, Task: s.store.GetTask, Buckets: s.buckets,
 		Supervised: o.does == serving && runtime.GOOS == "linux",
 	})
 	if err := s.openServices(ctx, o, logs); err != nil {

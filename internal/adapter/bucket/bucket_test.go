@@ -4,12 +4,14 @@ import (
 	"context"
 	"crypto/md5"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/johannesboyne/gofakes3"
@@ -18,6 +20,7 @@ import (
 	"levada/internal/adapter/bucket"
 	"levada/internal/core/event"
 	"levada/internal/core/fault"
+	"levada/internal/core/run"
 )
 
 // shelf is a server of S3 with one bucket.
@@ -40,7 +43,8 @@ func newShelf(t *testing.T, name string) *shelf {
 
 func (s *shelf) put(t *testing.T, name, key, content string) {
 	t.Helper()
-	if _, err := s.PutObject(name, key, nil, strings.NewReader(content), int64(len(content)), nil); err != nil {
+	meta := map[string]string{"Last-Modified": time.Now().UTC().Format(http.TimeFormat)} // as its handler notes it
+	if _, err := s.PutObject(name, key, meta, strings.NewReader(content), int64(len(content)), nil); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -177,6 +181,55 @@ func TestEndpointAndRegionAreThoseOfTheEnvironmentAndThenOfTheProfile(t *testing
 		environ = append(environ, "AWS_ACCESS_KEY_ID=a", "AWS_SECRET_ACCESS_KEY=b")
 		if found, err := bucket.New(environ).List(t.Context(), "s3://data", 10); err != nil || len(found) != 1 {
 			t.Errorf("%s: %v, %v", name, found, err)
+		}
+	}
+}
+
+func TestWhatAnAddressMeansIsBroughtAsFileOrDirectory(t *testing.T) {
+	s := newShelf(t, "data")
+	for _, key := range []string{"in/a.csv", "in/sub/b.csv", "in/.tmp/c.csv", "day-2.csv", "day-[1].csv"} {
+		s.put(t, "data", key, "content of "+key)
+	}
+	b := bucket.New(from(s.url))
+	if !b.Configured() || bucket.New([]string{"HOME=/root", "PATH=/bin"}).Configured() {
+		t.Error("an environment with a key is configured, one without is not")
+	}
+	fetch := func(address string) (string, run.Fetched) {
+		t.Helper()
+		dest := filepath.Join(t.TempDir(), "content")
+		got, err := b.Fetch(t.Context(), address, dest)
+		if err != nil {
+			t.Errorf("%s: %v", address, err)
+		}
+		return dest, got
+	}
+	for address, key := range map[string]string{"s3://data/in/a.csv": "in/a.csv", "s3://data/day-[1].csv": "day-[1].csv", "s3://data/day-[0-9].csv": "day-2.csv"} {
+		dest, got := fetch(address)
+		if text, err := os.ReadFile(dest); err != nil || string(text) != "content of "+key || got.URI != "s3://data/"+key || got.Objects != 1 || got.Size != int64(len(text)) {
+			t.Errorf("%s: %q, %+v, %v", address, text, got, err)
+		}
+	}
+	for _, address := range []string{"s3://data/in", "s3://data/in/"} {
+		dest, got := fetch(address)
+		var found []string
+		err := filepath.WalkDir(dest, func(path string, d fs.DirEntry, err error) error {
+			if err == nil && !d.IsDir() {
+				found = append(found, strings.TrimPrefix(path, dest+"/"))
+			}
+			return err
+		})
+		if diff := cmp.Diff([]string{"a.csv", "sub/b.csv"}, found); diff != "" || err != nil || got.URI != address || got.Objects != 2 {
+			t.Errorf("%s: %s%+v, %v", address, diff, got, err)
+		}
+	}
+	for _, key := range []string{"bad/x", "bad//x", "up/../../etc/passwd"} {
+		s.put(t, "data", key, "x")
+	}
+	for address, kind := range map[string]fault.Kind{"s3://data/nothing": fault.NotFound, "s3://data/no*": fault.NotFound, "s3://nope/x": fault.Invalid, "s3://data/bad": fault.Invalid,
+		"s3://data/up": fault.NotFound, "gs://data/x": fault.Invalid} {
+		dest := filepath.Join(t.TempDir(), "deep", "content")
+		if got, err := b.Fetch(t.Context(), address, dest); fault.KindOf(err) != kind {
+			t.Errorf("%s: %+v, %v", address, got, err)
 		}
 	}
 }

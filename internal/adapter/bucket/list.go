@@ -32,9 +32,13 @@ func (b *Buckets) List(ctx context.Context, address string, limit int) ([]event.
 	}
 	ctx, cancel := context.WithTimeout(ctx, listTime)
 	defer cancel()
+	return b.list(ctx, client, bucket, searchesFor(key), limit)
+}
+
+func (b *Buckets) list(ctx context.Context, client *minio.Client, bucket string, searches []search, limit int) ([]event.FileState, error) {
 	var out []event.FileState
 	owner, entries := false, 0
-	for _, look := range searchesFor(key) {
+	for _, look := range searches {
 		asked := minio.ListObjectsOptions{Prefix: look.prefix, Recursive: look.below, MaxKeys: look.most, FetchOwner: &owner}
 		for o := range client.ListObjectsIter(ctx, bucket, asked) {
 			if o.Err != nil {
@@ -47,7 +51,7 @@ func (b *Buckets) List(ctx context.Context, address string, limit int) ([]event.
 				out = append(out, event.FileState{Path: run.BucketScheme + bucket + "/" + o.Key, Size: o.Size, ModifiedNS: o.LastModified.UnixNano(), Digest: etag + o.ETag})
 			}
 			if len(out) > limit {
-				return nil, fault.Invalidf("there are more than %d objects at %s: name fewer of them", limit, address)
+				return nil, fault.Invalidf("there are more than %d objects at %s%s/%s: name fewer of them", limit, run.BucketScheme, bucket, look.prefix)
 			}
 			if look.most > 0 {
 				break
@@ -80,8 +84,11 @@ func searchesFor(key string) []search {
 	if key == "" || strings.HasSuffix(key, "/") {
 		return []search{{prefix: key, below: true}}
 	}
-	return []search{{prefix: key, most: 1}, {prefix: key + "/", below: true}}
+	return []search{exactly(key), {prefix: key + "/", below: true}}
 }
+
+// exactly finds the object with a key.
+func exactly(key string) search { return search{prefix: key, most: 1} }
 
 // means reports whether an object is one of those that are looked for. A key that ends in a slash stands for a directory.
 func (s search) means(key string) bool {

@@ -20,3 +20,12 @@ func BucketPath(uri string) (bucket, key string, ok bool) {
 	bucket, key, _ = strings.Cut(rest, "/")
 	return bucket, key, ok
 }
+
+// Fetched says what was brought from a bucket.
+type Fetched struct {
+	// URI is where it is: of a pattern that of the object that was chosen.
+	URI string
+	// Objects is how many there were, Size their bytes together.
+	Objects int
+	Size    int64
+}
