@@ -211,6 +211,7 @@ func (s *Store) PartitionUpstream(ctx context.Context, pipelineID, parameter str
 }
 
 // gives says, by digest, what a partition gives at present that has made the content; the same content where any of those that made it does.
+// A run that has imported the content and hands it on has not made it.
 func (s *Store) gives(ctx context.Context, imported []partition.Upstream) (map[string]partition.Upstream, error) {
 	digests := make([]string, 0, len(imported))
 	seen := map[string]bool{}
@@ -237,7 +238,12 @@ func (s *Store) gives(ctx context.Context, imported []partition.Upstream) (map[s
 			WHERE pipeline_id = made_in.pipeline_id AND partition_key = made_in.partition_key AND partition_key <> '' AND state = 'SUCCEEDED'
 			ORDER BY created_at DESC, id DESC
 			LIMIT 1)
-		JOIN tasks again ON again.id = now.task_id AND again.path = maker.path`, digests, makers)
+		JOIN tasks again ON again.id = now.task_id AND again.path = maker.path
+		WHERE NOT EXISTS (
+			SELECT 1
+			FROM artifacts brought
+			JOIN tasks importer ON importer.id = brought.task_id AND json_extract(importer.body, '$.kind') = 'importer'
+			WHERE brought.run_id = made_in.id AND brought.digest = k.value)`, digests, makers)
 	out := map[string]partition.Upstream{}
 	for _, u := range found {
 		if before, there := out[u.Digest]; !there || u.Now == u.Digest || before.Now != u.Digest && u.Key < before.Key {

@@ -165,8 +165,20 @@ func partitionUpstream(t *testing.T, s Store) {
 	replaced("another partition gives the content now")
 	put(11, "pipe-1", "2013-01-05", run.KindContainer, "sha256:5", run.Succeeded)
 	replaced("neither does any more", sampleRun(3).ID, "sha256:1", "sha256:3")
+	handing := dayRun(20, "2013-01-06", run.Succeeded)
+	handing.PipelineID = "pipe-2"
+	must(t, s.CreateRun(ctx, handing, nil, nil))
+	in, out := sampleTask(handing, "in"), sampleTask(handing, "out")
+	in.Kind = run.KindImporter
+	var both []run.Artifact
+	for _, task := range []run.Task{in, out} {
+		both = append(both, run.Artifact{ID: task.ID, RunID: handing.ID, TaskID: task.ID, Name: "out", URI: "levada://sha256:3", Digest: "sha256:3", Size: 3})
+	}
+	must(t, s.Append(ctx, handing.ID, []run.Event{{Seq: 1, Type: "x", At: at(20), Body: []byte("{}")}}, run.Changes{Tasks: []run.Task{in, out}, Artifacts: both}))
 	put(12, "pipe-2", "2013-01-01", run.KindImporter, "sha256:3", run.Succeeded)
 	replaced("its newest run has imported the new content")
+	put(13, "pipe-1", "2013-01-01", run.KindContainer, "sha256:4", run.Succeeded)
+	replaced("computed again, though a run that imported it hands it on", sampleRun(12).ID, "sha256:3", "sha256:4", handing.ID, "sha256:3", "sha256:4")
 }
 
 func sampleBackfill(n int) catalog.Backfill {
