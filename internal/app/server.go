@@ -20,7 +20,7 @@ import (
 
 	"levada/components"
 	"levada/internal/adapter/blob"
-	"levada/internal/adapter/files"
+	"levada/internal/adapter/bucket"
 	"levada/internal/adapter/modelhost"
 	"levada/internal/adapter/outbound"
 	"levada/internal/adapter/pyenv"
@@ -99,6 +99,7 @@ type server struct {
 	changes *changes.Feed
 	store   *store.Store
 	blobs   *blob.Store
+	buckets *bucket.Buckets
 	envs    *pyenv.Provider
 	runner  *runner.Runner
 	stands  *standin.Steps // nil unless steps may be replaced
@@ -143,7 +144,7 @@ func modeOf(cfg config.Config) runner.Mode {
 
 // open builds a server. What was opened before a failure is closed again.
 func (b builder) open(ctx context.Context, cfg config.Config, o openOptions) (_ *server, err error) {
-	s := &server{cfg: cfg, log: b.logger(cfg), started: time.Now(), changes: changes.New(time.Now)}
+	s := &server{cfg: cfg, log: b.logger(cfg), started: time.Now(), changes: changes.New(time.Now), buckets: bucket.New(b.environ)}
 	s.url.Store("")
 	defer func() {
 		if err != nil {
@@ -183,7 +184,7 @@ func (b builder) open(ctx context.Context, cfg config.Config, o openOptions) (_ 
 	s.runner = runner.New(runner.Options{
 		DataDir: cfg.DataDir, Envs: s.envs, Blobs: s.blobs, Logs: logs, Logger: s.log, Mode: modeOf(cfg),
 		MaxParallel: cfg.MaxParallel, Environ: b.environ, NoIsolation: !cfg.Isolation, TrackingURL: s.address, Commands: commands,
-		Secrets: s.secrets, Task: s.store.GetTask,
+		Secrets: s.secrets, Task: s.store.GetTask, Buckets: s.buckets,
 		Supervised: o.does == serving && runtime.GOOS == "linux",
 	})
 	if err := s.openServices(ctx, o, logs); err != nil {
@@ -257,7 +258,7 @@ func (s *server) openServices(ctx context.Context, o openOptions, logs *steplog.
 		return err
 	}
 	s.events, err = trigger.OpenEvents(ctx, trigger.EventOptions{
-		Store: s.store.Triggers(), Runs: s.service, Files: files.Files{}, Metrics: metricValues{s.store.Tracking(), s.series},
+		Store: s.store.Triggers(), Runs: s.service, Files: places{buckets: s.buckets}, Metrics: metricValues{s.store.Tracking(), s.series},
 		Secrets: secretValues{s.secrets}, Notify: notifier{s.outbound, secretValues{s.secrets}}, Logger: s.log, Now: time.Now, NewID: uuid.NewString, Ended: endedToo, Paused: o.does != serving,
 	})
 	if err != nil {

@@ -2,11 +2,15 @@ package app
 
 import (
 	"context"
+	"strings"
 
+	"levada/internal/adapter/bucket"
+	"levada/internal/adapter/files"
 	"levada/internal/adapter/series"
 	"levada/internal/adapter/store"
 	"levada/internal/core/event"
 	"levada/internal/core/fault"
+	"levada/internal/core/run"
 	core "levada/internal/core/secret"
 	"levada/internal/core/track"
 	"levada/internal/secret"
@@ -58,4 +62,18 @@ func (s secretValues) Value(ctx context.Context, name, key string) ([]byte, erro
 		return nil, core.MissingKey(core.Secret, name, key)
 	}
 	return v, nil
+}
+
+// places are those at which triggers look for files.
+type places struct {
+	files.Files
+	buckets *bucket.Buckets
+}
+
+// List returns the files at a place, of the machine or in a bucket.
+func (p places) List(ctx context.Context, place string, limit int) ([]event.FileState, error) {
+	if strings.HasPrefix(place, run.BucketScheme) {
+		return p.buckets.List(ctx, place, limit)
+	}
+	return p.Files.List(ctx, place, limit)
 }

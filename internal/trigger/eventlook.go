@@ -24,12 +24,16 @@ const (
 	maxRemembered = 2 * maxFiles
 	// soon is when a file that may still be being written is looked at again.
 	soon = time.Second
+	// maxBackOff is how long at most to wait until a bucket is looked at again that could not be.
+	maxBackOff = 5 * time.Minute
 )
 
 // looking is what the loop that looks for events knows of a trigger. Nobody else writes it, or reads more than at.
 type looking struct {
 	// at is when to look next. It is written with Events.mu held, so that others may tell of it.
 	at time.Time
+	// failed is how many looks in a row have failed.
+	failed int
 	// files are those that were acted upon, read from the store at the first look; seen are those that were different in the last one.
 	files map[string]event.FileState
 	seen  map[string]event.FileState
@@ -40,8 +44,12 @@ type looking struct {
 // looksFor reports whether the events of a source have to be looked for.
 func looksFor(s event.Source) bool { return s.File != nil || s.Metric != nil || s.Late != nil }
 
-// lookLoop looks for events until ctx is done. It is apart from the loop that starts runs, because reading a large file takes its time.
-func (e *Events) lookLoop(ctx context.Context) {
+// looksAtBucket reports whether they are looked for in a bucket.
+func looksAtBucket(s event.Source) bool { return s.File != nil && s.File.InBucket() }
+
+// lookLoop looks for events, in buckets or elsewhere, until ctx is done. It is apart from the loop that starts runs, because reading a
+// large file takes its time; and buckets are apart, because one that does not answer keeps those waiting who ask it.
+func (e *Events) lookLoop(ctx context.Context, buckets bool, signal <-chan struct{}) {
 	timer := newAlarm()
 	defer timer.Stop()
 	for {
@@ -49,18 +57,18 @@ func (e *Events) lookLoop(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-timer.rings:
-		case <-e.looks:
+		case <-signal:
 		}
-		timer.Reset(e.lookDue(ctx))
+		timer.Reset(e.lookDue(ctx, buckets))
 	}
 }
 
 // lookDue looks at all that is due and returns how long to sleep.
-func (e *Events) lookDue(ctx context.Context) time.Duration {
+func (e *Events) lookDue(ctx context.Context, buckets bool) time.Duration {
 	e.mu.Lock()
 	var all []*watched
 	for _, w := range e.triggers {
-		if looksFor(w.trigger.On) {
+		if looksFor(w.trigger.On) && looksAtBucket(w.trigger.On) == buckets {
 			all = append(all, w)
 		}
 	}
@@ -91,6 +99,7 @@ func (e *Events) look(ctx context.Context, w *watched) {
 	default:
 		again, err = event.Poll(on.Metric.PollSeconds), e.lookAtMetrics(ctx, w, on.Metric)
 	}
+	again = w.look.backOff(again, err != nil && looksAtBucket(w.trigger.On))
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	w.look.at = e.now().Add(again)
@@ -109,6 +118,17 @@ func (e *Events) look(ctx context.Context, w *watched) {
 			e.deps.Logger.Warn("what is wrong with a trigger cannot be noted", "trigger", w.trigger.Name, "error", err)
 		}
 	}
+}
+
+// backOff is when to look again: after each failure in twice the time, up to maxBackOff, so that what is out of order is not asked more
+// than what is not.
+func (l *looking) backOff(again time.Duration, failed bool) time.Duration {
+	if !failed {
+		l.failed = 0
+		return again
+	}
+	l.failed++
+	return max(again, min(again<<min(l.failed, 10), maxBackOff))
 }
 
 // baseline is what a new trigger remembers: what is there already is no event.
@@ -142,22 +162,13 @@ func fileMark(f event.FileState) event.Mark {
 	return event.Mark{Name: f.Path, Value: string(body)}
 }
 
-// lookAtFiles finds files that are new or have other content. A file counts when two looks saw it alike: it may still be being written.
-// One that goes away and comes back as it was is not new.
+// lookAtFiles finds files that are new or have other content. One that goes away and comes back as it was is not new.
 func (e *Events) lookAtFiles(ctx context.Context, w *watched, on *event.FileSource) (again time.Duration, err error) {
-	again = event.Poll(on.PollSeconds)
+	again = on.Poll()
 	l := &w.look
 	if l.files == nil {
-		marks, err := e.deps.Store.Marks(ctx, w.trigger.ID)
-		if err != nil {
+		if l.files, err = e.rememberedFiles(ctx, w); err != nil {
 			return again, err
-		}
-		l.files = make(map[string]event.FileState, len(marks))
-		for name, value := range marks {
-			f := event.FileState{Path: name}
-			if json.Unmarshal([]byte(value), &f) == nil {
-				l.files[name] = f
-			}
 		}
 	}
 	files, err := e.deps.Files.List(ctx, on.Path, maxFiles)
@@ -172,18 +183,11 @@ func (e *Events) lookAtFiles(ctx context.Context, w *watched, on *event.FileSour
 		if known && before.Same(f) {
 			continue
 		}
-		if last, twice := l.seen[f.Path]; !twice || !last.Same(f) {
-			seen[f.Path] = f
-			continue
-		}
-		now, err := e.deps.Files.Digest(ctx, f.Path)
-		switch {
-		case fault.KindOf(err) == fault.NotFound:
-			continue
-		case err != nil:
+		now, whole, err := e.settled(ctx, l, f, seen)
+		if err != nil {
 			return again, err
-		case !now.Same(f):
-			seen[f.Path] = now
+		}
+		if !whole {
 			continue
 		}
 		var firings []event.Firing
@@ -200,6 +204,45 @@ func (e *Events) lookAtFiles(ctx context.Context, w *watched, on *event.FileSour
 		again = min(again, soon)
 	}
 	return again, e.forgetFiles(ctx, w, there)
+}
+
+// rememberedFiles are those that a trigger has acted upon.
+func (e *Events) rememberedFiles(ctx context.Context, w *watched) (map[string]event.FileState, error) {
+	marks, err := e.deps.Store.Marks(ctx, w.trigger.ID)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[string]event.FileState, len(marks))
+	for name, value := range marks {
+		f := event.FileState{Path: name}
+		if json.Unmarshal([]byte(value), &f) == nil {
+			out[name] = f
+		}
+	}
+	return out, nil
+}
+
+// settled returns a file with its digest once it is whole: when two looks saw it alike, since it may still be being written. An object of
+// a bucket appears whole, and has its digest. What is not whole is added to seen.
+func (e *Events) settled(ctx context.Context, l *looking, f event.FileState, seen map[string]event.FileState) (now event.FileState, whole bool, err error) {
+	if f.Digest != "" {
+		return f, true, nil
+	}
+	if last, twice := l.seen[f.Path]; !twice || !last.Same(f) {
+		seen[f.Path] = f
+		return f, false, nil
+	}
+	now, err = e.deps.Files.Digest(ctx, f.Path)
+	switch {
+	case fault.KindOf(err) == fault.NotFound:
+		return now, false, nil
+	case err != nil:
+		return now, false, err
+	case !now.Same(f):
+		seen[f.Path] = now
+		return now, false, nil
+	}
+	return now, true, nil
 }
 
 // expected reports whether an error says only that a file has not come yet. A directory that was there must not be taken for one.
@@ -222,7 +265,7 @@ func fileEvent(f event.FileState, known bool, at time.Time) event.Event {
 		change = "changed"
 	}
 	return event.Event{ID: fmt.Sprintf("file/%s/%d/%s", f.Path, f.ModifiedNS, f.Digest), Kind: event.File, At: at, Data: map[string]any{
-		"path": f.Path, "name": path.Base(f.Path), "stem": stem(f.Path), "directory": path.Dir(f.Path), "size": float64(f.Size), "digest": f.Digest, "change": change,
+		"path": f.Path, "name": path.Base(f.Path), "stem": stem(f.Path), "directory": event.Directory(f.Path), "size": float64(f.Size), "digest": f.Digest, "change": change,
 		"modified": time.Unix(0, f.ModifiedNS).UTC().Format(time.RFC3339Nano),
 	}}
 }

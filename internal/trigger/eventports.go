@@ -53,13 +53,13 @@ type FiringStore interface {
 	CauseOf(ctx context.Context, runID string) ([]string, error)
 }
 
-// Files looks at files.
+// Files looks at files of the machine and of buckets.
 type Files interface {
-	// List returns the files at a path, below it where it is a directory, or that a pattern means, without digests, in the order of
-	// their paths. A path that is not there is a NotFound error, whose cause is an *fs.PathError with what is not there; more than limit
-	// files are an Invalid one.
+	// List returns the files at a path, below it where it is a directory, or that a pattern means, in the order of their paths; those of
+	// a bucket with digests, others without. A path that is not there is a NotFound error, whose cause is an *fs.PathError with what is
+	// not there; more than limit files are an Invalid one. In a bucket nothing is no error, but that there is no such bucket is.
 	List(ctx context.Context, path string, limit int) ([]event.FileState, error)
-	// Digest reads a file whole. One that is not there is a NotFound error.
+	// Digest reads a file of the machine whole. One that is not there is a NotFound error.
 	Digest(ctx context.Context, path string) (event.FileState, error)
 }
 

@@ -44,8 +44,8 @@ type Events struct {
 	deps EventOptions
 	stop context.CancelFunc
 	done sync.WaitGroup
-	// changed wakes the loop that starts runs, looks the one that looks for events.
-	changed, looks chan struct{}
+	// changed wakes the loop that starts runs, looks and buckets those that look for events.
+	changed, looks, buckets chan struct{}
 
 	// mu is held while a run is started, so that nothing starts once a pausing has been acknowledged.
 	mu       sync.Mutex
@@ -72,7 +72,7 @@ type watched struct {
 
 // OpenEvents returns a service that has taken up all triggers.
 func OpenEvents(ctx context.Context, o EventOptions) (*Events, error) {
-	e := &Events{deps: o, changed: make(chan struct{}, 1), looks: make(chan struct{}, 1), triggers: map[string]*watched{}, stop: func() {}}
+	e := &Events{deps: o, changed: make(chan struct{}, 1), looks: make(chan struct{}, 1), buckets: make(chan struct{}, 1), triggers: map[string]*watched{}, stop: func() {}}
 	all, err := o.Store.AllTriggers(ctx)
 	if err != nil {
 		return nil, err
@@ -90,7 +90,8 @@ func OpenEvents(ctx context.Context, o EventOptions) (*Events, error) {
 	}
 	ctx, e.stop = context.WithCancel(context.WithoutCancel(ctx))
 	e.done.Go(func() { e.startLoop(ctx) })
-	e.done.Go(func() { e.lookLoop(ctx) })
+	e.done.Go(func() { e.lookLoop(ctx, false, e.looks) })
+	e.done.Go(func() { e.lookLoop(ctx, true, e.buckets) })
 	return e, nil
 }
 
@@ -118,6 +119,7 @@ func (e *Events) enter(t event.Trigger, rules *event.Rules) {
 	e.triggers[t.ID] = &watched{trigger: t, rules: rules, due: e.now(), failure: t.Failure}
 	wake(e.changed)
 	wake(e.looks)
+	wake(e.buckets)
 }
 
 func wake(signal chan struct{}) {

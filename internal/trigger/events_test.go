@@ -88,6 +88,8 @@ type field struct {
 	store  *store.Store
 	svc    *trigger.Events
 	end    func()
+	// files are those of the machine unless a test says otherwise.
+	files trigger.Files
 	// wrap, if set, changes the store.
 	wrap func(trigger.EventStore) trigger.EventStore
 }
@@ -104,7 +106,7 @@ func (f *field) open() {
 		kept = f.wrap(kept)
 	}
 	f.svc, err = trigger.OpenEvents(ctx, trigger.EventOptions{
-		Store: kept, Runs: f.runs, Files: files.Files{}, Metrics: f.values, Secrets: oneSecret{}, Notify: f.post, Logger: slog.New(slog.DiscardHandler),
+		Store: kept, Runs: f.runs, Files: f.files, Metrics: f.values, Secrets: oneSecret{}, Notify: f.post, Logger: slog.New(slog.DiscardHandler),
 		Now: time.Now, NewID: uuid.NewString, Ended: f.runs.ended,
 	})
 	if err != nil {
@@ -172,7 +174,7 @@ func (f *field) states(id string) []string {
 func fielded(t *testing.T, test func(f *field)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		f := &field{t: t, dir: t.TempDir(), runs: newRuns(), values: &values{of: map[string]event.MetricValue{}}, post: &post{}}
+		f := &field{t: t, dir: t.TempDir(), runs: newRuns(), values: &values{of: map[string]event.MetricValue{}}, post: &post{}, files: files.Files{}}
 		if err := os.Mkdir(filepath.Join(f.dir, "in"), 0o755); err != nil {
 			t.Fatal(err)
 		}

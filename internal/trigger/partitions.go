@@ -57,6 +57,10 @@ func (s *Service) judge(ctx context.Context, pipelineID string, set *partition.S
 	if err != nil {
 		return nil, err
 	}
+	upstream, err := s.deps.Store.PartitionUpstream(ctx, pipelineID, set.Definition().Parameter, maxInputs)
+	if err != nil {
+		return nil, err
+	}
 	digest, err := s.newestSpec(ctx, pipelineID)
 	if err != nil {
 		return nil, err
@@ -69,9 +73,8 @@ func (s *Service) judge(ctx context.Context, pipelineID string, set *partition.S
 	for _, key := range keys {
 		waiting[key] = true
 	}
-	return partition.Judge(all, runs, inputs, partition.Newest{SpecDigest: digest, Waiting: waiting, Changed: func(in partition.Input, since time.Time) string {
-		return s.deps.Changed(ctx, in, since)
-	}}), ctx.Err()
+	return partition.Judge(all, runs, inputs, partition.Newest{SpecDigest: digest, Upstream: upstream, Waiting: waiting,
+		Changed: func(in partition.Input, since time.Time) string { return s.deps.Changed(ctx, in, since) }}), ctx.Err()
 }
 
 // newestSpec is the digest of the specification of a pipeline's newest version; empty when it has none.

@@ -28,6 +28,8 @@ type PartitionStore interface {
 	// imported from outside, by run and at most so many.
 	PartitionRuns(ctx context.Context, pipelineID, parameter string) (map[string]partition.Run, error)
 	PartitionInputs(ctx context.Context, pipelineID, parameter string, most int) (map[string][]partition.Input, error)
+	// PartitionUpstream returns, by run, what those have imported that a partition of some pipeline has made which gives other content now.
+	PartitionUpstream(ctx context.Context, pipelineID, parameter string, most int) (map[string][]partition.Upstream, error)
 }
 
 // BackfillStore keeps backfills with their partitions.

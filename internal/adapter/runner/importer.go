@@ -11,11 +11,13 @@ import (
 	"strings"
 
 	"levada/internal/core/event"
+	"levada/internal/core/fault"
 	"levada/internal/core/ir"
 	"levada/internal/core/run"
 )
 
-// importArtifact makes the artifact that an importer names. Local content is stored; what is elsewhere is only referred to.
+// importArtifact makes the artifact that an importer names. Local content is stored, and that of buckets where the server is told how to
+// read them; what is elsewhere is only referred to.
 func (r *Runner) importArtifact(ctx context.Context, s *run.Step, log *attemptLog) (run.Values, error) {
 	imp := s.Executor.Importer
 	uri, err := importURI(s, imp)
@@ -37,13 +39,17 @@ func (r *Runner) importArtifact(ctx context.Context, s *run.Step, log *attemptLo
 		a.Metadata[inWorkspaceKey] = true
 	}
 	from, local, err := r.importFrom(ctx, s, uri)
+	if _, _, inBucket := run.BucketPath(uri); inBucket && err == nil && r.opt.Buckets != nil && r.opt.Buckets.Configured() {
+		from, a.URI, err = r.importBucket(ctx, s, uri, log)
+		local = true
+	}
 	switch {
 	case err != nil:
 		return run.Values{}, err
 	case !local && imp.DownloadToWorkspace:
-		return run.Values{}, unsupported("importer: %s cannot be copied into the workspace: this version downloads nothing; import a file of this machine", uri)
+		return run.Values{}, unsupported("importer: %s cannot be copied into the workspace: its content is not brought here%s", uri, hint(uri))
 	case !local:
-		log.System("the artifact stays at %s: this version does not download it", uri)
+		log.System("the artifact stays at %s: its content is not brought here, and a step that needs it as a file will not find one%s", uri, hint(uri))
 		return importValues(output, a), nil
 	}
 	info, err := r.opt.Blobs.Add(ctx, from)
@@ -102,6 +108,40 @@ func (r *Runner) importFrom(ctx context.Context, s *run.Step, uri string) (copie
 	}
 	copied, err = r.importLocal(s, path, l)
 	return copied, true, err
+}
+
+// importBucket brings what an address in a bucket means into the step's directory, and returns where it is and the address of that.
+func (r *Runner) importBucket(ctx context.Context, s *run.Step, uri string, log *attemptLog) (copied, from string, err error) {
+	l, err := r.layout(s)
+	if err != nil {
+		return "", "", err
+	}
+	dir, err := os.MkdirTemp(l.tmp(), "artifact-")
+	if err != nil {
+		return "", "", err
+	}
+	copied = filepath.Join(dir, "content")
+	got, err := r.opt.Buckets.Fetch(ctx, uri, copied)
+	switch fault.KindOf(err) {
+	case fault.NotFound, fault.Invalid:
+		return "", "", inputError("importer: %v", err)
+	}
+	if err != nil {
+		return "", "", fmt.Errorf("importer: %w", err)
+	}
+	log.System("brought %d bytes in %d objects from %s", got.Size, got.Objects, got.URI)
+	return copied, got.URI, nil
+}
+
+// hint says what to do about an artifact that stays where it is.
+func hint(uri string) string {
+	switch scheme, _, _ := strings.Cut(uri, "://"); scheme {
+	case "s3":
+		return "; start the server with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, and it is"
+	case "gs":
+		return "; start the server with AWS_ENDPOINT_URL_S3=https://storage.googleapis.com and an HMAC key, and import s3://"
+	}
+	return ""
 }
 
 // mostMatches bounds how many files a pattern may mean.

@@ -46,6 +46,15 @@ type Blobs interface {
 	Materialise(ctx context.Context, digest, dest string) error
 }
 
+// Buckets brings what is in buckets of S3 to this machine.
+type Buckets interface {
+	// Configured reports whether the environment of the server says how buckets are read.
+	Configured() bool
+	// Fetch brings what an address s3://BUCKET/KEY means to dest: a file, or a directory. What is not there is a NotFound error, what can
+	// never be brought an Invalid one.
+	Fetch(ctx context.Context, address, dest string) (run.Fetched, error)
+}
+
 // Options configure a Runner. DataDir, Envs, Blobs, Logs and Environ are required.
 type Options struct {
 	// DataDir is the data directory; the runner uses work/, volumes/ and tools/ in it.
@@ -57,6 +66,8 @@ type Options struct {
 	Task func(ctx context.Context, runID, taskID string) (run.Task, error)
 	// Secrets gives secrets and config maps; without it there are none.
 	Secrets Secrets
+	// Buckets brings what importers name in buckets. Without it, and where it is not configured, they only refer to that.
+	Buckets Buckets
 	// Environ is the environment of the server process, of which steps see a small part.
 	Environ []string
 	// Commands is a directory of programs that steps find after those of their own PATH; empty means none.

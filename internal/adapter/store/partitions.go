@@ -170,3 +170,85 @@ func (s *Store) PartitionInputs(ctx context.Context, pipelineID, parameter strin
 	}
 	return out, err
 }
+
+// makers bounds how many artifacts with one content are looked at to find the partitions that have made it.
+const makers = 50
+
+// PartitionUpstream returns, by run, what the newest runs of partitions have imported by its digest that is no longer what the partition
+// gives that made it: the newest run of that one which succeeded gave something else from the same task under the same name. Content
+// that some partition gives at present is as it should be, whoever else made it before.
+func (s *Store) PartitionUpstream(ctx context.Context, pipelineID, parameter string, most int) (map[string][]partition.Upstream, error) {
+	newest, err := s.newestOf(ctx, pipelineID, parameter)
+	if err != nil {
+		return nil, err
+	}
+	// Uses artifacts_by_run and tasks_by_id.
+	imported, err := readAll(ctx, s, func(scan scanner) (u partition.Upstream, err error) {
+		return u, scan(&u.RunID, &u.Digest)
+	}, newest+`
+		SELECT DISTINCT a.run_id, a.digest
+		FROM newest
+		JOIN artifacts a ON a.run_id = newest.id
+		JOIN tasks t ON t.id = a.task_id
+		WHERE place = 1 AND newest.state = 'SUCCEEDED' AND a.digest <> '' AND json_extract(a.body, '$.uri') LIKE 'levada:%'
+			AND json_extract(t.body, '$.kind') = 'importer'
+		LIMIT $3`, pipelineID, parameter, most)
+	if err != nil || len(imported) == 0 {
+		return nil, err
+	}
+	gives, err := s.gives(ctx, imported)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string][]partition.Upstream{}
+	for _, u := range imported {
+		if now := gives[u.Digest]; now.Now != "" && now.Now != u.Digest {
+			now.RunID = u.RunID
+			out[u.RunID] = append(out[u.RunID], now)
+		}
+	}
+	return out, nil
+}
+
+// gives says, by digest, what a partition gives at present that has made the content; the same content where any of those that made it does.
+// A run that has imported the content and hands it on has not made it.
+func (s *Store) gives(ctx context.Context, imported []partition.Upstream) (map[string]partition.Upstream, error) {
+	digests := make([]string, 0, len(imported))
+	seen := map[string]bool{}
+	for _, u := range imported {
+		if !seen[u.Digest] {
+			seen[u.Digest] = true
+			digests = append(digests, u.Digest)
+		}
+	}
+	// Uses artifacts_by_digest, whose first rows are those of who made the content and not of who imported it; tasks_by_id,
+	// runs_by_partition and artifacts_by_run.
+	found, err := those(ctx, s, func(scan scanner) (u partition.Upstream, err error) {
+		return u, scan(&u.Digest, &u.Pipeline, &u.Key, &u.Now)
+	}, `
+		SELECT DISTINCT k.value, p.name, made_in.partition_key, now.digest
+		FROM json_each($1) k
+		JOIN artifacts made ON made.id IN (SELECT id FROM artifacts WHERE digest = k.value ORDER BY created_at, id LIMIT $2)
+		JOIN tasks maker ON maker.id = made.task_id AND json_extract(maker.body, '$.kind') = 'container'
+		JOIN runs made_in ON made_in.id = made.run_id AND made_in.partition_key <> ''
+		JOIN pipelines p ON p.id = made_in.pipeline_id
+		JOIN artifacts now ON now.name = made.name AND now.digest <> '' AND now.run_id = (
+			SELECT id
+			FROM runs
+			WHERE pipeline_id = made_in.pipeline_id AND partition_key = made_in.partition_key AND partition_key <> '' AND state = 'SUCCEEDED'
+			ORDER BY created_at DESC, id DESC
+			LIMIT 1)
+		JOIN tasks again ON again.id = now.task_id AND again.path = maker.path
+		WHERE NOT EXISTS (
+			SELECT 1
+			FROM artifacts brought
+			JOIN tasks importer ON importer.id = brought.task_id AND json_extract(importer.body, '$.kind') = 'importer'
+			WHERE brought.run_id = made_in.id AND brought.digest = k.value)`, digests, makers)
+	out := map[string]partition.Upstream{}
+	for _, u := range found {
+		if before, there := out[u.Digest]; !there || u.Now == u.Digest || before.Now != u.Digest && u.Key < before.Key {
+			out[u.Digest] = u
+		}
+	}
+	return out, err
+}

@@ -12,11 +12,11 @@ import (
 
 // Watch are the fields of a monitor. Exactly one of Data and Artifact says which table it looks at.
 type Watch struct {
-	Data        string                `json:"data,omitempty" maxLength:"4096" doc:"of a monitor: absolute path of the table, or a pattern for the newest of several files; with a schedule, macros such as [[ScheduledTime.2006-01]] are filled in"`
+	Data        string                `json:"data,omitempty" maxLength:"4096" doc:"of a monitor: absolute path of the table, its address s3://BUCKET/KEY, or a pattern for the newest of several files; with a schedule, macros such as [[ScheduledTime.2006-01]] are filled in"`
 	Artifact    *event.ArtifactSource `json:"artifact,omitempty" doc:"of a monitor: look at each artifact of this name when it is made"`
 	Suite       string                `json:"suite,omitempty" doc:"of a monitor: the expectations, in either form"`
 	Environment string                `json:"environment,omitempty" maxLength:"200" doc:"of a monitor: leave out the expectations of other environments"`
-	Reference   string                `json:"reference,omitempty" maxLength:"4096" doc:"of a monitor: absolute path, or address levada://, of the table that the data is compared with"`
+	Reference   string                `json:"reference,omitempty" maxLength:"4096" doc:"of a monitor: absolute path, or address s3:// or levada://, of the table that the data is compared with"`
 	Drift       *monitor.Drift        `json:"drift,omitempty" doc:"of a monitor: how the data is compared with the reference"`
 	Then        *Then                 `json:"then,omitempty" doc:"of a monitor: the pipeline that runs when it finds something"`
 }
@@ -44,6 +44,7 @@ func (r Resource) checkMonitor() error {
 	wrong := func(format string, args ...any) error {
 		return fault.Invalidf("monitor %q: %w", r.Name, fault.Invalidf(format, args...))
 	}
+	place, _, _ := strings.Cut(r.Data, "[[") // a macro looks like a pattern that cannot be read
 	switch {
 	case (r.Data == "") == (r.Artifact == nil):
 		return wrong("it needs data or artifact, one of them, to look at")
@@ -51,12 +52,12 @@ func (r Resource) checkMonitor() error {
 		return wrong("artifact has no name")
 	case r.Artifact != nil && r.Schedule != nil:
 		return wrong("an artifact is looked at when it is made: leave out schedule")
-	case r.Data != "" && !strings.HasPrefix(r.Data, "/"):
-		return wrong("data is %q; want an absolute path on the machine of the server", fault.Shorten(r.Data, 200))
+	case r.Data != "" && event.CheckPlace(place) != nil:
+		return wrong("data is %w", event.CheckPlace(place))
 	case r.Schedule == nil && strings.Contains(r.Data, "[["):
 		return wrong("data has a macro, which is filled in with the time of a schedule, and there is no schedule")
-	case r.Reference != "" && !strings.HasPrefix(r.Reference, "/") && !strings.HasPrefix(r.Reference, "levada://"):
-		return wrong("reference is %q; want an absolute path, or an address levada://", fault.Shorten(r.Reference, 200))
+	case r.Reference != "" && !strings.HasPrefix(r.Reference, "levada://") && event.CheckPlace(r.Reference) != nil:
+		return wrong("reference is %w, or an address levada://", event.CheckPlace(r.Reference))
 	case r.Then != nil && r.Then.Pipeline == "":
 		return wrong("then has no pipeline")
 	}

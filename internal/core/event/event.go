@@ -70,10 +70,10 @@ type Source struct {
 	Webhook  *WebhookSource  `json:"webhook,omitempty" doc:"a signed request has come"`
 }
 
-// FileSource is a place on the machine of the server at which files appear.
+// FileSource is a place at which files appear: on the machine of the server, or in a bucket.
 type FileSource struct {
-	Path        string `json:"path" maxLength:"4096" doc:"absolute path of a file, of a directory with all below it, or a pattern such as /data/*.csv"`
-	PollSeconds int64  `json:"poll_seconds,omitempty" minimum:"0" maximum:"86400" doc:"how often to look; default 10"`
+	Path        string `json:"path" maxLength:"4096" doc:"absolute path of a file, of a directory with all below it, or a pattern such as /data/*.csv; the same in a bucket: s3://BUCKET/KEY, s3://BUCKET/PREFIX, s3://BUCKET/*.csv"`
+	PollSeconds int64  `json:"poll_seconds,omitempty" minimum:"0" maximum:"86400" doc:"how often to look; default 10, in a bucket 60"`
 }
 
 // ArtifactSource narrows artifacts; what is empty does not.

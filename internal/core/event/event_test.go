@@ -114,3 +114,25 @@ func TestIDsAreTheSameForTheSameEventAndNoOther(t *testing.T) {
 		t.Errorf("%v", ids)
 	}
 }
+
+func TestAPlaceIsOfTheMachineOrInABucket(t *testing.T) {
+	for place, want := range map[string]string{
+		"/data": "", "/data/*.csv": "", "s3://bucket": "", "s3://my-bucket.eu/": "", "s3://bucket/a b/*.csv": "", "s3://bucket/day-[0-9].csv": "",
+		"data": "absolute path", "": "absolute path", "http://host/x": "absolute path", "gs://bucket/x": "AWS_ENDPOINT_URL_S3=https://storage.googleapis.com",
+		"s3://": "no name of a bucket", "s3:///x": "no name of a bucket", "s3://Bucket/x": "no name of a bucket", "s3://*/x": "no name of a bucket",
+		"s3://u:p@host/x": "no name of a bucket", "/data/[": "syntax error", "s3://bucket/[": "syntax error", "/a\x00b": "NUL", "s3://bucket/" + strings.Repeat("k", 1025): "1025 bytes",
+	} {
+		err := event.CheckPlace(place)
+		if (err == nil) != (want == "") || err != nil && (!strings.Contains(err.Error(), want) || fault.KindOf(err) != fault.Invalid) {
+			t.Errorf("%q: %v, want an error with %q", place, err, want)
+		}
+	}
+	for file, want := range map[string]string{"/a/b.csv": "/a", "s3://bucket/a/b.csv": "s3://bucket/a", "s3://bucket/b.csv": "s3://bucket"} {
+		if got := event.Directory(file); got != want {
+			t.Errorf("the directory of %s is %s, want %s", file, got, want)
+		}
+	}
+	if a, b := (event.FileSource{Path: "s3://b"}).Poll(), (event.FileSource{Path: "/b"}).Poll(); a != time.Minute || b != 10*time.Second {
+		t.Errorf("they are looked at every %s and %s", a, b)
+	}
+}

@@ -73,12 +73,15 @@ type FileState struct {
 	Path string `json:"-"`
 	Size int64  `json:"size"`
 	// ModifiedNS is in nanoseconds since 1970.
-	ModifiedNS int64  `json:"modified_ns"`
-	Digest     string `json:"digest,omitempty"`
+	ModifiedNS int64 `json:"modified_ns"`
+	// Digest is that of its content: sha256:HEX of a file that was read, etag:TAG of an object in a bucket, which tells it without being read.
+	Digest string `json:"digest,omitempty"`
 }
 
-// Same reports whether two looks at a file saw the same size and time.
-func (f FileState) Same(o FileState) bool { return f.Size == o.Size && f.ModifiedNS == o.ModifiedNS }
+// Same reports whether two looks at a file saw the same size and time, and the same content where both know it.
+func (f FileState) Same(o FileState) bool {
+	return f.Size == o.Size && f.ModifiedNS == o.ModifiedNS && (f.Digest == "" || o.Digest == "" || f.Digest == o.Digest)
+}
 
 // Unfinished reports whether a file of such a name is not meant to be read yet, or not by others.
 func Unfinished(name string) bool {

@@ -3,9 +3,7 @@ package event
 import (
 	"maps"
 	"math"
-	"path"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -78,7 +76,7 @@ func (p Policy) DedupWindow() time.Duration { return orElse(p.DedupSeconds, 24*t
 func (p Policy) RateWindow() time.Duration { return orElse(p.MaxRunsSeconds, time.Hour) }
 
 // Poll is how often to look whether something has happened.
-func Poll(seconds int64) time.Duration { return orElse(seconds, 10*time.Second) }
+func Poll(seconds int64) time.Duration { return orElse(seconds, lookAtFiles) }
 
 func orElse(n int64, or time.Duration) time.Duration {
 	if n == 0 {
@@ -169,11 +167,8 @@ func (s Source) check() error {
 	}
 	switch {
 	case s.File != nil:
-		if !path.IsAbs(s.File.Path) || strings.ContainsRune(s.File.Path, 0) {
-			return fault.Invalidf("on.file.path is %q; want an absolute path on the machine of the server", fault.Shorten(s.File.Path, 200))
-		}
-		if _, err := path.Match(s.File.Path, ""); err != nil {
-			return fault.Invalidf("on.file.path is %q: %v", fault.Shorten(s.File.Path, 200), err)
+		if err := CheckPlace(s.File.Path); err != nil {
+			return fault.Invalidf("on.file.path is %w", err)
 		}
 		return checkPoll("on.file", s.File.PollSeconds)
 	case s.Registry != nil:

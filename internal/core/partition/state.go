@@ -38,6 +38,14 @@ type Input struct {
 	Size               int64
 }
 
+// Upstream is content that a run imported by its digest, and that a partition of some pipeline had made which gives other content now.
+type Upstream struct {
+	// RunID is the run that imported it, Digest what it imported.
+	RunID, Digest string
+	// Pipeline and Key are the pipeline's name and the partition that made it, Now what the newest run of that partition gave in its place.
+	Pipeline, Key, Now string
+}
+
 // Status is a partition with its state.
 type Status struct {
 	Key   string     `json:"key"`
@@ -56,6 +64,8 @@ type Newest struct {
 	SpecDigest string
 	// Changed says why an input has another content now, or "" when it is the same as far as is known.
 	Changed func(in Input, since time.Time) string
+	// Upstream is, by run, what it imported that has been computed again with other content.
+	Upstream map[string][]Upstream
 	// Waiting are the keys that a backfill is about to start.
 	Waiting map[string]bool
 }
@@ -96,6 +106,9 @@ func changed(r Run, inputs []Input, now Newest) string {
 		if why := now.Changed(in, r.CreatedAt); why != "" {
 			return fmt.Sprintf("%s: %s", in.URI, why)
 		}
+	}
+	for _, u := range now.Upstream[r.RunID] {
+		return fmt.Sprintf("levada://%s: partition %s of pipeline %s, which made it, gives levada://%s now", u.Digest, u.Key, u.Pipeline, u.Now)
 	}
 	return ""
 }

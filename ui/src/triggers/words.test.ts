@@ -61,6 +61,7 @@ test('the next look is never in the past', () => {
   expect(nextLook(at, 10, then + 3_600_001)).toBe('2026-01-01T01:00:10.000Z')
   expect(nextLook(undefined, 10, then)).toBeUndefined()
   expect(pollOf({ file: { path: '/d' } })).toBe(10)
+  expect(pollOf({ file: { path: 's3://bucket/d' } })).toBe(60)
   expect(pollOf({ webhook: { secret: 's' } })).toBeUndefined()
 })
 

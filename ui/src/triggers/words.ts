@@ -40,7 +40,7 @@ export function sourceWords(on: EventSource): string {
 /** How often a trigger looks for its events, in seconds; undefined for one that is told of them. */
 export function pollOf(on: EventSource): number | undefined {
   const looked = on.file ?? on.metric ?? on.late
-  return looked && (looked.poll_seconds || 10)
+  return looked && (looked.poll_seconds || (on.file?.path.startsWith('s3://') ? 60 : 10))
 }
 
 /** What a trigger does for an event: runs a pipeline, or tells somebody. */

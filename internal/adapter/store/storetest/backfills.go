@@ -20,6 +20,7 @@ type Backfills interface {
 	DeletePartitioning(ctx context.Context, pipelineID string) error
 	PartitionRuns(ctx context.Context, pipelineID, parameter string) (map[string]partition.Run, error)
 	PartitionInputs(ctx context.Context, pipelineID, parameter string, most int) (map[string][]partition.Input, error)
+	PartitionUpstream(ctx context.Context, pipelineID, parameter string, most int) (map[string][]partition.Upstream, error)
 
 	CreateBackfill(ctx context.Context, b catalog.Backfill, partitions []catalog.BackfillPartition) error
 	UpdateBackfill(ctx context.Context, b catalog.Backfill) error
@@ -117,6 +118,67 @@ func partitionInputs(t *testing.T, s Store) {
 		sampleRun(2).ID: {{RunID: sampleRun(2).ID, URI: "/data/2013-01-02", Digest: "sha256:2", Size: 3}},
 	})
 	same(t, "no more than asked for", len(got[map[string][]partition.Input](t)(s.PartitionInputs(ctx, "pipe-1", "day", 1))), 1)
+}
+
+func partitionUpstream(t *testing.T, s Store) {
+	ctx := t.Context()
+	for _, name := range []string{"pipe-1", "pipe-2"} {
+		must(t, s.CreatePipeline(ctx, catalog.Pipeline{ID: name, Name: name, CreatedAt: at(0)}, nil))
+		must(t, s.SetPartitioning(ctx, name, partition.Definition{Parameter: "day", Every: partition.Daily, Start: "2013-01-01"}))
+	}
+	// put stores a run of a pipeline for a day, whose one task has made or imported a content.
+	put := func(n int, pipeline, day string, kind run.Kind, digest string, state run.State) {
+		t.Helper()
+		r := dayRun(n, day, state)
+		r.PipelineID = pipeline
+		must(t, s.CreateRun(ctx, r, nil, nil))
+		task := sampleTask(r, "table")
+		task.Kind = kind
+		must(t, s.Append(ctx, r.ID, []run.Event{{Seq: 1, Type: "x", At: at(n), Body: []byte("{}")}}, run.Changes{Tasks: []run.Task{task}, Artifacts: []run.Artifact{
+			{ID: fmt.Sprint("a", n), RunID: r.ID, TaskID: task.ID, Name: "out", URI: "levada://" + digest, Digest: digest, Size: 3}}}))
+	}
+	replaced := func(want string, pairs ...string) {
+		t.Helper()
+		all := map[string][]partition.Upstream{}
+		for i := 0; i < len(pairs); i += 3 {
+			all[pairs[i]] = []partition.Upstream{{RunID: pairs[i], Digest: pairs[i+1], Pipeline: "pipe-1", Key: "2013-01-01", Now: pairs[i+2]}}
+		}
+		found := got[map[string][]partition.Upstream](t)(s.PartitionUpstream(ctx, "pipe-2", "day", 100))
+		if found == nil {
+			found = map[string][]partition.Upstream{}
+		}
+		same(t, want, found, all)
+	}
+	put(1, "pipe-1", "2013-01-01", run.KindContainer, "sha256:1", run.Succeeded)
+	put(2, "pipe-1", "2013-01-02", run.KindContainer, "sha256:2", run.Succeeded)
+	put(3, "pipe-2", "2013-01-01", run.KindImporter, "sha256:1", run.Succeeded)
+	put(4, "pipe-2", "2013-01-02", run.KindImporter, "sha256:2", run.Succeeded)
+	put(5, "pipe-2", "2013-01-03", run.KindImporter, "sha256:elsewhere", run.Succeeded)
+	put(6, "pipe-2", "2013-01-04", run.KindContainer, "sha256:6", run.Succeeded)
+	replaced("nothing was computed again")
+	put(7, "pipe-1", "2013-01-01", run.KindContainer, "sha256:1", run.Succeeded)
+	put(8, "pipe-1", "2013-01-02", run.KindContainer, "sha256:other", run.Failed)
+	replaced("the same content again, and a run that failed")
+	put(9, "pipe-1", "2013-01-01", run.KindContainer, "sha256:3", run.Succeeded)
+	replaced("other content", sampleRun(3).ID, "sha256:1", "sha256:3")
+	put(10, "pipe-1", "2013-01-05", run.KindContainer, "sha256:1", run.Succeeded)
+	replaced("another partition gives the content now")
+	put(11, "pipe-1", "2013-01-05", run.KindContainer, "sha256:5", run.Succeeded)
+	replaced("neither does any more", sampleRun(3).ID, "sha256:1", "sha256:3")
+	handing := dayRun(20, "2013-01-06", run.Succeeded)
+	handing.PipelineID = "pipe-2"
+	must(t, s.CreateRun(ctx, handing, nil, nil))
+	in, out := sampleTask(handing, "in"), sampleTask(handing, "out")
+	in.Kind = run.KindImporter
+	var both []run.Artifact
+	for _, task := range []run.Task{in, out} {
+		both = append(both, run.Artifact{ID: task.ID, RunID: handing.ID, TaskID: task.ID, Name: "out", URI: "levada://sha256:3", Digest: "sha256:3", Size: 3})
+	}
+	must(t, s.Append(ctx, handing.ID, []run.Event{{Seq: 1, Type: "x", At: at(20), Body: []byte("{}")}}, run.Changes{Tasks: []run.Task{in, out}, Artifacts: both}))
+	put(12, "pipe-2", "2013-01-01", run.KindImporter, "sha256:3", run.Succeeded)
+	replaced("its newest run has imported the new content")
+	put(13, "pipe-1", "2013-01-01", run.KindContainer, "sha256:4", run.Succeeded)
+	replaced("computed again, though a run that imported it hands it on", sampleRun(12).ID, "sha256:3", "sha256:4", handing.ID, "sha256:3", "sha256:4")
 }
 
 func sampleBackfill(n int) catalog.Backfill {

@@ -92,6 +92,7 @@ func Run(t *testing.T, open func(t testing.TB) Store) {
 		"the active runs of a recurring run are counted":    activeRuns,
 		"runs are found by their partition":                 partitions,
 		"what runs of partitions imported is found":         partitionInputs,
+		"what they imported that was made again is found":   partitionUpstream,
 		"backfills keep what changes and count their runs":  backfills,
 	})
 }
