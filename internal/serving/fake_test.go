@@ -108,6 +108,8 @@ type models struct {
 	mu sync.Mutex
 	// broken are errors of Prepare, by version.
 	broken map[string]error
+	// signatures are those of the versions that have one.
+	signatures map[string]*infer.Signature
 	// slow is how long a batch takes, by version.
 	slow map[string]time.Duration
 	// hold, where it is set, is received from before each batch; taken is sent to before that, if somebody wants to know.
@@ -122,8 +124,8 @@ type models struct {
 	prepared atomic.Int64
 }
 
-func (m *models) Describe(context.Context, endpoint.Deployed) (endpoint.Described, error) {
-	return endpoint.Described{Platform: "fake"}, nil
+func (m *models) Describe(_ context.Context, d endpoint.Deployed) (endpoint.Described, error) {
+	return endpoint.Described{Platform: "fake", Signature: m.signatures[d.Version]}, nil
 }
 
 func (m *models) Prepare(_ context.Context, d endpoint.Deployed, _ func(string)) (serving.Prepared, error) {
@@ -208,7 +210,7 @@ func (w *worker) Predict(_ context.Context, requests []*infer.Request, limit tim
 		for j := range rows {
 			rows[j] += add
 		}
-		out[i] = &infer.Response{ID: r.ID, Outputs: []infer.Tensor{tensor("output-0", rows...)}}
+		out[i] = &infer.Response{ID: r.ID, Outputs: append([]infer.Tensor{tensor("output-0", rows...)}, r.Inputs[1:]...)}
 	}
 	select {
 	case <-w.gone:

@@ -104,22 +104,14 @@ func (s *Service) looked(ctx context.Context, spec *endpoint.Spec) error {
 	return nil
 }
 
-// Features joins to a request the columns of the endpoint's lookup table, if it has one. The request itself is not changed.
-func (s *Service) Features(ctx context.Context, name string, r *infer.Request) (*infer.Request, error) {
-	if s.graph(name) != nil {
-		return r, nil // its steps have theirs joined
+// joined joins to a request the columns of the table that is looked up in, if there is one. The request itself is not changed.
+func (r *route) joined(ctx context.Context, asked *infer.Request) (*infer.Request, error) {
+	if r.features == nil {
+		return asked, nil
 	}
-	l, err := s.find(name)
+	t, err := r.features.await(ctx)
 	if err != nil {
 		return nil, err
 	}
-	route := l.route.Load()
-	if route == nil || route.features == nil {
-		return r, nil
-	}
-	t, err := route.features.await(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return t.Join(r)
+	return t.Join(asked)
 }

@@ -76,7 +76,7 @@ func (s *Service) inferGraph(ctx context.Context, g *liveGraph, c Call) (*infer.
 		slices.Sort(j.without)
 		resp.Parameters[ParameterWithout] = strings.Join(j.without, "; ")
 	}
-	return wanted(resp, c.Request.Outputs)
+	return resp, resp.Keep(c.Request.Outputs)
 }
 
 // explain says which graph an error is of. Whoever asked knows the graph and not its endpoints: that one of them is not there is no mistake
@@ -243,18 +243,13 @@ func (j *journey) take(ctx context.Context, s *infergraph.Action, in infergraph.
 
 // ask asks an endpoint, or another graph.
 func (j *journey) ask(ctx context.Context, s *infergraph.Action, in infergraph.Flow) (infergraph.Flow, error) {
-	signature, err := j.s.Signature(ctx, s.Endpoint, s.Version)
-	if err != nil {
-		return in, err
-	}
-	request, err := j.s.Features(ctx, s.Endpoint, in.Request(j.asked.Request, signature))
-	if err == nil {
-		request, err = infer.Fit(signature, request)
-	}
-	if err != nil {
+	resp, err := j.s.Infer(ctx, Call{Endpoint: s.Endpoint, Version: s.Version, Key: j.call.Key, Header: j.call.Header,
+		Read: func(signature *infer.Signature) (*infer.Request, error) {
+			return in.Request(j.asked.Request, signature), nil
+		}})
+	if _, ok := errors.AsType[*misfit](err); ok {
 		return in, fault.Invalidf("endpoint %q: %w", s.Endpoint, err)
 	}
-	resp, err := j.s.Infer(ctx, Call{Endpoint: s.Endpoint, Version: s.Version, Key: j.call.Key, Header: j.call.Header, Request: request})
 	if err != nil {
 		return in, err
 	}

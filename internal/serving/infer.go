@@ -13,8 +13,9 @@ import (
 	"levada/internal/core/traffic"
 )
 
-// Infer asks an endpoint for a prediction. The request is not changed, and must never be: it may still be read when Infer has returned,
-// by shadows, or by a worker when the caller did not wait.
+// Infer asks an endpoint for a prediction. The version is chosen once: what is joined to the request, the signature that it has to fit and the
+// model that answers are of one moment. The request is not changed, and must never be: it may still be read when Infer has returned, by
+// shadows, or by a worker when the caller did not wait.
 func (s *Service) Infer(ctx context.Context, c Call) (*infer.Response, error) {
 	l, err := s.find(c.Endpoint)
 	g := s.graph(c.Endpoint)
@@ -24,10 +25,10 @@ func (s *Service) Infer(ctx context.Context, c Call) (*infer.Response, error) {
 	if s.closed.Load() || s.deps.Paused {
 		return nil, errStopped()
 	}
-	if len(c.Request.Inputs) == 0 {
-		return nil, fault.Invalidf("the request has no inputs")
-	}
 	if l == nil {
+		if err := c.read(nil); err != nil {
+			return nil, err
+		}
 		return s.inferGraph(ctx, g, c)
 	}
 	for {
@@ -43,28 +44,91 @@ func (s *Service) Infer(ctx context.Context, c Call) (*infer.Response, error) {
 		if !v.enter() {
 			continue // it was drained a moment ago: there is another route by now
 		}
-		k := s.keeping(r, &c)
-		began := s.deps.Now()
-		resp, err := v.ask(ctx, c.Request)
-		took := s.deps.Now().Sub(began)
-		if o, known := outcomeOf(err); known {
-			seen := observed(began, took, c.Request, resp, key, o)
-			v.stats.observe(seen)
-			s.logged(k, v, reqlog.Served, c.Request, seen, resp)
-			if len(choice.Shadows) > 0 {
-				s.shadows(r, choice.Shadows, c.Request, original{v, seen, resp, err, k})
-			}
-		}
-		v.leave() // what shadows do is counted by now
-		if err != nil {
+		defer v.leave() // what shadows do is counted by then
+		if c, err = s.fitted(ctx, l, r, v, c); err != nil {
 			return nil, err
 		}
-		resp.Model, resp.Version = c.Endpoint, v.number
-		if k.id != "" {
-			resp.ID = k.id
-		}
-		return wanted(resp, c.Request.Outputs)
+		return s.answered(ctx, r, v, choice.Shadows, key, c)
 	}
+}
+
+// read makes the request, where its form depends on the signature.
+func (c *Call) read(signature *infer.Signature) (err error) {
+	if c.Read != nil {
+		if c.Request, err = c.Read(signature); err != nil {
+			return err
+		}
+		c.Read = nil
+	}
+	if len(c.Request.Inputs) == 0 {
+		return fault.Invalidf("the request has no inputs")
+	}
+	return nil
+}
+
+// fitted is a call whose request has what the endpoint looks up, and fits the signature of the version.
+func (s *Service) fitted(ctx context.Context, l *live, r *route, v *version, c Call) (Call, error) {
+	signature, err := l.signature(ctx, r, v)
+	if err != nil {
+		return c, err
+	}
+	if err := c.read(signature); err != nil {
+		return c, err
+	}
+	if c.Request, err = r.joined(ctx, c.Request); err == nil {
+		c.Request, err = infer.Fit(signature, c.Request)
+	}
+	if err != nil {
+		return c, &misfit{err}
+	}
+	return c, nil
+}
+
+// misfit is the error of a request that a version cannot be asked with.
+type misfit struct{ error }
+
+func (m *misfit) Unwrap() error { return m.error }
+
+// signature is that of a version. What another server serves has none of its own: requests to it fit that of the version with most requests.
+func (l *live) signature(ctx context.Context, r *route, v *version) (*infer.Signature, error) {
+	if v.deployed.Remote != nil {
+		if v = r.versions[r.spec.Traffic.Most()]; v == nil || v.deployed.Remote != nil {
+			return nil, nil //nolint:nilnil // as of a model that does not say
+		}
+	}
+	if d := v.described.Load(); d != nil {
+		return d.Signature, nil
+	}
+	d, err := l.describe(ctx, v.deployed)
+	if err != nil {
+		return nil, err
+	}
+	v.described.Store(&d)
+	return d.Signature, nil
+}
+
+// answered has a version answer a request that fits it. The caller has entered the version.
+func (s *Service) answered(ctx context.Context, r *route, v *version, shadows []string, key string, c Call) (*infer.Response, error) {
+	k := s.keeping(r, &c)
+	began := s.deps.Now()
+	resp, err := v.ask(ctx, c.Request)
+	took := s.deps.Now().Sub(began)
+	if o, known := outcomeOf(err); known {
+		seen := observed(began, took, c.Request, resp, key, o)
+		v.stats.observe(seen)
+		s.logged(k, v, reqlog.Served, c.Request, seen, resp)
+		if len(shadows) > 0 {
+			s.shadows(r, shadows, c.Request, original{v, seen, resp, err, k})
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	resp.Model, resp.Version = c.Endpoint, v.number
+	if k.id != "" {
+		resp.ID = k.id
+	}
+	return resp, resp.Keep(c.Request.Outputs)
 }
 
 // choose finds the version for a call, and its key.
@@ -80,40 +144,6 @@ func (s *Service) choose(r *route, c Call) (traffic.Choice, string, error) {
 		return traffic.Choice{Version: c.Version}, key, nil
 	}
 	return r.spec.Traffic.Choose(key, c.Header, s.deps.Random()), key, nil
-}
-
-// wanted leaves only the outputs that were asked for.
-func wanted(resp *infer.Response, outputs []infer.Output) (*infer.Response, error) {
-	if len(outputs) == 0 {
-		return resp, nil
-	}
-	kept := make([]infer.Tensor, 0, len(outputs))
-	for _, o := range outputs {
-		found := false
-		for _, t := range resp.Outputs {
-			if t.Name == o.Name {
-				kept = append(kept, t)
-				found = true
-				break
-			}
-		}
-		if !found {
-			return nil, fault.Invalidf("the model has no output %q; it has %s", fault.Shorten(o.Name, 100), outputNames(resp))
-		}
-	}
-	resp.Outputs = kept
-	return resp, nil
-}
-
-func outputNames(resp *infer.Response) string {
-	text := ""
-	for i, t := range resp.Outputs {
-		if i > 0 {
-			text += ", "
-		}
-		text += t.Name
-	}
-	return fault.Shorten(text, 500)
 }
 
 // pending is a request that waits for its answer.

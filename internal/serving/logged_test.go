@@ -124,12 +124,11 @@ func TestATableIsChangedWithoutAFailedRequest(t *testing.T) {
 	b.put(traffic.All("1"), with("one"), "1")
 	b.await(ready)
 	ask := func(user float64) (string, error) {
-		r := &infer.Request{Inputs: []infer.Tensor{tensor("user", user)}}
-		got, err := b.Features(t.Context(), "e", r)
+		got, err := b.Infer(t.Context(), serving.Call{Endpoint: "e", Request: &infer.Request{Inputs: []infer.Tensor{tensor("user", user)}}})
 		if err != nil {
 			return "", err
 		}
-		return string(got.Inputs[1].Data[4:]), nil
+		return string(got.Outputs[1].Data[4:]), nil
 	}
 	if v, err := ask(1); v != "2" || err != nil {
 		t.Fatal(v, err)
@@ -201,7 +200,7 @@ func TestATableThatCouldNotBeLoadedIsLoadedWithTheNextDeployment(t *testing.T) {
 	// The next server follows what is stored, and cannot read the table.
 	next := open(t, &models{}, first.store, func(o *serving.Options) { o.Tables = &once{lookups: tables} })
 	ask := func() error {
-		_, err := next.Features(t.Context(), "e", &infer.Request{Inputs: []infer.Tensor{tensor("user", 1)}})
+		_, err := next.Infer(t.Context(), serving.Call{Endpoint: "e", Request: &infer.Request{Inputs: []infer.Tensor{tensor("user", 1)}}})
 		return err
 	}
 	if err := ask(); err == nil || !strings.Contains(err.Error(), "the disk is away") {

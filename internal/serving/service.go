@@ -132,6 +132,9 @@ type Call struct {
 	// Header returns the value of a header, for rules; nil for none.
 	Header  func(string) string
 	Request *infer.Request
+	// Read, where it is set, makes the request in place of Request: of one whose form depends on the signature of the version that
+	// answers, which is nil where the model has none.
+	Read func(*infer.Signature) (*infer.Request, error)
 }
 
 // find returns an endpoint.
@@ -143,6 +146,26 @@ func (s *Service) find(name string) (*live, error) {
 		return nil, fault.NotFoundf("%q is an inference graph, which has no versions, traffic, rollouts or logged requests of its own; the endpoints that it asks have them", name)
 	}
 	return nil, fault.NotFoundf("there is no endpoint %q", fault.Shorten(name, 100))
+}
+
+// Known returns nil when there is an endpoint or a graph of a name, and a version of it where one is named: so that who asks for what is not
+// there is told that, whatever else is wrong with the request.
+func (s *Service) Known(name, number string) error {
+	l, err := s.find(name)
+	if g := s.graph(name); g != nil {
+		if number != "" {
+			_, err = g.metadata(number)
+			return err
+		}
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if r := l.route.Load(); number != "" && r != nil && r.versions[number] == nil {
+		return noVersion(name, number)
+	}
+	return nil
 }
 
 // Endpoints returns the names of all endpoints and graphs, in order.
@@ -198,13 +221,7 @@ func (s *Service) versionFor(name, number string) (*live, endpoint.Deployed, err
 		spec = &l.record.Spec
 	}
 	if number == "" {
-		best := spec.Traffic.Split[0]
-		for _, share := range spec.Traffic.Split {
-			if share.Percent > best.Percent {
-				best = share
-			}
-		}
-		number = best.Version
+		number = spec.Traffic.Most()
 	}
 	d, ok := l.deployed[number]
 	if !ok || !slices.Contains(spec.Versions, number) {

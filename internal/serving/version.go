@@ -21,6 +21,8 @@ type version struct {
 	settings endpoint.Settings
 	usual    int // slots that have a worker all the time
 	stats    *stats
+	// described is what the version says about itself, once that was read.
+	described atomic.Pointer[endpoint.Described]
 
 	queue    chan *pending
 	inflight atomic.Int64

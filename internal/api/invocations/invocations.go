@@ -6,6 +6,7 @@
 package invocations
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"mime"
@@ -106,8 +107,8 @@ func (d *door) alive(w http.ResponseWriter, r *http.Request, name, action string
 
 // variantHeader is how SageMaker's clients ask for a version, and how they are told which one answered.
 const (
-	variantWanted   = "X-Amzn-SageMaker-Target-Variant"
-	variantAnswered = "x-Amzn-Invoked-Production-Variant"
+	variantWanted   = "X-Amzn-Sagemaker-Target-Variant"
+	variantAnswered = "X-Amzn-Invoked-Production-Variant"
 )
 
 // withoutHeader names the soft steps of an inference graph that the answer was made without: the bodies have no place for it.
@@ -142,14 +143,30 @@ func (d *door) predict(w http.ResponseWriter, r *http.Request, name string) (*in
 	}
 	defer cancel()
 	version := r.Header.Get(variantWanted)
-	p, err := d.read(w, r, name, version)
+	if err := d.Service.Known(name, version); err != nil {
+		return nil, parsed{}, err
+	}
+	// All values are decoded into memory of their own, so that the text can be read into a shared buffer.
+	buf := predict.Buffer()
+	defer predict.Recycle(buf)
+	p, err := d.read(w, r, buf)
 	if err != nil {
 		return nil, p, err
 	}
-	p.request.ID = r.Header.Get("X-Amzn-SageMaker-Inference-Id")
-	answer, err := predict.Ask(ctx, d.Service, serving.Call{
-		Endpoint: name, Version: version, Key: r.Header.Get(predict.KeyHeader), Header: r.Header.Get, Request: p.request,
-	})
+	call := predict.Call(r, name, version, nil)
+	call.Read = func(s *infer.Signature) (*infer.Request, error) {
+		if p.csv != nil {
+			t, err := readCSV(p.csv, s)
+			if err != nil {
+				return nil, err
+			}
+			p.request = &infer.Request{Inputs: t.tensors()}
+			mark(p.request, infer.ContentTable)
+		}
+		p.request.ID = cmp.Or(r.Header.Get("X-Amzn-Sagemaker-Inference-Id"), r.Header.Get(predict.IDHeader))
+		return p.request, nil
+	}
+	answer, err := d.Service.Infer(ctx, call)
 	return answer, p, err
 }
 
@@ -158,7 +175,8 @@ type mediaError struct{ message string }
 
 func (e *mediaError) Error() string { return e.message }
 
-func (d *door) read(w http.ResponseWriter, r *http.Request, name, version string) (parsed, error) {
+// read reads the body into a buffer, and what it says as far as that can be known without a signature.
+func (d *door) read(w http.ResponseWriter, r *http.Request, buf *[]byte) (parsed, error) {
 	media, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	switch charset := params["charset"]; {
 	case err != nil && r.Header.Get("Content-Type") != "":
@@ -168,9 +186,6 @@ func (d *door) read(w http.ResponseWriter, r *http.Request, name, version string
 	case r.Header.Get("Content-Encoding") != "" && r.Header.Get("Content-Encoding") != "identity":
 		return parsed{}, &mediaError{"The body is encoded; send it as it is"}
 	}
-	// All values are decoded into memory of their own, so that the text can be read into a shared buffer.
-	buf := predict.Buffer()
-	defer predict.Recycle(buf)
 	if *buf, err = predict.Body(w, r, d.MaxBody, *buf); err != nil {
 		return parsed{}, err
 	}
@@ -178,17 +193,7 @@ func (d *door) read(w http.ResponseWriter, r *http.Request, name, version string
 	case "application/json", "", "application/x-www-form-urlencoded", "application/octet-stream": // the last are what curl and boto3 send where nothing is said
 		return readJSON(*buf)
 	case "text/csv":
-		s, err := d.Service.Signature(r.Context(), name, version)
-		if err != nil {
-			return parsed{}, err
-		}
-		t, err := readCSV(*buf, s)
-		if err != nil {
-			return parsed{}, err
-		}
-		p := parsed{request: &infer.Request{Inputs: t.tensors()}}
-		mark(p.request, infer.ContentTable)
-		return p, nil
+		return parsed{csv: *buf}, nil
 	}
 	return parsed{}, &mediaError{fmt.Sprintf("This predictor only supports the content types application/json and text/csv. Got '%s'.", fault.Shorten(media, 60))}
 }

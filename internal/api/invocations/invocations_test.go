@@ -176,6 +176,7 @@ func TestErrorsAreMLflowsAndSageMakers(t *testing.T) {
 		{"matrix", `{"inputs": [[1, 2, 3, 4], [1, 2, 3]]}`, 400, "BAD_REQUEST", "ModelError", "several types or lengths"},
 		{"matrix", `{"inputs": [[1, 2, 3, "x"]]}`, 400, "BAD_REQUEST", "ModelError", ""},
 		{"nowhere", `{"inputs": []}`, 404, "RESOURCE_DOES_NOT_EXIST", "ValidationError", "no endpoint"},
+		{"nowhere", ``, 404, "RESOURCE_DOES_NOT_EXIST", "ValidationError", "no endpoint"},
 		{"busy", `{"inputs": []}`, 429, "RESOURCE_EXHAUSTED", "ThrottlingException", "queue"},
 		{"down", `{"inputs": []}`, 503, "TEMPORARILY_UNAVAILABLE", "ServiceUnavailable", "no worker"},
 		{"broken", `{"inputs": []}`, 500, "INTERNAL_ERROR", "InternalFailure", "error_id"},

@@ -12,6 +12,8 @@ const wantFormat = "the input is a JSON object with exactly one of the fields da
 // parsed is a request, and how its answer goes out.
 type parsed struct {
 	request *infer.Request
+	// csv is a body whose types only the signature says, in place of the request.
+	csv []byte
 	// bare leaves out the object with the key predictions around the answer, as MLflow does for chat and completions.
 	bare bool
 }

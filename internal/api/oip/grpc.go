@@ -16,7 +16,6 @@ import (
 	"levada/internal/api/predict"
 	"levada/internal/api/status"
 	"levada/internal/core/fault"
-	"levada/internal/serving"
 )
 
 const (
@@ -207,9 +206,7 @@ func (d *door) modelInfer(ctx context.Context, r *http.Request, message []byte) 
 		return nil, err
 	}
 	defer cancel()
-	answer, err := predict.Ask(ctx, d.Service, serving.Call{
-		Endpoint: c.Endpoint, Version: c.Version, Key: r.Header.Get(predict.KeyHeader), Header: r.Header.Get, Request: c.Request,
-	})
+	answer, err := d.Service.Infer(ctx, predict.Call(r, c.Endpoint, c.Version, c.Request))
 	if err != nil {
 		return nil, err
 	}

@@ -17,7 +17,6 @@ import (
 	"levada/internal/api/predict"
 	"levada/internal/core/fault"
 	"levada/internal/core/infer"
-	"levada/internal/serving"
 )
 
 // Options is what the door needs.
@@ -226,6 +225,9 @@ func (d *door) infer(w http.ResponseWriter, r *http.Request, name, version strin
 }
 
 func (d *door) predict(w http.ResponseWriter, r *http.Request, name, version string) (*infer.Response, *binaryOutputs, error) {
+	if err := d.Service.Known(name, version); err != nil {
+		return nil, nil, err
+	}
 	request, binary, err := d.read(w, r)
 	if err != nil {
 		return nil, nil, err
@@ -240,9 +242,7 @@ func (d *door) predict(w http.ResponseWriter, r *http.Request, name, version str
 		return nil, nil, err
 	}
 	defer cancelToo()
-	answer, err := predict.Ask(ctx, d.Service, serving.Call{
-		Endpoint: name, Version: version, Key: r.Header.Get(predict.KeyHeader), Header: r.Header.Get, Request: request,
-	})
+	answer, err := d.Service.Infer(ctx, predict.Call(r, name, version, request))
 	return answer, binary, err
 }
 

@@ -174,6 +174,8 @@ func TestWhatIsWrongIsSaidInTheProtocolsForm(t *testing.T) {
 		{"sum", in(`"shape": [1], "datatype": "FP64", "data": [1]`), nil, 400, `requires inputs that did not come: "b"`},
 		{"matrix", in(`"shape": [1, 3], "datatype": "FP32", "data": [1, 2, 3]`), nil, 400, "shape [-1 4] is wanted and [1 3] came"},
 		{"nowhere", `{"inputs": []}`, nil, 404, `no endpoint "nowhere"`},
+		{"nowhere", ``, nil, 404, `no endpoint "nowhere"`},
+		{"echo/versions/9", ``, nil, 404, "no version 9"},
 		{"echo/versions/9", `{"inputs": []}`, nil, 404, "no version 9"},
 		{"busy", `{"inputs": []}`, nil, 429, "queue"},
 		{"down", `{"inputs": []}`, nil, 503, "no worker"},

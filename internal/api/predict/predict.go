@@ -23,12 +23,11 @@ import (
 
 // Service answers requests for predictions.
 type Service interface {
+	// Infer chooses a version, fits the request to its signature, has it answered, and leaves of the answer the outputs that were asked for.
 	Infer(ctx context.Context, c serving.Call) (*infer.Response, error)
 	Metadata(ctx context.Context, endpoint, version string) (infer.Metadata, error)
-	// Features joins to a request what its endpoint looks up, and leaves the request itself as it is.
-	Features(ctx context.Context, endpoint string, r *infer.Request) (*infer.Request, error)
-	// Signature is nil where the model has none.
-	Signature(ctx context.Context, endpoint, version string) (*infer.Signature, error)
+	// Known is nil where there is an endpoint of a name, and a version of it unless none is named.
+	Known(endpoint, version string) error
 	// Ready is nil when the endpoint answers.
 	Ready(ctx context.Context, endpoint, version string) error
 	Endpoints(ctx context.Context) ([]string, error)
@@ -134,42 +133,12 @@ func Deadline(r *http.Request) (context.Context, context.CancelFunc, error) {
 	return ctx, cancel, nil
 }
 
-// Ask fits a request to the signature of the model, has it answered, and leaves of the answer the outputs that were asked for.
-func Ask(ctx context.Context, s Service, c serving.Call) (*infer.Response, error) {
-	signature, err := s.Signature(ctx, c.Endpoint, c.Version)
-	if err != nil {
-		return nil, err
+// Call is the call of a service that a request makes; request is nil where it is made later.
+func Call(r *http.Request, endpoint, version string, request *infer.Request) serving.Call {
+	if request != nil && request.ID == "" {
+		request.ID = r.Header.Get(IDHeader)
 	}
-	if c.Request.ID == "" && c.Header != nil {
-		c.Request.ID = c.Header(IDHeader)
-	}
-	wanted := c.Request.Outputs
-	if c.Request, err = s.Features(ctx, c.Endpoint, c.Request); err != nil {
-		return nil, err
-	}
-	if c.Request, err = infer.Fit(signature, c.Request); err != nil {
-		return nil, err
-	}
-	answer, err := s.Infer(ctx, c)
-	if err != nil || len(wanted) == 0 {
-		return answer, err
-	}
-	outputs := make([]infer.Tensor, 0, len(wanted))
-	for _, w := range wanted {
-		found := false
-		for _, t := range answer.Outputs {
-			if t.Name == w.Name {
-				outputs, found = append(outputs, t), true
-				break
-			}
-		}
-		if !found {
-			return nil, fault.Invalidf("the output %q was asked for, and the model has none of that name", fault.Shorten(w.Name, 100))
-		}
-	}
-	chosen := *answer
-	chosen.Outputs = outputs
-	return &chosen, nil
+	return serving.Call{Endpoint: endpoint, Version: version, Key: r.Header.Get(KeyHeader), Header: r.Header.Get, Request: request}
 }
 
 // Message is what a client is told of a failure with a status. What went wrong inside is logged, once, under an id.

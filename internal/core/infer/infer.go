@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
+
+	"levada/internal/core/fault"
 )
 
 // Datatype is the type of a tensor's elements, by its name in the Open Inference Protocol.
@@ -102,6 +105,27 @@ type Response struct {
 	ID             string
 	Outputs        []Tensor
 	Parameters     map[string]any
+}
+
+// Keep leaves only the outputs that were asked for, in that order; all where none were. One that the model does not have is Invalid.
+func (r *Response) Keep(asked []Output) error {
+	if len(asked) == 0 {
+		return nil
+	}
+	kept := make([]Tensor, len(asked))
+	for i, o := range asked {
+		at := slices.IndexFunc(r.Outputs, func(t Tensor) bool { return t.Name == o.Name })
+		if at < 0 {
+			names := make([]string, len(r.Outputs))
+			for i, t := range r.Outputs {
+				names[i] = t.Name
+			}
+			return fault.Invalidf("the output %q was asked for, and the model has none of that name; it has %s", fault.Shorten(o.Name, 100), fault.Shorten(strings.Join(names, ", "), 500))
+		}
+		kept[i] = r.Outputs[at]
+	}
+	r.Outputs = kept
+	return nil
 }
 
 // Spec is the name, type and shape of an input or output of a model; -1 in a shape is any size.

@@ -190,6 +190,17 @@ func (p *Plan) Versions() []string {
 	return out
 }
 
+// Most is the version with the largest share of the split; the first of several, and empty without a split.
+func (p *Plan) Most() string {
+	most := Share{Percent: -1}
+	for _, s := range p.Split {
+		if s.Percent > most.Percent {
+			most = s
+		}
+	}
+	return most.Version
+}
+
 // Answering returns the versions that may answer requests which name none, in order, each once.
 func (p *Plan) Answering() []string {
 	var out []string

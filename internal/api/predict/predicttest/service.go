@@ -143,8 +143,21 @@ func (s *Service) Infer(ctx context.Context, c serving.Call) (*infer.Response, e
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	outputs, parameters, err := e.predict(ctx, c.Request)
-	return &infer.Response{Model: c.Endpoint, Version: "3", ID: c.Request.ID, Outputs: outputs, Parameters: parameters}, err
+	request, signature := c.Request, s.signatures[c.Endpoint]
+	if c.Read != nil {
+		if request, err = c.Read(signature); err != nil {
+			return nil, err
+		}
+	}
+	if request, err = infer.Fit(signature, request); err != nil {
+		return nil, err
+	}
+	outputs, parameters, err := e.predict(ctx, request)
+	if err != nil {
+		return nil, err
+	}
+	out := &infer.Response{Model: c.Endpoint, Version: "3", ID: request.ID, Outputs: outputs, Parameters: parameters}
+	return out, out.Keep(request.Outputs)
 }
 
 // Metadata says what an endpoint takes and gives.
@@ -160,10 +173,10 @@ func (s *Service) Metadata(_ context.Context, name, version string) (infer.Metad
 	return m, nil
 }
 
-// Signature is that of an endpoint's model.
-func (s *Service) Signature(_ context.Context, name, version string) (*infer.Signature, error) {
+// Known is nil where there is such an endpoint.
+func (s *Service) Known(name, version string) error {
 	_, err := find(name, version)
-	return s.signatures[name], err
+	return err
 }
 
 // Ready is nil for all endpoints but down.
@@ -204,9 +217,4 @@ func (s *Service) Statistics(ctx context.Context, name, version string) ([]infer
 		}
 	}
 	return out, nil
-}
-
-// Features joins nothing.
-func (*Service) Features(_ context.Context, _ string, r *infer.Request) (*infer.Request, error) {
-	return r, nil
 }
