@@ -36,6 +36,27 @@ func (h health) System(ctx context.Context) v1.SystemStatus {
 		Disk: h.disk.status(),
 	}
 	out.Checks = []v1.HealthCheck{h.database(ctx), eventLog(lag, db.Waiting), diskSpaceCheck(out.Disk), stepsCheck(steps.Lost, steps.Fallbacks)}
+	out.Workers = h.workers(ctx)
+	return out
+}
+
+// workers are those of all endpoints.
+func (h health) workers(ctx context.Context) []v1.ModelWorkers {
+	list, err := h.s.endpoints.List(ctx)
+	if err != nil {
+		h.s.log.Warn("the workers of endpoints are not known", "error", err)
+	}
+	var out []v1.ModelWorkers
+	for _, e := range list {
+		for _, v := range e.Versions {
+			w := v1.ModelWorkers{Endpoint: e.Name, Model: e.Spec.Model, Version: v.Version, State: v.State, Runtime: v.Runtime, Workers: v.Workers,
+				MemoryBytes: v.MemoryBytes, Waiting: v.Waiting, Restarts: v.Restarts, Error: v.Error}
+			if _, remote := e.Spec.Remotes[v.Version]; remote {
+				w.Model = ""
+			}
+			out = append(out, w)
+		}
+	}
 	return out
 }
 

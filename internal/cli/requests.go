@@ -44,6 +44,7 @@ func (a *app) requestsCommand() *cobra.Command {
 	flags.StringVar(&until, "until", "", "only requests before a `TIME`, or older than 90s, 2h or 7d")
 	flags.StringVar(&q.Version, "version", "", "only those of a `VERSION`")
 	flags.StringVar(&q.Role, "role", "", "only `ROLE`: served or shadow")
+	flags.StringVar(&q.Status, "status", "", "only those that ended with `STATUS`: ok, rejected, failed, timeout or shed")
 	flags.BoolVar(&with, "with-truth", false, "add what became of requests, where it is known")
 	flags.BoolVar(&only, "only-truth", false, "only requests of which it is known")
 	flags.BoolVar(&model, "model-columns", false, "only inputs and outputs, under the names that the model has for them")

@@ -83,7 +83,7 @@ func (s *Service) openGraphs(ctx context.Context) error {
 	}
 	all := make(map[string]*liveGraph, len(records))
 	for _, r := range records {
-		g := &liveGraph{name: r.Name, record: r, stats: &stats{}}
+		g := &liveGraph{name: r.Name, record: r, stats: &stats{began: s.deps.Now().UTC()}}
 		if r.Active != nil {
 			c, err := infergraph.Compile(r.Name, *r.Active)
 			if err != nil {

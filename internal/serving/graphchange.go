@@ -17,6 +17,12 @@ import (
 // PutGraph makes an inference graph, or gives it another specification. What is followed changes when all endpoints that the new one cannot
 // do without answer.
 func (s *Service) PutGraph(ctx context.Context, name string, spec infergraph.Spec) (GraphStatus, error) {
+	return s.ChangeGraph(ctx, name, spec, nil)
+}
+
+// ChangeGraph does what PutGraph does, but only to the generation that is given, where one is: 0 is that of a graph that is not there. It is a
+// conflict where somebody else was faster.
+func (s *Service) ChangeGraph(ctx context.Context, name string, spec infergraph.Spec, generation *int64) (GraphStatus, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed.Load() || s.deps.Graphs == nil {
@@ -30,11 +36,15 @@ func (s *Service) PutGraph(ctx context.Context, name string, spec infergraph.Spe
 	fresh := g == nil
 	now := s.deps.Now().UTC()
 	if fresh {
-		g = &liveGraph{name: name, stats: &stats{}, record: infergraph.Graph{Name: name, CreatedAt: now}}
+		g = &liveGraph{name: name, stats: &stats{began: now}, record: infergraph.Graph{Name: name, CreatedAt: now}}
 	}
 	g.mu.Lock()
 	record := g.record
 	g.mu.Unlock()
+	if generation != nil && *generation != record.Generation {
+		return GraphStatus{}, fault.Conflictf("the graph %q was changed meanwhile: it is at change %d, and this is for change %d; look at what it is now, and try again",
+			name, record.Generation, *generation)
+	}
 	if !fresh && reflect.DeepEqual(record.Spec, spec) {
 		return s.graphStatus(ctx, g), nil
 	}

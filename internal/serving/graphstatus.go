@@ -10,13 +10,14 @@ import (
 	"levada/internal/core/infergraph"
 )
 
-// GraphStatus is an inference graph with how it is at present. Figures are those since the server has started.
+// GraphStatus is an inference graph with how it is at present. Figures count from Since on: none of an earlier server are known.
 type GraphStatus struct {
 	infergraph.Graph
 	State EndpointState `json:"state" enum:"READY,UPDATING,FAILED,LOADING,PAUSED"`
 	// Trouble is why the state is not READY.
 	Trouble     string           `json:"trouble,omitempty" doc:"what is missing for the state READY"`
 	Requests    map[string]int64 `json:"requests" doc:"how requests ended: ok, rejected, failed, timeout, shed"`
+	Since       time.Time        `json:"counted_since" doc:"when counting of requests began: with the start of the server, or later with the graph"`
 	P50MS       float64          `json:"p50_ms" doc:"median latency of the newest requests that were answered"`
 	P99MS       float64          `json:"p99_ms"`
 	LastRequest *time.Time       `json:"last_request,omitempty"`
@@ -55,7 +56,7 @@ func (s *Service) Graphs(ctx context.Context) ([]GraphStatus, error) {
 func (s *Service) graphStatus(ctx context.Context, g *liveGraph) GraphStatus {
 	g.mu.Lock()
 	r := g.route.Load()
-	out := GraphStatus{Graph: g.record, State: StateReady, Requests: g.stats.byName(), Steps: []StepStatus{}}
+	out := GraphStatus{Graph: g.record, State: StateReady, Requests: g.stats.byName(), Since: g.stats.began, Steps: []StepStatus{}}
 	coming := g.coming
 	g.mu.Unlock()
 	switch {

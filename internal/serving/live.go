@@ -58,7 +58,7 @@ func (l *live) statsOf(number string) *stats {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.stats[number] == nil {
-		l.stats[number] = &stats{}
+		l.stats[number] = &stats{began: l.s.deps.Now().UTC()}
 	}
 	return l.stats[number]
 }

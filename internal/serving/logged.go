@@ -23,6 +23,8 @@ type RequestLog interface {
 	Figures(name string) reqlog.Figures
 	// Export prepares to write requests as parquet or jsonl.
 	Export(ctx context.Context, q reqlog.Query, format string) (func(ctx context.Context, w io.Writer) error, error)
+	// List returns a page of requests, the newest first, after a position.
+	List(ctx context.Context, q reqlog.Query, after *reqlog.Position) (reqlog.Page, error)
 	// ReadTruth reads truths of a format: jsonl, csv or parquet. PutTruth takes them.
 	ReadTruth(ctx context.Context, r io.Reader, format string) ([]reqlog.Truth, error)
 	PutTruth(ctx context.Context, name string, truths []reqlog.Truth) (reqlog.Taken, error)
@@ -116,10 +118,30 @@ func (s *Service) ExportRequests(ctx context.Context, q reqlog.Query, format str
 	if err != nil {
 		return nil, err
 	}
-	if !q.Until.IsZero() && !q.Since.IsZero() && !q.Since.Before(q.Until) {
-		return nil, fault.Invalidf("export requests: since is not before until")
+	if err := ordered(q); err != nil {
+		return nil, err
 	}
 	return log.Export(ctx, q, format)
+}
+
+// ListRequests returns a page of logged requests with what became of them, the newest first, after a position.
+func (s *Service) ListRequests(ctx context.Context, q reqlog.Query, after *reqlog.Position) (reqlog.Page, error) {
+	log, err := s.logOf(q.Endpoint)
+	if err != nil {
+		return reqlog.Page{}, err
+	}
+	if err := ordered(q); err != nil {
+		return reqlog.Page{}, err
+	}
+	return log.List(ctx, q, after)
+}
+
+// ordered refuses a question about no time at all.
+func ordered(q reqlog.Query) error {
+	if !q.Until.IsZero() && !q.Since.IsZero() && !q.Since.Before(q.Until) {
+		return fault.Invalidf("requests: since is not before until")
+	}
+	return nil
 }
 
 // PutTruth takes what became of requests, in a format: jsonl, csv or parquet. It is read whole before any of it is taken.

@@ -29,6 +29,8 @@ type stats struct {
 	batches atomic.Int64
 	rows    atomic.Int64 // in batches
 	work    work
+	began   time.Time    // when counting began
+	lost    atomic.Int64 // workers that were lost and replaced
 
 	tap atomic.Pointer[tap] // of a rollout; nil without one
 

@@ -184,6 +184,7 @@ func (s *slot) workerLost(w Worker, lived time.Duration) {
 		return
 	}
 	err := w.Err()
+	s.stats.lost.Add(1)
 	s.s.deps.Logger.Warn("a model worker is lost and is replaced", "endpoint", s.endpoint, "version", s.number, "error", err)
 	s.s.note(endpoint.Event{Endpoint: s.endpoint, Kind: endpoint.WorkerLost, Version: s.number,
 		Message: fault.Shorten(err.Error(), 2000), Data: map[string]any{"lived_seconds": lived.Seconds()}})

@@ -30,7 +30,7 @@ type Status struct {
 	Versions []VersionStatus `json:"versions" nullable:"false"`
 }
 
-// VersionStatus is how a version of an endpoint is. The figures of requests are those since the server has started.
+// VersionStatus is how a version of an endpoint is. Figures count from Since on: none of an earlier server are known.
 type VersionStatus struct {
 	Version string         `json:"version"`
 	State   endpoint.State `json:"state" enum:"BUILDING,LOADING,READY,IDLE,FAILED,DRAINING"`
@@ -39,7 +39,9 @@ type VersionStatus struct {
 	Error       string           `json:"error,omitempty" doc:"why it could not be loaded"`
 	Runtime     string           `json:"runtime,omitempty" doc:"what runs it, such as ONNX Runtime 1.32.0 or Python 3.11.7; absent before it was loaded"`
 	Note        string           `json:"note,omitempty" doc:"what its owner should know, such as another version of Python"`
+	Since       *time.Time       `json:"counted_since,omitempty" doc:"when counting of requests and restarts began: with the start of the server, or later with the version"`
 	Workers     int              `json:"workers" doc:"processes that have the model loaded"`
+	Restarts    int64            `json:"restarts" doc:"workers that were lost and replaced"`
 	Waiting     int              `json:"waiting" doc:"requests in the queue"`
 	MemoryBytes int64            `json:"memory_bytes"`
 	Requests    map[string]int64 `json:"requests" doc:"how requests ended: ok, rejected, failed, timeout, shed"`
@@ -176,6 +178,7 @@ func (v *version) status(now time.Time) VersionStatus {
 	}
 	v.mu.Unlock()
 	st := v.stats
+	out.Since, out.Restarts = &st.began, st.lost.Load()
 	for o := range st.shadows {
 		out.Shadowed += st.shadows[o].Load()
 	}

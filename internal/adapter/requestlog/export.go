@@ -61,15 +61,11 @@ func (l *Log) Export(ctx context.Context, q reqlog.Query, format string) (func(c
 
 // parts are the files and journals that a question is about, in order. Journals are read into memory.
 func (l *Log) parts(q reqlog.Query) ([]part, error) {
-	wanted := func(name, version string, hour time.Time) bool {
-		return name == q.Endpoint && (q.Version == "" || q.Version == version) && (q.Until.IsZero() || hour.Before(q.Until)) &&
-			(q.Since.IsZero() || hour.Add(time.Hour).After(q.Since))
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var out []part
 	for _, s := range l.sealed {
-		if !wanted(s.endpoint, s.version, s.hour) {
+		if !asked(q, s.endpoint, s.version, s.hour) {
 			continue
 		}
 		source, _, err := tabular.OpenSource(s.path)
@@ -82,7 +78,7 @@ func (l *Log) parts(q reqlog.Query) ([]part, error) {
 		out = append(out, part{s.version, s.hour, filepath.Base(s.path), source})
 	}
 	for key, j := range l.journals {
-		if !wanted(key.endpoint, key.version, key.hour) {
+		if !asked(q, key.endpoint, key.version, key.hour) {
 			continue
 		}
 		f := &frame{endpoint: key.endpoint}
@@ -103,6 +99,12 @@ func (l *Log) parts(q reqlog.Query) ([]part, error) {
 		return cmp.Or(a.hour.Compare(b.hour), strings.Compare(a.version, b.version), strings.Compare(a.name, b.name))
 	})
 	return out, nil
+}
+
+// asked says whether a question is about the requests of a version in an hour.
+func asked(q reqlog.Query, name, version string, hour time.Time) bool {
+	return name == q.Endpoint && (q.Version == "" || q.Version == version) && (q.Until.IsZero() || hour.Before(q.Until)) &&
+		(q.Since.IsZero() || hour.Add(time.Hour).After(q.Since))
 }
 
 // memory is the frame as a table.
@@ -333,7 +335,8 @@ func (e *exporter) wanted(b *table.Batch, at map[string]*table.Vector, truths ma
 		micros := at[reqlog.ColumnTime].Cell(i).Int
 		when := time.UnixMicro(micros)
 		if !e.q.Since.IsZero() && when.Before(e.q.Since) || !e.q.Until.IsZero() && !when.Before(e.q.Until) ||
-			e.q.Role != "" && at[reqlog.ColumnRole].Cell(i).Text != string(e.q.Role) {
+			e.q.Role != "" && at[reqlog.ColumnRole].Cell(i).Text != string(e.q.Role) ||
+			e.q.Status != "" && at[reqlog.ColumnStatus].Cell(i).Text != e.q.Status {
 			continue
 		}
 		if e.q.OnlyTruth {

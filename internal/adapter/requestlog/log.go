@@ -273,7 +273,7 @@ func (l *Log) write(batch []reqlog.Entry) {
 			l.o.Logger.Warn("requests could not be logged", "endpoint", key.endpoint, "requests", len(of), "error", err)
 			continue
 		}
-		l.counts.of(key.endpoint).logged.Add(int64(len(of)))
+		l.counts.of(key.endpoint).kept(of)
 	}
 }
 
@@ -379,7 +379,19 @@ type counts struct {
 	by map[string]*count
 }
 
-type count struct{ logged, lost, failed atomic.Int64 }
+type count struct {
+	logged, lost, failed atomic.Int64
+	// newest is when the newest request came that was logged, in microseconds since 1970; 0 before the first.
+	newest atomic.Int64
+}
+
+// kept counts records that were written.
+func (c *count) kept(records []reqlog.Record) {
+	c.logged.Add(int64(len(records)))
+	for i := range records {
+		c.newest.Store(max(c.newest.Load(), records[i].At)) // nobody else stores it
+	}
+}
 
 func (c *counts) of(name string) *count {
 	c.mu.Lock()
@@ -405,14 +417,12 @@ func (l *Log) Figures(name string) reqlog.Figures {
 		}
 		f.Files++
 		f.Bytes += s.size
-		if f.Oldest == nil || s.hour.Before(*f.Oldest) {
-			hour := s.hour
-			f.Oldest = &hour
-		}
+		span(&f, s.hour)
 	}
 	for key, j := range l.journals {
-		if key.endpoint == name {
+		if key.endpoint == name && j.size.Load() > 0 {
 			f.Bytes += j.size.Load()
+			span(&f, key.hour)
 		}
 	}
 	for _, left := range l.left[name] {
@@ -422,13 +432,28 @@ func (l *Log) Figures(name string) reqlog.Figures {
 	return f
 }
 
+// span takes in that there are requests of an hour.
+func span(f *reqlog.Figures, hour time.Time) {
+	if f.Oldest == nil || hour.Before(*f.Oldest) {
+		f.Oldest = &hour
+	}
+	if f.Newest == nil || hour.After(*f.Newest) {
+		f.Newest = &hour
+	}
+}
+
 // Counts are those of all endpoints, without what is on disk.
 func (l *Log) Counts() map[string]reqlog.Figures {
 	l.counts.mu.Lock()
 	defer l.counts.mu.Unlock()
 	out := make(map[string]reqlog.Figures, len(l.counts.by))
 	for name, c := range l.counts.by {
-		out[name] = reqlog.Figures{Logged: c.logged.Load(), Lost: c.lost.Load(), Failed: c.failed.Load()}
+		f := reqlog.Figures{Logged: c.logged.Load(), Lost: c.lost.Load(), Failed: c.failed.Load()}
+		if at := c.newest.Load(); at > 0 {
+			newest := time.UnixMicro(at).UTC()
+			f.Newest = &newest
+		}
+		out[name] = f
 	}
 	return out
 }

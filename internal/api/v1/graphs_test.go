@@ -24,7 +24,12 @@ func (f *fakeGraphs) status() serving.GraphStatus {
 	return serving.GraphStatus{Graph: infergraph.Graph{Name: f.name, Spec: f.spec}, State: serving.StateReady, Steps: []serving.StepStatus{}}
 }
 
-func (f *fakeGraphs) PutGraph(_ context.Context, name string, spec infergraph.Spec) (serving.GraphStatus, error) {
+func (f *fakeGraphs) CheckGraph(_ context.Context, name string, spec infergraph.Spec, _ []string) error {
+	f.name, f.spec = name, spec
+	return f.err
+}
+
+func (f *fakeGraphs) ChangeGraph(_ context.Context, name string, spec infergraph.Spec, _ *int64) (serving.GraphStatus, error) {
 	f.name, f.spec = name, spec
 	return f.status(), f.err
 }

@@ -19,6 +19,7 @@ import (
 type Requests interface {
 	Logged(ctx context.Context, name string) (reqlog.Figures, error)
 	ExportRequests(ctx context.Context, q reqlog.Query, format string) (func(ctx context.Context, w io.Writer) error, error)
+	ListRequests(ctx context.Context, q reqlog.Query, after *reqlog.Position) (reqlog.Page, error)
 	PutTruth(ctx context.Context, name string, r io.Reader, format string) (reqlog.Taken, error)
 	Quality(ctx context.Context, name string, q serving.QualityQuery) (serving.QualityReport, error)
 }
@@ -26,17 +27,36 @@ type Requests interface {
 // maxTruthBytes bounds the truth that is handed in at once.
 const maxTruthBytes = 64 << 20
 
-type exportRequestsInput struct {
-	EndpointName
+// RequestFilter says which logged requests.
+type RequestFilter struct {
 	Since   time.Time `query:"since" doc:"only requests from this time on"`
 	Until   time.Time `query:"until" doc:"only requests before this time"`
 	Version string    `query:"version" maxLength:"40" doc:"only those of this version"`
 	Role    string    `query:"role" enum:"served,shadow" doc:"only requests that were answered, or only copies that shadows saw"`
-	Format  string    `query:"format" enum:"jsonl,parquet" default:"jsonl"`
-	Truth   string    `query:"truth" enum:"join,only" doc:"join: with what became of requests, where it is known; only: those of which it is"`
-	Columns string    `query:"columns" enum:"all,model" default:"all" doc:"model: only inputs and outputs, and the truth, under the names that the model has for them"`
-	Limit   int       `query:"limit" minimum:"0" doc:"most rows, the newest; 0 is all"`
+	Status  string    `query:"status" enum:"ok,rejected,failed,timeout,shed" doc:"only those that ended so"`
 }
+
+func (f RequestFilter) query(name string) reqlog.Query {
+	return reqlog.Query{Endpoint: name, Since: f.Since, Until: f.Until, Version: f.Version, Role: reqlog.Role(f.Role), Status: f.Status}
+}
+
+type exportRequestsInput struct {
+	EndpointName
+	RequestFilter
+	Format  string `query:"format" enum:"jsonl,parquet" default:"jsonl"`
+	Truth   string `query:"truth" enum:"join,only" doc:"join: with what became of requests, where it is known; only: those of which it is"`
+	Columns string `query:"columns" enum:"all,model" default:"all" doc:"model: only inputs and outputs, and the truth, under the names that the model has for them"`
+	Limit   int    `query:"limit" minimum:"0" doc:"most rows, the newest; 0 is all"`
+}
+
+type listRequestsInput struct {
+	EndpointName
+	RequestFilter
+	Limit int    `query:"limit" minimum:"1" maximum:"500" default:"50" doc:"most rows of the page; one of long rows has fewer"`
+	Token string `query:"page_token" maxLength:"1000" doc:"next_page_token of the page before"`
+}
+
+type listRequestsOutput struct{ Body reqlog.Page }
 
 type loggedOutput struct{ Body reqlog.Figures }
 
@@ -67,6 +87,9 @@ func (h *handler) registerRequests(api huma.API) {
 	huma.Register(api, huma.Operation{OperationID: "export-requests", Method: http.MethodGet, Path: one + "/requests",
 		Summary: "Read logged requests and answers, the oldest first", Tags: tags, Errors: []int{400, 404},
 		Responses: map[string]*huma.Response{"200": {Description: "a row for each row of a request", Content: stream}}}, h.exportRequests)
+	huma.Register(api, huma.Operation{OperationID: "list-requests", Method: http.MethodGet, Path: one + "/requests/list",
+		Summary: "List logged requests with what became of them, the newest first", Tags: tags, Errors: []int{400, 404},
+		Description: "A page may be empty though there is a next one: of what is rare two million rows are looked through at a time. looked_back_to says how far."}, h.listRequests)
 	huma.Register(api, huma.Operation{OperationID: "get-request-log", Method: http.MethodGet, Path: one + "/requests/log",
 		Summary: "Get how much is logged, where, and what is left out", Tags: tags, Errors: []int{404}}, h.requestLog)
 	huma.Register(api, huma.Operation{OperationID: "put-truth", Method: http.MethodPost, Path: one + "/truth", MaxBodyBytes: maxTruthBytes,
@@ -80,8 +103,8 @@ func (h *handler) registerRequests(api huma.API) {
 const parquetType = "application/vnd.apache.parquet"
 
 func (h *handler) exportRequests(ctx context.Context, in *exportRequestsInput) (*huma.StreamResponse, error) {
-	q := reqlog.Query{Endpoint: in.Name, Since: in.Since, Until: in.Until, Version: in.Version, Role: reqlog.Role(in.Role),
-		Truth: in.Truth != "", OnlyTruth: in.Truth == "only", Model: in.Columns == "model", Limit: in.Limit}
+	q := in.query(in.Name)
+	q.Truth, q.OnlyTruth, q.Model, q.Limit = in.Truth != "", in.Truth == "only", in.Columns == "model", in.Limit
 	write, err := h.Requests.ExportRequests(ctx, q, in.Format)
 	if err != nil {
 		return nil, h.problem(ctx, "export requests", err)
@@ -99,6 +122,20 @@ func (h *handler) exportRequests(ctx context.Context, in *exportRequestsInput) (
 			panic(http.ErrAbortHandler) // the client must not take what it has for all
 		}
 	}}, nil
+}
+
+func (h *handler) listRequests(ctx context.Context, in *listRequestsInput) (*listRequestsOutput, error) {
+	after, err := reqlog.ParsePosition(in.Token)
+	if err != nil {
+		return nil, h.problem(ctx, "list requests", err)
+	}
+	q := in.query(in.Name)
+	q.Limit = in.Limit
+	page, err := h.Requests.ListRequests(ctx, q, after)
+	if err != nil {
+		return nil, h.problem(ctx, "list requests", err)
+	}
+	return &listRequestsOutput{Body: page}, nil
 }
 
 func (h *handler) requestLog(ctx context.Context, in *EndpointName) (*loggedOutput, error) {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"levada/internal/core/endpoint"
 	"levada/internal/core/run"
 )
 
@@ -26,8 +27,24 @@ type SystemStatus struct {
 	Steps    StepStatus    `json:"steps" doc:"since the server was started"`
 	Database DatabaseUse   `json:"database"`
 	Disk     DiskStatus    `json:"disk"`
+	// Workers are the versions of endpoints with the processes that serve them.
+	Workers []ModelWorkers `json:"workers" nullable:"false" doc:"versions of endpoints with the processes that serve them, by endpoint"`
 	// Environments are the managed Python environments.
 	Environments []Environment `json:"environments" nullable:"false"`
+}
+
+// ModelWorkers are the workers of a version of an endpoint.
+type ModelWorkers struct {
+	Endpoint    string         `json:"endpoint"`
+	Model       string         `json:"model,omitempty" doc:"the registered model; absent for what another server serves"`
+	Version     string         `json:"version"`
+	State       endpoint.State `json:"state" enum:"BUILDING,LOADING,READY,IDLE,FAILED,DRAINING"`
+	Runtime     string         `json:"runtime,omitempty" doc:"what runs it; absent before it was loaded"`
+	Workers     int            `json:"workers" doc:"processes that have the model loaded; of another server, requests that it may have at once"`
+	MemoryBytes int64          `json:"memory_bytes"`
+	Waiting     int            `json:"waiting" doc:"requests in the queue"`
+	Restarts    int64          `json:"restarts" doc:"workers that were lost and replaced, since the server has started"`
+	Error       string         `json:"error,omitempty" doc:"why it could not be loaded"`
 }
 
 // HealthCheck is something that can be in order or not.
@@ -107,7 +124,7 @@ func (h *handler) getSystem(ctx context.Context, _ *struct{}) (*systemOutput, er
 	if h.Info != nil {
 		status.Info = h.Info()
 	}
-	status.Disk.Areas = orEmpty(status.Disk.Areas)
+	status.Disk.Areas, status.Workers = orEmpty(status.Disk.Areas), orEmpty(status.Workers)
 	return &systemOutput{Body: status}, nil
 }
 

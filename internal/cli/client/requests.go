@@ -16,6 +16,8 @@ import (
 type RequestQuery struct {
 	Since, Until  time.Time
 	Version, Role string
+	// Status is how the requests ended; empty for all.
+	Status string
 	// Format is jsonl or parquet; Truth empty, join or only.
 	Format, Truth string
 	// Columns is empty, or model for inputs and outputs under the names of the model.
@@ -32,7 +34,7 @@ func (c *Client) Requests(ctx context.Context, endpoint string, q RequestQuery) 
 			v.Set(name, at.UTC().Format(time.RFC3339Nano))
 		}
 	}
-	for name, text := range map[string]string{"version": q.Version, "role": q.Role, "truth": q.Truth, "columns": q.Columns} {
+	for name, text := range map[string]string{"version": q.Version, "role": q.Role, "status": q.Status, "truth": q.Truth, "columns": q.Columns} {
 		if text != "" {
 			v.Set(name, text)
 		}

@@ -107,6 +107,8 @@ type Query struct {
 	// Version and Role are empty for all.
 	Version string
 	Role    Role
+	// Status is how the requests ended; empty for all.
+	Status string
 	// Truth joins what became of requests; OnlyTruth leaves out those of which it is not known.
 	Truth, OnlyTruth bool
 	// Model leaves only inputs and outputs (and the truth), under the names that the model has for them.
@@ -125,6 +127,7 @@ type Figures struct {
 	Bytes  int64 `json:"bytes" doc:"of the Parquet files and of what is not in one yet"`
 	// Directory is where the Parquet files are.
 	Directory string     `json:"directory" doc:"where the Parquet files are, on the server"`
-	Oldest    *time.Time `json:"oldest,omitempty" doc:"hour of the oldest file"`
+	Oldest    *time.Time `json:"oldest,omitempty" doc:"hour of the oldest requests that are kept"`
+	Newest    *time.Time `json:"newest,omitempty" doc:"when the newest request came; of those of an earlier server only the hour is known"`
 	LeftOut   []LeftOut  `json:"left_out,omitempty"`
 }
