@@ -1,6 +1,7 @@
 package expect
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -118,6 +119,8 @@ func (r *run) groups(units []*unit) []*group {
 		}
 		g.units = append(g.units, u)
 	}
+	// What is found of the columns is told in their order.
+	slices.SortFunc(out, func(a, b *group) int { return cmp.Compare(r.read(a.units)[0], r.read(b.units)[0]) })
 	if len(bare) > 0 && len(out) == 0 {
 		out = append(out, &group{run: r})
 	}
@@ -265,7 +268,7 @@ func (g *group) pass(ctx context.Context, units []*unit, first bool) error {
 	if first {
 		g.rows, g.findings = rows, table.Findings(s)
 	}
-	return errors.Join(failed, err)
+	return cmp.Or(failed, err)
 }
 
 // scan calls do for each batch until it returns false, and closes the scanner. It returns how many rows there were up to then.

@@ -318,14 +318,18 @@ func TestDuplicatesAmongManyKeysAreFound(t *testing.T) {
 	}
 	columns := map[string][]int64{
 		"rising": rising, "falling": falling, "shuffled": shuffled,
-		"rising, the last is the first":           with(rising, map[int]int64{n - 1: rising[0]}),
-		"rising, the last is the one before":      with(rising, map[int]int64{n - 1: rising[n-2]}),
-		"rising, out of order but different":      with(rising, map[int]int64{20_000: -5000, 25_000: -6000}),
-		"rising, duplicates before and after":     with(rising, map[int]int64{5: rising[4], 20_000: rising[7], 20_001: rising[25_000], 29_000: rising[8]}),
-		"falling, duplicates far apart":           with(falling, map[int]int64{15_000: falling[1], 29_999: falling[2]}),
-		"shuffled, duplicates of near and far":    with(shuffled, map[int]int64{1: shuffled[0], 29_999: shuffled[3], 10_000: shuffled[20_500]}),
-		"twice the same, in order":                append(slices.Clone(rising[:n/2]), rising[:n/2]...),
-		"few values":                              func() []int64 { v := slices.Clone(shuffled); each(v, func(x int64) int64 { return x % 1000 }); return v }(),
+		"rising, the last is the first":        with(rising, map[int]int64{n - 1: rising[0]}),
+		"rising, the last is the one before":   with(rising, map[int]int64{n - 1: rising[n-2]}),
+		"rising, out of order but different":   with(rising, map[int]int64{20_000: -5000, 25_000: -6000}),
+		"rising, duplicates before and after":  with(rising, map[int]int64{5: rising[4], 20_000: rising[7], 20_001: rising[25_000], 29_000: rising[8]}),
+		"falling, duplicates far apart":        with(falling, map[int]int64{15_000: falling[1], 29_999: falling[2]}),
+		"shuffled, duplicates of near and far": with(shuffled, map[int]int64{1: shuffled[0], 29_999: shuffled[3], 10_000: shuffled[20_500]}),
+		"twice the same, in order":             append(slices.Clone(rising[:n/2]), rising[:n/2]...),
+		"few values": func() []int64 {
+			v := slices.Clone(shuffled)
+			each(v, func(x int64) int64 { return x % 1000 })
+			return v
+		}(),
 		"more values than are kept, all repeated": func() []int64 { v := slices.Clone(shuffled); each(v, func(x int64) int64 { return x / 6 }); return v }(),
 	}
 	for name, values := range columns {
@@ -414,7 +418,9 @@ table: [{row_count: 2000}, {greater: [age, id]}, {unique_together: [id, country]
 	for name, run := range map[string]func() (*expect.Report, error){
 		"at once": func() (*expect.Report, error) { return expect.Check(tContext, a, s, expect.Options{Each: atOnce}) },
 		"in turn": func() (*expect.Report, error) { return expect.Check(tContext, together, s, expect.Options{}) },
-		"rows":    func() (*expect.Report, error) { return expect.Check(tContext, together, s, expect.Options{Each: atOnce}) },
+		"rows": func() (*expect.Report, error) {
+			return expect.Check(tContext, together, s, expect.Options{Each: atOnce})
+		},
 	} {
 		r, err := run()
 		if err != nil {
