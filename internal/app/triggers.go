@@ -3,13 +3,16 @@ package app
 import (
 	"context"
 	"strings"
+	"time"
 
+	"levada/internal/adapter/blob"
 	"levada/internal/adapter/bucket"
 	"levada/internal/adapter/files"
 	"levada/internal/adapter/series"
 	"levada/internal/adapter/store"
 	"levada/internal/core/event"
 	"levada/internal/core/fault"
+	"levada/internal/core/partition"
 	"levada/internal/core/run"
 	core "levada/internal/core/secret"
 	"levada/internal/core/track"
@@ -62,6 +65,17 @@ func (s secretValues) Value(ctx context.Context, name, key string) ([]byte, erro
 		return nil, core.MissingKey(core.Secret, name, key)
 	}
 	return v, nil
+}
+
+// changedOutside says why what runs have imported from outside is not the same any more.
+func (s *server) changedOutside() func(context.Context, partition.Input, time.Time) string {
+	files := blob.NewOutside()
+	return func(ctx context.Context, in partition.Input, since time.Time) string {
+		if strings.HasPrefix(in.URI, run.BucketScheme) {
+			return s.buckets.Changed(ctx, in)
+		}
+		return files.Changed(ctx, in, since)
+	}
 }
 
 // places are those at which triggers look for files.

@@ -61,12 +61,12 @@ func (a *app) monitorsSetCommand() *cobra.Command {
 	}
 	flags, r := cmd.Flags(), &f.resource
 	flags.StringVar(&r.Description, "description", "", "what it is for")
-	flags.StringVar(&r.Data, "table", "", "`PATH` of the table on the machine of the server, or a pattern for the newest of several files")
+	flags.StringVar(&r.Data, "table", "", "`PATH` of the table on the machine of the server, its address s3://BUCKET/KEY, or a pattern for the newest of several files")
 	flags.StringVar(&f.artifact, "artifact", "", "look at each artifact of this `NAME` when it is made")
 	flags.StringVar(&f.made, "pipeline", "", "with --artifact: only those that the pipeline of this `NAME` makes")
 	flags.StringVar(&f.suite, "suite", "", "`FILE` with the expectations, YAML or JSON")
 	flags.StringVar(&r.Environment, "environment", "", "leave out the expectations of other environments than `NAME`")
-	flags.StringVar(&r.Reference, "reference", "", "`PATH` of the table, on the machine of the server, that the data is compared with")
+	flags.StringVar(&r.Reference, "reference", "", "`PATH` of the table, on the machine of the server or in a bucket, that the data is compared with")
 	flags.StringVar(&f.drift.Ignore, "ignore", "", "columns that are not compared, by `NAME,NAME`")
 	flags.StringVar(&f.drift.Target, "target", "", "`COLUMN` of the target")
 	flags.StringVar(&f.drift.Prediction, "prediction", "", "`COLUMN` of the model's prediction")

@@ -7,7 +7,9 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -178,5 +180,51 @@ func TestAMonitorLooksAtTheNewestObjectOfABucket(t *testing.T) {
 	eventually(t, srv, "no run of the monitor has failed", func() bool { return len(monitored(t, srv, "monitor-ages", "FAILED")) > 0 })
 	if failed := monitored(t, srv, "monitor-ages", "FAILED")[0]; failed.Failure == nil || !strings.Contains(failed.Failure.Message, "age: between [0, 120]") {
 		t.Errorf("it failed with %+v", failed.Failure)
+	}
+}
+
+// A partition whose object in a bucket has other content is stale, and computes anew what depends on it.
+func TestAPartitionIsStaleWhenItsObjectHasOtherContent(t *testing.T) {
+	s := startS3(t, "data")
+	days := []string{"2013-01-01", "2013-01-02"}
+	for _, day := range days {
+		s.put("days/"+day+".csv", "b "+day+"\na "+day+"\n")
+	}
+	srv := levadatest.Start(t, s.environ()...)
+	log := filepath.Join(t.TempDir(), "log")
+	var uploaded struct {
+		PipelineID string `json:"pipeline_id"`
+	}
+	spec := tableSpec("days", "s3://data/days/{{$.inputs.parameters['day']}}.csv", log)
+	if status := call(t, http.MethodPost, srv.URL+"/api/v1/pipelines", map[string]any{"name": "days", "spec": spec}, &uploaded); status != http.StatusCreated {
+		t.Fatalf("upload: status %d", status)
+	}
+	levada := func(args ...string) {
+		t.Helper()
+		if out, err := exec.CommandContext(t.Context(), levadatest.Binary(t), append(args, "--server", srv.URL)...).CombinedOutput(); err != nil {
+			t.Fatalf("levada %s: %v\n%s", strings.Join(args, " "), err, out)
+		}
+	}
+	noted := func() string {
+		t.Helper()
+		text, err := os.ReadFile(log)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	levada("backfill", "days", "--param", "day", "--every", "daily", "--from", days[0], "--to", days[1], "--wait")
+	before := noted()
+	s.put("days/"+days[0]+".csv", "b "+days[0]+"\na "+days[0]+"\n") // as it was
+	s.put("days/"+days[1]+".csv", "c\n")
+	// What was listed is believed for half a minute.
+	eventually(t, srv, "the partition is not stale", func() bool {
+		var list partitionList
+		call(t, http.MethodGet, srv.URL+"/api/v1/pipelines/"+uploaded.PipelineID+"/partitions", nil, &list)
+		return list.Partitions[0].State == "done" && strings.Contains(list.Partitions[1].Why, days[1]+".csv: its content has changed")
+	})
+	levada("backfill", "days", "--only", "stale", "--wait")
+	if got := strings.TrimPrefix(noted(), before); got != "days 2013-01-02\n" {
+		t.Errorf("computed again: %q, want the 2nd alone", got)
 	}
 }

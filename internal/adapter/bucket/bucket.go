@@ -29,7 +29,8 @@ const (
 type Buckets struct {
 	environ map[string]string
 	// open makes the client when it is first needed: most servers read no bucket.
-	open func() (*minio.Client, error)
+	open     func() (*minio.Client, error)
+	listings listings
 }
 
 // New returns one that takes its settings from an environment, as the AWS command line does: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY,

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,6 +21,7 @@ import (
 	"levada/internal/adapter/bucket"
 	"levada/internal/core/event"
 	"levada/internal/core/fault"
+	"levada/internal/core/partition"
 	"levada/internal/core/run"
 )
 
@@ -231,5 +233,51 @@ func TestWhatAnAddressMeansIsBroughtAsFileOrDirectory(t *testing.T) {
 		if got, err := b.Fetch(t.Context(), address, dest); fault.KindOf(err) != kind {
 			t.Errorf("%s: %+v, %v", address, got, err)
 		}
+	}
+}
+
+func TestAnImportFromABucketHasChangedWhenItsTagsHave(t *testing.T) {
+	s := newShelf(t, "data")
+	for _, key := range []string{"a.csv", "in/a.csv", "in/sub/b.csv", "index.csv"} {
+		s.put(t, "data", key, "1,2,3")
+	}
+	imported := map[string]partition.Input{}
+	for _, address := range []string{"s3://data/a.csv", "s3://data/in/a.csv", "s3://data/in", "s3://data/in/", "s3://data"} {
+		got, err := bucket.New(from(s.url)).Fetch(t.Context(), address, filepath.Join(t.TempDir(), "content"))
+		if err != nil || got.Tag == "" {
+			t.Fatalf("%s: %+v, %v", address, got, err)
+		}
+		imported[address] = partition.Input{URI: got.URI, Digest: "sha256:1", Tag: got.Tag}
+	}
+	wantChanged := func(want string, addresses ...string) {
+		t.Helper()
+		for address, in := range imported {
+			expected := ""
+			if slices.Contains(addresses, address) {
+				expected = want
+			}
+			if why := bucket.New(from(s.url)).Changed(t.Context(), in); why != expected {
+				t.Errorf("%s: %q, want %q", address, why, expected)
+			}
+		}
+	}
+	wantChanged("")
+	s.put(t, "data", "in/a.csv", "1,2,3")
+	wantChanged("") // as it was
+	s.put(t, "data", "in/sub/b.csv", "3,2,1")
+	wantChanged("its content has changed", "s3://data/in", "s3://data/in/", "s3://data")
+	s.put(t, "data", "in/sub/b.csv", "1,2,3")
+	s.put(t, "data", "in/c.csv", "1")
+	wantChanged("its content has changed", "s3://data/in", "s3://data/in/", "s3://data")
+	for _, key := range []string{"in/c.csv", "a.csv"} {
+		if _, err := s.DeleteObject("data", key); err != nil {
+			t.Fatal(err)
+		}
+	}
+	imported["s3://data"] = partition.Input{URI: "s3://data", Tag: ""} // of an earlier time, without one
+	wantChanged("it is not there any more", "s3://data/a.csv")
+	b := bucket.New(from("http://127.0.0.1:1"))
+	if why := b.Changed(t.Context(), imported["s3://data/in"]); why != "" {
+		t.Errorf("of a bucket that does not answer nothing is known: %q", why)
 	}
 }

@@ -2,6 +2,9 @@ package bucket
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -45,7 +48,7 @@ func (b *Buckets) Fetch(ctx context.Context, address, dest string) (run.Fetched,
 	if len(objects) == 0 {
 		return run.Fetched{}, fault.NotFoundf("there is nothing at %s", address)
 	}
-	out := run.Fetched{URI: address, Objects: len(objects)}
+	out := run.Fetched{URI: address, Objects: len(objects), Tag: tagOf(objects, one)}
 	if one {
 		out.URI = objects[0].Path
 	}
@@ -91,6 +94,19 @@ func (b *Buckets) meant(ctx context.Context, client *minio.Client, bucket, key s
 		}
 	}
 	return []event.FileState{newest}, true, nil
+}
+
+// tagOf is another one when the content of objects is: the ETag of a single one, else a digest of all keys and ETags. They are in the order of
+// their keys.
+func tagOf(objects []event.FileState, one bool) string {
+	if one {
+		return objects[0].Digest
+	}
+	sum := sha256.New()
+	for _, o := range objects {
+		fmt.Fprintf(sum, "%s\x00%s\n", o.Path, o.Digest)
+	}
+	return "etags:" + hex.EncodeToString(sum.Sum(nil))
 }
 
 // directory is a key with the slash that those below it have; empty for the whole bucket.

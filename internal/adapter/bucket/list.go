@@ -35,6 +35,7 @@ func (b *Buckets) List(ctx context.Context, address string, limit int) ([]event.
 	return b.list(ctx, client, bucket, searchesFor(key), limit)
 }
 
+// list lists what some searches find, in the order of the keys.
 func (b *Buckets) list(ctx context.Context, client *minio.Client, bucket string, searches []search, limit int) ([]event.FileState, error) {
 	var out []event.FileState
 	owner, entries := false, 0
@@ -61,9 +62,11 @@ func (b *Buckets) list(ctx context.Context, client *minio.Client, bucket string,
 			return nil, b.explain(ctx, client, bucket, err)
 		}
 	}
-	slices.SortFunc(out, func(x, y event.FileState) int { return strings.Compare(x.Path, y.Path) })
+	slices.SortFunc(out, byPath)
 	return out, nil
 }
+
+func byPath(x, y event.FileState) int { return strings.Compare(x.Path, y.Path) }
 
 // search is one listing, and what of its answer is meant.
 type search struct {

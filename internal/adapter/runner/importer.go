@@ -40,7 +40,7 @@ func (r *Runner) importArtifact(ctx context.Context, s *run.Step, log *attemptLo
 	}
 	from, local, err := r.importFrom(ctx, s, uri)
 	if _, _, inBucket := run.BucketPath(uri); inBucket && err == nil && r.opt.Buckets != nil && r.opt.Buckets.Configured() {
-		from, a.URI, err = r.importBucket(ctx, s, uri, log)
+		from, err = r.importBucket(ctx, s, &a, log)
 		local = true
 	}
 	switch {
@@ -110,27 +110,29 @@ func (r *Runner) importFrom(ctx context.Context, s *run.Step, uri string) (copie
 	return copied, true, err
 }
 
-// importBucket brings what an address in a bucket means into the step's directory, and returns where it is and the address of that.
-func (r *Runner) importBucket(ctx context.Context, s *run.Step, uri string, log *attemptLog) (copied, from string, err error) {
+// importBucket brings what the address of an artifact means, in a bucket, into the step's directory, and returns where it is. The artifact
+// gets the address and the tag of what was brought.
+func (r *Runner) importBucket(ctx context.Context, s *run.Step, a *run.Artifact, log *attemptLog) (copied string, err error) {
 	l, err := r.layout(s)
 	if err != nil {
-		return "", "", err
+		return "", err
 	}
 	dir, err := os.MkdirTemp(l.tmp(), "artifact-")
 	if err != nil {
-		return "", "", err
+		return "", err
 	}
 	copied = filepath.Join(dir, "content")
-	got, err := r.opt.Buckets.Fetch(ctx, uri, copied)
+	got, err := r.opt.Buckets.Fetch(ctx, a.URI, copied)
 	switch fault.KindOf(err) {
 	case fault.NotFound, fault.Invalid:
-		return "", "", inputError("importer: %v", err)
+		return "", inputError("importer: %v", err)
 	}
 	if err != nil {
-		return "", "", fmt.Errorf("importer: %w", err)
+		return "", fmt.Errorf("importer: %w", err)
 	}
+	a.URI, a.Tag = got.URI, got.Tag
 	log.System("brought %d bytes in %d objects from %s", got.Size, got.Objects, got.URI)
-	return copied, got.URI, nil
+	return copied, nil
 }
 
 // hint says what to do about an artifact that stays where it is.

@@ -157,9 +157,9 @@ func (s *Store) PartitionInputs(ctx context.Context, pipelineID, parameter strin
 	}
 	// Uses artifacts_by_run.
 	inputs, err := readAll(ctx, s, func(scan scanner) (in partition.Input, err error) {
-		return in, scan(&in.RunID, &in.URI, &in.Digest, &in.Size)
+		return in, scan(&in.RunID, &in.URI, &in.Digest, &in.Size, &in.Tag)
 	}, newest+`
-		SELECT a.run_id, json_extract(a.body, '$.uri'), a.digest, COALESCE(json_extract(a.body, '$.size'), 0)
+		SELECT a.run_id, json_extract(a.body, '$.uri'), a.digest, COALESCE(json_extract(a.body, '$.size'), 0), COALESCE(json_extract(a.body, '$.tag'), '')
 		FROM newest
 		JOIN artifacts a ON a.run_id = newest.id
 		WHERE place = 1 AND a.digest <> '' AND COALESCE(json_extract(a.body, '$.uri'), 'levada:') NOT LIKE 'levada:%'

@@ -32,10 +32,10 @@ type Run struct {
 	CreatedAt, FinishedAt time.Time
 }
 
-// Input is what a run imported: the address, the content that was there then, and its size in bytes.
+// Input is what a run imported: the address, the content that was there then, its size in bytes, and what told the content there (run.Artifact).
 type Input struct {
-	RunID, URI, Digest string
-	Size               int64
+	RunID, URI, Digest, Tag string
+	Size                    int64
 }
 
 // Upstream is content that a run imported by its digest, and that a partition of some pipeline had made which gives other content now.

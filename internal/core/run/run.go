@@ -158,6 +158,8 @@ type Artifact struct {
 	// URI is where the artifact is for the outside world: "levada:…" for content that Levada
 	// holds, the given URI for an imported one. Steps see a local path instead.
 	URI string `json:"uri"`
+	// Tag is what told its content where it was imported from without reading it there: it is another one when the content is.
+	Tag string `json:"tag,omitempty" doc:"of one that was imported from a bucket: the ETag of the object, or a digest of those of all objects"`
 	// Digest is "sha256:<hex>" for a file, "dir-sha256:<hex>" for a directory, and empty
 	// for an artifact whose content Levada does not hold.
 	Digest   string         `json:"digest,omitempty"`

@@ -28,4 +28,6 @@ type Fetched struct {
 	// Objects is how many there were, Size their bytes together.
 	Objects int
 	Size    int64
+	// Tag is another one when the content is (Artifact.Tag).
+	Tag string
 }

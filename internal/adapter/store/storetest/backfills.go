@@ -110,12 +110,15 @@ func partitionInputs(t *testing.T, s Store) {
 		}
 		must(t, s.Append(ctx, r.ID, []run.Event{{Seq: 1, Type: "x", At: at(n), Body: []byte("{}")}}, run.Changes{Artifacts: []run.Artifact{
 			artifact("raw", "/data/"+day, "sha256:"+fmt.Sprint(n)), artifact("held", "levada://sha256:1", "sha256:1"), artifact("far", "s3://x", ""),
+			{ID: fmt.Sprint("tagged", n), RunID: r.ID, TaskID: "t", Name: "tagged", URI: "s3://y", Digest: "sha256:0", Tag: "etag:" + day, Size: 3},
 		}}))
 	}
 	inputs := got[map[string][]partition.Input](t)(s.PartitionInputs(ctx, "pipe-1", "day", 100))
 	same(t, "what was imported", inputs, map[string][]partition.Input{
-		sampleRun(1).ID: {{RunID: sampleRun(1).ID, URI: "/data/2013-01-01", Digest: "sha256:1", Size: 3}},
-		sampleRun(2).ID: {{RunID: sampleRun(2).ID, URI: "/data/2013-01-02", Digest: "sha256:2", Size: 3}},
+		sampleRun(1).ID: {{RunID: sampleRun(1).ID, URI: "/data/2013-01-01", Digest: "sha256:1", Size: 3},
+			{RunID: sampleRun(1).ID, URI: "s3://y", Digest: "sha256:0", Tag: "etag:2013-01-01", Size: 3}},
+		sampleRun(2).ID: {{RunID: sampleRun(2).ID, URI: "/data/2013-01-02", Digest: "sha256:2", Size: 3},
+			{RunID: sampleRun(2).ID, URI: "s3://y", Digest: "sha256:0", Tag: "etag:2013-01-02", Size: 3}},
 	})
 	same(t, "no more than asked for", len(got[map[string][]partition.Input](t)(s.PartitionInputs(ctx, "pipe-1", "day", 1))), 1)
 }
