@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"sync"
 	"sync/atomic"
 	"time"
 	_ "time/tzdata" // schedules name time zones, also on a machine that has no list of them
@@ -121,6 +122,8 @@ type server struct {
 	events       *trigger.Events
 	models       *modelhost.Host
 	remotes      *remotemodel.Host
+	room         sync.Once
+	ballast      []byte // kept by being here
 	endpoints    *endpoints.Service
 	requests     *requestlog.Log
 	// stopTelling ends telling of requests to endpoints and waits for it.

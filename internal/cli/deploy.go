@@ -20,7 +20,7 @@ import (
 
 // deployCommand is "levada deploy".
 func (a *app) deployCommand() *cobra.Command {
-	var name, file, as, secret, report string
+	var name, file, as, secret, protocol, report string
 	var percent float64
 	var wait bool
 	var limit time.Duration
@@ -38,6 +38,7 @@ func (a *app) deployCommand() *cobra.Command {
 	flags.Float64Var(&percent, "percent", 100, "`SHARE` of the requests that the version gets; the others keep theirs in proportion")
 	flags.StringVar(&as, "as", "", "`NAME` of what another server serves, in place of the number of a version (\"remote\" without it)")
 	flags.StringVar(&secret, "secret", "", "`SECRET` whose key token is sent to that server as bearer token")
+	flags.StringVar(&protocol, "protocol", "", "`PROTOCOL` of that server: oip (Open Inference Protocol over REST, the default), oip-grpc or mlflow")
 	flags.BoolVar(&wait, "wait", false, "return when the version answers, or cannot be loaded")
 	flags.DurationVar(&limit, "wait-limit", 15*time.Minute, "how long to wait")
 	flags.StringVar(&report, "report", "", "write how the endpoint is as JSON to `FILE`, for the step of a pipeline")
@@ -46,8 +47,8 @@ func (a *app) deployCommand() *cobra.Command {
 	flags.StringVarP(&file, "file", "f", "", "`FILE` or directory that declares endpoints and inference graphs")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if file != "" {
-			if len(args) > 0 || name != "" || as != "" || secret != "" || report != "" || cmd.Flags().Changed("percent") || changed() {
-				return fault.Invalidf("-f takes everything from the file: leave out the model, --endpoint, --percent, --as, --secret, --report and settings")
+			if len(args) > 0 || name != "" || as != "" || secret != "" || protocol != "" || report != "" || cmd.Flags().Changed("percent") || changed() {
+				return fault.Invalidf("-f takes everything from the file: leave out the model, --endpoint, --percent, --as, --secret, --protocol, --report and settings")
 			}
 			return a.deployFile(cmd, file, wait, limit, out)
 		}
@@ -55,7 +56,7 @@ func (a *app) deployCommand() *cobra.Command {
 			return err
 		}
 		return a.look(cmd, func(ctx context.Context, s *session) error {
-			ask := client.DeployModel{Model: args[0], As: as, Secret: secret}
+			ask := client.DeployModel{Model: args[0], As: as, Secret: secret, Protocol: protocol}
 			if cmd.Flags().Changed("percent") {
 				ask.Percent = &percent
 			}

@@ -283,8 +283,8 @@ func (s *Service) deployRemote(ctx context.Context, l *live, spec endpoint.Spec,
 	case there:
 		return nil
 	}
-	if s.deps.Reachable != nil {
-		if err := s.deps.Reachable(ctx, r.URL); err != nil {
+	if s.deps.Askable != nil {
+		if err := s.deps.Askable(ctx, r); err != nil {
 			return fault.Invalidf("remote %s: %w", n, err)
 		}
 	}

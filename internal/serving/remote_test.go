@@ -19,8 +19,8 @@ func TestWhatAnotherServerServesIsDeployedLikeAVersion(t *testing.T) {
 	inside := fault.Invalidf("the address is not a public one")
 	m := &models{}
 	b := open(t, m, nil, func(o *serving.Options) {
-		o.Reachable = func(_ context.Context, url string) error {
-			if strings.Contains(url, "inside") {
+		o.Askable = func(_ context.Context, r endpoint.Remote) error {
+			if strings.Contains(r.URL, "inside") {
 				return inside
 			}
 			return nil
@@ -56,11 +56,14 @@ func TestWhatAnotherServerServesIsDeployedLikeAVersion(t *testing.T) {
 	}
 	// Each name means one thing, as long as the endpoint has it.
 	for want, d := range map[string]serving.Deploy{
-		"another name":       {Remote: &endpoint.Remote{URL: url + "2"}, As: "other"},
-		"not a public":       {Remote: &endpoint.Remote{URL: "https://inside/v2/models/flights"}, As: "inside"},
-		"is no name":         {Remote: &endpoint.Remote{URL: url}, As: "1"},
-		`serves model "m"`:   {Model: "n", Version: "1"},
-		"the path \"/oops\"": {Remote: &endpoint.Remote{URL: "https://models.example.com/oops"}, As: "oops"},
+		"another name":         {Remote: &endpoint.Remote{URL: url + "2"}, As: "other"},
+		"not a public":         {Remote: &endpoint.Remote{URL: "https://inside/v2/models/flights"}, As: "inside"},
+		"is no name":           {Remote: &endpoint.Remote{URL: url}, As: "1"},
+		`serves model "m"`:     {Model: "n", Version: "1"},
+		"no protocol \"soap\"": {Remote: &endpoint.Remote{URL: url, Protocol: "soap"}, As: "soap"},
+		"ends in /invocations": {Remote: &endpoint.Remote{URL: url, Protocol: endpoint.ProtocolMLflow}, As: "flow"},
+		"protocol mlflow with": {Remote: &endpoint.Remote{URL: "https://models.example.com/invocations"}, As: "flow"},
+		"the path \"/oops\"":   {Remote: &endpoint.Remote{URL: "https://models.example.com/oops"}, As: "oops"},
 	} {
 		if _, err := deploy(10, d); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v; want it to say %q", err, want)

@@ -26,8 +26,8 @@ type Options struct {
 	Store    Store
 	Models   Models
 	Runtimes Runtimes
-	// Reachable refuses the URL of a remote that must not be reached; nil lets all be.
-	Reachable func(ctx context.Context, url string) error
+	// Askable refuses a remote that must not be reached, or whose secret is not there; nil lets all be.
+	Askable func(ctx context.Context, r endpoint.Remote) error
 	// Graphs is needed where endpoints are put together to inference graphs.
 	Graphs GraphStore
 	// Rollouts and Aliases are needed where versions are rolled out.

@@ -3,6 +3,7 @@ package serving
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"levada/internal/core/endpoint"
@@ -113,6 +114,9 @@ func (s *slot) up(w Worker) {
 		s.ready++
 		s.workers[s.n] = w
 		s.failure, s.hopeless, s.everUp = nil, false, true
+		if s.ready == s.usual {
+			s.said = "" // what happens from here on is news again
+		}
 		if s.state != endpoint.Draining {
 			s.state = endpoint.Ready
 		}
@@ -151,7 +155,9 @@ func (s *slot) startFailed(err error) {
 			s.failure, s.hopeless, s.state = err, hopeless, endpoint.Failed
 		}
 	})
-	s.s.deps.Logger.Warn("a model could not be loaded", "endpoint", s.endpoint, "version", s.number, "error", err)
+	if s.news(err.Error()) {
+		s.s.deps.Logger.Warn("a model could not be loaded", "endpoint", s.endpoint, "version", s.number, "error", err)
+	}
 	if told {
 		s.s.note(endpoint.Event{Endpoint: s.endpoint, Kind: endpoint.VersionFailed, Version: s.number,
 			Message: "version " + s.number + " could not be loaded: " + fault.Shorten(err.Error(), 2000)})
@@ -185,9 +191,11 @@ func (s *slot) workerLost(w Worker, lived time.Duration) {
 	}
 	err := w.Err()
 	s.stats.lost.Add(1)
-	s.s.deps.Logger.Warn("a model worker is lost and is replaced", "endpoint", s.endpoint, "version", s.number, "error", err)
-	s.s.note(endpoint.Event{Endpoint: s.endpoint, Kind: endpoint.WorkerLost, Version: s.number,
-		Message: fault.Shorten(err.Error(), 2000), Data: map[string]any{"lived_seconds": lived.Seconds()}})
+	if s.deployed.Remote == nil || s.news(err.Error()) { // all connections to a server are lost at once
+		s.s.deps.Logger.Warn("a model worker is lost and is replaced", "endpoint", s.endpoint, "version", s.number, "error", err)
+		s.s.note(endpoint.Event{Endpoint: s.endpoint, Kind: endpoint.WorkerLost, Version: s.number,
+			Message: fault.Shorten(err.Error(), 2000), Data: map[string]any{"lived_seconds": lived.Seconds()}})
+	}
 	if lived >= oldEnough {
 		s.tries = 0
 	}
@@ -318,8 +326,20 @@ func (s *slot) run(w Worker, batch []*pending) (gone bool) {
 	if len(batch) == 1 && batch[0].ctx.Err() != nil {
 		return false
 	}
+	ctx, stop := context.Background(), func() {}
+	if s.deployed.Remote != nil { // a process of our own cannot be told to stop
+		ctx, stop = whileWanted(batch)
+	}
 	began := time.Now()
-	answers, err := w.Predict(context.Background(), requests, s.settings.Timeout())
+	answers, err := w.Predict(ctx, requests, s.settings.Timeout())
+	givenUp := err != nil && ctx.Err() != nil
+	stop()
+	if givenUp {
+		for _, p := range batch {
+			p.answer(nil, p.ctx.Err())
+		}
+		return false
+	}
 	s.stats.batches.Add(1)
 	s.stats.rows.Add(rows)
 	if err == nil {
@@ -354,6 +374,47 @@ func (s *slot) run(w Worker, batch []*pending) (gone bool) {
 		return true
 	}
 	return s.run(w, batch[half:])
+}
+
+// whileWanted is a context that ends when nobody waits for any request of a batch any more; its deadline is the latest of theirs.
+func whileWanted(batch []*pending) (context.Context, func()) {
+	if len(batch) == 1 {
+		return batch[0].ctx, func() {}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	if latest, all := latestDeadline(batch); all {
+		ctx, cancel = context.WithDeadline(context.Background(), latest)
+	}
+	var waiting atomic.Int64
+	waiting.Store(int64(len(batch)))
+	stops := make([]func() bool, len(batch))
+	for i, p := range batch {
+		stops[i] = context.AfterFunc(p.ctx, func() {
+			if waiting.Add(-1) == 0 {
+				cancel()
+			}
+		})
+	}
+	return ctx, func() {
+		for _, stop := range stops {
+			stop()
+		}
+		cancel()
+	}
+}
+
+// latestDeadline is the latest deadline of the requests of a batch; all is whether each of them has one.
+func latestDeadline(batch []*pending) (latest time.Time, all bool) {
+	for _, p := range batch {
+		at, has := p.ctx.Deadline()
+		if !has {
+			return latest, false
+		}
+		if at.After(latest) {
+			latest = at
+		}
+	}
+	return latest, true
 }
 
 // explain says whose error it is.

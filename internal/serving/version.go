@@ -52,6 +52,7 @@ type version struct {
 	workers  map[int]Worker // by slot
 	note     string
 	runtime  string
+	said     string // the trouble that was logged last
 	everUp   bool
 }
 
@@ -129,6 +130,17 @@ func (v *version) set(change func()) {
 	change()
 	close(v.changed)
 	v.changed = make(chan struct{})
+}
+
+// news reports whether trouble is another than what was said last, and remembers it: of the slots of a version the first one tells.
+func (v *version) news(trouble string) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.said == trouble {
+		return false
+	}
+	v.said = trouble
+	return true
 }
 
 // warm asks for workers, which start if there are none.

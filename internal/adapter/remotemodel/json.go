@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"unicode/utf8"
 
@@ -13,8 +14,8 @@ import (
 	"levada/internal/core/infer"
 )
 
-// encode writes requests that can be joined as one request of the protocol.
-func encode(requests []*infer.Request) ([]byte, error) {
+// joined makes one request of requests that can be joined, with what another server is to know of their parameters.
+func joined(requests []*infer.Request) (*infer.Request, error) {
 	first := requests[0]
 	rows := int64(0)
 	for _, r := range requests {
@@ -24,42 +25,78 @@ func encode(requests []*infer.Request) ([]byte, error) {
 		}
 		rows += n
 	}
-	b := []byte(`{"inputs":[`)
+	out := &infer.Request{Inputs: make([]infer.Tensor, len(first.Inputs)), Parameters: infer.ModelParameters(first)}
 	for i, t := range first.Inputs {
+		t.Shape, t.Parameters = slices.Clone(t.Shape), told(nil, t.Parameters)
+		if len(requests) > 1 {
+			t.Shape[0] = rows
+			parts := make([][]byte, len(requests))
+			for k, r := range requests {
+				parts[k] = r.Inputs[i].Data
+			}
+			t.Data = bytes.Join(parts, nil)
+		}
+		out.Inputs[i] = t
+	}
+	out.Parameters = told(out.Parameters, first.Parameters)
+	return out, nil
+}
+
+// told adds the content type of parameters to others.
+func told(to, from map[string]any) map[string]any {
+	if content := infer.ContentOf(from); content != "" {
+		if to == nil {
+			to = map[string]any{}
+		}
+		to[infer.ContentType] = content
+	}
+	return to
+}
+
+// divided gives each of the requests that were joined its rows of the answer.
+func divided(answer *infer.Response, requests []*infer.Request) ([]*infer.Response, error) {
+	out := make([]*infer.Response, len(requests))
+	for i, r := range requests {
+		out[i] = &infer.Response{ID: r.ID, Parameters: told(nil, answer.Parameters)}
+	}
+	for _, t := range answer.Outputs {
+		t.Parameters = told(nil, t.Parameters)
+		parts, err := infer.Parts(t, requests)
+		if err != nil {
+			return nil, err
+		}
+		for i := range parts {
+			out[i].Outputs = append(out[i].Outputs, parts[i])
+		}
+	}
+	return out, nil
+}
+
+// encode writes a request of the Open Inference Protocol.
+func encode(r *infer.Request) ([]byte, error) {
+	b := []byte(`{"inputs":[`)
+	for i := range r.Inputs {
+		t := &r.Inputs[i]
 		if i > 0 {
 			b = append(b, ',')
 		}
-		shape := append([]int64{}, t.Shape...)
-		if len(requests) > 1 {
-			shape[0] = rows
-		}
-		head := map[string]any{"name": t.Name, "datatype": t.Datatype, "shape": shape}
-		if content := infer.ContentOf(t.Parameters); content != "" {
-			head["parameters"] = map[string]any{infer.ContentType: content}
+		head := map[string]any{"name": t.Name, "datatype": t.Datatype, "shape": t.Shape}
+		if len(t.Parameters) > 0 {
+			head["parameters"] = t.Parameters
 		}
 		text, err := json.Marshal(head)
 		if err != nil {
 			return nil, err
 		}
 		b = append(append(b, text[:len(text)-1]...), `,"data":[`...)
-		from := len(b)
-		for _, r := range requests {
-			if b, err = appendElements(b, &r.Inputs[i], len(b) > from); err != nil {
-				return nil, fault.Invalidf("input %q cannot be sent to the other server as JSON: %w", fault.Shorten(t.Name, 100), err)
-			}
+		if b, err = appendElements(b, t); err != nil {
+			return nil, fault.Invalidf("input %q cannot be sent to the other server as JSON: %w", fault.Shorten(t.Name, 100), err)
 		}
 		b = append(b, "]}"...)
 	}
 	b = append(b, ']')
-	parameters := infer.ModelParameters(first)
-	if content := infer.ContentOf(first.Parameters); content != "" {
-		if parameters == nil {
-			parameters = map[string]any{}
-		}
-		parameters[infer.ContentType] = content
-	}
-	if len(parameters) > 0 {
-		text, err := json.Marshal(parameters)
+	if len(r.Parameters) > 0 {
+		text, err := json.Marshal(r.Parameters)
 		if err != nil {
 			return nil, fault.Invalidf("the parameters of the request cannot be sent: %w", err)
 		}
@@ -69,17 +106,16 @@ func encode(requests []*infer.Request) ([]byte, error) {
 }
 
 // appendElements appends the elements of a tensor, with commas.
-func appendElements(b []byte, t *infer.Tensor, comma bool) ([]byte, error) {
+func appendElements(b []byte, t *infer.Tensor) ([]byte, error) {
 	n, err := infer.Elements(t.Shape)
 	if err != nil {
 		return b, err
 	}
 	data := t.Data
 	for i := range n {
-		if comma {
+		if i > 0 {
 			b = append(b, ',')
 		}
-		comma = true
 		if t.Datatype == infer.Bytes {
 			size := 4 + binary.LittleEndian.Uint32(data)
 			text := data[4:size]
@@ -116,6 +152,15 @@ func appendElements(b []byte, t *infer.Tensor, comma bool) ([]byte, error) {
 
 // Decode reads the answer to requests that were sent as one: each gets its rows.
 func Decode(body []byte, requests []*infer.Request) ([]*infer.Response, error) {
+	answer, err := decode(body)
+	if err != nil {
+		return nil, err
+	}
+	return divided(answer, requests)
+}
+
+// decode reads an answer of the Open Inference Protocol.
+func decode(body []byte) (*infer.Response, error) {
 	var answer struct {
 		Outputs []struct {
 			Name       string          `json:"name"`
@@ -132,28 +177,13 @@ func Decode(body []byte, requests []*infer.Request) ([]*infer.Response, error) {
 	if len(answer.Outputs) == 0 {
 		return nil, fault.Unavailablef("the other server's answer has no outputs")
 	}
-	out := make([]*infer.Response, len(requests))
-	for i, r := range requests {
-		out[i] = &infer.Response{ID: r.ID}
-		if content := infer.ContentOf(answer.Parameters); content != "" {
-			out[i].Parameters = map[string]any{infer.ContentType: content}
-		}
-	}
+	out := &infer.Response{Parameters: answer.Parameters}
 	for _, o := range answer.Outputs {
-		t := infer.Tensor{Name: o.Name, Datatype: o.Datatype, Shape: o.Shape}
-		if content := infer.ContentOf(o.Parameters); content != "" {
-			t.Parameters = map[string]any{infer.ContentType: content}
-		}
+		t := infer.Tensor{Name: o.Name, Datatype: o.Datatype, Shape: o.Shape, Parameters: o.Parameters}
 		if err := elements(&t, o.Data); err != nil {
 			return nil, fault.Unavailablef("output %q of the other server's answer: %w", fault.Shorten(o.Name, 100), err)
 		}
-		parts, err := infer.Parts(t, requests)
-		if err != nil {
-			return nil, err
-		}
-		for i := range parts {
-			out[i].Outputs = append(out[i].Outputs, parts[i])
-		}
+		out.Outputs = append(out.Outputs, t)
 	}
 	return out, nil
 }

@@ -8,13 +8,11 @@ package remotemodel
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -28,6 +26,10 @@ import (
 type Options struct {
 	// Transport reaches other servers, and refuses those that must not be reached.
 	Transport http.RoundTripper
+	// GRPC is one that speaks HTTP/2. Encode writes the message that a model is asked with over gRPC, and Decode reads the answer.
+	GRPC   http.RoundTripper
+	Encode func(model, version string, r *infer.Request) []byte
+	Decode func(message []byte) (*infer.Response, error)
 	// Secret returns a value of a secret.
 	Secret func(ctx context.Context, name, key string) ([]byte, error)
 	// MaxAnswer is the largest answer that is read, in bytes.
@@ -38,18 +40,20 @@ type Options struct {
 type Host struct {
 	opt    Options
 	client *http.Client
+	grpc   *http.Client
 }
 
 // New returns a host.
 func New(o Options) *Host {
-	return &Host{o, &http.Client{
-		Transport:     o.Transport,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
+	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &Host{o, &http.Client{Transport: o.Transport, CheckRedirect: stay}, &http.Client{Transport: o.GRPC, CheckRedirect: stay}}
 }
 
 // Close closes connections that are kept; all workers have been closed before.
-func (h *Host) Close() { h.client.CloseIdleConnections() }
+func (h *Host) Close() {
+	h.client.CloseIdleConnections()
+	h.grpc.CloseIdleConnections()
+}
 
 // Prepared is a remote that workers can be started for.
 type Prepared struct {
@@ -68,7 +72,11 @@ const readyLimit = 10 * time.Second
 
 // Start asks whether the model is ready, and returns a worker when it is. The secret is read anew with each worker.
 func (p *Prepared) Start(ctx context.Context) (*Worker, error) {
-	w := &Worker{host: p.host, url: strings.TrimSuffix(p.remote.URL, "/"), gone: make(chan struct{})}
+	w := &Worker{host: p.host, gone: make(chan struct{})}
+	var err error
+	if w.form, err = formOf(w, p.remote); err != nil {
+		return nil, err
+	}
 	if p.remote.Secret != "" {
 		token, err := p.host.opt.Secret(ctx, p.remote.Secret, endpoint.SecretKey)
 		if err != nil {
@@ -76,16 +84,44 @@ func (p *Prepared) Start(ctx context.Context) (*Worker, error) {
 		}
 		w.authorization = "Bearer " + strings.TrimSpace(string(token))
 	}
-	if err := w.ready(ctx, readyLimit); err != nil {
+	if err := w.form.ready(ctx, readyLimit); err != nil {
 		return nil, err
 	}
 	return w, nil
 }
 
+// form is a protocol that another server speaks.
+type form interface {
+	// ready asks whether the model is ready.
+	ready(ctx context.Context, limit time.Duration) error
+	// infer asks for a prediction. What went wrong in reaching the server, or in what it wants to know of us, has ended the worker.
+	infer(ctx context.Context, r *infer.Request, limit time.Duration) (*infer.Response, error)
+}
+
+func formOf(w *Worker, r endpoint.Remote) (form, error) {
+	base := strings.TrimSuffix(r.URL, "/")
+	switch r.Protocol {
+	case endpoint.ProtocolGRPC:
+		return newGRPC(w, base)
+	case endpoint.ProtocolMLflow:
+		before := strings.TrimSuffix(base, endpoint.InvocationsPath)
+		return &rest{w, before + "/ping", base, encodeMLflow, decodeMLflow}, nil
+	}
+	return &rest{w, base + "/ready", base + "/infer", encode, decode}, nil
+}
+
+// rest asks with JSON.
+type rest struct {
+	w            *Worker
+	alive, asked string // URLs
+	encode       func(*infer.Request) ([]byte, error)
+	decode       func([]byte) (*infer.Response, error)
+}
+
 // Worker asks another server, one request at a time. Its methods are for one goroutine at a time, but for Gone, Err and Memory.
 type Worker struct {
 	host          *Host
-	url           string
+	form          form
 	authorization string
 
 	once sync.Once
@@ -120,14 +156,28 @@ func (w *Worker) Close() { _ = w.lost(fault.Unavailablef("the worker was ended")
 
 // Check asks whether the model is still ready.
 func (w *Worker) Check(ctx context.Context, limit time.Duration) error {
-	if err := w.ready(ctx, limit); err != nil {
+	if err := w.form.ready(ctx, limit); err != nil {
 		return w.lost(err)
 	}
 	return nil
 }
 
-func (w *Worker) ready(ctx context.Context, limit time.Duration) error {
-	status, body, err := w.ask(ctx, http.MethodGet, "/ready", nil, limit)
+// Predict sends the requests as one and gives each its rows of the answer. With the end of ctx the other server is left alone; that does not
+// end the worker.
+func (w *Worker) Predict(ctx context.Context, requests []*infer.Request, limit time.Duration) ([]*infer.Response, error) {
+	r, err := joined(requests)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := w.form.infer(ctx, r, limit)
+	if err != nil {
+		return nil, err
+	}
+	return divided(answer, requests)
+}
+
+func (f *rest) ready(ctx context.Context, limit time.Duration) error {
+	status, body, err := f.ask(ctx, http.MethodGet, f.alive, nil, limit)
 	switch {
 	case err != nil:
 		return err
@@ -137,69 +187,41 @@ func (w *Worker) ready(ctx context.Context, limit time.Duration) error {
 	return nil
 }
 
-// Predict sends the requests as one and gives each its rows of the answer.
-func (w *Worker) Predict(ctx context.Context, requests []*infer.Request, limit time.Duration) ([]*infer.Response, error) {
-	body, err := encode(requests)
+func (f *rest) infer(ctx context.Context, r *infer.Request, limit time.Duration) (*infer.Response, error) {
+	body, err := f.encode(r)
 	if err != nil {
 		return nil, err
 	}
-	status, answer, err := w.ask(ctx, http.MethodPost, "/infer", body, limit)
+	status, answer, err := f.ask(ctx, http.MethodPost, f.asked, body, limit)
 	switch {
 	case err != nil:
-		return nil, w.lost(err)
+		return nil, f.w.unreached(ctx, err)
 	case status == http.StatusOK:
-		return Decode(answer, requests)
+		return f.decode(answer)
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
-		return nil, w.lost(fault.Unavailablef("the other server refuses the request: %s", said(status, answer)))
+		return nil, f.w.lost(fault.Unavailablef("the other server refuses the request: %s", said(status, answer)))
 	case status == http.StatusBadRequest || status == http.StatusRequestEntityTooLarge || status == http.StatusUnprocessableEntity:
 		return nil, fault.Invalidf("the other server refuses the input: %s", said(status, answer))
 	}
 	return nil, fault.Unavailablef("the other server: %s", said(status, answer))
 }
 
-// ask sends a request and reads the answer whole. Errors are those of getting one, whatever it says.
-func (w *Worker) ask(ctx context.Context, method, path string, body []byte, limit time.Duration) (status int, answer []byte, err error) {
+// ask sends a request and reads the answer whole.
+func (f *rest) ask(ctx context.Context, method, url string, body []byte, limit time.Duration) (status int, answer []byte, err error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, method, w.url+path, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))
 	if err != nil {
 		return 0, nil, fault.Invalidf("the URL of the remote cannot be used")
 	}
-	req.Header.Set("User-Agent", "levada")
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	if w.authorization != "" {
-		req.Header.Set("Authorization", w.authorization)
-	}
-	resp, err := w.host.client.Do(req)
+	resp, answer, err := f.w.exchange(f.w.host.client, req, limit)
 	if err != nil {
-		return 0, nil, reaching(ctx, err, limit)
-	}
-	defer resp.Body.Close()
-	answer, err = io.ReadAll(io.LimitReader(resp.Body, w.host.opt.MaxAnswer+1))
-	if err != nil {
-		return 0, nil, reaching(ctx, err, limit)
-	}
-	if int64(len(answer)) > w.host.opt.MaxAnswer {
-		return 0, nil, fault.Unavailablef("the other server answered more than %d bytes", w.host.opt.MaxAnswer)
+		return 0, nil, err
 	}
 	return resp.StatusCode, answer, nil
-}
-
-// reaching explains an error of the transport, without the URL.
-func reaching(ctx context.Context, err error, limit time.Duration) error {
-	var wrapped *url.Error
-	if errors.As(err, &wrapped) {
-		err = wrapped.Err
-	}
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return fmt.Errorf("%w (%w)", fault.Unavailablef("the other server gave no answer within %s", limit), context.DeadlineExceeded)
-	}
-	if fault.KindOf(err) == fault.Invalid {
-		return err // an address that must not be reached
-	}
-	return fault.Unavailablef("the other server cannot be reached: %w", err)
 }
 
 // said is what an answer that is no prediction says: its status, and the message where it has the protocol's form.
@@ -209,10 +231,18 @@ func said(status int, body []byte) string {
 		return text + ", a redirect, which is not followed"
 	}
 	var h struct {
-		Error string `json:"error"`
+		Error   any    `json:"error"`
+		Message string `json:"message"` // of MLflow
 	}
-	if json.Unmarshal(body, &h) == nil && h.Error != "" {
-		text += ": " + fault.Shorten(strings.ToValidUTF8(h.Error, "?"), 500)
+	if json.Unmarshal(body, &h) == nil {
+		if message := cmp.Or(h.Message, asText(h.Error)); message != "" {
+			text += ": " + fault.Shorten(strings.ToValidUTF8(message, "?"), 500)
+		}
 	}
 	return text
+}
+
+func asText(v any) string {
+	s, _ := v.(string)
+	return s
 }

@@ -31,11 +31,12 @@ type EndpointName struct {
 
 // DeployModel is the request that deploys a version of a registered model.
 type DeployModel struct {
-	Model    string             `json:"model" maxLength:"1000" doc:"models:/NAME@ALIAS, models:/NAME/VERSION, or models:/NAME for the latest version; or what another server serves, https://HOST/v2/models/NAME" example:"models:/flights@champion"`
-	As       string             `json:"as,omitempty" maxLength:"31" doc:"name of what another server serves, in place of the number of a version; remote without it"`
-	Secret   string             `json:"secret,omitempty" maxLength:"253" doc:"a secret whose key token is sent to that server as bearer token"`
-	Percent  *float64           `json:"percent,omitempty" minimum:"0" maximum:"100" doc:"share of the requests that the version gets; 0 deploys it dark; without it the version gets all of them and replaces the others"`
-	Settings *endpoint.Settings `json:"settings,omitempty" doc:"how the versions are served; without it the settings stay"`
+	Model    string                  `json:"model" maxLength:"1000" doc:"models:/NAME@ALIAS, models:/NAME/VERSION, or models:/NAME for the latest version; or what another server serves, https://HOST/v2/models/NAME" example:"models:/flights@champion"`
+	As       string                  `json:"as,omitempty" maxLength:"31" doc:"name of what another server serves, in place of the number of a version; remote without it"`
+	Secret   string                  `json:"secret,omitempty" maxLength:"253" doc:"a secret whose key token is sent to that server as bearer token"`
+	Protocol endpoint.RemoteProtocol `json:"protocol,omitempty" enum:"oip,oip-grpc,mlflow" doc:"how that server is asked: oip (Open Inference Protocol over REST, the default), oip-grpc or mlflow (/invocations)"`
+	Percent  *float64                `json:"percent,omitempty" minimum:"0" maximum:"100" doc:"share of the requests that the version gets; 0 deploys it dark; without it the version gets all of them and replaces the others"`
+	Settings *endpoint.Settings      `json:"settings,omitempty" doc:"how the versions are served; without it the settings stay"`
 }
 
 type deployInput struct {
@@ -124,14 +125,14 @@ func (h *handler) putEndpoint(ctx context.Context, in *putEndpointInput) (*endpo
 func (h *handler) deployModel(ctx context.Context, in *deployInput) (*endpointOutput, error) {
 	d := serving.Deploy{Percent: in.Body.Percent, Settings: in.Body.Settings}
 	if endpoint.IsRemote(in.Body.Model) {
-		d.Remote, d.As = &endpoint.Remote{URL: in.Body.Model, Secret: in.Body.Secret}, cmp.Or(in.Body.As, endpoint.DefaultRemote)
+		d.Remote, d.As = &endpoint.Remote{URL: in.Body.Model, Secret: in.Body.Secret, Protocol: in.Body.Protocol}, cmp.Or(in.Body.As, endpoint.DefaultRemote)
 	} else {
 		var err error
 		if d.Model, d.Version, err = endpoint.ParseReference(in.Body.Model); err != nil {
 			return nil, h.problem(ctx, "deploy model", err)
 		}
-		if in.Body.As != "" || in.Body.Secret != "" {
-			return nil, h.problem(ctx, "deploy model", fault.Invalidf("as and secret are for what another server serves, and %s is registered here", in.Body.Model))
+		if in.Body.As != "" || in.Body.Secret != "" || in.Body.Protocol != "" {
+			return nil, h.problem(ctx, "deploy model", fault.Invalidf("as, secret and protocol are for what another server serves, and %s is registered here", in.Body.Model))
 		}
 	}
 	s, err := h.Endpoints.Deploy(ctx, in.Name, d)

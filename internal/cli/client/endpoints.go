@@ -44,6 +44,7 @@ type DeployModel struct {
 	Model    string             `json:"model"`
 	As       string             `json:"as,omitempty"`
 	Secret   string             `json:"secret,omitempty"`
+	Protocol string             `json:"protocol,omitempty"`
 	Percent  *float64           `json:"percent,omitempty"`
 	Settings *endpoint.Settings `json:"settings,omitempty"`
 }
