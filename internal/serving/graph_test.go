@@ -384,7 +384,7 @@ func BenchmarkAGraphBesideItsEndpoint(b *testing.B) {
 }
 
 func TestAGraphIsChangedOnlyAtTheGenerationThatWasLookedAt(t *testing.T) {
-	b, _ := graphBench(t, newModels(), nil)
+	b, _ := graphBench(t, &models{}, nil)
 	change := func(generation int64, endpoint string) error {
 		_, err := b.ChangeGraph(t.Context(), "g", infergraph.Spec{Nodes: map[string]infergraph.Node{"root": steps(infergraph.Sequence, to(endpoint))}}, &generation)
 		return err
