@@ -3,10 +3,13 @@ package app
 import (
 	"context"
 	"fmt"
+	"io"
 	"slices"
 	"time"
 
+	"levada/internal/changes"
 	"levada/internal/core/change"
+	"levada/internal/core/reqlog"
 	endpoints "levada/internal/serving"
 )
 
@@ -58,4 +61,21 @@ func shownFigures(measured []endpoints.Measured) []string {
 	}
 	slices.Sort(out)
 	return out
+}
+
+// tellingOfTruth is the service of endpoints for a door through which truths come: who looks at the quality is told of them.
+type tellingOfTruth struct {
+	*endpoints.Service
+	changes *changes.Feed
+}
+
+// PutTruth takes what became of requests.
+func (t tellingOfTruth) PutTruth(ctx context.Context, name string, r io.Reader, format string) (reqlog.Taken, error) {
+	taken, err := t.Service.PutTruth(ctx, name, r, format)
+	if err == nil && taken.New+taken.Replaced > 0 {
+		var changed change.Set
+		changed.Add(change.Endpoints, "")
+		t.changes.Publish(&changed)
+	}
+	return taken, err
 }

@@ -329,7 +329,7 @@ func (s *server) routes() http.Handler {
 		Models: origins{s.tracking, s.registry, modelSources{s.tracking}.Files}, Tracking: s.tracking, Registry: s.registry,
 		Tracked: s.tracking, Registered: s.registry, Across: across{s.service, s.trigger, s.events, s.tracking, s.registry}, Changes: s.changes,
 		Sources: sources{s.tracking, s.service}, Tables: tabular.New(), Data: s.dataset, Lineage: lineage.New(s.store.Lineage()), Python: pythonComponent,
-		System: health{s, s.disk}, Endpoints: s.endpoints, Graphs: s.endpoints, Rollouts: s.endpoints, Requests: s.endpoints,
+		System: health{s, s.disk}, Endpoints: s.endpoints, Graphs: s.endpoints, Rollouts: s.endpoints, Requests: tellingOfTruth{s.endpoints, s.changes},
 	}))
 	mount("/apis/", "kfp", kfp.NewHandler(kfp.Options{Service: s.service, Recurring: s.trigger, Logger: s.log, Version: Version}))
 	mux.Handle("GET /metrics", s.metrics.Handler())

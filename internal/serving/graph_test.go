@@ -382,3 +382,24 @@ func BenchmarkAGraphBesideItsEndpoint(b *testing.B) {
 		})
 	}
 }
+
+func TestAGraphIsChangedOnlyAtTheGenerationThatWasLookedAt(t *testing.T) {
+	b, _ := graphBench(t, &models{}, nil)
+	change := func(generation int64, endpoint string) error {
+		_, err := b.ChangeGraph(t.Context(), "g", infergraph.Spec{Nodes: map[string]infergraph.Node{"root": steps(infergraph.Sequence, to(endpoint))}}, &generation)
+		return err
+	}
+	for _, c := range []struct {
+		generation int64
+		endpoint   string
+		refused    bool
+	}{{1, "one", true}, {0, "one", false}, {0, "two", true}, {1, "two", false}, {1, "three", true}} {
+		if err := change(c.generation, c.endpoint); (fault.KindOf(err) == fault.Conflict) != c.refused || !c.refused && err != nil {
+			t.Errorf("generation %d: %v", c.generation, err)
+		}
+	}
+	g, err := b.Graph(t.Context(), "g")
+	if err != nil || g.Generation != 2 || g.Spec.Nodes["root"].Steps[0].Endpoint != "two" || g.Since.IsZero() {
+		t.Errorf("%+v, %v", g, err)
+	}
+}

@@ -24,7 +24,7 @@ type RequestLog interface {
 	// Export prepares to write requests as parquet or jsonl.
 	Export(ctx context.Context, q reqlog.Query, format string) (func(ctx context.Context, w io.Writer) error, error)
 	// List returns a page of requests, the newest first, after a position.
-	List(ctx context.Context, q reqlog.Query, after *reqlog.Position) (reqlog.Page, error)
+	List(ctx context.Context, q reqlog.Query, after *reqlog.Position) (reqlog.LoggedPage, error)
 	// ReadTruth reads truths of a format: jsonl, csv or parquet. PutTruth takes them.
 	ReadTruth(ctx context.Context, r io.Reader, format string) ([]reqlog.Truth, error)
 	PutTruth(ctx context.Context, name string, truths []reqlog.Truth) (reqlog.Taken, error)
@@ -125,13 +125,13 @@ func (s *Service) ExportRequests(ctx context.Context, q reqlog.Query, format str
 }
 
 // ListRequests returns a page of logged requests with what became of them, the newest first, after a position.
-func (s *Service) ListRequests(ctx context.Context, q reqlog.Query, after *reqlog.Position) (reqlog.Page, error) {
+func (s *Service) ListRequests(ctx context.Context, q reqlog.Query, after *reqlog.Position) (reqlog.LoggedPage, error) {
 	log, err := s.logOf(q.Endpoint)
 	if err != nil {
-		return reqlog.Page{}, err
+		return reqlog.LoggedPage{}, err
 	}
 	if err := ordered(q); err != nil {
-		return reqlog.Page{}, err
+		return reqlog.LoggedPage{}, err
 	}
 	return log.List(ctx, q, after)
 }

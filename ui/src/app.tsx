@@ -17,6 +17,7 @@ const ArtifactPage = late('the page', () => import('./artifact/ArtifactPage'))
 const EndpointsPage = late('the page', () => import('./endpoints/EndpointsPage'))
 const EndpointPage = late('the page', () => import('./endpoints/EndpointPage'))
 const RolloutPage = late('the page', () => import('./endpoints/RolloutPage'))
+const GraphEditor = late('the page', () => import('./endpoints/GraphEditor'))
 const GraphPage = late('the page', () => import('./endpoints/GraphPage'))
 const DataPage = late('the page', () => import('./data/DataPage'))
 const HistoryPage = late('the page', () => import('./data/HistoryPages'))
@@ -90,6 +91,7 @@ export function App() {
         </Route>
         <Route path="/endpoints/:name">{({ name }) => <EndpointPage key={`endpoint ${name}`} name={name} />}</Route>
         <Route path="/graphs/:name">{({ name }) => <GraphPage key={`graph ${name}`} name={name} />}</Route>
+        <Route path="/graphs/:name/edit">{({ name }) => <GraphEditor key={`change ${name}`} name={name} />}</Route>
         <Route path="/endpoints/:name/rollouts/:id">{({ name, id }) => <RolloutPage key={`rollout ${id}`} name={name} id={id} />}</Route>
         <Route path="/models">
           <ModelsPage key="models" />

@@ -24,12 +24,12 @@ const (
 
 // List returns logged requests, the newest first, with what became of them: those of a question that come after a position, or the first.
 // Limits of the question are those of the page.
-func (l *Log) List(ctx context.Context, q reqlog.Query, after *reqlog.Position) (reqlog.Page, error) {
+func (l *Log) List(ctx context.Context, q reqlog.Query, after *reqlog.Position) (reqlog.LoggedPage, error) {
 	if q.Limit < 1 || q.Limit > reqlog.MaxListed {
-		return reqlog.Page{}, fault.Invalidf("list requests: the limit is %d; want 1 to %d", q.Limit, reqlog.MaxListed)
+		return reqlog.LoggedPage{}, fault.Invalidf("list requests: the limit is %d; want 1 to %d", q.Limit, reqlog.MaxListed)
 	}
 	if _, err := l.synced(ctx); err != nil {
-		return reqlog.Page{}, err
+		return reqlog.LoggedPage{}, err
 	}
 	if after != nil {
 		if end := time.UnixMicro(after.At + 1).UTC(); q.Until.IsZero() || end.Before(q.Until) {
@@ -40,7 +40,7 @@ func (l *Log) List(ctx context.Context, q reqlog.Query, after *reqlog.Position) 
 	s.q.Limit = 0
 	for _, hour := range l.hours(s.q) {
 		if err := s.hour(ctx, hour); err != nil {
-			return reqlog.Page{}, err
+			return reqlog.LoggedPage{}, err
 		}
 		if s.full() || s.examined >= mostExamined {
 			break
@@ -81,7 +81,7 @@ type lister struct {
 }
 
 type listedRow struct {
-	reqlog.Listed
+	reqlog.LoggedRequest
 	at reqlog.Position
 }
 
@@ -198,9 +198,9 @@ func (s *lister) read(ctx context.Context, p part, last reqlog.Position) error {
 		if where.Compare(last) > 0 {
 			return
 		}
-		r := listedRow{at: where, Listed: reqlog.Listed{ID: where.ID, Row: where.Row, Time: time.UnixMicro(where.At).UTC(), Version: where.Version,
+		r := listedRow{at: where, LoggedRequest: reqlog.LoggedRequest{ID: where.ID, Row: where.Row, Time: time.UnixMicro(where.At).UTC(), Version: where.Version,
 			Role: where.Role, Status: at[reqlog.ColumnStatus].Cell(row).Text, LatencyMS: at[reqlog.ColumnLatency].Cell(row).Float,
-			Inputs: []reqlog.Named{}, Outputs: []reqlog.Named{}}}
+			Inputs: []reqlog.LoggedValue{}, Outputs: []reqlog.LoggedValue{}}}
 		for _, c := range columns {
 			cell := at[c.Name].Cell(row)
 			if cell.Kind == table.Null {
@@ -217,8 +217,8 @@ func (s *lister) read(ctx context.Context, p part, last reqlog.Position) error {
 }
 
 // page gives the rows with their truths, as many as there is room for.
-func (s *lister) page(ctx context.Context) (reqlog.Page, error) {
-	out := reqlog.Page{Requests: []reqlog.Listed{}}
+func (s *lister) page(ctx context.Context) (reqlog.LoggedPage, error) {
+	out := reqlog.LoggedPage{Requests: []reqlog.LoggedRequest{}}
 	more := s.full()
 	rows := s.rows[:min(s.limit, len(s.rows))]
 	size := 0
@@ -239,13 +239,13 @@ func (s *lister) page(ctx context.Context) (reqlog.Page, error) {
 	}
 	for _, r := range rows {
 		if k, ok := truths[rowKey{r.ID, r.Row}]; ok {
-			r.Truth = &reqlog.Became{Actual: reqlog.ValueJSON(k.value.Cell())}
+			r.Truth = &reqlog.LoggedTruth{Actual: reqlog.ValueJSON(k.value.Cell())}
 			if k.at.Valid {
 				at := time.UnixMicro(k.at.Int64).UTC()
 				r.Truth.Time = &at
 			}
 		}
-		out.Requests = append(out.Requests, r.Listed)
+		out.Requests = append(out.Requests, r.LoggedRequest)
 	}
 	switch {
 	case more:
@@ -266,7 +266,7 @@ func (s *lister) page(ctx context.Context) (reqlog.Page, error) {
 // size is about how many bytes a row takes on a page.
 func (r *listedRow) size() int {
 	n := 200
-	for _, list := range [][]reqlog.Named{r.Inputs, r.Outputs} {
+	for _, list := range [][]reqlog.LoggedValue{r.Inputs, r.Outputs} {
 		for _, v := range list {
 			n += len(v.Name) + 30
 			if text, ok := v.Value.(json.RawMessage); ok {

@@ -16,7 +16,7 @@ import (
 )
 
 // listed are the rows of all pages, with the size of each page.
-func (l *logger) listed(t *testing.T, q reqlog.Query) (rows []reqlog.Listed, sizes []int) {
+func (l *logger) listed(t *testing.T, q reqlog.Query) (rows []reqlog.LoggedRequest, sizes []int) {
 	t.Helper()
 	q.Endpoint = "e"
 	var after *reqlog.Position
@@ -58,7 +58,7 @@ func TestAListHasAllRequestsOnceTheNewestFirst(t *testing.T) {
 	defer l.Close()
 	add(l, 40, 20)
 	slices.Reverse(want)
-	names := func(rows []reqlog.Listed) (out []string) {
+	names := func(rows []reqlog.LoggedRequest) (out []string) {
 		for _, r := range rows {
 			out = append(out, fmt.Sprintf("%s/%d", r.ID, r.Row))
 		}

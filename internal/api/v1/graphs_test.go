@@ -80,3 +80,19 @@ func TestGraphsAreAskedForWhatTheRequestSays(t *testing.T) {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
 }
+
+func TestATextOfAGraphIsCheckedAndItsProblemsHaveLines(t *testing.T) {
+	f := &fakeGraphs{spec: infergraph.Spec{Nodes: map[string]infergraph.Node{"root": {Router: infergraph.Sequence, Steps: []infergraph.Step{{Endpoint: "a"}}}}}}
+	if w := askGraphs(f, "GET", "/graphs/g/text", ""); w.Code != http.StatusOK || !strings.Contains(w.Body.String(), `kind: graph\nname: g\ngraph:\n  nodes:\n`) {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	const good = `kind: graph\nname: g\ngraph:\n  nodes:\n    root:\n      router: sequence\n      steps:\n        - endpoint: b\n`
+	if w := askGraphs(f, "POST", "/graphs/g/check", `{"text": "`+good+`"}`); w.Code != http.StatusOK || !strings.Contains(w.Body.String(), `"problems":[]`) ||
+		!strings.Contains(w.Body.String(), `"spec":{"nodes":{"root":{"router":"sequence","steps":[{"endpoint":"b"}]}}}`) || !strings.Contains(w.Body.String(), `- endpoint: b\n`) {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	if w := askGraphs(f, "POST", "/graphs/g/check", `{"text": "`+strings.Replace(good, "sequence", "fork", 1)+`"}`); w.Code != http.StatusOK ||
+		!strings.Contains(w.Body.String(), `"problems":[{"line":6,"message":"node \"root\": router is \"fork\"`) || strings.Contains(w.Body.String(), `"spec"`) {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}

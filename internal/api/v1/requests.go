@@ -19,7 +19,7 @@ import (
 type Requests interface {
 	Logged(ctx context.Context, name string) (reqlog.Figures, error)
 	ExportRequests(ctx context.Context, q reqlog.Query, format string) (func(ctx context.Context, w io.Writer) error, error)
-	ListRequests(ctx context.Context, q reqlog.Query, after *reqlog.Position) (reqlog.Page, error)
+	ListRequests(ctx context.Context, q reqlog.Query, after *reqlog.Position) (reqlog.LoggedPage, error)
 	PutTruth(ctx context.Context, name string, r io.Reader, format string) (reqlog.Taken, error)
 	Quality(ctx context.Context, name string, q serving.QualityQuery) (serving.QualityReport, error)
 }
@@ -56,7 +56,7 @@ type listRequestsInput struct {
 	Token string `query:"page_token" maxLength:"1000" doc:"next_page_token of the page before"`
 }
 
-type listRequestsOutput struct{ Body reqlog.Page }
+type listRequestsOutput struct{ Body reqlog.LoggedPage }
 
 type loggedOutput struct{ Body reqlog.Figures }
 

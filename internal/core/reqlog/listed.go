@@ -19,38 +19,38 @@ const (
 	ShownText = 2000
 )
 
-// Listed is a row of a logged request as a list shows it.
-type Listed struct {
-	ID        string    `json:"request_id"`
-	Row       int64     `json:"row" doc:"of a request with several, from 0"`
-	Time      time.Time `json:"time"`
-	Version   string    `json:"version"`
-	Role      Role      `json:"role" enum:"served,shadow"`
-	Status    string    `json:"status" enum:"ok,rejected,failed,timeout,shed"`
-	LatencyMS float64   `json:"latency_ms"`
-	Inputs    []Named   `json:"inputs" nullable:"false"`
-	Outputs   []Named   `json:"outputs" nullable:"false"`
+// LoggedRequest is a row of a logged request as a list shows it.
+type LoggedRequest struct {
+	ID        string        `json:"request_id"`
+	Row       int64         `json:"row" doc:"of a request with several, from 0"`
+	Time      time.Time     `json:"time"`
+	Version   string        `json:"version"`
+	Role      Role          `json:"role" enum:"served,shadow"`
+	Status    string        `json:"status" enum:"ok,rejected,failed,timeout,shed"`
+	LatencyMS float64       `json:"latency_ms"`
+	Inputs    []LoggedValue `json:"inputs" nullable:"false"`
+	Outputs   []LoggedValue `json:"outputs" nullable:"false"`
 	// Truth is what became of it, where that is known.
-	Truth *Became `json:"truth,omitempty" doc:"what became of it, where that is known"`
+	Truth *LoggedTruth `json:"truth,omitempty" doc:"what became of it, where that is known"`
 }
 
-// Named is a value under a name.
-type Named struct {
+// LoggedValue is a value under a name.
+type LoggedValue struct {
 	Name  string `json:"name"`
 	Value any    `json:"value" doc:"a number, truth value or text; null for what JSON has no word for, such as NaN"`
 	// More is how many bytes of a text are left out.
 	More int `json:"more,omitempty" doc:"bytes of a long text that are left out"`
 }
 
-// Became is the truth of a row.
-type Became struct {
+// LoggedTruth is the truth of a row.
+type LoggedTruth struct {
 	Actual any        `json:"actual" doc:"a number or a text"`
 	Time   *time.Time `json:"time,omitempty" doc:"when it happened, where that was said"`
 }
 
-// Page are logged requests, the newest first.
-type Page struct {
-	Requests []Listed `json:"requests" nullable:"false" doc:"the newest first; rows of a request in their order"`
+// LoggedPage are logged requests, the newest first.
+type LoggedPage struct {
+	Requests []LoggedRequest `json:"requests" nullable:"false" doc:"the newest first; rows of a request in their order"`
 	// Next continues the list; empty at its end.
 	Next string `json:"next_page_token,omitempty"`
 	// Back is how far the log was looked through, where there may be more before.
@@ -98,8 +98,8 @@ func ParsePosition(token string) (*Position, error) {
 }
 
 // NamedOf is a cell under a name, as it is listed.
-func NamedOf(name string, c table.Cell) Named {
-	n := Named{Name: name}
+func NamedOf(name string, c table.Cell) LoggedValue {
+	n := LoggedValue{Name: name}
 	if c.Kind == table.Text && len(c.Text) > ShownText {
 		cut := strings.ToValidUTF8(c.Text[:ShownText], "")
 		n.More, c.Text = len(c.Text)-len(cut), cut

@@ -44,8 +44,8 @@ export async function send(method: 'POST' | 'PUT' | 'DELETE', url: string, body?
 }
 
 /** Sends a body and reads the answer. */
-export async function postJson<T>(url: string, body: unknown): Promise<T> {
-  const response = await request(url, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) })
+export async function postJson<T>(url: string, body: unknown, signal?: AbortSignal): Promise<T> {
+  const response = await request(url, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body), ...(signal ? { signal } : {}) })
   return (await response.json()) as T
 }
 

@@ -1,7 +1,7 @@
 // What the screens ask about endpoints and rollouts, as hooks. The server tells of requests too, while there are some.
-import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { keepPreviousData, useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { apiUrl, getJson, postJson, send } from './client'
-import type { DeployModel, Endpoint, EndpointEventList, EndpointList, InferenceGraph, InferenceGraphList, RolloutList, RolloutReport, RolloutStatus, StartRollout, TrafficPlan } from './types'
+import type { DeployModel, Endpoint, EndpointEventList, EndpointList, GraphCheck, GraphSpec, GraphText, InferenceGraph, InferenceGraphList, RolloutList, RolloutReport, RolloutStatus, StartRollout, TrafficPlan } from './types'
 
 const topic = 'endpoints'
 
@@ -20,6 +20,22 @@ export function useGraphs() {
 
 export function useGraph(name: string) {
   return useQuery({ queryKey: [topic, 'graph', name], queryFn: ({ signal }) => getJson<InferenceGraph>(apiUrl(['graphs', name]), signal), retry: false })
+}
+
+/** A graph as a file declares it, as it is now: an editor begins with it, and it does not change below the hands. */
+export function useGraphText(name: string) {
+  return useQuery({ queryKey: ['graph text', name], queryFn: ({ signal }) => getJson<GraphText>(apiUrl(['graphs', name, 'text']), signal), retry: false, staleTime: Infinity, gcTime: 0 })
+}
+
+/** What a text would make of a graph, and what is wrong with it. It is asked again when the graph is at another generation. */
+export function useGraphCheck(name: string, generation: number | undefined, text: string | undefined) {
+  return useQuery({
+    queryKey: ['graph check', name, generation, text],
+    enabled: text !== undefined,
+    gcTime: 0,
+    placeholderData: keepPreviousData,
+    queryFn: ({ signal }) => postJson<GraphCheck>(apiUrl(['graphs', name, 'check']), { text }, signal),
+  })
 }
 
 /** Pages of what happened to an endpoint, newest first. */
@@ -54,6 +70,12 @@ export const useDeploy = () =>
   useEndpointChange(({ name, ...ask }: DeployModel & { name: string }) => postJson<Endpoint>(apiUrl(['endpoints', name, 'deploy']), ask))
 
 export const useSetTraffic = (name: string) => useEndpointChange((plan: TrafficPlan) => send('PUT', apiUrl(['endpoints', name, 'traffic']), plan))
+
+/** Gives a graph another specification, unless it is at another generation by now. */
+export const usePutGraph = (name: string) =>
+  useEndpointChange(({ spec, generation }: { spec: GraphSpec; generation: number }) => send('PUT', apiUrl(['graphs', name], { generation }), spec))
+
+export const useDeleteGraph = (name: string) => useEndpointChange(() => send('DELETE', apiUrl(['graphs', name])))
 
 export const useStartRollout = (name: string) => useEndpointChange((ask: StartRollout) => postJson<RolloutStatus>(apiUrl(['endpoints', name, 'rollout']), ask))
 

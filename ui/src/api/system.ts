@@ -5,7 +5,7 @@ import type { Swept, SystemStatus } from './types'
 
 /** How the server is. */
 export function useSystem() {
-  return useQuery({ queryKey: ['system'], queryFn: ({ signal }) => getJson<SystemStatus>(apiUrl(['system']), signal) })
+  return useQuery({ queryKey: ['system'], meta: { topics: ['endpoints'] }, queryFn: ({ signal }) => getJson<SystemStatus>(apiUrl(['system']), signal) })
 }
 
 export function useMeasureDisk() {

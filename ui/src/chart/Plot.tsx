@@ -29,8 +29,8 @@ interface Props {
   /** Said below the chart. */
   note?: string
   xs: readonly number[]
-  /** Seconds since a beginning, or values. */
-  x: 'seconds' | 'values'
+  /** Seconds since a beginning, values, or times as seconds since 1970. */
+  x: 'seconds' | 'values' | 'time'
   lines: readonly PlotLine[]
   marks?: readonly PlotMark[]
   logX?: boolean
@@ -41,6 +41,9 @@ interface Props {
 }
 
 const size = (n: number) => number(Number(n.toPrecision(3)))
+
+/** A time on an axis: as a day, or within few days with the hour. */
+const moment = (seconds: number, span: number) => new Date(seconds * 1000).toLocaleString('en-GB', span > 4 * 86_400 ? { day: 'numeric', month: 'short' } : span > 86_400 ? { weekday: 'short', hour: '2-digit', minute: '2-digit' } : { hour: '2-digit', minute: '2-digit' })
 
 /** A chart of a few lines over one x axis, with intervals and limits. Its names stand above it, in the colours of the lines. */
 export function Plot(props: Props) {
@@ -130,16 +133,17 @@ function options(host: HTMLElement, { x, lines, marks = [], logX = false, logY =
   return {
     width: host.clientWidth || 300,
     height,
-    scales: { x: { time: false, ...(logX ? { distr: 3 } : {}) }, y: logY ? { distr: 3 } : {} },
+    scales: { x: { time: x === 'time', ...(logX ? { distr: 3 } : {}) }, y: logY ? { distr: 3 } : {} },
     axes: [
-      { ...common, size: 26, values: (_, splits) => splits.map((s) => (s === null ? '' : x === 'seconds' ? (s < 0 ? '' : duration(s * 1000)) : size(s))) },
+      { ...common, size: 26, values: (_, splits) => splits.map((s) => (s === null ? '' : x === 'time' ? moment(s, (splits.at(-1) ?? s) - (splits[0] ?? s)) : x === 'seconds' ? (s < 0 ? '' : duration(s * 1000)) : size(s))) },
       { ...common, size: 58, ...(logY ? { grid: { show: false } } : {}), values: (_, splits) => splits.map((s) => (s === null ? '' : size(s))) },
     ],
     series,
     bands,
     cursor: { drag: { x: true, y: false }, points: { size: 6 } },
     legend: { show: false },
-    padding: [10, 12, 0, 0],
+    // Half of the last name below the axis stands beyond its end.
+    padding: [10, 28, 0, 0],
     hooks: { draw: [(u) => drawMarks(u, marks, text), (u) => u.root.closest('figure')?.setAttribute('data-drawn', String(lines.length))] },
   }
 }

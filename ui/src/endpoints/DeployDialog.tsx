@@ -102,6 +102,9 @@ type SettingName = (typeof settingFields)[number]['name']
 
 const validName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/
 
+/** What is wrong with a name of an endpoint or a graph. */
+export const wrongName = (name: string) => (validName.test(name) ? undefined : 'Letters, digits, dots, hyphens and underscores, at most 63; the first is a letter or digit.')
+
 /** Deploys a version of a model: to an endpoint that is there, or to a new one. */
 export function DeployDialog({ endpoint, model: given, version: first = '', onClose }: { endpoint?: Endpoint; model?: string; version?: string; onClose: () => void }) {
   const models = useModels('')
@@ -117,10 +120,10 @@ export function DeployDialog({ endpoint, model: given, version: first = '', onCl
   const known = endpoint ?? endpoints.data?.endpoints.find((e) => e.name === name)
   const percent = share.trim() === '' ? Number.NaN : Number(share)
   const settings = readSettings(edits, known?.spec.settings ?? {})
-  const wrongName = name !== '' && !validName.test(name) ? 'Letters, digits, dots, hyphens and underscores, at most 63; the first is a letter or digit.' : undefined
+  const nameError = name === '' ? undefined : wrongName(name)
   const wrongShare = percent >= 0 && percent <= 100 ? undefined : 'A number from 0 to 100.'
   const wrongModel = known?.spec.model && known.spec.model !== model && model !== '' ? `The endpoint ${known.name} serves the model ${known.spec.model}.` : undefined
-  const complete = model !== '' && version !== '' && name !== '' && !wrongName && !wrongShare && !wrongModel && !settings.wrong
+  const complete = model !== '' && version !== '' && name !== '' && !nameError && !wrongShare && !wrongModel && !settings.wrong
   const submit = () =>
     deploy.mutate(
       { name, model: version.startsWith('@') ? `models:/${model}${version}` : `models:/${model}/${version}`, ...(percent === 100 ? {} : { percent }), ...(settings.changed ? { settings: settings.changed } : {}) },
@@ -156,7 +159,7 @@ export function DeployDialog({ endpoint, model: given, version: first = '', onCl
       )}
       {model !== '' && <VersionSelect model={model} value={version} onChange={setVersion} label="Version" help="An alias is resolved now; moving it later moves no traffic." />}
       {!endpoint && (
-        <Field label="Endpoint" error={wrongName} help={known ? 'It is there: the version is loaded beside what it serves.' : 'The name in the address of requests.'}>
+        <Field label="Endpoint" error={nameError} help={known ? 'It is there: the version is loaded beside what it serves.' : 'The name in the address of requests.'}>
           {(wiring) => <input {...wiring} className={formCss.control} value={name} maxLength={63} onChange={(e) => setName(e.target.value)} />}
         </Field>
       )}
@@ -195,3 +198,5 @@ export function readSettings(edits: Partial<Record<SettingName, string>>, before
   }
   return Object.keys(edits).length > 0 ? { changed } : {}
 }
+
+export default DeployDialog

@@ -1,24 +1,31 @@
-import { useState } from 'react'
+import { type ReactNode, useState } from 'react'
 import { Redirect, useLocation } from 'wouter'
 import { useEndpoint, useGraphs, useRollouts, useUndeploy } from '../api/endpoints'
 import type { Endpoint, EndpointVersion, RolloutRecord } from '../api/types'
 import { bytes, number } from '../format/value'
+import { useAddress } from '../parts/address'
 import { Button } from '../parts/Button'
 import { Card } from '../parts/Card'
 import { Command } from '../parts/Command'
 import { Confirm } from '../parts/Confirm'
 import { Link } from '../parts/Link'
+import { late } from '../parts/late'
 import { List } from '../parts/List'
 import { Loading, Nothing, Notice, Stale } from '../parts/Notice'
 import { Ago, Clock } from '../parts/now'
 import { Fact, Facts, Failed, Page, pageCss } from '../parts/Page'
 import { State } from '../parts/State'
+import { Tabs } from '../parts/Tabs'
 import { DeployDialog } from './DeployDialog'
 import css from './Endpoints.module.css'
 import { Events } from './Events'
 import { RolloutDialog } from './RolloutDialog'
+import { Since } from './Since'
 import { TrafficDialog } from './TrafficDialog'
 import { askedBy, endpointSign, graphPath, milliseconds, percent, perSecond, rolloutSign, totals, trafficWords, verdictWords, versionName, versionSign } from './words'
+
+const RequestsView = late('the requests', () => import('./RequestsView'))
+const QualityView = late('the quality', () => import('./QualityView'))
 
 /** An endpoint: its versions and how they answer, its traffic, its rollouts, and what happened to it. */
 export default function EndpointPage({ name }: { name: string }) {
@@ -45,6 +52,28 @@ function troubleTitle(e: Endpoint): string {
 }
 
 const path = (name: string) => `/endpoints/${encodeURIComponent(name)}`
+
+const views = ['overview', 'requests', 'quality'] as const
+
+/** What of an endpoint is shown; the address holds it. */
+function Views({ endpoint: e, overview }: { endpoint: Endpoint; overview: ReactNode }) {
+  const [search, change] = useAddress()
+  const view = views.find((v) => v === search.get('view')) ?? 'overview'
+  // Each view has filters of its own in the address.
+  const choose = (id: string) => change({ ...Object.fromEntries([...search.keys()].map((key) => [key, undefined])), view: id === 'overview' ? undefined : id })
+  return (
+    <Tabs
+      label="About the endpoint"
+      value={view}
+      onChange={choose}
+      tabs={[
+        { id: 'overview', label: 'Overview', content: <div className={css.stack}>{overview}</div> },
+        { id: 'requests', label: 'Requests', content: <RequestsView endpoint={e} /> },
+        { id: 'quality', label: 'Quality', content: <QualityView endpoint={e} /> },
+      ]}
+    />
+  )
+}
 
 function Loaded({ endpoint: e, graphs }: { endpoint: Endpoint; graphs: readonly string[] }) {
   const [asking, setAsking] = useState<'deploy' | 'traffic' | 'rollout' | 'undeploy'>()
@@ -88,26 +117,7 @@ function Loaded({ endpoint: e, graphs }: { endpoint: Endpoint; graphs: readonly 
         </Notice>
       )}
       <Figures endpoint={e} graphs={graphs} />
-      <Versions endpoint={e} />
-      <div className={css.cards}>
-        <Card title="Traffic">
-          <div className={css.body}>
-            <ul>
-              {trafficWords(e.active?.traffic ?? e.spec.traffic).map((words) => (
-                <li key={words}>{words}</li>
-              ))}
-            </ul>
-          </div>
-        </Card>
-        <Rollouts name={e.name} list={rollouts.data?.rollouts} error={rollouts.error} />
-        <Card title="Ask for predictions">
-          <div className={css.body}>
-            <Command text={`curl ${window.location.origin}/serving-endpoints/${e.name}/invocations \\\n  -H 'Content-Type: application/json' \\\n  -d '{"dataframe_records": [{…}]}'`} />
-            <p className={css.soft}>The Open Inference Protocol is at {`/v2/models/${e.name}/infer`}.</p>
-          </div>
-        </Card>
-      </div>
-      <Events name={e.name} />
+      <Views endpoint={e} overview={<Overview endpoint={e} rollouts={rollouts.data?.rollouts} error={rollouts.error} />} />
       {asking === 'deploy' && <DeployDialog endpoint={e} onClose={close} />}
       {asking === 'traffic' && <TrafficDialog endpoint={e} onClose={close} />}
       {asking === 'rollout' && <RolloutDialog endpoint={e} onClose={close} />}
@@ -121,6 +131,33 @@ function Loaded({ endpoint: e, graphs }: { endpoint: Endpoint; graphs: readonly 
         />
       )}
     </Page>
+  )
+}
+
+function Overview({ endpoint: e, rollouts, error }: { endpoint: Endpoint; rollouts: readonly RolloutRecord[] | undefined; error: Error | null }) {
+  return (
+    <>
+      <Versions endpoint={e} />
+      <div className={css.cards}>
+        <Card title="Traffic">
+          <div className={css.body}>
+            <ul>
+              {trafficWords(e.active?.traffic ?? e.spec.traffic).map((words) => (
+                <li key={words}>{words}</li>
+              ))}
+            </ul>
+          </div>
+        </Card>
+        <Rollouts name={e.name} list={rollouts} error={error} />
+        <Card title="Ask for predictions">
+          <div className={css.body}>
+            <Command text={`curl ${window.location.origin}/serving-endpoints/${e.name}/invocations \\\n  -H 'Content-Type: application/json' \\\n  -d '{"dataframe_records": [{…}]}'`} />
+            <p className={css.soft}>The Open Inference Protocol is at {`/v2/models/${e.name}/infer`}.</p>
+          </div>
+        </Card>
+      </div>
+      <Events name={e.name} />
+    </>
   )
 }
 
@@ -212,6 +249,7 @@ function Version({ model, remote, version: v, shadow }: { model: string; remote:
           {number(of('ok'))}
           {of('rejected') > 0 && <span className={css.second}>{number(of('rejected'))} rejected</span>}
           {others > 0 && <span className={css.trouble}>{number(others)} failed</span>}
+          <Since time={v.counted_since} />
           {(v.shadowed ?? 0) > 0 && <span className={css.second}>{`${number(v.agreed ?? 0)} of ${number(v.shadowed ?? 0)} copies agreed`}</span>}
         </span>
       </td>

@@ -1,6 +1,9 @@
 import { useState } from 'react'
+import { useLocation } from 'wouter'
 import { useEndpoints, useGraphs } from '../api/endpoints'
 import type { Endpoint } from '../api/types'
+import { Field } from '../form/Field'
+import formCss from '../form/Form.module.css'
 import { number } from '../format/value'
 import { Button } from '../parts/Button'
 import { Command } from '../parts/Command'
@@ -9,22 +12,26 @@ import { List } from '../parts/List'
 import { Loading, Stale } from '../parts/Notice'
 import { Empty, Page, pageCss } from '../parts/Page'
 import { State } from '../parts/State'
-import { DeployDialog } from './DeployDialog'
+import { DeployDialog, FormDialog, wrongName } from './DeployDialog'
 import css from './Endpoints.module.css'
 import { GraphList } from './GraphList'
-import { endpointSign, milliseconds, percent, perSecond, totals, versionName } from './words'
+import { endpointSign, graphPath, milliseconds, percent, perSecond, totals, versionName } from './words'
 
 /** Where models are served: how each endpoint and each inference graph is, and how its requests are. */
 export default function EndpointsPage() {
   const { data, error } = useEndpoints()
   const graphs = useGraphs()
   const [deploying, setDeploying] = useState(false)
+  const [naming, setNaming] = useState(false)
   return (
     <Page
       title="Endpoints"
       head={
         <>
           <span className={pageCss.space} />
+          <Button icon="plus" onClick={() => setNaming(true)}>
+            New graph
+          </Button>
           <Button icon="plus" onClick={() => setDeploying(true)}>
             Deploy a model
           </Button>
@@ -46,7 +53,22 @@ export default function EndpointsPage() {
       <Stale what="list of inference graphs" error={graphs.error} />
       {graphs.data && graphs.data.graphs.length > 0 && <GraphList graphs={graphs.data.graphs} />}
       {deploying && <DeployDialog onClose={() => setDeploying(false)} />}
+      {naming && <NewGraph taken={[...(data?.endpoints ?? []), ...(graphs.data?.graphs ?? [])].map((one) => one.name)} onClose={() => setNaming(false)} />}
     </Page>
+  )
+}
+
+/** Asks how a graph is to be called, and leads to where it is written. */
+function NewGraph({ taken, onClose }: { taken: readonly string[]; onClose: () => void }) {
+  const [name, setName] = useState('')
+  const [, navigate] = useLocation()
+  const wrong = taken.includes(name) ? 'An endpoint or a graph is called so already.' : name !== '' ? wrongName(name) : undefined
+  return (
+    <FormDialog title="New inference graph" action="Write it" busy={false} disabled={name === '' || wrong !== undefined} failed="" error={null} onSubmit={() => navigate(`${graphPath(name)}/edit`)} onClose={onClose}>
+      <Field label="Name" error={wrong} help="It answers under this name, like an endpoint.">
+        {(wiring) => <input {...wiring} className={formCss.control} value={name} maxLength={63} onChange={(e) => setName(e.target.value)} />}
+      </Field>
+    </FormDialog>
   )
 }
 

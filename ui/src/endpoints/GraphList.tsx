@@ -5,6 +5,7 @@ import { Link } from '../parts/Link'
 import { List } from '../parts/List'
 import { State } from '../parts/State'
 import css from './Endpoints.module.css'
+import { Since } from './Since'
 import { askedBy, endpointSign, graphPath, milliseconds } from './words'
 
 /** Inference graphs with their state and the endpoints that they ask. */
@@ -28,7 +29,7 @@ export function GraphList({ graphs }: { graphs: readonly InferenceGraph[] }) {
                 <Asked graph={g} />
               </td>
               <td data-column="Answered">
-                <Answered requests={g.requests} />
+                <Answered requests={g.requests} since={g.counted_since} />
               </td>
               <td data-column="p50">
                 <span>{milliseconds(g.p50_ms)}</span>
@@ -60,8 +61,8 @@ export function Asked({ graph }: { graph: InferenceGraph }) {
   )
 }
 
-/** How requests ended, since the server has started. */
-export function Answered({ requests }: { requests: Record<string, number> }) {
+/** How requests ended, and since when they are counted where that is not said elsewhere. */
+export function Answered({ requests, since }: { requests: Record<string, number>; since?: string }) {
   const of = (outcome: string) => requests[outcome] ?? 0
   const failed = of('failed') + of('timeout') + of('shed')
   return (
@@ -69,6 +70,7 @@ export function Answered({ requests }: { requests: Record<string, number> }) {
       {number(of('ok'))}
       {of('rejected') > 0 && <span className={css.second}>{number(of('rejected'))} rejected</span>}
       {failed > 0 && <span className={css.trouble}>{number(failed)} failed</span>}
+      <Since time={since} />
     </span>
   )
 }

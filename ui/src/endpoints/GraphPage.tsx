@@ -1,28 +1,63 @@
-import { useGraph } from '../api/endpoints'
+import { useState } from 'react'
+import { useLocation } from 'wouter'
+import { useDeleteGraph, useGraph } from '../api/endpoints'
 import type { GraphStep, InferenceGraph } from '../api/types'
+import { Button } from '../parts/Button'
 import { Card } from '../parts/Card'
 import { Command } from '../parts/Command'
+import { Confirm } from '../parts/Confirm'
 import { Link } from '../parts/Link'
+import { LinkButton } from '../parts/LinkButton'
 import { List } from '../parts/List'
 import { Loading, Notice, Stale } from '../parts/Notice'
 import { Ago, Clock } from '../parts/now'
-import { Fact, Facts, Failed, Page } from '../parts/Page'
+import { Fact, Facts, Failed, Page, pageCss } from '../parts/Page'
 import { State } from '../parts/State'
 import css from './Endpoints.module.css'
 import { Events } from './Events'
 import { Answered, Asked } from './GraphList'
-import { endpointSign, milliseconds, versionName } from './words'
+import { endpointSign, graphPath, milliseconds, versionName } from './words'
 
 /** An inference graph: its steps, what they ask and how they did, and what happened to it. */
 export default function GraphPage({ name }: { name: string }) {
   const { data, error } = useGraph(name)
+  const remove = useDeleteGraph(name)
+  const [deleting, setDeleting] = useState(false)
+  const [, navigate] = useLocation()
   if (error && !data) return <Failed error={error} what="inference graph" />
   if (!data) return <Loading what="the inference graph" />
   return (
     <Clock ticking={false}>
-      <Page title={name} crumbs={[<Link key="all" href="/endpoints">Endpoints</Link>]} head={<State {...endpointSign(data.state)} large />}>
+      <Page
+        title={name}
+        crumbs={[<Link key="all" href="/endpoints">Endpoints</Link>]}
+        head={
+          <>
+            <State {...endpointSign(data.state)} large />
+            <span className={pageCss.space} />
+            <LinkButton href={`${graphPath(name)}/edit`}>Change</LinkButton>
+            <Button look="danger" busy={remove.isPending} onClick={() => setDeleting(true)}>
+              Delete
+            </Button>
+          </>
+        }
+      >
+        {remove.error && (
+          <Notice tone="danger" title="It was not deleted">
+            {remove.error.message}
+          </Notice>
+        )}
         <Stale what="inference graph" error={error} />
         <Loaded graph={data} />
+        {deleting && (
+          <Confirm
+            title={`Delete the graph ${name}?`}
+            text="Requests to it get an error from then on. The endpoints that it asks stay, and so does its history."
+            action="Delete"
+            onConfirm={() => remove.mutate(undefined, { onSuccess: () => navigate('/endpoints') })}
+            onClose={() => setDeleting(false)}
+          />
+        )}
       </Page>
     </Clock>
   )
@@ -44,19 +79,23 @@ function Loaded({ graph: g }: { graph: InferenceGraph }) {
         <Fact name="Answered">
           <Answered requests={g.requests} />
         </Fact>
+        <Fact name="Counted since">
+          <Ago time={g.counted_since} />
+        </Fact>
         <Fact name="p50">{milliseconds(g.p50_ms)}</Fact>
         <Fact name="p99">{milliseconds(g.p99_ms)}</Fact>
         <Fact name="Change">{g.following === g.generation ? g.generation : `${g.following} is followed, ${g.generation} waits`}</Fact>
-        <Fact name="Since">
+        <Fact name="Made">
           <Ago time={g.created_at} />
         </Fact>
       </Facts>
       <Steps graph={g} />
-      <Card title="Ask and change it">
+      <Card title="Ask for predictions">
         <div className={css.body}>
           <Command text={`curl ${window.location.origin}/serving-endpoints/${g.name}/invocations \\\n  -H 'Content-Type: application/json' \\\n  -d '{"dataframe_records": [{…}]}'`} />
-          <p className={css.soft}>A graph is changed by its file:</p>
-          <Command text="levada deploy -f graph.yaml --wait" />
+          <p className={css.soft}>
+            Steps are counted since the graph follows them. What it is can be changed here, or by its file with <code>levada deploy -f graph.yaml --wait</code>.
+          </p>
         </div>
       </Card>
       <Events name={g.name} />

@@ -1,6 +1,6 @@
 // Endpoints and rollouts in words.
-import type { Endpoint, EndpointVersion, InferenceGraph, RolloutEvidence, RolloutPlan, RolloutRecord, RolloutReport, State, TrafficPlan } from '../api/types'
-import { number } from '../format/value'
+import type { Endpoint, EndpointSettings, EndpointVersion, InferenceGraph, LoggedRequest, NamedValue, QualityWindow, RolloutEvidence, RolloutPlan, RolloutRecord, RolloutReport, State, TrafficPlan } from '../api/types'
+import { number, valueLine } from '../format/value'
 
 /** A state that all pages know, and the word for this one. */
 export interface Sign {
@@ -223,4 +223,63 @@ export function readShares(texts: Readonly<Record<string, string>>): { shares: R
   }
   const sum = Object.values(shares).reduce((a, b) => a + b, 0)
   return Math.abs(sum - 100) > 0.01 ? { shares, wrong: `The shares add up to ${number(Number(sum.toPrecision(6)))} %, not to 100 %.` } : { shares }
+}
+
+export function requestSign(status: LoggedRequest['status']): Sign {
+  switch (status) {
+    case 'ok':
+      return { state: 'SUCCEEDED', word: 'ok' }
+    case 'rejected':
+      return { state: 'CANCELED', word: 'rejected' }
+    case 'shed':
+      return { state: 'CANCELED', word: 'shed' }
+    case 'timeout':
+      return { state: 'FAILED', word: 'timeout' }
+    case 'failed':
+      return { state: 'FAILED', word: 'failed' }
+  }
+}
+
+/** Values on one line, as far as they are looked at in a list. */
+export function valuesLine(list: readonly NamedValue[]): string {
+  const shown = list.slice(0, 12).map((v) => `${v.name}=${valueLine(v.value).slice(0, 60)}`)
+  return [...shown, ...(list.length > shown.length ? [`and ${list.length - shown.length} more`] : [])].join('  ')
+}
+
+export const truthWords = (r: LoggedRequest) => (r.truth ? valueLine(r.truth.actual) : undefined)
+
+/** What an endpoint logs, in a sentence. */
+export function sentence(log: NonNullable<EndpointSettings['log']>): string {
+  const parts = [(log.sample ?? 0) >= 1 ? 'Every request is logged with its answer' : `${percent(log.sample ?? 0)} of the requests are logged with their answers`]
+  if (log.drop?.length) parts.push(`without ${log.drop.join(', ')}`)
+  parts.push(log.keep_pii ? 'with columns that look like personal data' : 'without columns that look like personal data')
+  parts.push(`for ${number(log.keep_days || 30)} days and up to ${number(log.keep_mb || 1024)} MiB`)
+  return `${parts.join(', ')}.${log.prediction ? ` The truth is compared with the output ${log.prediction}.` : ''}`
+}
+
+const anHour = 3_600_000
+
+/** The times that requests are listed of. */
+export const spans = [
+  { id: '1h', words: 'the last hour', ms: anHour },
+  { id: '24h', words: 'the last 24 hours', ms: 24 * anHour },
+  { id: '7d', words: 'the last 7 days', ms: 168 * anHour },
+] as const
+
+/** The times that quality is measured over, with how long a measurement may be. */
+export const qualitySpans = [
+  { id: '7d', words: 'the last 7 days', ms: 168 * anHour, windows: ['6h', '1h', '24h'] },
+  { id: '24h', words: 'the last 24 hours', ms: 24 * anHour, windows: ['1h', '10m', '6h'] },
+  { id: '30d', words: 'the last 30 days', ms: 720 * anHour, windows: ['24h', '6h', '168h'] },
+] as const
+
+const metricNames: Record<string, string> = { f1: 'F1', f1_macro: 'F1, macro', auc: 'AUC', mae: 'MAE', rmse: 'RMSE' }
+
+export const metricWords = (name: string) => metricNames[name] ?? name.replaceAll('_', ' ')
+
+/** A measurement with its interval: "0.91 (0.88 to 0.93)". */
+export function measured(m: QualityWindow['metrics'][number] | undefined): string {
+  if (!m) return '–'
+  const show = (v: number) => number(Number(v.toPrecision(4)))
+  return m.low === undefined || m.high === undefined ? show(m.value) : `${show(m.value)} (${show(m.low)} to ${show(m.high)})`
 }

@@ -11,7 +11,7 @@ import { Ago, Clock } from '../parts/now'
 import { Fact, Facts, Failed, Page, pageCss } from '../parts/Page'
 import { Pairs } from '../tracked/Pairs'
 import { Aliases } from './Aliases'
-import { Deployed } from './Deployed'
+import { Deploy, Deployed } from './Deployed'
 import { Describe } from './Describe'
 import { Maker, versionPath } from './Maker'
 import { ModelFiles } from './ModelFiles'
@@ -157,6 +157,7 @@ function Version({ model, version }: { model: RegisteredModel; version: ModelVer
         <h2>Version {version.version}</h2>
         <Link href={lineageOf(`model:${model.name}/${version.version}`)}>Lineage</Link>
         <Aliases model={model.name} version={version} />
+        <Deploy model={model.name} version={version.version} />
         <Link href={versionPath(model.name, version.version)} className={css.cardLink}>
           Open its card
         </Link>

@@ -10,7 +10,7 @@ import { Fact, Facts, Failed, Page } from '../parts/Page'
 import { Dataset } from '../tracked/Dataset'
 import { Pairs } from '../tracked/Pairs'
 import { Aliases } from './Aliases'
-import { Deployed } from './Deployed'
+import { Deploy, Deployed } from './Deployed'
 import { Describe } from './Describe'
 import { Maker } from './Maker'
 import { ModelFiles } from './ModelFiles'
@@ -41,6 +41,7 @@ export default function VersionPage({ id: name, version }: { id: string; version
         <Stale what="card" error={card.error} />
         <div className={css.head}>
           <Aliases model={name} version={v} />
+          <Deploy model={name} version={v.version} />
           <Link href={`/lineage?node=${encodeURIComponent(`model:${name}/${v.version}`)}`} className={css.cardLink}>
             Lineage
           </Link>

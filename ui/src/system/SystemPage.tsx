@@ -9,6 +9,7 @@ import { Fact, Facts, Failed, Page } from '../parts/Page'
 import { Disk } from './Disk'
 import { Environments } from './Environments'
 import css from './SystemPage.module.css'
+import { Workers } from './Workers'
 
 /** How the server is: what is in order, what it does, what takes room, and what can be freed. */
 export default function SystemPage() {
@@ -48,6 +49,7 @@ function Status({ status }: { status: SystemStatus }) {
         <Health checks={status.checks} />
         <Work status={status} />
       </div>
+      <Workers list={status.workers} />
       <Disk disk={status.disk} />
       <Environments list={status.environments} />
     </Clock>
