@@ -236,11 +236,11 @@ bench-tracking: build uv ## Measure tracking beside an MLflow server on SQLite, 
 ROWS ?= 10000000
 
 .PHONY: bench-data
-bench-data: build uv ## Profile, check and compare tables of ROWS=10000000 rows with Levada and its peers (docs/performance.md; TASKS=profile,check,drift,wide PEERS=levada,duckdb)
+bench-data: build uv ## Profile, check and compare tables of ROWS=10000000 rows with Levada and its peers (docs/performance.md; TASKS=profile,check,drift,wide,flights PEERS=levada,duckdb)
 	@set -e; cache=$$HOME/.cache/levada-bench/data; \
 	for name in duckdb polars whylogs; do scripts/python-env.sh $$cache/env-$$name bench/data/requirements.txt; done; \
-	for name in gx evidently tfdv; do scripts/python-env.sh $$cache/env-$$name bench/data/requirements-$$name.txt; done; \
-	go run ./bench/data -levada $(BIN) -cache $$cache -rows $(ROWS) -tasks "$(or $(TASKS),profile$(comma)check$(comma)drift$(comma)wide)" -tools "$(PEERS)" -out bench/out
+	for name in gx evidently tfdv flights; do scripts/python-env.sh $$cache/env-$$name bench/data/requirements-$$name.txt; done; \
+	go run ./bench/data -levada $(BIN) -cache $$cache -rows $(ROWS) -tasks "$(or $(TASKS),profile$(comma)check$(comma)drift$(comma)wide$(comma)flights)" -tools "$(PEERS)" -out bench/out
 
 UI_RUNS ?= 1000000
 UI_DATA := .cache/bench-ui/runs-$(UI_RUNS)
