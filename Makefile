@@ -236,14 +236,14 @@ bench-tracking: build uv ## Measure tracking beside an MLflow server on SQLite, 
 ROWS ?= 10000000
 
 .PHONY: bench-data
-bench-data: build uv ## Profile, check and compare tables of ROWS=10000000 rows with Levada and its peers (docs/performance.md; TASKS=profile,check,drift,wide PEERS=levada,duckdb)
+bench-data: build uv ## Profile, check and compare tables of ROWS=10000000 rows with Levada and its peers (docs/performance.md; TASKS=profile,check,drift,wide,flights PEERS=levada,duckdb)
 	@set -e; cache=$$HOME/.cache/levada-bench/data; \
-	peers="$(or $(subst $(comma), ,$(PEERS)),polars whylogs gx evidently tfdv)"; \
+	peers="$(or $(subst $(comma), ,$(PEERS)),polars whylogs gx evidently tfdv flights)"; \
 	for name in duckdb $$peers; do name=$${name%-10}; case $$name in \
 		duckdb | polars | whylogs) scripts/python-env.sh $$cache/env-$$name bench/data/requirements.txt ;; \
-		gx | evidently | tfdv) scripts/python-env.sh $$cache/env-$$name bench/data/requirements-$$name.txt ;; \
+		gx | evidently | tfdv | flights) scripts/python-env.sh $$cache/env-$$name bench/data/requirements-$$name.txt ;; \
 	esac; done; \
-	go run ./bench/data -levada $(BIN) -cache $$cache -rows $(ROWS) -tasks "$(or $(TASKS),profile$(comma)check$(comma)drift$(comma)wide)" -tools "$(PEERS)" -out bench/out
+	go run ./bench/data -levada $(BIN) -cache $$cache -rows $(ROWS) -tasks "$(or $(TASKS),profile$(comma)check$(comma)drift$(comma)wide$(comma)flights)" -tools "$(PEERS)" -out bench/out
 
 UI_RUNS ?= 1000000
 UI_DATA := .cache/bench-ui/runs-$(UI_RUNS)

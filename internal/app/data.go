@@ -191,6 +191,15 @@ func (s *server) dataSeries() []telemetry.Series {
 			reports(kind, func(r observe.Stored) { emit(value(r), r.Pipeline, r.Task) })
 		}}
 	}
+	judged := func(name, help string, value func(r observe.Stored) float64) telemetry.Series {
+		return telemetry.Series{Name: name, Help: help, Labels: []string{"pipeline", "task"}, Read: func(emit func(float64, ...string)) {
+			reports(observe.Drift, func(r observe.Stored) {
+				if r.NotJudged == "" {
+					emit(value(r), r.Pipeline, r.Task)
+				}
+			})
+		}}
+	}
 	column := func(name, help string, value func(c observe.Column) (float64, bool)) telemetry.Series {
 		return telemetry.Series{Name: name, Help: help, Labels: []string{"pipeline", "task", "column", "method"}, Read: func(emit func(float64, ...string)) {
 			reports(observe.Drift, func(r observe.Stored) {
@@ -211,8 +220,9 @@ func (s *server) dataSeries() []telemetry.Series {
 		return *v, true
 	}
 	return []telemetry.Series{
-		of("levada_drift_detected", "Whether the newest drift report of a task says that the table has drifted.", observe.Drift, func(r observe.Stored) float64 { return number(!r.Passed) }),
-		of("levada_drift_columns_share", "Share of the compared columns that drifted in the newest drift report of a task.", observe.Drift, func(r observe.Stored) float64 { return r.Share }),
+		judged("levada_drift_detected", "Whether the newest drift report of a task says that the table has drifted; absent where it had too few rows.", func(r observe.Stored) float64 { return number(!r.Passed) }),
+		of("levada_drift_judged", "Whether the tables of the newest drift report of a task had enough rows to be judged.", observe.Drift, func(r observe.Stored) float64 { return number(r.NotJudged == "") }),
+		judged("levada_drift_columns_share", "Share of the compared columns that drifted in the newest drift report of a task; absent where it had too few rows.", func(r observe.Stored) float64 { return r.Share }),
 		of("levada_drift_report_timestamp_seconds", "When the newest drift report of a task was made.", observe.Drift, func(r observe.Stored) float64 { return float64(r.At.UnixMilli()) / 1000 }),
 		column("levada_drift_column_score", "Score of a column in the newest drift report of a task: a p-value or a distance, by the method.", func(c observe.Column) (float64, bool) { return optional(c.Score) }),
 		column("levada_drift_column_effect", "How much the distribution of a column changed in the newest drift report of a task, from 0 to 1.", func(c observe.Column) (float64, bool) { return optional(c.Effect) }),

@@ -126,6 +126,8 @@ type server struct {
 	ballast      []byte // kept by being here
 	endpoints    *endpoints.Service
 	requests     *requestlog.Log
+	// served is closed once endpoints can be asked.
+	served chan struct{}
 	// stopTelling ends telling of requests to endpoints and waits for it.
 	stopTelling func()
 	monitors    *monitor.Parts
@@ -147,7 +149,7 @@ func modeOf(cfg config.Config) runner.Mode {
 
 // open builds a server. What was opened before a failure is closed again.
 func (b builder) open(ctx context.Context, cfg config.Config, o openOptions) (_ *server, err error) {
-	s := &server{cfg: cfg, log: b.logger(cfg), started: time.Now(), changes: changes.New(time.Now), buckets: bucket.New(b.environ)}
+	s := &server{cfg: cfg, log: b.logger(cfg), started: time.Now(), changes: changes.New(time.Now), buckets: bucket.New(b.environ), served: make(chan struct{})}
 	s.url.Store("")
 	defer func() {
 		if err != nil {
@@ -187,7 +189,7 @@ func (b builder) open(ctx context.Context, cfg config.Config, o openOptions) (_ 
 	s.runner = runner.New(runner.Options{
 		DataDir: cfg.DataDir, Envs: s.envs, Blobs: s.blobs, Logs: logs, Logger: s.log, Mode: modeOf(cfg),
 		MaxParallel: cfg.MaxParallel, Environ: b.environ, NoIsolation: !cfg.Isolation, TrackingURL: s.address, Commands: commands,
-		Secrets: s.secrets, Task: s.store.GetTask, Buckets: s.buckets,
+		Secrets: s.secrets, Task: s.store.GetTask, Buckets: s.buckets, Endpoints: endpointTables{s},
 		Supervised: o.does == serving && runtime.GOOS == "linux",
 	})
 	if err := s.openServices(ctx, o, logs); err != nil {
@@ -196,6 +198,7 @@ func (b builder) open(ctx context.Context, cfg config.Config, o openOptions) (_ 
 	if err := s.openEndpoints(ctx, b.environ, o.does); err != nil {
 		return nil, err
 	}
+	close(s.served)
 	s.metrics.Read(append(s.readings(), s.webhookReadings()...)...)
 	s.metrics.Watch(s.dataSeries()...)
 	s.disk = newDiskMeter(cfg.DataDir, time.Now, s.tellSystem, func(ctx context.Context) (run.Swept, run.CachePruned, error) {

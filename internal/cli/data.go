@@ -29,7 +29,7 @@ func (a *app) dataCommand() *cobra.Command {
 		RunE:    showHelp,
 	}
 	a.addServer(cmd)
-	cmd.AddCommand(a.dataProfileCommand(), a.dataDiffCommand(), a.dataCheckCommand(), a.dataSuggestCommand(), a.dataSchemaCommand(), a.dataDriftCommand(), a.dataEstimateCommand(), a.dataLeakageCommand())
+	cmd.AddCommand(a.dataProfileCommand(), a.dataDiffCommand(), a.dataCheckCommand(), a.dataSuggestCommand(), a.dataSchemaCommand(), a.dataDriftCommand(), a.dataGateCommand(), a.dataEstimateCommand(), a.dataLeakageCommand())
 	return cmd
 }
 

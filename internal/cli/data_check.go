@@ -68,6 +68,9 @@ func (a *app) dataCheckCommand() *cobra.Command {
 			return err
 		}
 		return a.openTable(args[0], func(src table.Source) error {
+			if few, err := a.tooFewToCheck(cmd.Context(), g, src, asJSON() || f.format != ""); few || err != nil {
+				return err
+			}
 			report, err := a.check(cmd.Context(), src, suite, f)
 			if err != nil {
 				return err

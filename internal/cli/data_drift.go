@@ -31,7 +31,7 @@ type driftFlags struct {
 	seed                                   uint64
 	multivariate                           bool
 	all                                    bool
-	html                                   string
+	html, vanished                         string
 }
 
 func (a *app) dataDriftCommand() *cobra.Command {
@@ -67,6 +67,7 @@ func (a *app) dataDriftCommand() *cobra.Command {
 	flags.BoolVar(&f.multivariate, "multivariate", false, "also compare all columns together (PCA reconstruction, domain classifier)")
 	flags.Uint64Var(&f.seed, "seed", 0, "`SEED` of the methods that draw at random")
 	flags.BoolVar(&f.all, "all", false, "list all columns")
+	flags.StringVar(&f.vanished, "vanished", "drift", "what columns that only REFERENCE has count as: `drift`, or note to say so and no more")
 	flags.StringVar(&f.html, "html", "", "write the report as a web page to `FILE`")
 	g, asJSON := addGate(cmd), dataOutput(cmd)
 	cmd.MarkFlagsMutuallyExclusive("columns", "ignore")
@@ -76,7 +77,7 @@ func (a *app) dataDriftCommand() *cobra.Command {
 		}
 		return a.openTable(args[0], func(reference table.Source) error {
 			return a.openTable(args[1], func(current table.Source) error {
-				r, err := compareForDrift(cmd.Context(), reference, current, f, args)
+				r, err := compareForDrift(cmd.Context(), reference, current, f, g.minRows, args)
 				switch {
 				case err != nil:
 					return err
@@ -111,11 +112,12 @@ func driftedColumns(r drift.Report) string {
 }
 
 // compareForDrift makes the report, and the page of it where one is wanted.
-func compareForDrift(ctx context.Context, reference, current table.Source, f driftFlags, paths []string) (drift.Report, error) {
+func compareForDrift(ctx context.Context, reference, current table.Source, f driftFlags, minRows int64, paths []string) (drift.Report, error) {
 	o, err := f.options(reference, current)
 	if err != nil {
 		return drift.Report{}, err
 	}
+	o.MinRows = minRows
 	r, err := drift.Compare(ctx, reference, current, o)
 	if err != nil || f.html == "" {
 		return r, err
@@ -132,6 +134,10 @@ func (f driftFlags) options(reference, current table.Source) (drift.Options, err
 		Columns: f.columns, Methods: f.methods, Method: map[drift.Kind]string{}, Kinds: map[string]drift.Kind{},
 		Target: f.target, Prediction: f.prediction, Share: f.share, FalseDiscovery: f.fdr, Multivariate: f.multivariate,
 		Season: drift.Season(f.season), TimeColumn: f.time, Seed: f.seed, Each: eachProcessor,
+		AtOnce: int64(runtime.GOMAXPROCS(0)) * driftMemory, SparesVanished: f.vanished == "note",
+	}
+	if f.vanished != "note" && f.vanished != "drift" {
+		return o, fault.Invalidf("--vanished %q: want drift or note", f.vanished)
 	}
 	for kind, method := range map[drift.Kind]string{drift.Numerical: f.numerical, drift.Categorical: f.categorical, drift.Text: f.text} {
 		if method != "" {
@@ -207,6 +213,9 @@ func embeddingOf(text string, reference table.Source) (drift.Embedding, error) {
 	return e, nil
 }
 
+// driftMemory is how many bytes of numbers are held for each processor.
+const driftMemory = 128 << 20
+
 // eachProcessor calls do for 0 to n-1, as many at a time as there are processors.
 func eachProcessor(ctx context.Context, n int, do func(ctx context.Context, i int) error) error {
 	g, ctx := errgroup.WithContext(ctx)
@@ -235,6 +244,9 @@ func (a *app) printDrift(r drift.Report, all bool) error {
 	}
 	for _, f := range r.Findings {
 		fmt.Fprintf(a.deps.Stdout, "%s %s: %s\n", style.Warn(f.Kind), console.Cut(console.Clean(f.Column), 60), console.Clean(f.Text))
+	}
+	if r.NotJudged != "" {
+		return nil
 	}
 	fmt.Fprintln(a.deps.Stdout)
 	for _, j := range r.Together {

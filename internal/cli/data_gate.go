@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -9,18 +11,25 @@ import (
 	"github.com/spf13/cobra"
 
 	"levada/internal/cli/console"
+	"levada/internal/core/drift"
 	"levada/internal/core/fault"
+	"levada/internal/core/table"
 )
 
 // gate is what a command does with its verdict about data, beside printing it: the steps of pipelines are told in files.
-type gate struct{ onFailure, passed, report string }
+type gate struct {
+	onFailure, passed, report, why string
+	minRows                        int64
+}
 
 // addGate adds the flags of a gate.
 func addGate(cmd *cobra.Command) *gate {
 	var g gate
 	cmd.Flags().StringVar(&g.onFailure, "on-failure", "fail", "`fail` ends with status 1 where the data does not pass, warn with 0")
 	cmd.Flags().StringVar(&g.passed, "passed", "", "write true or false to `FILE`")
+	cmd.Flags().StringVar(&g.why, "why", "", "write why the data does not pass to `FILE`; nothing where it does")
 	cmd.Flags().StringVar(&g.report, "report", "", "write the report as JSON to `FILE`")
+	cmd.Flags().Int64Var(&g.minRows, "min-rows", 0, "judge nothing with fewer `ROWS`; the report then says so, and the data passes")
 	return &g
 }
 
@@ -28,6 +37,9 @@ func addGate(cmd *cobra.Command) *gate {
 func (g *gate) check() error {
 	if g.onFailure != "fail" && g.onFailure != "warn" {
 		return fault.Invalidf("--on-failure %q: want fail or warn", g.onFailure)
+	}
+	if g.minRows < 0 {
+		return fault.Invalidf("--min-rows %d: want 0 or more", g.minRows)
 	}
 	return nil
 }
@@ -43,6 +55,15 @@ func (a *app) settle(g *gate, passed bool, report any, why string) error {
 			return err
 		}
 	}
+	if g.why != "" {
+		text := ""
+		if !passed {
+			text = console.Clean(why)
+		}
+		if err := writeReport(g.why, []byte(text)); err != nil {
+			return err
+		}
+	}
 	if !passed && g.onFailure == "fail" {
 		if g.passed != "" {
 			fmt.Fprintln(a.deps.Stderr, console.Clean(why))
@@ -50,6 +71,50 @@ func (a *app) settle(g *gate, passed bool, report any, why string) error {
 		return exitStatus(ExitFailed)
 	}
 	return nil
+}
+
+// dataGateCommand is the step of a pipeline that fails for what another one has found, which keeps its report so.
+func (a *app) dataGateCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "gate WHY",
+		Short:   "Fail with a reason, where there is one",
+		Long:    "End with status 1 and print WHY on standard error, or with 0 where it is empty. It is for steps of pipelines: the step that looks at\ndata writes --why and does not fail, so that its report is kept, and this one does.",
+		Example: "  levada data drift train.csv today.csv --on-failure warn --why why.txt && levada data gate \"$(cat why.txt)\"",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			if args[0] == "" {
+				return nil
+			}
+			fmt.Fprintln(a.deps.Stderr, console.Clean(args[0]))
+			return exitStatus(ExitFailed)
+		},
+	}
+}
+
+// tooFewToCheck settles the check of a table that has fewer rows than are wanted, with a report in which nothing was evaluated.
+func (a *app) tooFewToCheck(ctx context.Context, g *gate, src table.Source, asJSON bool) (few bool, err error) {
+	if g.minRows == 0 {
+		return false, nil
+	}
+	rows, err := table.CountRows(ctx, src, 0)
+	if err != nil || rows >= g.minRows {
+		return false, err
+	}
+	why := drift.TooFew("the table", rows, g.minRows)
+	report := struct {
+		Success   bool   `json:"success"`
+		Rows      int64  `json:"rows"`
+		Passed    int    `json:"passed"`
+		Failed    int    `json:"failed"`
+		NotJudged string `json:"not_judged"`
+		Results   []any  `json:"results"`
+	}{Success: true, Rows: rows, NotJudged: why, Results: []any{}}
+	if asJSON {
+		err = a.printJSON(report)
+	} else {
+		_, err = fmt.Fprintf(a.deps.Stdout, "not judged: %s\n", why)
+	}
+	return true, errors.Join(err, a.settle(g, true, report, ""))
 }
 
 // writeReport writes a file.

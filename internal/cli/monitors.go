@@ -14,6 +14,7 @@ import (
 	"levada/internal/core/event"
 	"levada/internal/core/fault"
 	"levada/internal/core/monitor"
+	"levada/internal/core/observe"
 	"levada/internal/core/schedule"
 )
 
@@ -41,6 +42,7 @@ type monitorFlags struct {
 	resource                   declare.Resource
 	suite, cron, zone          string
 	artifact, made             string
+	requests                   declare.Requests
 	every                      time.Duration
 	drift                      monitor.Drift
 	slack, webhook, then, when string
@@ -56,6 +58,7 @@ func (a *app) monitorsSetCommand() *cobra.Command {
 		Long: "Make a monitor, or change the one of the name, and show what that changes. It looks at the table by a schedule (--every, --cron), or\n" +
 			"without one whenever a file is new or has other content. Its run fails when an expectation does not hold or the table has drifted.",
 		Example: "  levada monitors set bookings --table '/data/bookings/*.parquet' --suite bookings.yaml --every 1h --slack alarms\n" +
+			"  levada monitors set asked --endpoint flights --window 24h --reference training --every 1h\n" +
 			"  levada monitors set drift --table '/data/[[ScheduledTime.2006-01-02]].csv' --reference /data/train.csv --cron '0 0 6 * * *' --then retrain",
 		Args: cobra.ExactArgs(1),
 	}
@@ -64,9 +67,14 @@ func (a *app) monitorsSetCommand() *cobra.Command {
 	flags.StringVar(&r.Data, "table", "", "`PATH` of the table on the machine of the server, its address s3://BUCKET/KEY, or a pattern for the newest of several files")
 	flags.StringVar(&f.artifact, "artifact", "", "look at each artifact of this `NAME` when it is made")
 	flags.StringVar(&f.made, "pipeline", "", "with --artifact: only those that the pipeline of this `NAME` makes")
+	flags.StringVar(&f.requests.Endpoint, "endpoint", "", "look at requests that the endpoint `NAME` logs, and at its answers; needs --every or --cron")
+	flags.StringVar(&f.requests.Window, "window", "", "with --endpoint: how long back, such as 24h or 7d (default 24h)")
+	flags.StringVar(&f.requests.Earlier, "earlier", "", "with --endpoint: compare with a window as long that ended so long ago, such as 7d")
+	flags.StringVar(&f.requests.Version, "version", "", "with --endpoint: only requests that this `VERSION` answered")
+	flags.Int64Var(&r.MinRows, "min-rows", 0, "judge nothing with fewer `ROWS` (default 500 of requests, 0 of other tables)")
 	flags.StringVar(&f.suite, "suite", "", "`FILE` with the expectations, YAML or JSON")
 	flags.StringVar(&r.Environment, "environment", "", "leave out the expectations of other environments than `NAME`")
-	flags.StringVar(&r.Reference, "reference", "", "`PATH` of the table, on the machine of the server or in a bucket, that the data is compared with")
+	flags.StringVar(&r.Reference, "reference", "", "`PATH` of the table, on the machine of the server or in a bucket, that the data is compared with; with --endpoint also training, for what the model learned from")
 	flags.StringVar(&f.drift.Ignore, "ignore", "", "columns that are not compared, by `NAME,NAME`")
 	flags.StringVar(&f.drift.Target, "target", "", "`COLUMN` of the target")
 	flags.StringVar(&f.drift.Prediction, "prediction", "", "`COLUMN` of the model's prediction")
@@ -109,6 +117,12 @@ func (f *monitorFlags) monitor(name string) (declare.Resource, error) {
 	}
 	if f.artifact != "" || f.made != "" {
 		r.Artifact = &event.ArtifactSource{Name: f.artifact, Pipeline: f.made}
+	}
+	if f.requests != (declare.Requests{}) {
+		if f.requests.Endpoint == "" {
+			return r, fault.Invalidf("--window, --earlier and --version are for --endpoint")
+		}
+		r.Requests = &f.requests
 	}
 	if f.drift != (monitor.Drift{}) {
 		r.Drift = &f.drift
@@ -175,6 +189,8 @@ type monitorLine struct {
 	RunID   string `json:"run_id,omitempty"`
 	State   string `json:"state,omitempty"`
 	Failure string `json:"failure,omitempty"`
+	// NotJudged says why the last run came to no verdict.
+	NotJudged string `json:"not_judged,omitempty"`
 }
 
 func (a *app) monitorsListCommand() *cobra.Command {
@@ -202,6 +218,9 @@ func (a *app) monitorsListCommand() *cobra.Command {
 					state = "paused"
 				}
 				found, _, _ := strings.Cut(m.Failure, "\n")
+				if found == "" && m.NotJudged != "" {
+					found = "not judged: " + m.NotJudged
+				}
 				table.Add(console.Clean(m.Name), console.Clean(m.Looks), fmt.Sprint(m.Runs), console.ShortID(m.RunID), state, console.Clean(found))
 			}
 			return a.printTable(table)
@@ -220,6 +239,10 @@ func monitorLines(ctx context.Context, s *session) ([]monitorLine, error) {
 	if err != nil {
 		return nil, err
 	}
+	reports, err := s.Reports(ctx, observe.Drift)
+	if err != nil {
+		return nil, err
+	}
 	list := []monitorLine{}
 	add := func(name, looks string, paused bool) error {
 		runs, err := s.Runs(ctx, client.RunQuery{Pipeline: name, PageSize: 1, Archived: "any"})
@@ -232,6 +255,11 @@ func monitorLines(ctx context.Context, s *session) ([]monitorLine, error) {
 			m.RunID, m.State = last.ID, string(last.State)
 			if last.Failure != nil {
 				m.Failure = last.Failure.Message
+			}
+			for _, r := range reports {
+				if r.RunID == last.ID {
+					m.NotJudged = r.NotJudged
+				}
 			}
 		}
 		list = append(list, m)

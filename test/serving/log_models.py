@@ -39,8 +39,13 @@ class Adder(mlflow.pyfunc.PythonModel):
         )
 
 
+# With a target, which nobody asks a model with.
+train = os.path.join(os.environ["LEVADA_TEST_DIR"], "train.csv")
+table.assign(label=label).to_csv(train, index=False)
+
 expected = []
 with mlflow.start_run():
+    mlflow.log_input(mlflow.data.from_pandas(table, source=train, name="iris"), context="training")
     for model in (LogisticRegression(), RandomForestClassifier(n_estimators=10, random_state=1)):
         model.fit(table, label)
         answers = model.predict(table)
@@ -73,6 +78,7 @@ print(
             "iris": expected,
             "sums": answers["sum"].tolist(),
             "words": answers["word"].tolist(),
+            "train": train,
         }
     )
 )

@@ -30,6 +30,7 @@ type logged struct {
 	Iris  [][]int64 // predictions of versions 1 and 2
 	Sums  []float64 // of model adder
 	Words []string
+	Train string // path of the table that the models learned from
 }
 
 var columns = []string{"sepal length", "sepal width", "petal length", "petal width"}
@@ -52,7 +53,7 @@ func startAndLog(t *testing.T, libraries, script string, said any, env ...string
 	}
 	server = levadatest.Start(t, env...)
 	cmd := exec.CommandContext(t.Context(), python, script, server.URL)
-	cmd.Env = append(os.Environ(), "PYTHONWARNINGS=ignore", "GIT_PYTHON_REFRESH=quiet")
+	cmd.Env = append(os.Environ(), "PYTHONWARNINGS=ignore", "GIT_PYTHON_REFRESH=quiet", "LEVADA_TEST_DIR="+t.TempDir())
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()

@@ -21,11 +21,18 @@ import (
 func (r *Runner) importArtifact(ctx context.Context, s *run.Step, log *attemptLog) (run.Values, error) {
 	imp := s.Executor.Importer
 	uri, err := importURI(s, imp)
-	if err == nil {
-		uri, err = newestOf(uri, log)
-	}
 	if err != nil {
 		return run.Values{}, err
+	}
+	place, written, err := r.endpointTable(ctx, s, uri, log)
+	if err != nil {
+		return run.Values{}, err
+	}
+	if !written {
+		if uri, err = newestOf(place, log); err != nil {
+			return run.Values{}, err
+		}
+		place = uri
 	}
 	output := importerOutput(s.Component)
 	a := run.Artifact{
@@ -38,7 +45,10 @@ func (r *Runner) importArtifact(ctx context.Context, s *run.Step, log *attemptLo
 	if imp.DownloadToWorkspace {
 		a.Metadata[inWorkspaceKey] = true
 	}
-	from, local, err := r.importFrom(ctx, s, uri)
+	from, local := place, true
+	if !written {
+		from, local, err = r.importFrom(ctx, s, place)
+	}
 	if _, _, inBucket := run.BucketPath(uri); inBucket && err == nil && r.opt.Buckets != nil && r.opt.Buckets.Configured() {
 		from, err = r.importBucket(ctx, s, &a, log)
 		local = true

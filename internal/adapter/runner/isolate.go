@@ -75,7 +75,7 @@ func (a *attempt) arrange(j *job, wanted []placed) error {
 }
 
 // shared lists what of the machine's /tmp a step sees all the same: the directories there in which Levada's own data and the
-// step's Python lie, and what its parameters name, because who wrote such a path meant this machine.
+// step's Python lie, the programs that Levada gives it, and what its parameters name, because who wrote such a path meant this machine.
 func (a *attempt) shared(tmp string) []placed {
 	var out []placed
 	share := func(path string) {
@@ -89,6 +89,12 @@ func (a *attempt) shared(tmp string) []placed {
 			if first, ok := firstBelow(tmp, p); ok {
 				share(first)
 			}
+		}
+	}
+	commands, _ := os.ReadDir(a.opt.Commands) // none, where it is empty
+	for _, c := range commands {
+		if path := realPath(filepath.Join(a.opt.Commands, c.Name())); within(path, tmp) {
+			share(path)
 		}
 	}
 	for _, name := range sortedKeys(a.step.Inputs.Parameters) {

@@ -1,6 +1,7 @@
 package runner_test
 
 import (
+	"errors"
 	"context"
 	"fmt"
 	"os"
@@ -72,6 +73,37 @@ def f() -> str:
 			t.Errorf("a warm host was not used: %+v", f.Stats())
 		}
 	})
+}
+
+func TestStepsFindTheProgramsTheyAreGivenAlsoBelowTmp(t *testing.T) {
+	elsewhere, err := os.MkdirTemp("/tmp", "levada-isolation-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(elsewhere) })
+	program := filepath.Join(elsewhere, "bin", "program")
+	if err := errors.Join(os.Mkdir(filepath.Dir(program), 0o755), os.WriteFile(program, []byte("#!/bin/sh\necho found"), 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	commands := t.TempDir()
+	if err := os.Symlink(program, filepath.Join(commands, "levada-test-program")); err != nil {
+		t.Fatal(err)
+	}
+	for _, mode := range []runner.Mode{runner.Exec, runner.Warm} {
+		t.Run(string(mode), func(t *testing.T) {
+			f := newFixture(t, func(o *runner.Options) { o.Mode, o.Commands = mode, commands })
+			if err := f.Isolation(); err != nil {
+				t.Skipf("this machine allows no mount namespaces: %v", err)
+			}
+			s := f.python("def f() -> str:\n    import subprocess\n    return subprocess.check_output('levada-test-program', text=True)")
+			parameter(s, "Output", ir.String)
+			v, err := f.Runner.Run(t.Context(), s)
+			f.Settle(s.ID())
+			if err != nil || v.Parameters["Output"] != "found\n" {
+				t.Errorf("%v %v\n%s", v, err, f.log(s))
+			}
+		})
+	}
 }
 
 func TestTheWorkspaceOfEachRunIsAtOnePath(t *testing.T) {

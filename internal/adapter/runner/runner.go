@@ -64,6 +64,9 @@ type Options struct {
 	Logs    *steplog.Store
 	// Task finds a task, so that an importer understands a path that a step of it saw. Without it such paths are not understood.
 	Task func(ctx context.Context, runID, taskID string) (run.Task, error)
+	// Endpoints has what endpoints were asked and what their models learned from; without it an importer does not understand their
+	// addresses.
+	Endpoints Endpoints
 	// Secrets gives secrets and config maps; without it there are none.
 	Secrets Secrets
 	// Buckets brings what importers name in buckets. Without it, and where it is not configured, they only refer to that.

@@ -16,6 +16,9 @@ import (
 // its importance is measured; at any time the numbers of one column of both are in memory, for each call of Options.Each that
 // runs. What is wrong with the options is an Invalid error.
 func Compare(ctx context.Context, reference, current table.Source, o Options) (Report, error) {
+	if r, few, err := tooFew(ctx, reference, current, o); few || err != nil {
+		return r, err
+	}
 	c, err := newComparison(ctx, reference, current, o)
 	if err != nil {
 		return Report{}, err
@@ -30,7 +33,10 @@ func Compare(ctx context.Context, reference, current table.Source, o Options) (R
 	}
 	changed := make([]*Finding, len(c.shared))
 	size := c.groupSize()
+	turns := c.turns()
 	err = c.each(ctx, (len(c.shared)+size-1)/size, func(ctx context.Context, i int) error {
+		turns <- struct{}{}
+		defer func() { <-turns }()
 		from, to := i*size, min((i+1)*size, len(c.shared))
 		return c.group(ctx, c.shared[from:to], r.Columns[from:to], changed[from:to])
 	})
@@ -95,7 +101,9 @@ func newComparison(ctx context.Context, reference, current table.Source, o Optio
 	ref, cur := c.index(reference, "reference"), c.index(current, "current table")
 	for name := range ref {
 		if _, both := cur[name]; !both && c.wanted(name) {
-			c.vanished++
+			if !o.SparesVanished {
+				c.vanished++
+			}
 			c.findings = append(c.findings, Finding{name, "vanished", "the reference has this column, the current table has not"})
 		}
 	}
@@ -119,14 +127,11 @@ func newComparison(ctx context.Context, reference, current table.Source, o Optio
 		return nil, fault.Invalidf("the two tables have no column in common%s", fromChoice(o.Columns))
 	}
 	for i, source := range []table.Source{reference, current} {
-		if c.rows[i] = source.Rows(); c.rows[i] >= 0 {
-			continue
-		}
-		c.rows[i] = 0
-		first := []int{c.shared[0].ref, c.shared[0].cur}[i]
-		if err := scan(ctx, source, []int{first}, func(b *table.Batch) { c.rows[i] += int64(b.Size) }); err != nil {
+		n, err := table.CountRows(ctx, source, []int{c.shared[0].ref, c.shared[0].cur}[i])
+		if err != nil {
 			return nil, err
 		}
+		c.rows[i] = n
 	}
 	if err := c.sameSeason(ctx, ref, cur); err != nil {
 		return nil, err
@@ -148,6 +153,15 @@ func (c *comparison) groupSize() int {
 	}
 	memory := cmp.Or(c.o.Memory, defaultMemory)
 	return int(max(1, min(mostTogether, memory/8/max(1, c.rows[0]+c.rows[1]))))
+}
+
+// turns has room for as many columns as may be in memory at once.
+func (c *comparison) turns() chan struct{} {
+	n := int64(len(c.shared))
+	if c.groupSize() == 1 {
+		n = min(n, max(1, cmp.Or(c.o.AtOnce, defaultMemory)/8/max(1, c.rows[0]+c.rows[1])))
+	}
+	return make(chan struct{}, n)
 }
 
 func fromChoice(columns []string) string {
@@ -233,11 +247,16 @@ func (c *comparison) group(ctx context.Context, columns []shared, out []Column, 
 		ref[i], cur[i] = s.ref, s.cur
 	}
 	seed := func(i int) uint64 { return c.o.Seed ^ uint64(ref[i])*0x9e3779b97f4a7c15 }
-	a, picks, err := read(ctx, c.reference, ref, c.keep, c.free, seed, c.target)
-	if err != nil {
+	var a, b []*sample
+	var picks []*picked
+	err := c.each(ctx, 2, func(ctx context.Context, side int) (err error) {
+		if side == 0 {
+			a, picks, err = read(ctx, c.reference, ref, c.keep, c.free, seed, c.target)
+		} else {
+			b, _, err = read(ctx, c.current, cur, nil, c.free, func(i int) uint64 { return seed(i) + 1 }, nil)
+		}
 		return err
-	}
-	b, _, err := read(ctx, c.current, cur, nil, c.free, func(i int) uint64 { return seed(i) + 1 }, nil)
+	})
 	if err != nil {
 		return err
 	}

@@ -39,6 +39,10 @@ type Options struct {
 	Target, Prediction string
 	// Share is the share of drifted columns from which on the table has drifted; 0 stands for 0.5.
 	Share float64
+	// MinRows is how many rows both tables must have to be judged; with fewer nothing is compared, and Report.NotJudged says so.
+	MinRows int64
+	// SparesVanished leaves columns that only the reference has out of the count of drifted ones; they remain findings.
+	SparesVanished bool
 	// FalseDiscovery bounds the share of false alarms among columns that are said to have drifted, over all columns compared by a p-value
 	// (Benjamini and Hochberg). 0 leaves each column to its own threshold, as Evidently does.
 	FalseDiscovery float64
@@ -54,6 +58,9 @@ type Options struct {
 	// Memory bounds the numbers that one call of Each reads together, in bytes, where a table must be read as a whole for each
 	// column (CSV, JSON lines); 0 stands for 256 MiB.
 	Memory int64
+	// AtOnce bounds the numbers that all calls of Each hold together, in bytes, where the columns of both tables lie apart (Parquet); 0
+	// stands for 256 MiB. One column is always read, whatever it takes.
+	AtOnce int64
 	// Seed is that of the methods that draw at random.
 	Seed uint64
 	// Each calls do for 0 to n-1 and returns the first error; it may call several at once. Without it, they are called in turn.
@@ -68,6 +75,8 @@ type Report struct {
 	// ReferenceRows and CurrentRows were compared. With a season, those of the reference are fewer than it has.
 	ReferenceRows int64 `json:"reference_rows"`
 	CurrentRows   int64 `json:"current_rows"`
+	// NotJudged says why nothing was compared: a table has too few rows. It is empty where the table was judged.
+	NotJudged string `json:"not_judged,omitempty"`
 	// Drifted says that the share of drifted columns is at least ShareLimit.
 	Drifted        bool    `json:"dataset_drift"`
 	DriftedColumns int     `json:"drifted_columns"`

@@ -11,7 +11,7 @@ type Embedding struct {
 	Name    string
 	Columns []string
 	// Method is model (a classifier that tells the tables apart), ratio (the share of parts whose normed Wasserstein distance is at least 0.1),
-	// distance (between the means) or mmd; empty stands for model.
+	// mmd, or a distance between the means: distance (Euclid's), cosine, cityblock or chebyshev. Empty stands for model.
 	Method string
 	// Threshold is the limit of the score; 0 stands for the method's own.
 	Threshold float64
@@ -19,6 +19,40 @@ type Embedding struct {
 
 // componentLimit is the normed Wasserstein distance from which on a component has drifted.
 const componentLimit = 0.1
+
+// embeddingMethod is a way to compare vectors, with Evidently's limit of its score.
+type embeddingMethod struct {
+	name, label string
+	limit       float64
+}
+
+func embeddingMethods() []embeddingMethod {
+	return []embeddingMethod{
+		{"model", "classifier AUC", 0.55}, {"ratio", "share of drifted components", 0.2}, {"mmd", "MMD²", 0.015}, {"distance", "distance of means", 0.2},
+		{"cosine", "cosine distance of means", 0.2}, {"cityblock", "city block distance of means", 0.2}, {"chebyshev", "Chebyshev distance of means", 0.2},
+	}
+}
+
+// distanceOfMeans is Euclid's distance, or another one that is named, between the means of the tables.
+func (m matrix) distanceOfMeans(method string) float64 {
+	var squares, sum, most, product, a2, b2 float64
+	for i := range m.ref {
+		a, _ := stats.MeanSD(m.ref[i], 0)
+		b, _ := stats.MeanSD(m.cur[i], 0)
+		d := math.Abs(a - b)
+		squares, sum, most = squares+d*d, sum+d, max(most, d)
+		product, a2, b2 = product+a*b, a2+a*a, b2+b*b
+	}
+	switch method {
+	case "cosine":
+		return 1 - product/math.Sqrt(a2*b2)
+	case "cityblock":
+		return sum
+	case "chebyshev":
+		return most
+	}
+	return math.Sqrt(squares)
+}
 
 // score compares vectors by a method of Evidently's.
 func (m matrix) score(method string, seed uint64) float64 {
@@ -33,14 +67,8 @@ func (m matrix) score(method string, seed uint64) float64 {
 			}
 		}
 		return float64(drifted) / float64(len(m.ref))
-	case "distance":
-		sum := 0.0
-		for i := range m.ref {
-			a, _ := stats.MeanSD(m.ref[i], 0)
-			b, _ := stats.MeanSD(m.cur[i], 0)
-			sum += (a - b) * (a - b)
-		}
-		return math.Sqrt(sum)
+	case "distance", "cosine", "cityblock", "chebyshev":
+		return m.distanceOfMeans(method)
 	case "mmd":
 		return max(0, m.discrepancy())
 	}

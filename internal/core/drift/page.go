@@ -37,6 +37,9 @@ func Figure(v float64) string { return webpage.Figure(v) }
 
 // Verdict is the report in a sentence.
 func (r Report) Verdict() string {
+	if r.NotJudged != "" {
+		return "not judged: " + r.NotJudged
+	}
 	verdict := "no dataset drift"
 	if r.Drifted {
 		verdict = "dataset drift"

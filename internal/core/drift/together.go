@@ -276,13 +276,14 @@ func outOfFold(m matrix, seed uint64) []float64 {
 
 // embedding compares the columns of a vector.
 func (c *comparison) embedding(ctx context.Context, e Embedding) (Joint, error) {
-	method := cmp.Or(e.Method, "model")
-	limit := map[string]float64{"model": 0.55, "ratio": 0.2, "distance": 0.2, "mmd": 0.015}
-	label := map[string]string{"model": "classifier AUC", "ratio": "share of drifted components", "distance": "distance of means", "mmd": "MMD²"}
-	if _, known := limit[method]; !known {
-		return Joint{}, fault.Invalidf("embedding %q: there is no method %q; there are model, ratio, distance and mmd", fault.Shorten(e.Name, 60), fault.Shorten(method, 40))
+	methods := embeddingMethods()
+	at := slices.IndexFunc(methods, func(m embeddingMethod) bool { return m.name == cmp.Or(e.Method, "model") })
+	if at < 0 {
+		return Joint{}, fault.Invalidf("embedding %q: there is no method %q; there are model, ratio, mmd, distance, cosine, cityblock and chebyshev",
+			fault.Shorten(e.Name, 60), fault.Shorten(e.Method, 40))
 	}
-	j := Joint{Name: e.Name, Columns: len(e.Columns), Method: method, Label: label[method], Threshold: cmp.Or(e.Threshold, limit[method])}
+	method := methods[at].name
+	j := Joint{Name: e.Name, Columns: len(e.Columns), Method: method, Label: methods[at].label, Threshold: cmp.Or(e.Threshold, methods[at].limit)}
 	parts := make([]shared, 0, len(e.Columns))
 	for _, name := range e.Columns {
 		at := slices.IndexFunc(c.shared, func(s shared) bool { return s.name == name })

@@ -23,6 +23,11 @@ type Spec struct {
 	// Reference is where the table is that the data is compared with; empty for no comparison.
 	Reference string
 	Drift     Drift
+	// MinRows is how many rows there must be for a judgement; 0 for any.
+	MinRows int64
+	// Requests says that the data are requests of an endpoint: columns of the reference that these have not, such as the target, are
+	// then no drift.
+	Requests bool
 }
 
 // Drift narrows the comparison with the reference.
@@ -34,12 +39,12 @@ type Drift struct {
 }
 
 // Parts are the components that pipelines are made of.
-type Parts struct{ profile, check, drift component }
+type Parts struct{ profile, check, drift, gate component }
 
 // Load reads the components of components/data.
 func Load(files fs.FS) (*Parts, error) {
 	p := &Parts{}
-	for name, into := range map[string]*component{"profile": &p.profile, "check": &p.check, "drift": &p.drift} {
+	for name, into := range map[string]*component{"profile": &p.profile, "check": &p.check, "drift": &p.drift, "gate": &p.gate} {
 		text, err := fs.ReadFile(files, path.Join("data", name+".yaml"))
 		if err == nil {
 			err = yaml.Unmarshal(text, into)
@@ -63,6 +68,8 @@ func (s Spec) Check() error {
 		return fault.Invalidf("environment is that of a suite, and there is no suite")
 	case s.Reference == "" && s.Drift != Drift{}:
 		return fault.Invalidf("drift is against a reference, and there is no reference")
+	case s.MinRows < 0:
+		return fault.Invalidf("min_rows is %d; want 0 or more", s.MinRows)
 	case s.Drift.Share < 0 || s.Drift.Share > 1:
 		return fault.Invalidf("drift.share is %v; want 0 to 1", s.Drift.Share)
 	}
@@ -70,24 +77,30 @@ func (s Spec) Check() error {
 }
 
 // Pipeline makes the pipeline, as the JSON text of a specification. Its parameter data says where the table is; its run fails when an
-// expectation does not hold, or when the table has drifted. Each of its steps is done also when another one fails.
+// expectation does not hold, or when the table has drifted. Each of its steps is done also when another one fails. What a failed step has
+// made is not kept, so one step makes the report and another one, which has the name that people know, fails.
 func (p *Parts) Pipeline(s Spec) (string, error) {
 	if err := s.Check(); err != nil {
 		return "", err
 	}
 	b := &builder{executors: object{}, components: object{}, tasks: object{}, inputs: object{"data": object{"parameterType": "STRING",
-		"description": "Where the table is: a path on the machine of the server, a pattern for the newest of several files, or the address of an artifact."}}}
+		"description": "Where the table is: a path on the machine of the server, a pattern for the newest of several files, or an address levada:// of an artifact or of requests to an endpoint."}}}
 	b.importer("data")
 	b.step("profile", &p.profile, object{"data": from("data")}, nil)
 	if s.Suite != "" {
 		b.input("suite", s.Suite, "The expectations.")
 		b.input("environment", s.Environment, "Leave out the expectations of other environments.")
-		b.step("check", &p.check, object{"data": from("data")}, object{"suite": given("suite"), "environment": given("environment")})
+		params := object{"suite": given("suite"), "environment": given("environment"), "on_failure": constant("warn")}
+		if s.MinRows > 0 {
+			params["min_rows"] = constant(s.MinRows)
+		}
+		b.step("check-report", &p.check, object{"data": from("data")}, params)
+		b.step("check", &p.gate, nil, object{"why": found("check-report")})
 	}
 	if s.Reference != "" {
 		b.input("reference", s.Reference, "Where the table is that the data is compared with.")
 		b.importer("reference")
-		params := object{"on_failure": constant("fail")}
+		params := object{"on_failure": constant("warn")}
 		for name, value := range map[string]string{"ignore": s.Drift.Ignore, "target": s.Drift.Target, "prediction": s.Drift.Prediction} {
 			if value != "" {
 				params[name] = constant(value)
@@ -96,7 +109,14 @@ func (p *Parts) Pipeline(s Spec) (string, error) {
 		if s.Drift.Share != 0 {
 			params["share"] = constant(s.Drift.Share)
 		}
-		b.step("drift", &p.drift, object{"reference": from("reference"), "current": from("data")}, params)
+		if s.MinRows > 0 {
+			params["min_rows"] = constant(s.MinRows)
+		}
+		if s.Requests {
+			params["vanished"] = constant("note")
+		}
+		b.step("drift-report", &p.drift, object{"reference": from("reference"), "current": from("data")}, params)
+		b.step("drift", &p.gate, nil, object{"why": found("drift-report")})
 	}
 	if b.err != nil {
 		return "", b.err
@@ -146,6 +166,11 @@ func (b *builder) step(name string, c *component, artifacts, parameters object) 
 
 func (b *builder) task(name string, artifacts, parameters object) {
 	inputs, after := object{}, []any{}
+	for _, p := range parameters {
+		if source, ok := p.(object)["taskOutputParameter"].(object); ok {
+			after = append(after, source["producerTask"])
+		}
+	}
 	if len(artifacts) > 0 {
 		inputs["artifacts"] = artifacts
 	}
@@ -168,6 +193,11 @@ func (b *builder) task(name string, artifacts, parameters object) {
 
 func from(task string) object {
 	return object{"taskOutputArtifact": object{"producerTask": task, "outputArtifactKey": "artifact"}}
+}
+
+// found is what the step of a task says against its data.
+func found(task string) object {
+	return object{"taskOutputParameter": object{"producerTask": task, "outputParameterKey": "why"}}
 }
 
 func given(parameter string) object { return object{"componentInputParameter": parameter} }

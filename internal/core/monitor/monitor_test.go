@@ -63,7 +63,7 @@ func TestComponentsAreCompiledAsTheSDKDoes(t *testing.T) {
 		t.Fatal(err)
 	}
 	theirs := plain(t, string(body))
-	for name, theirName := range map[string]string{"profile": "profile-data", "check": "check-data", "drift": "compare-data"} {
+	for name, theirName := range map[string]string{"profile": "profile-data", "check-report": "check-data", "drift-report": "compare-data", "drift": "gate-data"} {
 		a, b := at(ours, "components", "comp-"+name), at(theirs, "components", "comp-"+theirName)
 		if a == nil || b == nil {
 			t.Fatalf("%s is not there: %v, %v", name, a, b)
@@ -84,9 +84,10 @@ func TestAPipelineHasTheStepsThatAreAskedForAndIsAccepted(t *testing.T) {
 		tasks string
 	}{
 		"a profile":   {monitor.Spec{Name: "m"}, "data profile"},
-		"a check":     {monitor.Spec{Name: "m", Suite: suite, Environment: "serving"}, "check data profile"},
-		"drift":       {monitor.Spec{Name: "m", Reference: "/ref", Drift: monitor.Drift{Ignore: "a,b", Target: "y", Prediction: "p", Share: 0.3}}, "data drift profile reference"},
-		"all of them": {monitor.Spec{Name: "My data", Description: "d", Suite: suite, Reference: "/ref"}, "check data drift profile reference"},
+		"a check":     {monitor.Spec{Name: "m", Suite: suite, Environment: "serving"}, "check check-report data profile"},
+		"drift":       {monitor.Spec{Name: "m", Reference: "/ref", Drift: monitor.Drift{Ignore: "a,b", Target: "y", Prediction: "p", Share: 0.3}}, "data drift drift-report profile reference"},
+		"requests":    {monitor.Spec{Name: "m", Reference: "/ref", Requests: true, MinRows: 500}, "data drift drift-report profile reference"},
+		"all of them": {monitor.Spec{Name: "My data", Description: "d", Suite: suite, Reference: "/ref"}, "check check-report data drift drift-report profile reference"},
 	} {
 		text, err := parts(t).Pipeline(tc.spec)
 		if err != nil {
@@ -101,7 +102,7 @@ func TestAPipelineHasTheStepsThatAreAskedForAndIsAccepted(t *testing.T) {
 		}
 		tasks, _ := at(plain(t, text), "root", "dag", "tasks").(map[string]any)
 		var names []string
-		for _, n := range []string{"check", "data", "drift", "profile", "reference"} {
+		for _, n := range []string{"check", "check-report", "data", "drift", "drift-report", "profile", "reference"} {
 			if tasks[n] != nil {
 				names = append(names, n)
 			}
@@ -114,10 +115,12 @@ func TestAPipelineHasTheStepsThatAreAskedForAndIsAccepted(t *testing.T) {
 			t.Errorf("%s: it is not the same each time", name)
 		}
 	}
-	text, _ := parts(t).Pipeline(monitor.Spec{Name: "m", Reference: "/ref", Drift: monitor.Drift{Share: 0.3}})
-	drift := at(plain(t, text), "root", "dag", "tasks", "drift")
-	if got := at(drift, "inputs", "parameters", "share", "runtimeValue", "constant"); got != 0.3 {
-		t.Errorf("share %v", got)
+	text, _ := parts(t).Pipeline(monitor.Spec{Name: "m", Reference: "/ref", Requests: true, MinRows: 500, Drift: monitor.Drift{Share: 0.3}})
+	drift := at(plain(t, text), "root", "dag", "tasks", "drift-report")
+	for name, want := range map[string]any{"share": 0.3, "min_rows": 500.0, "vanished": "note", "on_failure": "warn"} {
+		if got := at(drift, "inputs", "parameters", name, "runtimeValue", "constant"); got != want {
+			t.Errorf("%s %v", name, got)
+		}
 	}
 	if diff := cmp.Diff([]any{"data", "reference"}, at(drift, "dependentTasks")); diff != "" {
 		t.Error(diff)
@@ -129,6 +132,7 @@ func TestWhatCannotBeLookedAtSoIsRefused(t *testing.T) {
 		"suite: ":      {Name: "m", Suite: "columns: {a: [no_such_thing]}"},
 		"no suite":     {Name: "m", Environment: "serving"},
 		"no reference": {Name: "m", Drift: monitor.Drift{Target: "y"}},
+		"0 or more":    {Name: "m", MinRows: -1},
 		"0 to 1":       {Name: "m", Reference: "/r", Drift: monitor.Drift{Share: 2}},
 	} {
 		if _, err := parts(t).Pipeline(spec); fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), mention) {

@@ -19,7 +19,9 @@ func ofCheck(text []byte, schema bool) (Result, error) {
 		Failed   int   `json:"failed"`
 		Passed   *int  `json:"passed"`
 		Features *int  `json:"features"`
-		Results  []struct {
+		// NotJudged says that nothing was evaluated.
+		NotJudged string `json:"not_judged"`
+		Results   []struct {
 			Column     string `json:"column"`
 			Type       string `json:"type"`
 			Statement  string `json:"statement"`
@@ -36,7 +38,7 @@ func ofCheck(text []byte, schema bool) (Result, error) {
 	if err := json.Unmarshal(text, &r); err != nil {
 		return Result{}, errNoReport
 	}
-	out := Result{Kind: Check, Passed: r.Success, Rows: r.Rows, Failed: r.Failed, Compared: len(r.Results)}
+	out := Result{Kind: Check, Passed: r.Success, Rows: r.Rows, Failed: r.Failed, Compared: len(r.Results), NotJudged: fault.Shorten(r.NotJudged, longestName)}
 	if schema {
 		if r.Features == nil {
 			return Result{}, errNoReport

@@ -26,6 +26,8 @@ type Result struct {
 	Kind Kind `json:"kind"`
 	// Passed says that the table has not drifted, or that all expectations hold.
 	Passed bool `json:"passed"`
+	// NotJudged says why the table was not looked at: it has too few rows. Passed is true then.
+	NotJudged string `json:"not_judged,omitempty"`
 	// ReferenceRows are those of the reference of a drift report, Rows those of the table itself.
 	ReferenceRows int64 `json:"reference_rows,omitempty"`
 	Rows          int64 `json:"rows"`
@@ -129,7 +131,7 @@ func ParseReport(text []byte) (Result, error) {
 const longestName = 200
 
 func ofDrift(r drift.Report) Result {
-	out := Result{Kind: Drift, Passed: !r.Drifted, ReferenceRows: r.ReferenceRows, Rows: r.CurrentRows, Failed: r.DriftedColumns, Compared: r.Compared,
+	out := Result{Kind: Drift, Passed: !r.Drifted, NotJudged: fault.Shorten(r.NotJudged, longestName), ReferenceRows: r.ReferenceRows, Rows: r.CurrentRows, Failed: r.DriftedColumns, Compared: r.Compared,
 		Share: r.Share, ShareLimit: r.ShareLimit}
 	for _, c := range r.Columns {
 		if len(out.Columns) == MostColumns {

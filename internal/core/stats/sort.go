@@ -54,6 +54,74 @@ func Sort(values, scratch []float64) (sorted, room []float64) {
 	return from, to
 }
 
+const (
+	// pieceBits is the digit by which SortWithin divides, and Piece the room it needs: what it then sorts piece by piece stays in a
+	// processor's cache.
+	pieceBits = 8
+	Piece     = 1 << 16
+)
+
+// SortWithin sorts finite numbers from the lowest to the highest in their place. Room is what it may write to besides, of the length of the
+// numbers or of Piece, whichever is less. It divides them by their highest bits (American flag sort: McIlroy, Bostic, McIlroy, 1993)
+// until a part fits into the room, and sorts that with Sort.
+func SortWithin(values, room []float64) {
+	if len(values) <= Piece {
+		sorted, _ := Sort(values, room)
+		if len(sorted) > 0 && &sorted[0] != &values[0] {
+			copy(values, sorted)
+		}
+		return
+	}
+	least, most := uint64(math.MaxUint64), uint64(0)
+	ascending := true
+	for i, v := range values {
+		b := orderedBits(v)
+		least, most = min(least, b), max(most, b)
+		ascending = ascending && (i == 0 || values[i-1] <= v)
+	}
+	if ascending {
+		return
+	}
+	ends := divide(values, least, max(0, bits.Len64(most-least)-pieceBits))
+	from := 0
+	for _, to := range ends {
+		SortWithin(values[from:to], room)
+		from = to
+	}
+}
+
+// divide brings numbers into the order of one digit and returns where those of each digit end.
+func divide(values []float64, least uint64, shift int) (ends [1 << pieceBits]int) {
+	digit := func(v float64) uint64 { return (orderedBits(v) - least) >> (shift & 63) & (1<<pieceBits - 1) }
+	for _, v := range values {
+		ends[digit(v)]++
+	}
+	var next [1 << pieceBits]int
+	total := 0
+	for d, n := range ends {
+		next[d] = total
+		total += n
+		ends[d] = total
+	}
+	for d := range ends {
+		for next[d] < ends[d] {
+			v := values[next[d]]
+			for {
+				own := digit(v)
+				if own == uint64(d) {
+					break
+				}
+				at := next[own]
+				next[own]++
+				v, values[at] = values[at], v
+			}
+			values[next[d]] = v
+			next[d]++
+		}
+	}
+	return ends
+}
+
 // scatter sorts by one digit. It does nothing, and says so, where all numbers have the same.
 func scatter(from, to []float64, count *[bucket]int32, least uint64, shift int) bool {
 	if int(count[(orderedBits(from[0])-least)>>(shift&63)&(bucket-1)]) == len(from) {

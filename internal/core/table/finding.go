@@ -1,6 +1,11 @@
 package table
 
-import "slices"
+import (
+	"context"
+	"errors"
+	"io"
+	"slices"
+)
 
 // Finding is something about a table that who uses it should know: what was read in another way than it is written, or left out.
 type Finding struct {
@@ -27,6 +32,30 @@ func Findings(of any) []Finding {
 func Columnar(s Source) bool {
 	c, ok := s.(interface{ Columnar() bool })
 	return ok && c.Columnar()
+}
+
+// CountRows is how many rows a table has. Where the source does not say so, one of its columns is read.
+func CountRows(ctx context.Context, s Source, column int) (int64, error) {
+	n := s.Rows()
+	if n >= 0 {
+		return n, nil
+	}
+	n = 0
+	if len(s.Columns()) == 0 {
+		return 0, nil
+	}
+	scan := s.Scan(column)
+	defer scan.Close()
+	for {
+		b, err := scan.Next(ctx)
+		if errors.Is(err, io.EOF) {
+			return n, nil
+		}
+		if err != nil {
+			return 0, err
+		}
+		n += int64(b.Size)
+	}
 }
 
 // MergeFindings adds up findings that say the same, and keeps the first row and example.

@@ -15,6 +15,7 @@ def load(name: str):
 check_data = load("check")
 compare_data = load("drift")
 profile_data = load("profile")
+gate_data = load("gate")
 
 SUITE = """
 columns:
@@ -46,6 +47,7 @@ def data_pipeline():
     good = check_data(data=young.outputs["table"], suite=SUITE)
     bad = check_data(data=old.outputs["table"], suite=SUITE, on_failure="warn")
     drift = compare_data(reference=young.outputs["table"], current=old.outputs["table"])
+    gate_data(why=good.outputs["why"])
     with dsl.If(good.outputs["passed"] == True):  # noqa: E712
         note(text="good data")
     with dsl.If(bad.outputs["passed"] == True):  # noqa: E712

@@ -62,9 +62,9 @@ function Reports({ kind }: { kind: 'check' | 'drift' }) {
                 </td>
                 <td className={pageCss.optional}>{r.pipeline}</td>
                 <td>
-                  <Verdict good={r.passed} word={r.passed ? w.good : w.bad} />
+                  {r.not_judged ? <span title={r.not_judged}>not judged</span> : <Verdict good={r.passed} word={r.passed ? w.good : w.bad} />}
                 </td>
-                <td>{r.anomalies ? count(r.failed, 'difference') : `${r.failed} of ${r.compared}`}</td>
+                <td>{r.not_judged ? r.not_judged : r.anomalies ? count(r.failed, 'difference') : `${r.failed} of ${r.compared}`}</td>
                 <td className={pageCss.optional}>
                   <Link href={`/artifacts/${r.artifact_id}`}>
                     <Ago time={r.at} />

@@ -52,7 +52,7 @@ function Drift({ pipeline, task }: Props) {
 const driftOfTable = ({ reports }: DriftHistory): Line => ({
   name: 'The table',
   times: `${reports.filter((r) => !r.passed).length} of ${reports.length}`,
-  points: reports.map((r) => ({ strength: r.share ?? 0, bad: !r.passed, words: `${r.failed} of ${count(r.compared, 'column')} drifted${r.passed ? '' : ', the table drifted'}` })),
+  points: reports.map((r) => ({ strength: r.share ?? 0, bad: !r.passed, words: r.not_judged ? `not judged: ${r.not_judged}` : `${r.failed} of ${count(r.compared, 'column')} drifted${r.passed ? '' : ', the table drifted'}` })),
 })
 
 function driftOf(c: DriftHistory['columns'][number]): Line {
@@ -84,7 +84,7 @@ const checkOfTable = ({ reports }: CheckHistory): Line => ({
   points: reports.map((r) => ({
     strength: r.compared > 0 ? r.failed / r.compared : 0,
     bad: !r.passed,
-    words: r.passed ? `as expected, ${count(r.rows, 'row')}` : r.anomalies ? `${count(r.failed, 'difference')} from the schema, ${count(r.rows, 'row')}` : `${r.failed} of ${count(r.compared, 'expectation')} failed, ${count(r.rows, 'row')}`,
+    words: r.not_judged ? `not judged: ${r.not_judged}` : r.passed ? `as expected, ${count(r.rows, 'row')}` : r.anomalies ? `${count(r.failed, 'difference')} from the schema, ${count(r.rows, 'row')}` : `${r.failed} of ${count(r.compared, 'expectation')} failed, ${count(r.rows, 'row')}`,
   })),
 })
 

@@ -1,4 +1,5 @@
 import { Link } from 'wouter'
+import { useReports } from '../api/data'
 import { type Monitor, useLastOf, useMonitors } from '../api/monitors'
 import { Command } from '../parts/Command'
 import { List } from '../parts/List'
@@ -36,6 +37,8 @@ export function Monitors() {
 
 function Row({ monitor: m }: { monitor: Monitor }) {
   const { data: last, isPending } = useLastOf(m.pipeline)
+  const { data: drift } = useReports('drift')
+  const unjudged = drift?.reports.find((r) => r.run_id === last?.id)?.not_judged
   return (
     <tr data-monitor={m.name}>
       <th scope="row">
@@ -49,6 +52,7 @@ function Row({ monitor: m }: { monitor: Monitor }) {
               <State state={last.state} />
             </Link>
             {last.failure?.message && <span className={css.found}>{last.failure.message.split('\n')[0]}</span>}
+            {unjudged && <span className={css.found}>{`not judged: ${unjudged}`}</span>}
           </>
         ) : (
           <span className={pageCss.soft}>{isPending ? '…' : 'none yet'}</span>

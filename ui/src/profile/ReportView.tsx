@@ -59,7 +59,7 @@ function Check({ report, title, artifact }: { report: CheckReport; title: string
   return (
     <div className={css.profile} data-report="check">
       <p className={css.summary}>
-        <Verdict good={report.success} word={verdictOf(report, failed.length)} />
+        {report.notJudged ? <strong>{`Not judged: ${report.notJudged}`}</strong> : <Verdict good={report.success} word={verdictOf(report, failed.length)} />}
         <span>{count(report.rows, 'row')}</span>
         {artifact && <History artifact={artifact} href={checksHref} />}
       </p>
@@ -116,7 +116,11 @@ function Drift({ report, title, artifact }: { report: DriftReport; title: string
   return (
     <div className={css.profile} data-report="drift">
       <p className={css.summary}>
-        <Verdict good={!report.drifted} word={report.drifted ? 'The table has drifted' : 'The table has not drifted'} />
+        {report.notJudged ? (
+          <strong>{`Not judged: ${report.notJudged}`}</strong>
+        ) : (
+          <Verdict good={!report.drifted} word={report.drifted ? 'The table has drifted' : 'The table has not drifted'} />
+        )}
         <span>{`${report.driftedColumns} of ${count(report.compared, 'column')} drifted; the limit is ${Math.round(report.limit * 100)} %`}</span>
         <span>{`${count(report.referenceRows, 'row')} of the reference, ${count(report.currentRows, 'row')} now`}</span>
         {report.season && <bdi>{report.season}</bdi>}

@@ -25,6 +25,8 @@ export interface CheckReport {
   /** Of a check against a schema, which lists what is not as it says. */
   schema: boolean
   rows: number
+  /** Why nothing was evaluated; empty where it was. */
+  notJudged: string
   results: CheckResult[]
 }
 
@@ -62,6 +64,7 @@ export interface DriftReport {
   referenceRows: number
   currentRows: number
   season: string
+  notJudged: string
   findings: Finding[]
   columns: DriftResult[]
 }
@@ -109,6 +112,7 @@ function check(json: Json): CheckReport {
     schema: false,
     success: json['success'] === true,
     rows: numberOf(json['rows']) ?? 0,
+    notJudged: textOf(json['not_judged']),
     results: objects(json['results']).map((r) => ({
       column: textOf(r['column']),
       statement: textOf(r['statement']) || textOf(r['type']),
@@ -125,7 +129,7 @@ function check(json: Json): CheckReport {
 
 function anomalies(json: Json): CheckReport {
   const results = objects(json['anomalies']).map((a) => ({ column: textOf(a['feature']), statement: textOf(a['type']), success: false, error: '', observed: textOf(a['description']), elements: undefined, missing: undefined, unexpected: undefined, examples: [] }))
-  return { kind: 'check', schema: true, success: json['success'] === true, rows: numberOf(json['rows']) ?? 0, results }
+  return { kind: 'check', schema: true, success: json['success'] === true, rows: numberOf(json['rows']) ?? 0, notJudged: '', results }
 }
 
 function side(v: unknown): Side {
@@ -144,6 +148,7 @@ function drift(json: Json): DriftReport {
     referenceRows: numberOf(json['reference_rows']) ?? 0,
     currentRows: numberOf(json['current_rows']) ?? 0,
     season: textOf(json['season']),
+    notJudged: textOf(json['not_judged']),
     findings: objects(json['findings']).map((f) => ({ column: textOf(f['column']), what: textOf(f['text']) })),
     columns: objects(json['columns']).map((c) => {
       const bins = isObject(c['distribution']) ? { reference: numbersOf(c['distribution']['reference']), current: numbersOf(c['distribution']['current']) } : undefined
