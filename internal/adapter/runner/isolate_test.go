@@ -1,8 +1,8 @@
 package runner_test
 
 import (
-	"errors"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -85,13 +85,14 @@ func TestStepsFindTheProgramsTheyAreGivenAlsoBelowTmp(t *testing.T) {
 	if err := errors.Join(os.Mkdir(filepath.Dir(program), 0o755), os.WriteFile(program, []byte("#!/bin/sh\necho found"), 0o755)); err != nil {
 		t.Fatal(err)
 	}
-	commands := t.TempDir()
-	if err := os.Symlink(program, filepath.Join(commands, "levada-test-program")); err != nil {
-		t.Fatal(err)
-	}
 	for _, mode := range []runner.Mode{runner.Exec, runner.Warm} {
 		t.Run(string(mode), func(t *testing.T) {
-			f := newFixture(t, func(o *runner.Options) { o.Mode, o.Commands = mode, commands })
+			f := newFixture(t, func(o *runner.Options) {
+				o.Mode, o.Commands = mode, filepath.Join(o.DataDir, "commands")
+				if err := errors.Join(os.MkdirAll(o.Commands, 0o755), os.Symlink(program, filepath.Join(o.Commands, "levada-test-program"))); err != nil {
+					t.Fatal(err)
+				}
+			})
 			if err := f.Isolation(); err != nil {
 				t.Skipf("this machine allows no mount namespaces: %v", err)
 			}
@@ -154,8 +155,14 @@ func TestAPathThatAParameterNamesIsSharedWithTheMachine(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	s := f.command("alpine", "sh", "-c", "echo here > {{$.inputs.parameters['to']}}; ls /tmp")
-	s.Inputs.Parameters = map[string]any{"to": filepath.Join(dir, "file"), "gone": "/tmp/levada-is-not-here/x"}
+	// A file as such, in a directory of which nothing else is shared.
+	from := t.TempDir()
+	data := filepath.Join(from, "of", "january.csv")
+	if err := errors.Join(os.Mkdir(filepath.Dir(data), 0o755), os.WriteFile(data, []byte("here\n"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	s := f.command("alpine", "sh", "-c", "cat {{$.inputs.parameters['from']}} > {{$.inputs.parameters['to']}}; ls /tmp")
+	s.Inputs.Parameters = map[string]any{"from": data, "to": filepath.Join(dir, "file"), "gone": "/tmp/levada-is-not-here/x"}
 	f.must(s)
 	if b, err := os.ReadFile(filepath.Join(dir, "file")); err != nil || string(b) != "here\n" {
 		t.Errorf("%q, %v\n%s", b, err, f.log(s))

@@ -194,7 +194,7 @@ func (p *viewPlan) standInFor(dir string) (*standIn, error) {
 	return s, os.MkdirAll(s.at, 0o755)
 }
 
-// makeMountPoint makes a directory, or a file where source is something else.
+// makeMountPoint makes a directory, or a file where source is something else, and what it lies in.
 func makeMountPoint(at, source string) error {
 	if source != "" {
 		st, err := os.Lstat(source)
@@ -202,6 +202,9 @@ func makeMountPoint(at, source string) error {
 			return err
 		}
 		if !st.IsDir() {
+			if err := os.MkdirAll(filepath.Dir(at), 0o755); err != nil {
+				return err
+			}
 			f, err := os.OpenFile(at, os.O_CREATE|os.O_RDONLY, 0o644)
 			if err != nil {
 				return err
