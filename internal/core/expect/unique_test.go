@@ -437,3 +437,22 @@ table: [{row_count: 2000}, {greater: [age, id]}, {unique_together: [id, country]
 		t.Error(diff)
 	}
 }
+
+// TestBytesAreToldApartByAllOfThem looks at bytes whose first 16, which are shown, are the same.
+func TestBytesAreToldApartByAllOfThem(t *testing.T) {
+	const head = "\x00\x01234567890123456"
+	for name, v := range map[string]table.Vector{
+		"plain":      {Kind: table.Binary, Size: 3, Texts: []string{head + "a", head + "b", head + "a"}},
+		"dictionary": {Kind: table.Binary, Size: 3, Texts: []string{head + "a", head + "b"}, Codes: []uint32{0, 1, 0}},
+	} {
+		s := table.Memory{Names: []table.Column{{Name: "x"}}, Vectors: []table.Vector{v}}
+		r := check(t, s, "columns: {x: [unique, {unique_count: [2, 2]}]}", expect.Options{})
+		var rows []int64
+		for _, u := range r.Results[0].Unexpected() {
+			rows = append(rows, u.Row)
+		}
+		if !slices.Equal(rows, []int64{0, 2}) || !r.Results[1].Success {
+			t.Errorf("%s: rows %v, two different values: %v", name, rows, r.Results[1].Success)
+		}
+	}
+}
