@@ -67,7 +67,7 @@ func Run(ctx context.Context, args []string) int {
 	b := builder{environ: os.Environ(), stderr: os.Stderr}
 	return cli.Execute(ctx, cli.Deps{
 		Serve: b.serve, Open: b.openLocal, Look: b.look, KFPPython: b.kfpPython, OpenDatabase: b.openDatabase, FindUV: b.findUV, Isolation: b.isolation,
-		TestEngine: b.rehearse, TestPython: b.testPython, TestLibrary: b.testLibrary, OpenTable: openTable, OpenKept: openKept,
+		TestEngine: b.rehearse, TestPython: b.testPython, TestLibrary: b.testLibrary, OpenTable: b.tableOpener(ctx), OpenKept: openKept,
 		Version: Version, Commit: commit(), GoVersion: runtime.Version(),
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Environ: b.environ,
 	}, args)

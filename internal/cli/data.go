@@ -22,8 +22,8 @@ func (a *app) dataCommand() *cobra.Command {
 		Use:   "data",
 		Short: "Profile and compare tables in files, without a server",
 		Long: "Profile and compare tables in files, without a server: Parquet, Arrow, CSV, JSON lines, or a directory of files of one of them,\n" +
-			"which is one table. A directory of images is a table with a row for each image. profile and diff also take the ids of\n" +
-			"artifacts of a server.",
+			"which is one table. A directory of images is a table with a row for each image. In a bucket (s3://BUCKET/KEY) they are brought\n" +
+			"to this machine first. profile and diff also take the ids of artifacts of a server.",
 		Example: "  levada data profile flights.parquet\n  levada data diff january.csv february.csv --key flight,day\n  levada data drift january.parquet february.parquet",
 		Args:    cobra.NoArgs,
 		RunE:    showHelp,

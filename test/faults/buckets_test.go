@@ -176,6 +176,16 @@ func TestAMonitorLooksAtTheNewestObjectOfABucket(t *testing.T) {
 	if failed := monitored(t, srv, "monitor-ages", "FAILED"); len(failed) > 0 {
 		t.Fatalf("good data fails: %+v", failed[0].Failure)
 	}
+	// The command reads it from there too, and leaves nothing behind.
+	left := t.TempDir()
+	profile := exec.CommandContext(t.Context(), levadatest.Binary(t), "data", "profile", "s3://data/in/good.csv")
+	profile.Env = append(os.Environ(), append(s.environ(), "TMPDIR="+left)...)
+	if out, err := profile.CombinedOutput(); err != nil || !strings.Contains(string(out), "age") || !strings.Contains(string(out), "3 rows") {
+		t.Errorf("levada data profile: %v\n%s", err, out)
+	}
+	if files, err := os.ReadDir(left); err != nil || len(files) > 0 {
+		t.Errorf("%v is left, %v", files, err)
+	}
 	s.put("in/new.csv", "age,name\n31,a\n420,b\n")
 	eventually(t, srv, "no run of the monitor has failed", func() bool { return len(monitored(t, srv, "monitor-ages", "FAILED")) > 0 })
 	if failed := monitored(t, srv, "monitor-ages", "FAILED")[0]; failed.Failure == nil || !strings.Contains(failed.Failure.Message, "age: between [0, 120]") {
