@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -22,6 +23,8 @@ type load struct {
 	P50       float64 `json:"p50_ms"`
 	P99       float64 `json:"p99_ms"`
 	Failed    int     `json:"failed"`
+	// Client is the processor time of the client, in cores, of which it shares those of the machine with the server.
+	Client float64 `json:"client_cores"`
 }
 
 // warmUp is how long each server is asked before a load is measured.
@@ -41,6 +44,10 @@ func ask(ctx context.Context, c *http.Client, url string, f form) error {
 		return err
 	}
 	req.Header.Set("Content-Type", "application/json")
+	if f.header > 0 {
+		req.Header.Set("Content-Type", "application/octet-stream")
+		req.Header.Set("Inference-Header-Content-Length", strconv.Itoa(f.header))
+	}
 	resp, err := c.Do(req)
 	if err != nil {
 		return err
@@ -108,7 +115,7 @@ func closed(ctx context.Context, url string, f form, n int, length time.Duration
 	defer c.CloseIdleConnections()
 	var t tally
 	var all sync.WaitGroup
-	began := time.Now()
+	began, used := time.Now(), processor()
 	for range n {
 		all.Go(func() {
 			for time.Since(began) < length && ctx.Err() == nil {
@@ -120,7 +127,7 @@ func closed(ctx context.Context, url string, f form, n int, length time.Duration
 	}
 	all.Wait()
 	out := t.load(time.Since(began))
-	out.Clients = n
+	out.Clients, out.Client = n, (processor()-used).Seconds()/time.Since(began).Seconds()
 	return out
 }
 
@@ -131,7 +138,7 @@ func open(ctx context.Context, url string, f form, rate float64, length time.Dur
 	defer c.CloseIdleConnections()
 	var t tally
 	var all sync.WaitGroup
-	began := time.Now()
+	began, used := time.Now(), processor()
 	gap := time.Duration(float64(time.Second) / rate)
 	for due := began; due.Sub(began) < length && ctx.Err() == nil; due = due.Add(gap) {
 		time.Sleep(time.Until(due))
@@ -142,6 +149,15 @@ func open(ctx context.Context, url string, f form, rate float64, length time.Dur
 	}
 	all.Wait()
 	out := t.load(max(length, time.Since(began)))
-	out.Rate = rate
+	out.Rate, out.Client = rate, (processor()-used).Seconds()/time.Since(began).Seconds()
 	return out
+}
+
+// processor is the processor time that this program has used.
+func processor() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

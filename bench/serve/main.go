@@ -56,12 +56,17 @@ func main() {
 	home, _ := os.UserCacheDir() // the flag may say another
 	flag.StringVar(&o.levada, "levada", "bin/levada", "the program that is measured")
 	flag.StringVar(&o.out, "out", "bench/out", "folder for serve.md and serve.json")
-	flag.StringVar(&o.only, "only", "levada,fastapi,mlflow,mlserver,bentoml,ray", "servers, in this order; those that end in -onnx have the model in that format")
+	flag.StringVar(&o.only, "only", "levada,fastapi,mlflow,mlserver,bentoml,ray", "servers, in this order; those that end in -onnx have the model in that format; levada-onnx+log=SHARE logs a share of the requests; limit always answers the same")
 	flag.StringVar(&o.environments, "environments", filepath.Join(home, "levada-bench"), "folder with the environments serve-NAME")
 	flag.Float64Var(&o.seconds, "seconds", 5, "length of each load")
 	flag.StringVar(&o.clients, "clients", "1,8,64", "connections that ask as fast as they are answered")
 	flag.StringVar(&o.rates, "rates", "100,500,1000", "requests a second that come whether earlier ones were answered or not")
+	answer := flag.String("answer", "", "be the server that always answers the same, at this address")
 	flag.Parse()
+	if *answer != "" {
+		fmt.Fprintln(os.Stderr, "serve:", answerAlways(*answer))
+		os.Exit(1)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, o); err != nil {

@@ -21,7 +21,7 @@ func summary(r result) string {
 func markdown(r report) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s, %d cores, %s; load average before: %s. %s, each load %g s.\n", r.Machine, r.Cores, r.At.Format("2006-01-02"), r.BusyLoad, r.Predicted, r.Seconds)
-	table := func(title string, which func(load) string) {
+	table := func(title string, which, cellOf func(load) string) {
 		var heads []string
 		seen := map[string]bool{}
 		for _, res := range r.Results {
@@ -39,7 +39,7 @@ func markdown(r report) string {
 				cell := "–"
 				for _, l := range res.Loads {
 					if which(l) == h {
-						cell = l.cell()
+						cell = cellOf(l)
 					}
 				}
 				fmt.Fprintf(&b, " %s |", cell)
@@ -52,13 +52,19 @@ func markdown(r report) string {
 			return ""
 		}
 		return fmt.Sprintf("%d connections", l.Clients)
-	})
+	}, load.cell)
 	table("At a fixed rate: answered a second (p50 / p99, ms, from when a request was due)", func(l load) string {
 		if l.Rate == 0 {
 			return ""
 		}
 		return fmt.Sprintf("%g a second", l.Rate)
-	})
+	}, load.cell)
+	table("Cores that the client took, asking as fast as the answers came", func(l load) string {
+		if l.Clients == 0 {
+			return ""
+		}
+		return fmt.Sprintf("%d connections", l.Clients)
+	}, func(l load) string { return fmt.Sprintf("%.2f", l.Client) })
 	b.WriteString("\n| server | first prediction after, s | memory, MiB | |\n|---|---|---|---|\n")
 	for _, res := range r.Results {
 		problem, _, _ := strings.Cut(res.Error, "\n")

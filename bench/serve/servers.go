@@ -2,8 +2,11 @@ package main
 
 import (
 	"context"
+	bits "encoding/binary"
 	"errors"
 	"fmt"
+	"io"
+	"math"
 	"net"
 	"net/http"
 	"os"
@@ -22,26 +25,63 @@ const (
 )
 
 // form is a request, and a part of its right answer without spaces.
-type form struct{ name, path, body, want string }
+type form struct {
+	name, path, body, want string
+	// header is how many bytes of the body are JSON, where tensors follow it as bytes; 0 where all of it is.
+	header int
+}
+
+// words makes a form whose body is JSON.
+func words(name, path, body, want string) form { return form{name, path, body, want, 0} }
+
+// binary is the same request as vector with the binary tensor extension, in both directions.
+func binary() form {
+	head := `{"inputs": [{"name": "X", "shape": [1, 4], "datatype": "FP32", "parameters": {"binary_data_size": 16}}], "parameters": {"binary_data_output": true}}`
+	var data []byte
+	for _, v := range []float32{5.1, 3.5, 1.4, 0.2} {
+		data = bits.LittleEndian.AppendUint32(data, math.Float32bits(v))
+	}
+	return form{"Open Inference Protocol, binary", vector.path, head + string(data), `"name":"label"`, len(head)}
+}
+
+// limit is the name of a server that is none of the field's: net/http of Go, in a process of its own, which reads a request and writes an answer
+// of the same size that is always the same. No server that is written with it answers more to this client on this machine.
+const limit = "limit"
+
+const limitAnswer = `{"predictions":{"label":[0],"probabilities":[[0.98155725,0.018442782,1.44809285e-08]]}}`
+
+// answerAlways is the program of limit.
+func answerAlways(address string) error {
+	answer := []byte(limitAnswer)
+	server := &http.Server{Addr: address, ReadHeaderTimeout: late, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // who sends nothing gets the answer too
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(answer) // the client would notice
+	})}
+	return server.ListenAndServe()
+}
 
 var (
-	rows   = form{"JSON", "/predict", `{"rows": [[5.1, 3.5, 1.4, 0.2]]}`, "[0]"}
-	oip    = form{"Open Inference Protocol", "/v2/models/iris/infer", `{"inputs": [{"name": "x", "shape": [1, 4], "datatype": "FP64", "data": [5.1, 3.5, 1.4, 0.2]}]}`, `"data":[0]`}
-	split  = form{"MLflow", "/invocations", `{"dataframe_split": {"columns": ["a", "b", "c", "d"], "data": [[5.1, 3.5, 1.4, 0.2]]}}`, "[0]"}
-	vector = form{"Open Inference Protocol", "/v2/models/iris/infer", `{"inputs": [{"name": "X", "shape": [1, 4], "datatype": "FP32", "data": [5.1, 3.5, 1.4, 0.2]}]}`, `"data":[0]`}
-	inputs = form{"MLflow", "/invocations", `{"inputs": [[5.1, 3.5, 1.4, 0.2]]}`, "[0]"}
+	rows   = words("JSON", "/predict", `{"rows": [[5.1, 3.5, 1.4, 0.2]]}`, "[0]")
+	oip    = words("Open Inference Protocol", "/v2/models/iris/infer", `{"inputs": [{"name": "x", "shape": [1, 4], "datatype": "FP64", "data": [5.1, 3.5, 1.4, 0.2]}]}`, `"data":[0]`)
+	split  = words("MLflow", "/invocations", `{"dataframe_split": {"columns": ["a", "b", "c", "d"], "data": [[5.1, 3.5, 1.4, 0.2]]}}`, "[0]")
+	vector = words("Open Inference Protocol", "/v2/models/iris/infer", `{"inputs": [{"name": "X", "shape": [1, 4], "datatype": "FP32", "data": [5.1, 3.5, 1.4, 0.2]}]}`, `"data":[0]`)
+	inputs = words("MLflow", "/invocations", `{"inputs": [[5.1, 3.5, 1.4, 0.2]]}`, "[0]")
 	column = `{"name": %q, "shape": [1], "datatype": "FP64", "data": [%v]}`
 )
 
 // forms says how each server is asked.
 var forms = map[string][]form{
-	"fastapi": {rows}, "bentoml": {{"JSON", "/predict", rows.body, "[0]"}}, "ray": {{"JSON", "/", `{"rows": [5.1, 3.5, 1.4, 0.2]}`, "[0]"}},
+	"fastapi": {rows}, "bentoml": {words("JSON", "/predict", rows.body, "[0]")}, "ray": {words("JSON", "/", `{"rows": [5.1, 3.5, 1.4, 0.2]}`, "[0]")},
 	"mlserver": {oip}, "mlflow": {split},
-	"fastapi-onnx": {rows}, "mlflow-onnx": {inputs}, "bentoml-onnx": {{"JSON", "/predict", `{"rows": [[5.1, 3.5, 1.4, 0.2]]}`, "0"}},
-	"levada-onnx": {{inputs.name, "/serving-endpoints/iris/invocations", inputs.body, "[0]"}, vector},
+	"fastapi-onnx": {rows}, "mlflow-onnx": {inputs}, "bentoml-onnx": {words("JSON", "/predict", `{"rows": [[5.1, 3.5, 1.4, 0.2]]}`, "0")},
+	limit:                  {words("constant", "/", inputs.body, "[0]")},
+	"levada-onnx":          {words(inputs.name, "/serving-endpoints/iris/invocations", inputs.body, "[0]"), vector, binary()},
+	"levada-onnx+log=1":    {words("MLflow, all requests logged", "/serving-endpoints/iris/invocations", inputs.body, "[0]")},
+	"levada-onnx+log=0.01": {words("MLflow, 1 % logged", "/serving-endpoints/iris/invocations", inputs.body, "[0]")},
 	"levada": {
-		{split.name, "/serving-endpoints/iris/invocations", split.body, "[0]"},
-		{oip.name, oip.path, `{"inputs": [` + fmt.Sprintf(column, "a", 5.1) + "," + fmt.Sprintf(column, "b", 3.5) + "," + fmt.Sprintf(column, "c", 1.4) + "," + fmt.Sprintf(column, "d", 0.2) + `]}`, `"data":[0]`},
+		words(split.name, "/serving-endpoints/iris/invocations", split.body, "[0]"),
+		words(oip.name, oip.path, `{"inputs": [`+fmt.Sprintf(column, "a", 5.1)+","+fmt.Sprintf(column, "b", 3.5)+","+fmt.Sprintf(column, "c", 1.4)+","+fmt.Sprintf(column, "d", 0.2)+`]}`, `"data":[0]`),
 	},
 }
 
@@ -73,9 +113,15 @@ func start(ctx context.Context, o options, name string) (_ *server, cold time.Du
 		return nil, 0, err
 	}
 	ours := strings.HasPrefix(name, "levada")
-	if ours {
+	name, sample, _ := strings.Cut(name, "+log=")
+	switch self, err := os.Executable(); {
+	case name == limit && err != nil:
+		return nil, 0, err
+	case name == limit:
+		s.process = exec.Command(self, "-answer", "127.0.0.1:"+port)
+	case ours:
 		s.process = exec.Command(o.levada, "up", "--data", filepath.Join(folder, "data"), "--listen", "127.0.0.1:"+port)
-	} else {
+	default:
 		s.process = exec.Command(python(o, name), here, name, port, folder)
 	}
 	log, err := os.Create(filepath.Join(folder, "log"))
@@ -91,7 +137,7 @@ func start(ctx context.Context, o options, name string) (_ *server, cold time.Du
 	}
 	go func() { _ = s.process.Wait(); close(s.ended) }() // how it ends is of no interest
 	if ours {
-		if began, err = s.deploy(ctx, o, here, strings.TrimPrefix(name, "levada")); err != nil {
+		if began, err = s.deploy(ctx, o, here, strings.TrimPrefix(name, "levada"), sample); err != nil {
 			return nil, 0, s.failed(err)
 		}
 	}
@@ -106,7 +152,7 @@ func python(o options, name string) string {
 }
 
 // deploy registers the model of a kind and deploys it twice: the first time the environment is built, which is no cold start.
-func (s *server) deploy(ctx context.Context, o options, script, suffix string) (began time.Time, err error) {
+func (s *server) deploy(ctx context.Context, o options, script, suffix, sample string) (began time.Time, err error) {
 	up := func() error {
 		resp, err := http.Get(s.url + "/healthz") //nolint:noctx // it answers at once, or is not there
 		if err == nil {
@@ -118,6 +164,9 @@ func (s *server) deploy(ctx context.Context, o options, script, suffix string) (
 		return began, err
 	}
 	deploy := []string{"deploy", "models:/iris/1", "--endpoint", "iris", "--wait", "--server", s.url}
+	if sample != "" {
+		deploy = append(deploy, "--log-sample", sample)
+	}
 	for _, command := range [][]string{
 		{python(o, "mlflow"+suffix), script, "log" + suffix, s.url}, append([]string{o.levada}, deploy...), {o.levada, "undeploy", "iris", "--server", s.url},
 	} {

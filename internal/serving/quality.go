@@ -89,9 +89,10 @@ type windowKey struct {
 
 func (r *QualityReport) measure(ctx context.Context, log RequestLog, name string, q QualityQuery) error {
 	pairs := map[windowKey][]quality.Pair{}
-	var all []quality.Pair
+	var guess quality.Guess
+	all := 0
 	err := log.Matches(ctx, name, q.Since, q.Until, func(m reqlog.Match) error {
-		if len(all) == maxPairs {
+		if all++; all > maxPairs {
 			return fault.TooLargef("quality: more than %d predictions have a truth in this time: ask for a shorter one", maxPairs)
 		}
 		key := windowKey{q.Since, m.Version, m.Role}
@@ -99,7 +100,7 @@ func (r *QualityReport) measure(ctx context.Context, log RequestLog, name string
 			key.from = q.Since.Add(m.At.Sub(q.Since) / q.Window * q.Window)
 		}
 		p := quality.Pair{Predicted: m.Predicted, Actual: m.Actual}
-		all = append(all, p)
+		guess.Add(p)
 		pairs[key] = append(pairs[key], p)
 		return nil
 	})
@@ -107,10 +108,10 @@ func (r *QualityReport) measure(ctx context.Context, log RequestLog, name string
 		return err
 	}
 	r.Windows = []QualityWindow{}
-	if len(all) == 0 {
+	if all == 0 {
 		return nil
 	}
-	r.Task = quality.TaskOf(all)
+	r.Task = guess.Task()
 	for key, list := range pairs {
 		to := q.Until
 		if q.Window > 0 && key.from.Add(q.Window).Before(to) {

@@ -74,6 +74,8 @@ type driver struct {
 	// held are windows that are not stored yet, since flushed.
 	held    []rollout.Event
 	flushed time.Time
+	// reporter has seen every event so far; nil before somebody asked for a report.
+	reporter *rollout.Reporter
 	// followed and named are the traffic and the alias's version that were brought about last.
 	followed *rollout.Traffic
 	named    string
@@ -333,6 +335,7 @@ func (d *driver) observe(ctx context.Context, now time.Time) error {
 		}
 	}
 	d.held = append(d.held, seen...)
+	d.tell(seen)
 	return d.command(ctx, rollout.Tick{At: now})
 }
 
@@ -361,6 +364,7 @@ func (d *driver) command(ctx context.Context, c rollout.Command) error {
 		return err
 	}
 	d.record, d.held, d.flushed = record, nil, now
+	d.tell(events)
 	for _, e := range events {
 		if err := rollout.Apply(d.state, e); err != nil {
 			return err

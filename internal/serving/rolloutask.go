@@ -89,6 +89,55 @@ func (s *Service) Rollouts(ctx context.Context, name string, limit int) ([]rollo
 	return s.deps.Rollouts.Rollouts(ctx, name, limit)
 }
 
+// RolloutReport returns what each stage of a rollout saw, without its events. One that goes on is not replayed for each question: what has
+// happened since the last one is added.
+func (s *Service) RolloutReport(ctx context.Context, id string) (rollout.Report, error) {
+	for _, l := range *s.all.Load() {
+		if d := l.rollout.Load(); d != nil && d.record.ID == id {
+			return d.report(ctx)
+		}
+	}
+	record, events, err := s.deps.Rollouts.Rollout(ctx, id)
+	if err != nil {
+		return rollout.Report{}, err
+	}
+	out, err := rollout.NewReport(record, events)
+	out.Events = nil
+	return out, err
+}
+
+func (d *driver) report(ctx context.Context) (rollout.Report, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.reporter == nil {
+		_, events, err := d.s.deps.Rollouts.Rollout(ctx, d.record.ID)
+		if err != nil {
+			return rollout.Report{}, err
+		}
+		r := rollout.NewReporter()
+		for _, e := range slices.Concat(events, d.held) {
+			if err := r.Add(e); err != nil {
+				return rollout.Report{}, err
+			}
+		}
+		d.reporter = r
+	}
+	return d.reporter.Report(d.record), nil
+}
+
+// tell adds events to the report, if somebody has asked for one; d.mu is held.
+func (d *driver) tell(events []rollout.Event) {
+	if d.reporter == nil {
+		return
+	}
+	for _, e := range events {
+		if d.reporter.Add(e) != nil {
+			d.reporter = nil // the next question replays all of them
+			return
+		}
+	}
+}
+
 // RolloutEvents returns a rollout with all its events: what was observed among them, until now.
 func (s *Service) RolloutEvents(ctx context.Context, id string) (rollout.Record, []rollout.Event, error) {
 	record, events, err := s.deps.Rollouts.Rollout(ctx, id)

@@ -580,30 +580,3 @@ func BenchmarkInfer(b *testing.B) {
 		}
 	})
 }
-
-func TestARequestFitsTheSignatureOfTheVersionThatAnswersIt(t *testing.T) {
-	signature := func(column string) *infer.Signature {
-		s, err := infer.ParseSignature(`[{"type": "double", "name": "`+column+`", "required": true}]`, "", "")
-		if err != nil {
-			t.Fatal(err)
-		}
-		return s
-	}
-	b := open(t, &models{signatures: map[string]*infer.Signature{"1": signature("x"), "2": signature("y")}}, nil)
-	plan := traffic.All("1")
-	plan.Rules = []traffic.Rule{{Name: "new", Header: "Team", Values: []string{"new"}, Version: "2"}}
-	b.put(plan, endpoint.Settings{}, "1", "2")
-	for _, tt := range []struct{ column, version, team, want string }{
-		{"x", "", "", "1"}, {"y", "", "", `"x"`}, {"y", "", "new", "2"}, {"x", "", "new", `"y"`}, {"y", "2", "", "2"}, {"x", "2", "", `"y"`},
-	} {
-		var told *infer.Signature
-		resp, err := b.Infer(t.Context(), serving.Call{Endpoint: "e", Version: tt.version, Header: func(string) string { return tt.team },
-			Read: func(s *infer.Signature) (*infer.Request, error) {
-				told = s
-				return &infer.Request{Inputs: []infer.Tensor{tensor(tt.column, 1)}}, nil
-			}})
-		if err == nil && resp.Version != tt.want || err != nil && !strings.Contains(err.Error(), tt.want) || told == nil {
-			t.Errorf("%+v: %v, %v", tt, resp, err)
-		}
-	}
-}

@@ -87,6 +87,21 @@ func TestWhatAnotherServerServesIsATarget(t *testing.T) {
 			t.Errorf("%s: %s", r.Outcome, r.Reason)
 		}
 	})
+	t.Run("in each protocol", func(t *testing.T) {
+		for protocol, url := range map[string]string{"oip-grpc": there + "/versions/2", "mlflow": server.URL + "/serving-endpoints/elsewhere/invocations"} {
+			levada(t, server, "deploy", url, "--endpoint", "by-"+protocol, "--protocol", protocol, "--wait")
+			for i, want := range l.Iris[1] {
+				a, _, err := predict(t.Context(), server.URL, "by-"+protocol, l.Rows[i], nil)
+				if err != nil || string(a.Outputs[0].Data[0]) != strconv.FormatInt(want, 10) {
+					t.Errorf("%s, row %d: %+v, %v; want %d", protocol, i, a, err, want)
+				}
+			}
+		}
+		out, err := exec.CommandContext(t.Context(), levadatest.Binary(t), "deploy", there, "--endpoint", "secret", "--secret", "nobody", "--server", server.URL).CombinedOutput()
+		if err == nil || !strings.Contains(string(out), `"nobody" does not exist`) {
+			t.Errorf("%v\n%s", err, out)
+		}
+	})
 	server.Stop()
 	again := levadatest.StartOn(t, server.Data, hosts, "LEVADA_SERVING_MAX_MIB=1")
 	t.Run("after the other server is gone, requests say so, and it is found again", func(t *testing.T) {

@@ -166,6 +166,15 @@ func mlflowText(text []byte, content string) (json.RawMessage, error) {
 	return json.Marshal(string(text))
 }
 
+// DecodeMLflow reads the answer of a server of MLflow's to requests that were sent as one: each gets its rows.
+func DecodeMLflow(body []byte, requests []*infer.Request) ([]*infer.Response, error) {
+	answer, err := decodeMLflow(body)
+	if err != nil {
+		return nil, err
+	}
+	return divided(answer, requests)
+}
+
 // decodeMLflow reads what MLflow's scoring server answers: a list, a table as records, or an object that has an array for each output.
 func decodeMLflow(body []byte) (*infer.Response, error) {
 	var answer struct {

@@ -147,6 +147,64 @@ func TestWhatTheOtherServerDoesIsToldForWhatItIs(t *testing.T) {
 	}
 }
 
+func TestTheOtherServerIsLeftAloneWhenNobodyWaits(t *testing.T) {
+	began, ended := make(chan struct{}), make(chan struct{})
+	h, r := elsewhere(t, func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // its end is what the server waits for before it notices
+		close(began)
+		<-r.Context().Done()
+		close(ended)
+	})
+	w := start(t, h, r)
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { <-began; cancel() }()
+	if _, err := w.Predict(ctx, []*infer.Request{request(1)}, time.Hour); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	<-ended
+	if w.Err() != nil {
+		t.Errorf("the worker is lost: %v", w.Err())
+	}
+}
+
+func TestWhatMLflowsServersSayBecomesTensors(t *testing.T) {
+	for answer, want := range map[string]string{
+		`[0, 1]`: "np output-0 INT64 [2] [0 1]", `[0.5, null]`: "np output-0 FP64 [2] [0.5 NaN]", `["a", "b"]`: "np output-0 BYTES [2] [a b]",
+		`[[1, 2], [3, 4.5]]`: "np output-0 FP64 [2 2] [1 2 3 4.5]", `[true, false]`: "np output-0 BOOL [2] [true false]",
+		`[{"b": 1, "a": "x"}, {"a": "y", "b": 2}]`: "pd b INT64 [2] [1 2]|a BYTES [2] [x y]",
+		`{"p": [[0.1], [0.9]], "l": [0, 1]}`:       "np p FP64 [2 1] [0.1 0.9]|l INT64 [2] [0 1]",
+	} {
+		out, err := remotemodel.DecodeMLflow([]byte(`{"predictions": `+answer+`}`), []*infer.Request{request(1, 2)})
+		if err != nil {
+			t.Fatal(answer, err)
+		}
+		var parts []string
+		for _, o := range out[0].Outputs {
+			var values []any
+			for i := range 2 {
+				values = append(values, o.Element(int64(i)))
+			}
+			if o.Datatype == infer.Bytes {
+				values = []any{string(o.Data[4:5]), string(o.Data[9:10])}
+			}
+			for i := int64(2); i < o.Shape[0]*int64(len(o.Shape)); i++ {
+				if len(o.Shape) == 2 && o.Shape[1] > 1 {
+					values = append(values, o.Element(i))
+				}
+			}
+			parts = append(parts, fmt.Sprint(o.Name, " ", o.Datatype, " ", o.Shape, " ", values))
+		}
+		if got := fmt.Sprint(out[0].Parameters[infer.ContentType], " ", strings.Join(parts, "|")); got != want {
+			t.Errorf("%s: %s; want %s", answer, got, want)
+		}
+	}
+	for _, answer := range []string{`{}`, `{"predictions": [[1], [2, 3]]}`, `{"predictions": [{"a": 1}, {"b": 1}]}`, `{"predictions": [1, 2, 3]}`, `[1]`} {
+		if out, err := remotemodel.DecodeMLflow([]byte(answer), []*infer.Request{request(1), request(2)}); err == nil {
+			t.Errorf("%s: %v", answer, out)
+		}
+	}
+}
+
 func TestARemoteThatMustNotBeReachedIsNot(t *testing.T) {
 	s, err := outbound.New(nil)
 	if err != nil {
@@ -162,6 +220,26 @@ func TestARemoteThatMustNotBeReachedIsNot(t *testing.T) {
 			t.Errorf("%s is asked: %v", url, err)
 		}
 	}
+}
+
+func FuzzAnswersOfMLflow(f *testing.F) {
+	f.Add(`{"predictions": [[1.5], [2]]}`)
+	f.Add(`{"predictions": [{"a": 1, "b": "x"}, {"a": null, "b": "y"}]}`)
+	f.Add(`{"predictions": {"p": [1, 2], "q": ["a", null]}}`)
+	requests := []*infer.Request{request(1), request(2)}
+	f.Fuzz(func(t *testing.T, body string) {
+		out, err := remotemodel.DecodeMLflow([]byte(body), requests)
+		if err != nil {
+			return
+		}
+		for _, r := range out {
+			for i := range r.Outputs {
+				if err := r.Outputs[i].Check(); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+	})
 }
 
 func FuzzAnswers(f *testing.F) {

@@ -255,5 +255,8 @@ func (l *Log) tidy(now time.Time) {
 		if err := x.forget(context.Background(), name, before); err != nil {
 			l.o.Logger.Warn("truths that are too old could not be removed", "endpoint", name, "error", err)
 		}
+		if err := x.bound(context.Background(), name, l.o.IndexRows); err != nil {
+			l.o.Logger.Warn("predictions that are too many could not be removed from the index", "endpoint", name, "error", err)
+		}
 	}
 }

@@ -494,3 +494,23 @@ func (x *index) forget(ctx context.Context, name string, before time.Time) error
 		return err
 	})
 }
+
+// mostRows bounds the predictions of an endpoint in the index, and its truths: so many are measured at once at most.
+const mostRows = 2_000_000
+
+// bound removes the oldest predictions and truths of an endpoint beyond the newest most of each. Those that came in the same moment as the last one that stays do so too.
+func (x *index) bound(ctx context.Context, name string, most int) error {
+	return x.update(ctx, func(tx *sql.Tx) error {
+		for _, q := range []string{
+			// Uses predictions_by_time, twice.
+			`DELETE FROM predictions WHERE endpoint = $1 AND at < (SELECT at FROM predictions WHERE endpoint = $1 ORDER BY at DESC LIMIT 1 OFFSET $2)`,
+			// Uses truths_by_time, twice.
+			`DELETE FROM truths WHERE endpoint = $1 AND received < (SELECT received FROM truths WHERE endpoint = $1 ORDER BY received DESC LIMIT 1 OFFSET $2)`,
+		} {
+			if _, err := tx.ExecContext(ctx, q, name, most-1); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}

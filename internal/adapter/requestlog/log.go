@@ -47,6 +47,8 @@ type Options struct {
 	Logger *slog.Logger
 	// JournalBytes replaces the size at which journals become files; 0 leaves it.
 	JournalBytes int64
+	// IndexRows replaces how many predictions, and truths, of an endpoint the index keeps; 0 leaves it.
+	IndexRows int
 }
 
 // Hooks are told what was found.
@@ -86,6 +88,9 @@ type Log struct {
 func Open(ctx context.Context, o Options) (_ *Log, err error) {
 	if o.JournalBytes == 0 {
 		o.JournalBytes = journalBytes
+	}
+	if o.IndexRows == 0 {
+		o.IndexRows = mostRows
 	}
 	l := &Log{o: o, queue: make(chan reqlog.Entry, queueEntries), flushes: make(chan chan struct{}), end: make(chan struct{}),
 		journals: map[journalKey]*journal{}}

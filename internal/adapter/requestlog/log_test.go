@@ -360,6 +360,48 @@ func TestJournalsThatGrowBecomeFilesAndTheOldestGo(t *testing.T) {
 	}
 }
 
+func TestTheIndexKeepsTheNewestPredictionsAndTruths(t *testing.T) {
+	dir := t.TempDir()
+	first := open(t, dir, 0)
+	var truths []reqlog.Truth
+	for i := range 5 {
+		first.Add(entry(fmt.Sprint("r", i), noon.Add(time.Duration(i)*time.Second), endpoint.Log{Sample: 1}, []infer.Tensor{numbers("y", 1)}, numbers("x", 1)))
+		truths = append(truths, reqlog.Truth{ID: fmt.Sprint("r", i), Actual: reqlog.Value{Number: 1}})
+	}
+	first.rows(t, reqlog.Query{})
+	for _, truth := range truths {
+		if _, err := first.PutTruth(t.Context(), "e", []reqlog.Truth{truth}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	l, err := requestlog.Open(t.Context(), requestlog.Options{Dir: dir, Logger: slog.New(slog.DiscardHandler), IndexRows: 2, Now: func() time.Time { return noon.Add(time.Minute) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Start(requestlog.Hooks{})
+	for limit := time.After(10 * time.Second); ; { // tidied with the first tick
+		stored, _, err := l.Truths(t.Context(), "e")
+		covered, coveredErr := l.Covered(t.Context(), "e", noon.Add(-time.Hour), noon.Add(time.Hour), nil)
+		if err != nil || coveredErr != nil {
+			t.Fatal(err, coveredErr)
+		}
+		if stored == 2 && covered[0].Requests == 2 && covered[0].WithTruth == 2 {
+			break
+		}
+		select {
+		case <-limit:
+			t.Fatal(stored, covered)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestWhatFindsNoRoomIsCountedAndNobodyWaits(t *testing.T) {
 	dir := t.TempDir()
 	l, err := requestlog.Open(t.Context(), requestlog.Options{Dir: dir, Now: time.Now, Logger: slog.New(slog.DiscardHandler)}) // nobody writes

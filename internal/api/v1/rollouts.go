@@ -24,6 +24,7 @@ type Rollouts interface {
 	Rollout(ctx context.Context, name string) (serving.RolloutStatus, error)
 	Rollouts(ctx context.Context, name string, limit int) ([]rollout.Record, error)
 	RolloutEvents(ctx context.Context, id string) (rollout.Record, []rollout.Event, error)
+	RolloutReport(ctx context.Context, id string) (rollout.Report, error)
 	ReportValues(ctx context.Context, name string, values []serving.Reported) (int, error)
 }
 
@@ -217,11 +218,10 @@ func (h *handler) reportOf(ctx context.Context, id string) (rollout.Report, erro
 }
 
 func (h *handler) rolloutReport(ctx context.Context, in *RolloutID) (*rolloutReportOutput, error) {
-	report, err := h.reportOf(ctx, in.ID)
+	report, err := h.Rollouts.RolloutReport(ctx, in.ID)
 	if err != nil {
 		return nil, h.problem(ctx, "report on a rollout", err)
 	}
-	report.Events = nil
 	return &rolloutReportOutput{report}, nil
 }
 

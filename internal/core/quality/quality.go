@@ -39,30 +39,50 @@ type Metric struct {
 // Pair is a prediction and what was true.
 type Pair struct{ Predicted, Actual reqlog.Value }
 
-// TaskOf says what pairs are about: texts are classes; of numbers, truths of 0 and 1 with predictions between are scores, and few different
-// whole numbers are classes.
-func TaskOf(pairs []Pair) Task {
-	whole, binary, between := true, true, false
-	different := map[float64]bool{}
-	for _, p := range pairs {
-		if p.Predicted.IsText || p.Actual.IsText {
-			return Classes
-		}
-		x, y := p.Predicted.Number, p.Actual.Number
-		whole = whole && x == math.Trunc(x) && y == math.Trunc(y)
-		binary = binary && (y == 0 || y == 1) && x >= 0 && x <= 1
-		between = between || x != math.Trunc(x)
-		if len(different) <= mostClasses {
-			different[x], different[y] = true, true
-		}
+// Guess finds out what pairs are about, one pair after the other: texts are classes; of numbers, truths of 0 and 1 with predictions between are
+// scores, and few different whole numbers are classes. The zero value has seen none.
+type Guess struct {
+	texts, fractions, outside, between bool
+	different                          map[float64]bool
+}
+
+// Add takes in a pair.
+func (g *Guess) Add(p Pair) {
+	if g.texts = g.texts || p.Predicted.IsText || p.Actual.IsText; g.texts {
+		return
 	}
+	x, y := p.Predicted.Number, p.Actual.Number
+	g.fractions = g.fractions || x != math.Trunc(x) || y != math.Trunc(y)
+	g.outside = g.outside || (y != 0 && y != 1) || !(x >= 0 && x <= 1)
+	g.between = g.between || x != math.Trunc(x)
+	if len(g.different) <= mostClasses {
+		if g.different == nil {
+			g.different = map[float64]bool{}
+		}
+		g.different[x], g.different[y] = true, true
+	}
+}
+
+// Task is what the pairs so far are about.
+func (g *Guess) Task() Task {
 	switch {
-	case binary && between:
+	case g.texts:
+		return Classes
+	case !g.outside && g.between:
 		return Scores
-	case whole && len(different) <= mostClasses:
+	case !g.fractions && len(g.different) <= mostClasses:
 		return Classes
 	}
 	return Numbers
+}
+
+// TaskOf says what pairs are about.
+func TaskOf(pairs []Pair) Task {
+	var g Guess
+	for _, p := range pairs {
+		g.Add(p)
+	}
+	return g.Task()
 }
 
 // Measure measures pairs. A measure that is no number, because a prediction or truth is infinite or so large that its square is, is left out.

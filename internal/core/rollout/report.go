@@ -3,12 +3,13 @@ package rollout
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"levada/internal/core/stats"
 )
 
-// mostPoints bounds the points of a trail: of longer stages every second, third, ... window has one, and the last.
+// mostPoints bounds the points of a trail: of longer stages every second, fourth, ... window has one, and the last.
 const mostPoints = 150
 
 // Report is a rollout with all that its decisions rest on: its events, and what can be drawn of each stage. It is made from the record and the
@@ -114,46 +115,70 @@ type Point struct {
 
 // NewReport replays the events of a rollout and keeps what its stages have seen.
 func NewReport(record Record, events []Event) (Report, error) {
-	r := reporter{state: New(), stages: []StageReport{}, counts: windowsOfStages(events)}
-	told := []Told{}
+	r := NewReporter()
 	for i, e := range events {
-		if err := Apply(r.state, e); err != nil {
+		if err := r.Add(e); err != nil {
 			return Report{}, fmt.Errorf("replay event %d: %w", i, err)
 		}
-		r.take(e)
-		if e.Type != Observed {
-			told = append(told, Told{e, e.Words()})
-		}
 	}
-	return Report{Record: record, Plan: r.state.Plan, Arms: r.state.Arms, Stages: r.stages, Told: told, Events: events}, nil
+	out := r.Report(record)
+	out.Events = events
+	return out, nil
 }
 
-// windowsOfStages counts the windows of each stage, of which there may be many more than can be drawn.
-func windowsOfStages(events []Event) []int {
-	var out []int
-	for _, e := range events {
-		switch {
-		case e.Type == StageStarted:
-			out = append(out, 0)
-		case e.Type == Observed && len(out) > 0:
-			out[len(out)-1]++
-		}
-	}
-	return out
-}
-
-type reporter struct {
+// Reporter makes a report while events come, each of which it takes in once.
+type Reporter struct {
 	state  *State
 	stages []StageReport
-	counts []int // windows of the stages
-	seen   int   // windows of the present one
+	told   []Told
+	// seen are the windows of the present stage; each that stride divides has a point.
+	seen, stride int
+	// pending is when the newest window ended, unless it has a point.
+	pending time.Time
+}
+
+// NewReporter returns a reporter that has seen nothing.
+func NewReporter() *Reporter {
+	return &Reporter{state: New(), stages: []StageReport{}, told: []Told{}}
+}
+
+// Add takes in the next event.
+func (r *Reporter) Add(e Event) error {
+	if e.Type != Observed && !r.pending.IsZero() {
+		r.state.draw(&r.stages[len(r.stages)-1], r.pending) // what is decided now rests on it
+		r.pending = time.Time{}
+	}
+	if err := Apply(r.state, e); err != nil {
+		return err
+	}
+	r.take(e)
+	if e.Type != Observed {
+		r.told = append(r.told, Told{e, e.Words()})
+	}
+	return nil
+}
+
+// Report is what was seen until now, without the events. It stays as it is when more is added.
+func (r *Reporter) Report(record Record) Report {
+	stages := slices.Clone(r.stages)
+	if n := len(stages); n > 0 {
+		last := &stages[n-1]
+		last.Trails, last.Shares = slices.Clone(last.Trails), slices.Clip(last.Shares)
+		for i := range last.Trails {
+			last.Trails[i].Points = slices.Clip(last.Trails[i].Points)
+		}
+		if !r.pending.IsZero() {
+			r.state.draw(last, r.pending)
+		}
+	}
+	return Report{Record: record, Plan: r.state.Plan, Arms: r.state.Arms, Stages: stages, Told: slices.Clip(r.told)}
 }
 
 // take keeps what an event, which is applied already, has to say.
-func (r *reporter) take(e Event) {
+func (r *Reporter) take(e Event) {
 	s := r.state
 	if e.Type == StageStarted {
-		r.seen = 0
+		r.seen, r.stride = 0, 1
 		out := StageReport{Stage: *e.Stage, Name: e.Stage.String(), Traffic: e.Traffic.String(), From: e.At, To: e.At, Arms: []ArmReport{}, Trails: s.trails()}
 		if e.Stage.Phase == PhaseBandit {
 			out.Shares = []Shares{{e.At, e.Traffic.Shares}}
@@ -169,9 +194,11 @@ func (r *reporter) take(e Event) {
 	switch e.Type {
 	case Observed:
 		r.seen++
-		total := r.counts[len(r.stages)-1]
-		if stride := 1 + (total-1)/mostPoints; r.seen%stride == 0 || r.seen == total {
+		r.pending = e.At
+		if r.seen%r.stride == 0 {
 			s.draw(at, e.At)
+			r.pending = time.Time{}
+			r.thin(at)
 		}
 	case Judged:
 		at.Verdict = e.Verdict
@@ -187,6 +214,24 @@ func (r *reporter) take(e Event) {
 		for i := range at.Trails {
 			at.Trails[i].chance(e)
 		}
+	}
+}
+
+// thin leaves every second point of trails that have grown too long.
+func (r *Reporter) thin(at *StageReport) {
+	if !slices.ContainsFunc(at.Trails, func(t Trail) bool { return len(t.Points) > mostPoints }) {
+		return
+	}
+	if r.stride *= 2; r.seen%r.stride != 0 {
+		r.pending = at.To
+	}
+	for i := range at.Trails {
+		t := &at.Trails[i]
+		kept := make([]Point, 0, mostPoints) // another list: a report may have this one
+		for k := 1; k < len(t.Points); k += 2 {
+			kept = append(kept, t.Points[k])
+		}
+		t.Points = kept
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"levada/internal/core/fault"
 )
 
@@ -95,6 +97,35 @@ func TestAReportHasWhatEachStageSawAndIsConfirmed(t *testing.T) {
 	checked, err := Verify(report.Events)
 	if err != nil || len(checked.Differences) > 0 || checked.Decisions < 6 || checked.Windows < 50 {
 		t.Errorf("%+v, %v", checked, err)
+	}
+}
+
+func TestAReportThatGrowsIsTheOneThatIsMadeAtOnce(t *testing.T) {
+	w := newWorld(t, reported, 5, healthy, healthy)
+	w.run(t, 10*time.Minute)
+	grown := NewReporter()
+	var before Report
+	for i, e := range w.events {
+		if err := grown.Add(e); err != nil {
+			t.Fatal(err)
+		}
+		if i%7 > 0 && i < len(w.events)-1 {
+			continue
+		}
+		after := grown.Report(w.record())
+		whole, err := NewReport(w.record(), w.events[:i+1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		whole.Events = nil
+		a, b := throughJSON(t, after), throughJSON(t, whole)
+		if diff := cmp.Diff(b, a); diff != "" {
+			t.Fatalf("after event %d: %s", i, diff)
+		}
+		if n := len(before.Stages); n > 0 && len(before.Told) > len(after.Told) {
+			t.Errorf("a report lost %d events", len(before.Told)-len(after.Told))
+		}
+		before = after
 	}
 }
 
