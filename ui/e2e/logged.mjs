@@ -202,8 +202,8 @@ test('a graph is changed by its text: a step more, unless somebody else was fast
   await page.getByRole('link', { name: 'Change' }).click()
   const text = page.getByLabel('The graph as YAML')
   await page.getByText('Nothing yet.').waitFor()
-  const before = await text.inputValue()
-  const changed = `${before}        - name: named\n          before:\n            set:\n              kind: "'double'"\n`
+  const was = await text.inputValue()
+  const changed = `${was}        - name: named\n          before:\n            set:\n              kind: "'double'"\n`
   await text.fill(changed.replace('sequence', 'fork'))
   await page.getByRole('button', { name: 'Line 6' }).waitFor()
   await shots('graph-wrong')

@@ -108,11 +108,14 @@ test('a long list is scrolled to its end with few rows in the page, and keeps it
   await page.goto(list())
   await row(hostile).waitFor()
   const scroller = page.getByRole('region', { name: 'Runs' })
-  for (let i = 0; i < 40 && !(await row('run 000').count()); i++) {
-    await scroller.evaluate((e) => e.scrollTo(0, e.scrollHeight))
-    await page.waitForTimeout(50)
-  }
-  await row('run 000').waitFor()
+  // Each look goes to what is the end by then, until the pages on the way have come.
+  await until(
+    async () => {
+      await scroller.evaluate((e) => e.scrollTo(0, e.scrollHeight))
+      return row('run 000').count()
+    },
+    (n) => n > 0,
+  )
   assert.ok((await page.locator('tr[data-run]').count()) < 60)
   await scroller.evaluate((e) => e.scrollTo(0, 60 * 49))
   await row('run 185').waitFor()

@@ -35,6 +35,8 @@ interface Props {
   marks?: readonly PlotMark[]
   logX?: boolean
   logY?: boolean
+  /** From where to where the x axis goes, whatever points there are. */
+  range?: readonly [number, number]
   /** Lines are steps from an x to the next: distributions. */
   steps?: boolean
   height?: number
@@ -53,7 +55,7 @@ export function Plot(props: Props) {
   const theme = useShownTheme()
   const data = useMemo(() => dataOf(xs, lines, marks), [xs, lines, marks])
   // A chart is made anew only when its lines or axes change; new points are put into it.
-  const shape = JSON.stringify([lines.map((l) => [l.label, l.look, l.low !== undefined, isShort(l)]), marks.map((m) => m.label), props.x, props.logX, props.logY, props.steps, theme])
+  const shape = JSON.stringify([lines.map((l) => [l.label, l.look, l.low !== undefined, isShort(l)]), marks.map((m) => m.label), props.x, props.logX, props.logY, props.steps, props.range?.map((s) => Math.round(s / 60)), theme])
   const latest = useRef({ props, data })
   useEffect(() => {
     latest.current = { props, data }
@@ -112,7 +114,7 @@ function sentence(title: string, lines: readonly PlotLine[], marks: readonly Plo
   return `${[title, ...ends, ...marks.map((m) => `${m.label} at ${number(m.y)}`)].join('; ')}.`
 }
 
-function options(host: HTMLElement, { x, lines, marks = [], logX = false, logY = false, steps = false, height = 170 }: Props): uPlot.Options {
+function options(host: HTMLElement, { x, lines, marks = [], logX = false, logY = false, steps = false, range, height = 170 }: Props): uPlot.Options {
   const colour = colours(host)
   const text = colour('var(--text-2)')
   const grid = colour('var(--border)')
@@ -133,7 +135,7 @@ function options(host: HTMLElement, { x, lines, marks = [], logX = false, logY =
   return {
     width: host.clientWidth || 300,
     height,
-    scales: { x: { time: x === 'time', ...(logX ? { distr: 3 } : {}) }, y: logY ? { distr: 3 } : {} },
+    scales: { x: { time: x === 'time', ...(logX ? { distr: 3 } : {}), ...(range ? { range: [range[0], range[1]] as [number, number] } : {}) }, y: logY ? { distr: 3 } : {} },
     axes: [
       { ...common, size: 26, values: (_, splits) => splits.map((s) => (s === null ? '' : x === 'time' ? moment(s, (splits.at(-1) ?? s) - (splits[0] ?? s)) : x === 'seconds' ? (s < 0 ? '' : duration(s * 1000)) : size(s))) },
       { ...common, size: 58, ...(logY ? { grid: { show: false } } : {}), values: (_, splits) => splits.map((s) => (s === null ? '' : size(s))) },
@@ -144,7 +146,7 @@ function options(host: HTMLElement, { x, lines, marks = [], logX = false, logY =
     legend: { show: false },
     // Half of the last name below the axis stands beyond its end.
     padding: [10, 28, 0, 0],
-    hooks: { draw: [(u) => drawMarks(u, marks, text), (u) => u.root.closest('figure')?.setAttribute('data-drawn', String(lines.length))] },
+    hooks: { draw: [(u) => drawIntervals(u, lines, colour), (u) => drawMarks(u, marks, text), (u) => u.root.closest('figure')?.setAttribute('data-drawn', String(lines.length))] },
   }
 }
 
@@ -152,6 +154,30 @@ function options(host: HTMLElement, { x, lines, marks = [], logX = false, logY =
 function faint(rgb: string): string {
   const parts = /^rgb\(([\d.]+), ([\d.]+), ([\d.]+)\)$/.exec(rgb)
   return parts ? `rgba(${parts[1]}, ${parts[2]}, ${parts[3]}, 0.18)` : rgb
+}
+
+/** The intervals of lines with few points as bars: of a single point there is no band. */
+function drawIntervals(u: uPlot, lines: readonly PlotLine[], colour: (token: string) => string): void {
+  const { ctx } = u
+  ctx.save()
+  ctx.lineWidth = 1.5 * devicePixelRatio
+  for (const [i, l] of lines.entries()) {
+    if (!l.low || !l.high || !isShort(l)) continue
+    ctx.strokeStyle = colour(lookOf(l.look).token)
+    // Those of several lines stand beside one another.
+    const aside = (i - (lines.length - 1) / 2) * 3 * devicePixelRatio
+    for (const [at, low] of l.low.entries()) {
+      const x = u.data[0][at]
+      const high = l.high[at]
+      if (x === undefined || typeof low !== 'number' || typeof high !== 'number') continue
+      const left = u.valToPos(x, 'x', true) + aside
+      ctx.beginPath()
+      ctx.moveTo(left, u.valToPos(low, 'y', true))
+      ctx.lineTo(left, u.valToPos(high, 'y', true))
+      ctx.stroke()
+    }
+  }
+  ctx.restore()
 }
 
 /** Names of limits, at the right end of their lines. */

@@ -67,6 +67,9 @@ function None({ name, data, logs }: { name: string; data: Quality; logs: boolean
   )
 }
 
+/** The time that was asked about, as seconds since 1970. */
+const rangeOf = (data: Quality) => [Date.parse(data.since) / 1000, Date.parse(data.until) / 1000] as const
+
 const nameOf = (w: QualityWindow) => `${versionName(w.version, 'version ')}${w.role === 'shadow' ? ', shadow' : ''}`
 
 function Measured({ data }: { data: Quality }) {
@@ -125,7 +128,7 @@ function Over({ metric, names, data }: { metric: string; names: readonly string[
     })
     return { xs: times, lines: made, wide: made.some((l) => l.low) }
   }, [data, names, metric])
-  return <Plot title={metricWords(metric)} note={wide ? `with intervals of ${number(data.confidence * 100)} %` : 'without an interval'} xs={xs} x="time" lines={lines} />
+  return <Plot title={metricWords(metric)} note={wide ? `with intervals of ${number(data.confidence * 100)} %` : 'without an interval'} xs={xs} x="time" range={rangeOf(data)} lines={lines} />
 }
 
 function Pairs({ names, data }: { names: readonly string[]; data: Quality }) {
@@ -133,7 +136,7 @@ function Pairs({ names, data }: { names: readonly string[]; data: Quality }) {
     const times = timesOf(data)
     return { xs: times, lines: names.map((name, look): PlotLine => ({ label: name, look, ys: along(data, times, name, (w) => w.n) })) }
   }, [data, names])
-  return <Plot title="pairs" note="predictions whose truth is known" xs={xs} x="time" lines={lines} />
+  return <Plot title="pairs" note="predictions whose truth is known" xs={xs} x="time" range={rangeOf(data)} lines={lines} />
 }
 
 const ages: Record<string, string> = { '1h0m0s': 'of the last hour', '24h0m0s': 'before that, up to a day old', '168h0m0s': 'before that, up to 7 days old', '720h0m0s': 'before that, up to 30 days old', '': 'older' }
