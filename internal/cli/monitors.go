@@ -15,6 +15,7 @@ import (
 	"levada/internal/core/fault"
 	"levada/internal/core/monitor"
 	"levada/internal/core/observe"
+	"levada/internal/core/run"
 	"levada/internal/core/schedule"
 )
 
@@ -257,7 +258,7 @@ func monitorLines(ctx context.Context, s *session) ([]monitorLine, error) {
 				m.Failure = last.Failure.Message
 			}
 			for _, r := range reports {
-				if r.RunID == last.ID {
+				if r.Pipeline == name && last.State == run.Succeeded {
 					m.NotJudged = r.NotJudged
 				}
 			}
