@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -74,6 +76,10 @@ func (a *app) dataDriftCommand() *cobra.Command {
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := g.check(); err != nil {
 			return err
+		}
+		if os.Getenv("GOGC") == "" {
+			// Most of the memory is columns of numbers, which the collector need not look into: collecting often costs little.
+			defer debug.SetGCPercent(debug.SetGCPercent(20))
 		}
 		return a.openTable(args[0], func(reference table.Source) error {
 			return a.openTable(args[1], func(current table.Source) error {

@@ -15,6 +15,7 @@ import (
 	"levada/internal/core/fault"
 	"levada/internal/core/monitor"
 	"levada/internal/core/observe"
+	"levada/internal/core/run"
 	"levada/internal/core/schedule"
 )
 
@@ -189,7 +190,7 @@ type monitorLine struct {
 	RunID   string `json:"run_id,omitempty"`
 	State   string `json:"state,omitempty"`
 	Failure string `json:"failure,omitempty"`
-	// NotJudged says why the last run came to no verdict.
+	// NotJudged says why the last run that has ended came to no verdict.
 	NotJudged string `json:"not_judged,omitempty"`
 }
 
@@ -257,7 +258,7 @@ func monitorLines(ctx context.Context, s *session) ([]monitorLine, error) {
 				m.Failure = last.Failure.Message
 			}
 			for _, r := range reports {
-				if r.RunID == last.ID {
+				if r.Pipeline == name && last.State != run.Failed { // of one that goes on, the one before it
 					m.NotJudged = r.NotJudged
 				}
 			}

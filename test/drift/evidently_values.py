@@ -14,6 +14,9 @@ np.seterr(all="ignore")
 from evidently.legacy.calculations.stattests import get_stattest  # noqa: E402
 from evidently.legacy.core import ColumnType  # noqa: E402
 from evidently.legacy.metrics.data_drift import embedding_drift_methods as embeddings  # noqa: E402
+from sklearn.linear_model import SGDClassifier  # noqa: E402
+from sklearn.metrics import roc_auc_score  # noqa: E402
+from sklearn.model_selection import train_test_split  # noqa: E402
 
 
 def series(values, kind):
@@ -68,6 +71,16 @@ def embedding(case):
         # Each method gets tables of its own: one of them adds a column.
         score, drifted, _ = method(pd.DataFrame(case["b"]), pd.DataFrame(case["a"]))
         out[name] = {"score": float(score), "drifted": bool(drifted)}
+    # The classifier with other halves of the rows, since Evidently always draws the same ones.
+    rows = np.vstack([case["a"], case["b"]])
+    labels = np.array([1] * len(case["a"]) + [0] * len(case["b"]))
+    for draw in range(case["draws"]):
+        train, test, y_train, y_test = train_test_split(
+            rows, labels, test_size=0.5, random_state=draw, shuffle=True
+        )
+        model = SGDClassifier(loss="log_loss", random_state=draw).fit(train, y_train)
+        score = roc_auc_score(y_test, model.predict_proba(test)[:, 1])
+        out[f"draw {draw}"] = {"score": float(score)}
     return out
 
 

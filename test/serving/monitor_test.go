@@ -151,7 +151,7 @@ func checkDriftMetrics(t *testing.T, s *levadatest.Server) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{`levada_drift_detected{pipeline="monitor-asked",task="drift-report"} 1`, `levada_drift_judged{pipeline="monitor-asked",task="drift-report"} 1`,
-		`levada_drift_judged{pipeline="monitor-unlike-before",task="drift-report"} 0`, `levada_drift_column_detected{pipeline="monitor-asked",task="drift-report",column="sepal length"`} {
+		`levada_drift_judged{pipeline="monitor-unlike-before",task="drift-report"} 0`, `levada_drift_column_detected{column="sepal length",method="Kolmogorov-Smirnov p",pipeline="monitor-asked",task="drift-report"} 1`} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("no %q", want)
 		}

@@ -159,7 +159,7 @@ func (c *comparison) groupSize() int {
 func (c *comparison) turns() chan struct{} {
 	n := int64(len(c.shared))
 	if c.groupSize() == 1 {
-		n = min(n, max(1, cmp.Or(c.o.AtOnce, defaultMemory)/8/max(1, c.rows[0]+c.rows[1])))
+		n = min(n, max(1, cmp.Or(c.o.AtOnce, defaultMemory)/16/max(1, c.rows[0]+c.rows[1])))
 	}
 	return make(chan struct{}, n)
 }

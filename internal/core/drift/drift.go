@@ -58,7 +58,7 @@ type Options struct {
 	// Memory bounds the numbers that one call of Each reads together, in bytes, where a table must be read as a whole for each
 	// column (CSV, JSON lines); 0 stands for 256 MiB.
 	Memory int64
-	// AtOnce bounds the numbers that all calls of Each hold together, in bytes, where the columns of both tables lie apart (Parquet); 0
+	// AtOnce bounds the numbers that all calls of Each hold together, and the room to sort them, in bytes, where the columns of both tables lie apart (Parquet); 0
 	// stands for 256 MiB. One column is always read, whatever it takes.
 	AtOnce int64
 	// Seed is that of the methods that draw at random.

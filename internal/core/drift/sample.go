@@ -172,12 +172,13 @@ func read(ctx context.Context, source table.Source, columns []int, keep rowSet, 
 	if err != nil {
 		return nil, nil, err
 	}
-	var room []float64
 	for _, s := range out {
-		if n := min(len(s.numbers), stats.Piece); n > len(room) {
-			room = make([]float64, n)
+		if len(s.numbers) > 0 {
+			scratch := free.get(len(s.numbers))
+			var room []float64
+			s.numbers, room = stats.Sort(s.numbers, scratch[:len(s.numbers)])
+			free.put(room)
 		}
-		stats.SortWithin(s.numbers, room)
 	}
 	return out, picks, nil
 }

@@ -83,7 +83,7 @@ func (p *Parts) Pipeline(s Spec) (string, error) {
 	if err := s.Check(); err != nil {
 		return "", err
 	}
-	b := &builder{executors: object{}, components: object{}, tasks: object{}, inputs: object{"data": object{"parameterType": "STRING",
+	b := &builder{fresh: s.Requests, executors: object{}, components: object{}, tasks: object{}, inputs: object{"data": object{"parameterType": "STRING",
 		"description": "Where the table is: a path on the machine of the server, a pattern for the newest of several files, or an address levada:// of an artifact or of requests to an endpoint."}}}
 	b.importer("data")
 	b.step("profile", &p.profile, object{"data": from("data")}, nil)
@@ -135,7 +135,9 @@ func (p *Parts) Pipeline(s Spec) (string, error) {
 // builder gathers the parts of a specification.
 type builder struct {
 	executors, components, tasks, inputs object
-	err                                  error
+	// fresh has the steps done each time, also with the same data: a window without requests follows another one.
+	fresh bool
+	err   error
 }
 
 // input adds a parameter of the pipeline with its value.
@@ -177,7 +179,7 @@ func (b *builder) task(name string, artifacts, parameters object) {
 	if len(parameters) > 0 {
 		inputs["parameters"] = parameters
 	}
-	t := object{"taskInfo": object{"name": name}, "componentRef": object{"name": "comp-" + name}, "cachingOptions": object{"enableCache": true}, "inputs": inputs}
+	t := object{"taskInfo": object{"name": name}, "componentRef": object{"name": "comp-" + name}, "cachingOptions": object{"enableCache": !b.fresh}, "inputs": inputs}
 	for _, tables := range []string{"data", "reference"} {
 		for _, a := range artifacts {
 			if source, ok := a.(object)["taskOutputArtifact"].(object); ok && source["producerTask"] == tables {

@@ -38,7 +38,7 @@ export function Monitors() {
 function Row({ monitor: m }: { monitor: Monitor }) {
   const { data: last, isPending } = useLastOf(m.pipeline)
   const { data: drift } = useReports('drift')
-  const unjudged = drift?.reports.find((r) => r.run_id === last?.id)?.not_judged
+  const unjudged = last && last.state !== 'FAILED' ? drift?.reports.find((r) => r.pipeline === m.pipeline)?.not_judged : undefined
   return (
     <tr data-monitor={m.name}>
       <th scope="row">
