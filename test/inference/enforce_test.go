@@ -228,28 +228,30 @@ func typedValues(dice *rand.Rand, d infer.Datatype) ([]any, infer.Tensor) {
 	return values, tensor
 }
 
-// catcher is a service with one signature that keeps the request it gets.
+// catcher is a service with one signature that keeps the request as a model would get it.
 type catcher struct {
 	signature *infer.Signature
 	caught    *infer.Request
 }
 
-func (c *catcher) Infer(_ context.Context, call serving.Call) (*infer.Response, error) {
-	c.caught = call.Request
-	return &infer.Response{}, nil
+func (c *catcher) Infer(_ context.Context, call serving.Call) (_ *infer.Response, err error) {
+	request := call.Request
+	if call.Read != nil {
+		if request, err = call.Read(c.signature); err != nil {
+			return nil, err
+		}
+	}
+	c.caught, err = infer.Fit(c.signature, request)
+	return &infer.Response{}, err
 }
 
 func (c *catcher) Metadata(context.Context, string, string) (infer.Metadata, error) {
 	return infer.Metadata{}, nil
 }
 
-func (c *catcher) Signature(context.Context, string, string) (*infer.Signature, error) {
-	return c.signature, nil
-}
+func (c *catcher) Known(string, string) error { return nil }
+
 func (c *catcher) Ready(context.Context, string, string) error { return nil }
-func (c *catcher) Features(_ context.Context, _ string, r *infer.Request) (*infer.Request, error) {
-	return r, nil
-}
 
 func (c *catcher) Endpoints(context.Context) ([]string, error) { return nil, nil }
 
