@@ -41,8 +41,8 @@ const spec = () =>
   })
 
 before(async () => {
-  // Steps have a /tmp of their own.
-  const cache = fileURLToPath(new URL('../../.cache/', import.meta.url))
+  // Steps have a /tmp of their own, and the checkout may lie in the machine's.
+  const cache = process.env.LEVADA_TEST_CACHE ?? fileURLToPath(new URL('../../.cache/', import.meta.url))
   await mkdir(cache, { recursive: true })
   folder = await mkdtemp(join(cache, 'days-'))
   await writeFile(join(folder, 'broken'), '')
