@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -240,9 +241,13 @@ func monitorLines(ctx context.Context, s *session) ([]monitorLine, error) {
 	if err != nil {
 		return nil, err
 	}
-	reports, err := s.Reports(ctx, observe.Drift)
-	if err != nil {
-		return nil, err
+	var reports []observe.Stored
+	for _, kind := range []observe.Kind{observe.Drift, observe.Check} {
+		of, err := s.Reports(ctx, kind)
+		if err != nil {
+			return nil, err
+		}
+		reports = append(reports, of...)
 	}
 	list := []monitorLine{}
 	add := func(name, looks string, paused bool) error {
@@ -259,7 +264,7 @@ func monitorLines(ctx context.Context, s *session) ([]monitorLine, error) {
 			}
 			for _, r := range reports {
 				if r.Pipeline == name && last.State != run.Failed { // of one that goes on, the one before it
-					m.NotJudged = r.NotJudged
+					m.NotJudged = cmp.Or(m.NotJudged, r.NotJudged)
 				}
 			}
 		}

@@ -63,8 +63,9 @@ type Reported struct {
 
 // driver runs a rollout: it makes windows of what the versions do, has core/rollout decide, stores what was decided and then does it.
 type driver struct {
-	s *Service
-	l *live
+	s  *Service
+	l  *live
+	id string // of the rollout
 
 	mu     sync.Mutex
 	record rollout.Record
@@ -114,7 +115,8 @@ func (s *Service) StartRollout(ctx context.Context, name string, r StartRollout)
 	if _, err := rollout.Decide(rollout.New(), start); err != nil {
 		return RolloutStatus{}, err
 	}
-	d := &driver{s: s, l: l, state: rollout.New(), ended: make(chan struct{}), record: rollout.Record{ID: fmt.Sprintf("%016x", s.deps.Random()), Endpoint: name,
+	id := fmt.Sprintf("%016x", s.deps.Random())
+	d := &driver{s: s, l: l, id: id, state: rollout.New(), ended: make(chan struct{}), record: rollout.Record{ID: id, Endpoint: name,
 		Model: spec.Model, Alias: r.Alias, Baseline: baseline, Candidates: start.Candidates, By: r.By}}
 	if !l.rollout.CompareAndSwap(nil, d) {
 		return RolloutStatus{}, l.free()
@@ -151,7 +153,7 @@ func (s *Service) free(name string) error {
 // free refuses while a rollout goes on.
 func (l *live) free() error {
 	if d := l.rollout.Load(); d != nil {
-		return fault.Conflictf("endpoint %q has rollout %s going on, which changes its traffic: wait for its end, promote or abort it", l.name, d.record.ID)
+		return fault.Conflictf("endpoint %q has rollout %s going on, which changes its traffic: wait for its end, promote or abort it", l.name, d.id)
 	}
 	return nil
 }

@@ -93,7 +93,7 @@ func (s *Service) Rollouts(ctx context.Context, name string, limit int) ([]rollo
 // happened since the last one is added.
 func (s *Service) RolloutReport(ctx context.Context, id string) (rollout.Report, error) {
 	for _, l := range *s.all.Load() {
-		if d := l.rollout.Load(); d != nil && d.record.ID == id {
+		if d := l.rollout.Load(); d != nil && d.id == id {
 			return d.report(ctx)
 		}
 	}
@@ -221,7 +221,7 @@ func (s *Service) resumeRollouts(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		d := &driver{s: s, l: l, state: state, record: record, ended: make(chan struct{})}
+		d := &driver{s: s, l: l, id: record.ID, state: state, record: record, ended: make(chan struct{})}
 		l.rollout.Store(d)
 		d.drive()
 	}

@@ -1,6 +1,7 @@
 package serving
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync/atomic"
@@ -19,8 +20,10 @@ type slot struct {
 	// alone are requests that were in a batch whose worker died: they are tried again one by one.
 	alone []*pending
 	// held was taken from the queue and could not join the batch before.
-	held  *pending
-	tries int // starts that failed, or workers that died young, one after the other
+	held *pending
+	// checked is when the worker was last asked whether it is there.
+	checked time.Time
+	tries   int // starts that failed, or workers that died young, one after the other
 }
 
 // The pauses before a worker is started again.
@@ -114,7 +117,7 @@ func (s *slot) up(w Worker) {
 		s.ready++
 		s.workers[s.n] = w
 		s.failure, s.hopeless, s.everUp = nil, false, true
-		if s.ready == s.usual {
+		if s.ready >= s.usual {
 			s.said = "" // what happens from here on is news again
 		}
 		if s.state != endpoint.Draining {
@@ -336,9 +339,9 @@ func (s *slot) run(w Worker, batch []*pending) (gone bool) {
 	stop()
 	if givenUp {
 		for _, p := range batch {
-			p.answer(nil, p.ctx.Err())
+			p.answer(nil, cmp.Or(p.ctx.Err(), ctx.Err())) // the deadline of the batch may pass a moment before that of the last one
 		}
-		return false
+		return s.silent(w)
 	}
 	s.stats.batches.Add(1)
 	s.stats.rows.Add(rows)
@@ -374,6 +377,15 @@ func (s *slot) run(w Worker, batch []*pending) (gone bool) {
 		return true
 	}
 	return s.run(w, batch[half:])
+}
+
+// silent reports whether a worker that let its clients wait in vain is not there any more. It is asked about that once in a while only.
+func (s *slot) silent(w Worker) bool {
+	if time.Since(s.checked) < checkEvery {
+		return false
+	}
+	s.checked = time.Now()
+	return w.Check(context.Background(), checkLimit) != nil
 }
 
 // whileWanted is a context that ends when nobody waits for any request of a batch any more; its deadline is the latest of theirs.

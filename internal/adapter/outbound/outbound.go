@@ -113,7 +113,12 @@ func (s *Sender) Transport(idle int) http.RoundTripper {
 
 // HTTP2 is a transport that speaks HTTP/2 alone, as gRPC does, also unencrypted where that is allowed. It reaches what Transport reaches.
 func (s *Sender) HTTP2() http.RoundTripper {
-	t := &http.Transport{DialContext: s.Dial, TLSHandshakeTimeout: 10 * time.Second, MaxResponseHeaderBytes: 64 << 10, IdleConnTimeout: time.Minute, Protocols: new(http.Protocols)}
+	t := &http.Transport{
+		DialContext: s.Dial, TLSHandshakeTimeout: 10 * time.Second, MaxResponseHeaderBytes: 64 << 10, DisableCompression: true,
+		IdleConnTimeout: time.Minute, Protocols: new(http.Protocols),
+		// All requests share a connection: one whose other end is gone must not keep them.
+		HTTP2: &http.HTTP2Config{SendPingTimeout: 10 * time.Second, PingTimeout: 5 * time.Second},
+	}
 	t.Protocols.SetHTTP2(true)
 	t.Protocols.SetUnencryptedHTTP2(true)
 	return guarded{s, t}

@@ -59,6 +59,13 @@ func (f *grpcForm) ready(ctx context.Context, limit time.Duration) error {
 }
 
 func (f *grpcForm) infer(ctx context.Context, r *infer.Request, limit time.Duration) (*infer.Response, error) {
+	for name, v := range r.Parameters {
+		switch v.(type) {
+		case bool, int, int64, float64, string:
+		default:
+			return nil, fault.Invalidf("the parameter %q cannot be sent to the other server over gRPC: want a number, a text, true or false", fault.Shorten(name, 100))
+		}
+	}
 	answer, err := f.call(ctx, "ModelInfer", f.w.host.opt.Encode(f.model, f.version, r), limit)
 	if err != nil {
 		return nil, err

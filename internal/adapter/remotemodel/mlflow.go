@@ -102,6 +102,9 @@ func mlflowElements(t *infer.Tensor) ([]json.RawMessage, error) {
 	if err != nil {
 		return nil, err
 	}
+	if n == 0 && len(t.Shape) > 1 && t.Shape[0] > 0 { // each of them would be written
+		return nil, fmt.Errorf("its shape %v has rows without elements", t.Shape)
+	}
 	out := make([]json.RawMessage, n)
 	content, data := infer.ContentOf(t.Parameters), t.Data
 	for i := range n {

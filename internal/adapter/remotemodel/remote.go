@@ -1,5 +1,5 @@
-// Package remotemodel has another server predict: a remote is a model that it serves over the REST form of the Open Inference Protocol v2
-// (https://github.com/kserve/open-inference-protocol).
+// Package remotemodel has another server predict: a remote is a model that it serves over the Open Inference Protocol v2, as REST or gRPC
+// (https://github.com/kserve/open-inference-protocol), or over MLflow's /invocations.
 //
 // To the service of endpoints a remote looks like a model in a process of ours: a worker is one request at a time, it is "loaded" when the
 // other server says that the model is ready, and lost when that cannot be reached. Which addresses may be reached is the transport's to

@@ -205,6 +205,23 @@ func TestWhatMLflowsServersSayBecomesTensors(t *testing.T) {
 	}
 }
 
+func TestWhatAProtocolCannotSayIsRefusedBeforeItIsSent(t *testing.T) {
+	asked := make(chan string, 10)
+	h, r := elsewhere(t, func(_ http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			asked <- r.URL.Path
+		}
+	})
+	r.Protocol, r.URL = endpoint.ProtocolMLflow, strings.TrimSuffix(r.URL, "/v2/models/m")+endpoint.InvocationsPath
+	hollow := &infer.Request{Inputs: []infer.Tensor{{Name: "x", Datatype: infer.FP32, Shape: []int64{math.MaxInt32, 0}}}}
+	if _, err := start(t, h, r).Predict(t.Context(), []*infer.Request{hollow}, time.Minute); fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), "rows without elements") {
+		t.Errorf("rows without elements: %v", err)
+	}
+	if len(asked) > 0 {
+		t.Errorf("%s was asked", <-asked)
+	}
+}
+
 func TestARemoteThatMustNotBeReachedIsNot(t *testing.T) {
 	s, err := outbound.New(nil)
 	if err != nil {

@@ -212,7 +212,7 @@ func (f *frame) batch() *table.Batch {
 }
 
 // tidy removes what is older than an endpoint keeps, or more than it keeps. What endpoints that log no more have is kept by the defaults.
-func (l *Log) tidy(now time.Time) {
+func (l *Log) tidy(ctx context.Context, now time.Time) {
 	l.mu.Lock()
 	files := slices.Clone(l.sealed)
 	l.mu.Unlock()
@@ -246,16 +246,16 @@ func (l *Log) tidy(now time.Time) {
 	if !opened {
 		return // nothing was ever logged
 	}
-	names, err := x.endpoints(context.Background()) // a truth may have come for what was never logged
-	if err != nil {
+	names, err := x.endpoints(ctx) // a truth may have come for what was never logged
+	if err != nil && ctx.Err() == nil {
 		l.o.Logger.Warn("truths that are too old could not be looked for", "error", err)
 	}
 	for _, name := range names {
 		before := now.Add(-time.Duration(keep(name).KeepDays) * 24 * time.Hour)
-		if err := x.forget(context.Background(), name, before); err != nil {
+		if err := x.forget(ctx, name, before); err != nil && ctx.Err() == nil {
 			l.o.Logger.Warn("truths that are too old could not be removed", "endpoint", name, "error", err)
 		}
-		if err := x.bound(context.Background(), name, l.o.IndexRows); err != nil {
+		if err := x.bound(ctx, name, l.o.IndexRows); err != nil && ctx.Err() == nil {
 			l.o.Logger.Warn("predictions that are too many could not be removed from the index", "endpoint", name, "error", err)
 		}
 	}

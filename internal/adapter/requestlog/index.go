@@ -498,19 +498,44 @@ func (x *index) forget(ctx context.Context, name string, before time.Time) error
 // mostRows bounds the predictions of an endpoint in the index, and its truths: so many are measured at once at most.
 const mostRows = 2_000_000
 
-// bound removes the oldest predictions and truths of an endpoint beyond the newest most of each. Those that came in the same moment as the last one that stays do so too.
+// piece is how many rows are removed at once: what is logged meanwhile waits for no more than that.
+const piece = 50_000
+
+// bound removes the oldest predictions and truths of an endpoint beyond the newest most of each. Those that came in the same moment as the
+// last one that stays do so too.
 func (x *index) bound(ctx context.Context, name string, most int) error {
-	return x.update(ctx, func(tx *sql.Tx) error {
-		for _, q := range []string{
-			// Uses predictions_by_time, twice.
-			`DELETE FROM predictions WHERE endpoint = $1 AND at < (SELECT at FROM predictions WHERE endpoint = $1 ORDER BY at DESC LIMIT 1 OFFSET $2)`,
-			// Uses truths_by_time, twice.
-			`DELETE FROM truths WHERE endpoint = $1 AND received < (SELECT received FROM truths WHERE endpoint = $1 ORDER BY received DESC LIMIT 1 OFFSET $2)`,
-		} {
-			if _, err := tx.ExecContext(ctx, q, name, most-1); err != nil {
+	for _, q := range []struct{ last, remove string }{
+		{ // Uses predictions_by_time, twice.
+			`SELECT at FROM predictions WHERE endpoint = $1 ORDER BY at DESC LIMIT 1 OFFSET $2`,
+			`DELETE FROM predictions WHERE endpoint = $1 AND at < $2 AND
+				at <= COALESCE((SELECT at FROM predictions WHERE endpoint = $1 ORDER BY at LIMIT 1 OFFSET $3), $2)`,
+		},
+		{ // Uses truths_by_time, twice.
+			`SELECT received FROM truths WHERE endpoint = $1 ORDER BY received DESC LIMIT 1 OFFSET $2`,
+			`DELETE FROM truths WHERE endpoint = $1 AND received < $2 AND
+				received <= COALESCE((SELECT received FROM truths WHERE endpoint = $1 ORDER BY received LIMIT 1 OFFSET $3), $2)`,
+		},
+	} {
+		var last int64
+		switch err := x.db.QueryRowContext(ctx, q.last, name, most-1).Scan(&last); {
+		case errors.Is(err, sql.ErrNoRows):
+			continue
+		case err != nil:
+			return err
+		}
+		for removed := int64(1); removed > 0; {
+			err := x.update(ctx, func(tx *sql.Tx) error {
+				done, err := tx.ExecContext(ctx, q.remove, name, last, piece-1)
+				if err != nil {
+					return err
+				}
+				removed, err = done.RowsAffected()
+				return err
+			})
+			if err != nil {
 				return err
 			}
 		}
-		return nil
-	})
+	}
+	return nil
 }

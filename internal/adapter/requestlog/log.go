@@ -141,6 +141,7 @@ func (l *Log) indexed(ctx context.Context) (*index, error) {
 func (l *Log) Start(h Hooks) {
 	l.hooks, l.started = h, true
 	l.done.Go(l.run)
+	l.done.Go(l.tidyUp)
 }
 
 // Close writes what is waiting, makes files of all journals, and ends. Nothing may be added any more.
@@ -189,7 +190,6 @@ func (l *Log) run() {
 	tick := time.NewTicker(flushEvery)
 	defer tick.Stop()
 	var batch []reqlog.Entry
-	tidied := time.Time{}
 	flush := func() {
 		l.write(batch)
 		clear(batch)
@@ -203,12 +203,7 @@ func (l *Log) run() {
 			}
 		case <-tick.C:
 			flush()
-			now := l.o.Now()
-			l.sealPassed(now)
-			if now.Sub(tidied) >= tidyEvery {
-				tidied = now
-				l.tidy(now)
-			}
+			l.sealPassed(l.o.Now())
 		case told := <-l.flushes:
 			for len(l.queue) > 0 {
 				batch = append(batch, <-l.queue)
@@ -221,6 +216,32 @@ func (l *Log) run() {
 			}
 			flush()
 			l.sealAll()
+			return
+		}
+	}
+}
+
+// tidyUp removes what is too old, or too much, until the end. It is apart from the writing, which must not wait for a large removal.
+func (l *Log) tidyUp() {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	l.done.Go(func() {
+		select {
+		case <-l.end:
+		case <-ctx.Done():
+		}
+		cancel()
+	})
+	tick := time.NewTicker(flushEvery)
+	defer tick.Stop()
+	for tidied := (time.Time{}); ; {
+		select {
+		case <-tick.C:
+			if now := l.o.Now(); now.Sub(tidied) >= tidyEvery {
+				tidied = now
+				l.tidy(ctx, now)
+			}
+		case <-ctx.Done():
 			return
 		}
 	}

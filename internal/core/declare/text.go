@@ -244,6 +244,9 @@ var (
 func (d GraphDraft) LineOf(err error) int {
 	message := err.Error()
 	key, graph := entry(d.doc, "graph")
+	if key == nil { // written otherwise, such as Graph, or merged from an anchor
+		return d.doc.Line
+	}
 	line := key.Line
 	_, nodes := entry(graph, "nodes")
 	at := graph

@@ -137,3 +137,12 @@ func TestTheLineOfWhatAServerFindsIsThatOfTheStep(t *testing.T) {
 type errorText string
 
 func (e errorText) Error() string { return string(e) }
+
+func TestAGraphThatIsWrittenOtherwiseHasALineToo(t *testing.T) {
+	for _, text := range []string{"kind: graph\nname: g\nGraph:\n  nodes: {}\n", "kind: graph\nname: g\n<<: {graph: {nodes: {}}}\n"} {
+		d, line, err := declare.ParseGraph("g", text)
+		if line = max(line, d.LineOf(errorText("the graph has no nodes"))); line < 1 {
+			t.Errorf("%s: line %d, %v", text, line, err)
+		}
+	}
+}

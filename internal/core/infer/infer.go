@@ -63,7 +63,7 @@ type Tensor struct {
 }
 
 // Elements is the product of a shape, or an error where a dimension is negative or the product is out of range. The other dimensions of a
-// tensor without elements cost nobody anything, so they are bounded by 2,147,483,647.
+// tensor without elements are bounded by 2,147,483,647 only: nothing may be made for each of them.
 func Elements(shape []int64) (int64, error) {
 	n := int64(1)
 	for _, d := range shape {

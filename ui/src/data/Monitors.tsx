@@ -37,8 +37,8 @@ export function Monitors() {
 
 function Row({ monitor: m }: { monitor: Monitor }) {
   const { data: last, isPending } = useLastOf(m.pipeline)
-  const { data: drift } = useReports('drift')
-  const unjudged = last && last.state !== 'FAILED' ? drift?.reports.find((r) => r.pipeline === m.pipeline)?.not_judged : undefined
+  const reports = [...(useReports('drift').data?.reports ?? []), ...(useReports('check').data?.reports ?? [])]
+  const unjudged = last && last.state !== 'FAILED' ? reports.find((r) => r.pipeline === m.pipeline && r.not_judged)?.not_judged : undefined
   return (
     <tr data-monitor={m.name}>
       <th scope="row">
