@@ -72,7 +72,7 @@ func (s *server) changedOutside() func(context.Context, partition.Input, time.Ti
 	files := blob.NewOutside()
 	return func(ctx context.Context, in partition.Input, since time.Time) string {
 		if strings.HasPrefix(in.URI, run.BucketScheme) {
-			return s.buckets.Changed(ctx, in)
+			return s.buckets.Changed(in)
 		}
 		return files.Changed(ctx, in, since)
 	}

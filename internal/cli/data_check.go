@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -187,6 +188,7 @@ func (a *app) check(ctx context.Context, src table.Source, suite expect.Suite, f
 		}
 		o.Parameters[name] = v
 	}
+	var opening sync.Mutex
 	var closers []io.Closer
 	defer func() {
 		for _, c := range closers {
@@ -198,7 +200,9 @@ func (a *app) check(ctx context.Context, src table.Source, suite expect.Suite, f
 			if n, path, ok := strings.Cut(t, "="); ok && n == name {
 				other, closer, err := a.deps.OpenTable(path)
 				if err == nil {
+					opening.Lock()
 					closers = append(closers, closer)
+					opening.Unlock()
 				}
 				return other, err
 			}

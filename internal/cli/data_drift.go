@@ -2,11 +2,11 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
 	"math"
-	"os"
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
@@ -77,9 +77,11 @@ func (a *app) dataDriftCommand() *cobra.Command {
 		if err := g.check(); err != nil {
 			return err
 		}
-		if os.Getenv("GOGC") == "" {
-			// Most of the memory is columns of numbers, which the collector need not look into: collecting often costs little.
-			defer debug.SetGCPercent(debug.SetGCPercent(20))
+		// Most of the memory is columns of numbers, which the collector need not look into: collecting often costs little.
+		before := debug.SetGCPercent(20)
+		defer debug.SetGCPercent(before)
+		if before != 100 { // GOGC says otherwise
+			debug.SetGCPercent(before)
 		}
 		return a.openTable(args[0], func(reference table.Source) error {
 			return a.openTable(args[1], func(current table.Source) error {
@@ -224,15 +226,15 @@ const driftMemory = 128 << 20
 
 // eachProcessor calls do for 0 to n-1, as many at a time as there are processors.
 func eachProcessor(ctx context.Context, n int, do func(ctx context.Context, i int) error) error {
-	g, ctx := errgroup.WithContext(ctx)
+	g, inner := errgroup.WithContext(ctx)
 	g.SetLimit(runtime.GOMAXPROCS(0))
 	for i := range n {
-		if ctx.Err() != nil {
+		if inner.Err() != nil {
 			break
 		}
-		g.Go(func() error { return do(ctx, i) })
+		g.Go(func() error { return do(inner, i) })
 	}
-	return g.Wait()
+	return cmp.Or(g.Wait(), ctx.Err()) // it may have ended between two of them
 }
 
 // mostCalm is how many columns that have not drifted are listed without --all.

@@ -27,9 +27,9 @@ const (
 
 // Buckets reads buckets. Its methods may be called from any goroutine.
 type Buckets struct {
-	environ map[string]string
-	// open makes the client when it is first needed: most servers read no bucket.
-	open     func() (*minio.Client, error)
+	environ  map[string]string
+	opening  sync.Mutex
+	client   *minio.Client // made when it is first needed: most servers read no bucket
 	listings listings
 }
 
@@ -37,22 +37,29 @@ type Buckets struct {
 // AWS_SESSION_TOKEN, AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL and the files that AWS_CONFIG_FILE and
 // AWS_SHARED_CREDENTIALS_FILE name. Nothing is read or connected to yet.
 func New(environ []string) *Buckets {
-	b := &Buckets{environ: environment(environ)}
-	b.open = sync.OnceValues(func() (*minio.Client, error) {
-		s, err := b.settings()
-		if err != nil {
-			return nil, err
-		}
-		client, err := minio.New(s.host, &minio.Options{
-			Creds: b.credentials(), Secure: s.secure, Region: s.region, BucketLookup: s.lookup, MaxRetries: tries,
-		})
-		if err != nil {
-			return nil, fault.Invalidf("the client of buckets cannot be made: %w", err)
-		}
-		client.SetAppInfo("levada", "")
-		return client, nil
+	return &Buckets{environ: environment(environ)}
+}
+
+// open returns the client. Settings that cannot be used are read again the next time.
+func (b *Buckets) open() (*minio.Client, error) {
+	b.opening.Lock()
+	defer b.opening.Unlock()
+	if b.client != nil {
+		return b.client, nil
+	}
+	s, err := b.settings()
+	if err != nil {
+		return nil, err
+	}
+	client, err := minio.New(s.host, &minio.Options{
+		Creds: b.credentials(), Secure: s.secure, Region: s.region, BucketLookup: s.lookup, MaxRetries: tries,
 	})
-	return b
+	if err != nil {
+		return nil, fault.Invalidf("the client of buckets cannot be made: %w", err)
+	}
+	client.SetAppInfo("levada", "")
+	b.client = client
+	return client, nil
 }
 
 // explain says what is the matter with a request to a bucket. It names no key and no address that could hold one.
@@ -65,7 +72,7 @@ func (b *Buckets) explain(ctx context.Context, client *minio.Client, bucket stri
 			err = request.Err // without the address
 		}
 		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-			return fault.Unavailablef("the bucket %q at %s has not answered within %s", bucket, host, listTime)
+			return fault.Unavailablef("the bucket %q at %s has not answered in time", bucket, host)
 		}
 		return fault.Unavailablef("the bucket %q at %s cannot be reached: %w", bucket, host, err)
 	}
@@ -81,7 +88,7 @@ func (b *Buckets) explain(ctx context.Context, client *minio.Client, bucket stri
 // as says as whom buckets are asked, without any part of a secret.
 func (b *Buckets) as() string {
 	switch profile := b.environ["AWS_PROFILE"]; {
-	case b.environ["AWS_ACCESS_KEY_ID"] != "":
+	case b.environ["AWS_ACCESS_KEY_ID"] != "" && b.environ["AWS_SECRET_ACCESS_KEY"] != "":
 		return "it was asked with the key of AWS_ACCESS_KEY_ID"
 	case profile != "":
 		return fmt.Sprintf("it was asked with the profile %q", profile)

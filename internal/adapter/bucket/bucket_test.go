@@ -189,7 +189,7 @@ func TestEndpointAndRegionAreThoseOfTheEnvironmentAndThenOfTheProfile(t *testing
 
 func TestWhatAnAddressMeansIsBroughtAsFileOrDirectory(t *testing.T) {
 	s := newShelf(t, "data")
-	for _, key := range []string{"in/a.csv", "in/sub/b.csv", "in/.tmp/c.csv", "day-2.csv", "day-[1].csv"} {
+	for _, key := range []string{"in/a.csv", "in/sub/b.csv", "in/.tmp/c.csv", "day-2.csv", "day-[1].csv", "odd [draft.csv", "in/b.part"} {
 		s.put(t, "data", key, "content of "+key)
 	}
 	b := bucket.New(from(s.url))
@@ -205,7 +205,7 @@ func TestWhatAnAddressMeansIsBroughtAsFileOrDirectory(t *testing.T) {
 		}
 		return dest, got
 	}
-	for address, key := range map[string]string{"s3://data/in/a.csv": "in/a.csv", "s3://data/day-[1].csv": "day-[1].csv", "s3://data/day-[0-9].csv": "day-2.csv"} {
+	for address, key := range map[string]string{"s3://data/in/a.csv": "in/a.csv", "s3://data/day-[1].csv": "day-[1].csv", "s3://data/odd [draft.csv": "odd [draft.csv", "s3://data/in/b.part": "in/b.part", "s3://data/day-[0-9].csv": "day-2.csv"} {
 		dest, got := fetch(address)
 		if text, err := os.ReadFile(dest); err != nil || string(text) != "content of "+key || got.URI != "s3://data/"+key || got.Objects != 1 || got.Size != int64(len(text)) {
 			t.Errorf("%s: %q, %+v, %v", address, text, got, err)
@@ -227,7 +227,7 @@ func TestWhatAnAddressMeansIsBroughtAsFileOrDirectory(t *testing.T) {
 	for _, key := range []string{"bad/x", "bad//x", "up/../../etc/passwd"} {
 		s.put(t, "data", key, "x")
 	}
-	for address, kind := range map[string]fault.Kind{"s3://data/nothing": fault.NotFound, "s3://data/no*": fault.NotFound, "s3://nope/x": fault.Invalid, "s3://data/bad": fault.Invalid,
+	for address, kind := range map[string]fault.Kind{"s3://data/nothing": fault.NotFound, "s3://data/no*": fault.NotFound, "s3://nope/x": fault.Invalid, "s3://data/bad": fault.Invalid, "s3://data/no[": fault.Invalid,
 		"s3://data/up": fault.NotFound, "gs://data/x": fault.Invalid} {
 		dest := filepath.Join(t.TempDir(), "deep", "content")
 		if got, err := b.Fetch(t.Context(), address, dest); fault.KindOf(err) != kind {
@@ -256,7 +256,7 @@ func TestAnImportFromABucketHasChangedWhenItsTagsHave(t *testing.T) {
 			if slices.Contains(addresses, address) {
 				expected = want
 			}
-			if why := bucket.New(from(s.url)).Changed(t.Context(), in); why != expected {
+			if why := bucket.New(from(s.url)).Changed(in); why != expected {
 				t.Errorf("%s: %q, want %q", address, why, expected)
 			}
 		}
@@ -277,7 +277,7 @@ func TestAnImportFromABucketHasChangedWhenItsTagsHave(t *testing.T) {
 	imported["s3://data"] = partition.Input{URI: "s3://data", Tag: ""} // of an earlier time, without one
 	wantChanged("it is not there any more", "s3://data/a.csv")
 	b := bucket.New(from("http://127.0.0.1:1"))
-	if why := b.Changed(t.Context(), imported["s3://data/in"]); why != "" {
+	if why := b.Changed(imported["s3://data/in"]); why != "" {
 		t.Errorf("of a bucket that does not answer nothing is known: %q", why)
 	}
 }

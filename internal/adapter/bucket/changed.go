@@ -2,13 +2,18 @@ package bucket
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"golang.org/x/sync/singleflight"
+
 	"levada/internal/core/event"
+	"levada/internal/core/fault"
 	"levada/internal/core/partition"
 	"levada/internal/core/run"
 )
@@ -18,13 +23,20 @@ const (
 	fresh = 30 * time.Second
 	// maxListings bounds how many directories are remembered.
 	maxListings = 1000
+	// lookTime bounds one look: somebody waits for a page.
+	lookTime = 10 * time.Second
 )
 
 // listings remembers directories of buckets for a while.
 type listings struct {
-	mu  sync.Mutex
-	all map[string]*listing
+	asked singleflight.Group
+	mu    sync.Mutex
+	all   map[string]*listing
+	// silent are buckets that did not answer, and when. They are not asked for their other directories at once.
+	silent map[string]time.Time
 }
+
+var errSilent = errors.New("the bucket has not answered a moment ago")
 
 type listing struct {
 	at      time.Time
@@ -35,7 +47,7 @@ type listing struct {
 // Changed says why what a run has imported from a bucket is not the same any more, or "" when it is, or when that cannot be known. It
 // compares tags, so that what was uploaded again as it was is no change. Objects of one directory are listed together, and again after a
 // while.
-func (b *Buckets) Changed(ctx context.Context, in partition.Input) string {
+func (b *Buckets) Changed(in partition.Input) string {
 	bucket, key, ok := run.BucketPath(in.URI)
 	if !ok || in.Tag == "" || !b.Configured() {
 		return ""
@@ -45,7 +57,7 @@ func (b *Buckets) Changed(ctx context.Context, in partition.Input) string {
 	if one {
 		dir = key[:strings.LastIndex(key, "/")+1]
 	}
-	objects, err := b.listed(ctx, bucket, dir, !one)
+	objects, err := b.listed(bucket, dir, !one)
 	if err != nil {
 		return ""
 	}
@@ -66,27 +78,50 @@ func (b *Buckets) Changed(ctx context.Context, in partition.Input) string {
 }
 
 // listed are the objects in a directory, or with below those in the directories below it too, as they were a while ago at most.
-func (b *Buckets) listed(ctx context.Context, bucket, dir string, below bool) ([]event.FileState, error) {
-	name := fmt.Sprint(below, bucket, "/", dir)
-	b.listings.mu.Lock()
-	defer b.listings.mu.Unlock() // also while it is listed: others want the same directory
-	if l := b.listings.all[name]; l != nil && time.Since(l.at) < fresh {
-		return l.objects, l.err
+func (b *Buckets) listed(bucket, dir string, below bool) ([]event.FileState, error) {
+	l, name := &b.listings, fmt.Sprint(below, bucket, "/", dir)
+	found, err, _ := l.asked.Do(name, func() (any, error) {
+		l.mu.Lock()
+		known, silent := l.all[name], time.Since(l.silent[bucket]) < fresh
+		l.mu.Unlock()
+		if known != nil && time.Since(known.at) < fresh {
+			return known.objects, known.err
+		}
+		if silent {
+			return nil, errSilent
+		}
+		client, err := b.open()
+		if err != nil {
+			return nil, err
+		}
+		// Several may wait for it: none of them ends it.
+		ctx, cancel := context.WithTimeout(context.Background(), lookTime)
+		defer cancel()
+		objects, err := b.list(ctx, client, bucket, []search{{prefix: dir, below: below}}, maxObjects)
+		l.keep(name, bucket, &listing{at: time.Now(), objects: objects, err: err})
+		return objects, err
+	})
+	objects, _ := found.([]event.FileState)
+	return objects, err
+}
+
+func (l *listings) keep(name, bucket string, found *listing) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.all == nil {
+		l.all, l.silent = map[string]*listing{}, map[string]time.Time{}
 	}
-	client, err := b.open()
-	if err != nil {
-		return nil, err
+	if fault.KindOf(found.err) == fault.Unavailable {
+		l.silent[bucket] = found.at
 	}
-	asked, cancel := context.WithTimeout(ctx, listTime)
-	defer cancel()
-	found, err := b.list(asked, client, bucket, []search{{prefix: dir, below: below}}, maxObjects)
-	if ctx.Err() != nil {
-		return nil, ctx.Err()
+	if len(l.all) >= maxListings {
+		maps.DeleteFunc(l.all, func(_ string, old *listing) bool { return time.Since(old.at) >= fresh })
 	}
-	l := &listing{at: time.Now(), objects: found, err: err}
-	if b.listings.all == nil || len(b.listings.all) >= maxListings {
-		b.listings.all = map[string]*listing{}
+	for other := range l.all {
+		if len(l.all) < maxListings {
+			break
+		}
+		delete(l.all, other)
 	}
-	b.listings.all[name] = l
-	return l.objects, err
+	l.all[name] = found
 }

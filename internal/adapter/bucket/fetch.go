@@ -4,8 +4,11 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 
@@ -33,8 +36,12 @@ func (b *Buckets) Configured() bool {
 // Fetch brings what an address s3://BUCKET/KEY means to dest, which must not exist: the object with that key as a file, or what lies below
 // it as a directory; of a pattern, unless an object is called just so, the newest object. What is not there is a NotFound error.
 func (b *Buckets) Fetch(ctx context.Context, address, dest string) (run.Fetched, error) {
-	bucket, key, _ := run.BucketPath(address)
-	if err := event.CheckPlace(address); err != nil {
+	bucket, key, inBucket := run.BucketPath(address)
+	check := event.CheckBucket
+	if !inBucket {
+		check = event.CheckPlace // says what is wrong with it
+	}
+	if err := check(address); err != nil {
 		return run.Fetched{}, err
 	}
 	client, err := b.open()
@@ -52,26 +59,43 @@ func (b *Buckets) Fetch(ctx context.Context, address, dest string) (run.Fetched,
 	if one {
 		out.URI = objects[0].Path
 	}
+	files := []string{dest}
+	if !one {
+		if files, err = filesOf(objects, run.BucketScheme+bucket+"/"+directory(key), dest); err != nil {
+			return run.Fetched{}, err
+		}
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(atOnce)
-	taken := map[string]bool{}
-	for _, o := range objects {
-		to := dest
-		if !one {
-			below := strings.TrimPrefix(o.Path, run.BucketScheme+bucket+"/"+directory(key))
-			if to = filepath.Join(dest, below); !filepath.IsLocal(below) || taken[to] {
-				err = fault.Invalidf("%s cannot be a file of a directory here", o.Path)
-				break
-			}
-			taken[to] = true
-		}
+	for i, o := range objects {
 		out.Size += o.Size
-		group.Go(func() error { return b.fetch(ctx, client, bucket, o, to) })
+		group.Go(func() error { return b.fetch(ctx, client, bucket, o, files[i]) })
 	}
-	if failed := group.Wait(); failed != nil {
-		return run.Fetched{}, failed
+	if err := group.Wait(); err != nil {
+		return run.Fetched{}, err
 	}
-	return out, err
+	return out, nil
+}
+
+// filesOf are the files of a directory that objects below a prefix become. Keys that no files can have are refused.
+func filesOf(objects []event.FileState, prefix, dir string) ([]string, error) {
+	files := make([]string, len(objects))
+	taken, within := map[string]bool{}, map[string]bool{}
+	for i, o := range objects {
+		below := strings.TrimPrefix(o.Path, prefix)
+		files[i] = filepath.Join(dir, below)
+		if !filepath.IsLocal(below) || taken[files[i]] || within[files[i]] {
+			return nil, fault.Invalidf("%s cannot be a file of a directory here", o.Path)
+		}
+		taken[files[i]] = true
+		for at := filepath.Dir(files[i]); at != dir && !within[at]; at = filepath.Dir(at) {
+			if taken[at] {
+				return nil, fault.Invalidf("%s cannot be a file of a directory here: what it lies in is a file", o.Path)
+			}
+			within[at] = true
+		}
+	}
+	return files, nil
 }
 
 // meant are the objects that a key or a pattern means; one says that it is a single one and no directory.
@@ -79,9 +103,14 @@ func (b *Buckets) meant(ctx context.Context, client *minio.Client, bucket, key s
 	ctx, cancel := context.WithTimeout(ctx, listTime)
 	defer cancel()
 	if directory(key) != key {
-		if objects, err = b.list(ctx, client, bucket, []search{exactly(key)}, 1); err != nil || len(objects) > 0 {
+		named := exactly(key)
+		named.unfinished = true // who names it wants it
+		if objects, err = b.list(ctx, client, bucket, []search{named}, 1); err != nil || len(objects) > 0 {
 			return objects, true, err
 		}
+	}
+	if _, err := path.Match(key, ""); err != nil {
+		return nil, false, fault.Invalidf("there is no object %q in the bucket %q, and as a pattern it cannot be read: %v", fault.Shorten(key, 200), bucket, err)
 	}
 	all := searchesFor(key)
 	if objects, err = b.list(ctx, client, bucket, all, maxObjects); err != nil || all[0].pattern == "" || len(objects) == 0 {
@@ -128,6 +157,9 @@ func (b *Buckets) fetch(ctx context.Context, client *minio.Client, bucket string
 		switch code := minio.ToErrorResponse(err).Code; code {
 		case minio.NoSuchKey, minio.PreconditionFailed:
 			return fault.Unavailablef("%s was changed while it was read", o.Path)
+		}
+		if here, ok := errors.AsType[*fs.PathError](err); ok && strings.HasPrefix(here.Path, filepath.Dir(to)) {
+			return fmt.Errorf("%s cannot be written here: %w", o.Path, here.Err)
 		}
 		return b.explain(ctx, client, bucket, err)
 	}

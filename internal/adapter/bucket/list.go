@@ -75,6 +75,8 @@ type search struct {
 	below  bool
 	// pattern is what keys must match, if there is one.
 	pattern string
+	// unfinished says that names of what is still being written, such as x.part, are meant too.
+	unfinished bool
 	// most is how many keys are listed, 0 for all. With 1 it is the key that is the prefix, since no other comes before it.
 	most int
 }
@@ -99,7 +101,7 @@ func (s search) means(key string) bool {
 	case key == "" || strings.HasSuffix(key, "/"):
 		return false
 	case s.most == 1:
-		return key == s.prefix && !event.Unfinished(path.Base(key))
+		return key == s.prefix && (s.unfinished || !event.Unfinished(path.Base(key)))
 	case s.pattern != "":
 		ok, err := path.Match(s.pattern, key)
 		return ok && err == nil && !event.Unfinished(path.Base(key))

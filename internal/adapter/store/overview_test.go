@@ -210,3 +210,16 @@ func TestTrackedRunsAndArtifactsAreFound(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatPartitionsGiveIsLookedUpByRun(t *testing.T) {
+	s := openForTest(t)
+	plan, err := readAll(t.Context(), s, func(scan scanner) (string, error) {
+		var a, b, c int
+		var line string
+		return line, scan(&a, &b, &c, &line)
+	}, `EXPLAIN QUERY PLAN `+givesQuery, `["sha256:1"]`, 50)
+	text := strings.Join(plan, "\n")
+	if err != nil || strings.Contains(text, "artifacts_by_name") || strings.Count(text, "artifacts_by_run") < 2 || strings.Contains(text, "SCAN now") {
+		t.Errorf("%v\n%s", err, text)
+	}
+}

@@ -210,6 +210,28 @@ func (s *Store) PartitionUpstream(ctx context.Context, pipelineID, parameter str
 	return out, nil
 }
 
+// givesQuery uses artifacts_by_digest, whose first rows are those of who made the content and not of who imported it; tasks_by_id,
+// runs_by_partition and artifacts_by_run: the pluses keep SQLite from all artifacts of a name, or of a content, in all runs.
+const givesQuery = `
+		SELECT DISTINCT k.value, p.name, made_in.partition_key, now.digest
+		FROM json_each($1) k
+		JOIN artifacts made ON made.id IN (SELECT id FROM artifacts WHERE digest = k.value ORDER BY created_at, id LIMIT $2)
+		JOIN tasks maker ON maker.id = made.task_id AND json_extract(maker.body, '$.kind') = 'container'
+		JOIN runs made_in ON made_in.id = made.run_id AND made_in.partition_key <> ''
+		JOIN pipelines p ON p.id = made_in.pipeline_id
+		JOIN artifacts now ON +now.name = made.name AND now.digest <> '' AND now.run_id = (
+			SELECT id
+			FROM runs
+			WHERE pipeline_id = made_in.pipeline_id AND partition_key = made_in.partition_key AND partition_key <> '' AND state = 'SUCCEEDED'
+			ORDER BY created_at DESC, id DESC
+			LIMIT 1)
+		JOIN tasks again ON again.id = now.task_id AND again.path = maker.path
+		WHERE NOT EXISTS (
+			SELECT 1
+			FROM artifacts brought
+			JOIN tasks importer ON importer.id = brought.task_id AND json_extract(importer.body, '$.kind') = 'importer'
+			WHERE brought.run_id = made_in.id AND +brought.digest = k.value)`
+
 // gives says, by digest, what a partition gives at present that has made the content; the same content where any of those that made it does.
 // A run that has imported the content and hands it on has not made it.
 func (s *Store) gives(ctx context.Context, imported []partition.Upstream) (map[string]partition.Upstream, error) {
@@ -221,29 +243,9 @@ func (s *Store) gives(ctx context.Context, imported []partition.Upstream) (map[s
 			digests = append(digests, u.Digest)
 		}
 	}
-	// Uses artifacts_by_digest, whose first rows are those of who made the content and not of who imported it; tasks_by_id,
-	// runs_by_partition and artifacts_by_run.
 	found, err := those(ctx, s, func(scan scanner) (u partition.Upstream, err error) {
 		return u, scan(&u.Digest, &u.Pipeline, &u.Key, &u.Now)
-	}, `
-		SELECT DISTINCT k.value, p.name, made_in.partition_key, now.digest
-		FROM json_each($1) k
-		JOIN artifacts made ON made.id IN (SELECT id FROM artifacts WHERE digest = k.value ORDER BY created_at, id LIMIT $2)
-		JOIN tasks maker ON maker.id = made.task_id AND json_extract(maker.body, '$.kind') = 'container'
-		JOIN runs made_in ON made_in.id = made.run_id AND made_in.partition_key <> ''
-		JOIN pipelines p ON p.id = made_in.pipeline_id
-		JOIN artifacts now ON now.name = made.name AND now.digest <> '' AND now.run_id = (
-			SELECT id
-			FROM runs
-			WHERE pipeline_id = made_in.pipeline_id AND partition_key = made_in.partition_key AND partition_key <> '' AND state = 'SUCCEEDED'
-			ORDER BY created_at DESC, id DESC
-			LIMIT 1)
-		JOIN tasks again ON again.id = now.task_id AND again.path = maker.path
-		WHERE NOT EXISTS (
-			SELECT 1
-			FROM artifacts brought
-			JOIN tasks importer ON importer.id = brought.task_id AND json_extract(importer.body, '$.kind') = 'importer'
-			WHERE brought.run_id = made_in.id AND brought.digest = k.value)`, digests, makers)
+	}, givesQuery, digests, makers)
 	out := map[string]partition.Upstream{}
 	for _, u := range found {
 		if before, there := out[u.Digest]; !there || u.Now == u.Digest || before.Now != u.Digest && u.Key < before.Key {

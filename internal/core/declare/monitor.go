@@ -18,7 +18,7 @@ type Watch struct {
 	Data        string                `json:"data,omitempty" maxLength:"4096" doc:"of a monitor: absolute path of the table, its address s3://BUCKET/KEY, or a pattern for the newest of several files; with a schedule, macros such as [[ScheduledTime.2006-01]] are filled in"`
 	Artifact    *event.ArtifactSource `json:"artifact,omitempty" doc:"of a monitor: look at each artifact of this name when it is made"`
 	Requests    *Requests             `json:"requests,omitempty" doc:"of a monitor: look at what an endpoint was asked and what it answered"`
-	MinRows     int64                 `json:"min_rows,omitempty" minimum:"0" doc:"of a monitor: with fewer rows nothing is judged, which the report says; 500 of requests by default, 0 of other tables"`
+	MinRows     int64                 `json:"min_rows,omitempty" minimum:"0" doc:"of a monitor: with fewer rows nothing is judged, which the report says; 0 or left out is 500 for requests (1 judges any number), and none for other tables"`
 	Suite       string                `json:"suite,omitempty" doc:"of a monitor: the expectations, in either form"`
 	Environment string                `json:"environment,omitempty" maxLength:"200" doc:"of a monitor: leave out the expectations of other environments"`
 	Reference   string                `json:"reference,omitempty" maxLength:"4096" doc:"of a monitor: absolute path, or address s3:// or levada://, of the table that the data is compared with; of requests also training, for what the version was trained on"`

@@ -27,23 +27,24 @@ func (f FileSource) Poll() time.Duration {
 	return orElse(f.PollSeconds, lookAtFiles)
 }
 
-// bucketName is what Amazon S3 accepts as the name of a bucket:
+// bucketName is what Amazon S3 accepts as the name of a bucket, with the underscore that Google's may have too:
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
-var bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
+var bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]$`)
 
 // CheckPlace refuses a place at which no file can appear: what is neither an absolute path nor in a bucket of S3, or a pattern that cannot
 // be read.
 func CheckPlace(place string) error {
 	shown := fault.Shorten(place, 200)
 	scheme, _, address := strings.Cut(place, "://")
-	bucket, key, inBucket := run.BucketPath(place)
+	_, key, inBucket := run.BucketPath(place)
+	if inBucket {
+		if err := CheckBucket(place); err != nil {
+			return err
+		}
+	}
 	switch {
 	case strings.ContainsRune(place, 0):
 		return fault.Invalidf("%q has a NUL in it", shown)
-	case inBucket && !bucketName.MatchString(bucket):
-		return fault.Invalidf("%q has no name of a bucket; want s3://BUCKET/PREFIX, s3://BUCKET/KEY or a pattern such as s3://BUCKET/day-*.csv", shown)
-	case inBucket && len(key) > 1024:
-		return fault.Invalidf("%q has a key of %d bytes; at most 1024 are possible", shown, len(key))
 	case address && scheme == "gs":
 		return fault.Invalidf("%q: an address gs:// is not read. Google Cloud Storage speaks the protocol of S3: start the server with "+
 			"AWS_ENDPOINT_URL_S3=https://storage.googleapis.com and an HMAC key in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and name s3://BUCKET", shown)
@@ -55,6 +56,18 @@ func CheckPlace(place string) error {
 	}
 	if _, err := path.Match(key, ""); err != nil {
 		return fault.Invalidf("%q: %v", shown, err)
+	}
+	return nil
+}
+
+// CheckBucket refuses an address s3:// at which nothing can be, whatever its key means.
+func CheckBucket(address string) error {
+	bucket, key, _ := run.BucketPath(address)
+	switch shown := fault.Shorten(address, 200); {
+	case !bucketName.MatchString(bucket):
+		return fault.Invalidf("%q has no name of a bucket; want s3://BUCKET/PREFIX, s3://BUCKET/KEY or a pattern such as s3://BUCKET/day-*.csv", shown)
+	case len(key) > 1024:
+		return fault.Invalidf("%q has a key of %d bytes; at most 1024 are possible", shown, len(key))
 	}
 	return nil
 }

@@ -358,7 +358,7 @@ func (m *distinct) batch(v *view) error {
 		rows.Rows(func(i int) bool {
 			if seen := &m.seen.of[vector.Codes[i]]; !*seen {
 				*seen = true
-				m.keys.add(m.keyer.hasher.Text(vector.Texts[vector.Codes[i]]), v.row)
+				m.keys.add(m.keyer.hasher.Text(vector.Texts[vector.Codes[i]]), v.row+int64(i))
 			}
 			return true
 		})

@@ -336,25 +336,26 @@ func (m *measuring) measure(v *view) {
 	m.err = m.batch(v)
 }
 
+// another reports whether another reading is needed, which an error does without.
+func another(a again, err *error) (needed bool) {
+	defer func() {
+		if p := recover(); p != nil {
+			needed, *err = false, internalError(p)
+		}
+	}()
+	needed, *err = a.second()
+	return needed && *err == nil
+}
+
 // second leaves the metrics and checks that need another reading.
 func (u *unit) second() {
 	u.metrics = slices.DeleteFunc(slices.Clone(u.metrics), func(m *measuring) bool {
 		a, ok := m.metric.(again)
-		if !ok || m.err != nil {
-			return true
-		}
-		needed, err := a.second()
-		m.err = err
-		return err != nil || !needed
+		return !ok || m.err != nil || !another(a, &m.err)
 	})
 	u.checks = slices.DeleteFunc(slices.Clone(u.checks), func(x *running) bool {
 		a, ok := x.check.(again)
-		if !ok || x.err != nil {
-			return true
-		}
-		needed, err := a.second()
-		x.err = err
-		return err != nil || !needed
+		return !ok || x.err != nil || !another(a, &x.err)
 	})
 }
 

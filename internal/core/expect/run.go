@@ -28,7 +28,7 @@ type Options struct {
 	// 20 million. Duplicates and the number of different values are exact beyond it, too: the columns are read again. Other expectations
 	// fail there with a statement of it.
 	MostValues int
-	// Table opens another table by name, for expect_table_row_count_to_equal_other_table.
+	// Table opens another table by name, for expect_table_row_count_to_equal_other_table. It may be called from several goroutines.
 	Table func(name string) (table.Source, error)
 	// Each calls do for 0 to n-1 and returns the first error; it may call several at once, and is called within do, too. Without it, they
 	// are called in turn. The report does not depend on it.
@@ -327,7 +327,9 @@ func (x *running) result() (result Result) {
 	defer func() { x.check = nil }()
 	result = Result{Expectation: x.expectation, Format: x.format}
 	defer func() {
-		x.recovered()
+		if p := recover(); p != nil { // not by recovered, which recovers nothing unless it is deferred itself
+			x.err = internalError(p)
+		}
 		if x.err == nil {
 			return
 		}
