@@ -22,11 +22,13 @@ export async function submit(base, pipeline, display_name, more = {}) {
   return (await call(base, '/runs', { body: { spec, display_name, ...more } })).id
 }
 
-/** Asks until the answer is right, and returns it. */
+/** Asks until the answer is right, and returns it; fails with the last answer after as long as a page is waited for. */
 export async function until(ask, right) {
+  const end = Date.now() + Number(process.env.LEVADA_TIMEOUT ?? 120) * 1000
   for (;;) {
     const answer = await ask()
     if (right(answer)) return answer
+    if (Date.now() > end) throw new Error(`waited in vain; the last answer is ${String(JSON.stringify(answer)).slice(0, 1000)}`)
     await delay(50)
   }
 }
