@@ -213,12 +213,6 @@ func (s *server) dataSeries() []telemetry.Series {
 			})
 		}}
 	}
-	optional := func(v *float64) (float64, bool) {
-		if v == nil {
-			return 0, false
-		}
-		return *v, true
-	}
 	return []telemetry.Series{
 		judged("levada_drift_detected", "Whether the newest drift report of a task says that the table has drifted; absent where it had too few rows.", func(r observe.Stored) float64 { return number(!r.Passed) }),
 		of("levada_drift_judged", "Whether the tables of the newest drift report of a task had enough rows to be judged.", observe.Drift, func(r observe.Stored) float64 { return number(r.NotJudged == "") }),
@@ -235,6 +229,13 @@ func (s *server) dataSeries() []telemetry.Series {
 			}
 		}},
 	}
+}
+
+func optional(v *float64) (float64, bool) {
+	if v == nil {
+		return 0, false
+	}
+	return *v, true
 }
 
 func number(b bool) float64 {

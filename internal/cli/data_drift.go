@@ -77,12 +77,7 @@ func (a *app) dataDriftCommand() *cobra.Command {
 		if err := g.check(); err != nil {
 			return err
 		}
-		// Most of the memory is columns of numbers, which the collector need not look into: collecting often costs little.
-		before := debug.SetGCPercent(20)
-		defer debug.SetGCPercent(before)
-		if before != 100 { // GOGC says otherwise
-			debug.SetGCPercent(before)
-		}
+		defer collectOften()()
 		return a.openTable(args[0], func(reference table.Source) error {
 			return a.openTable(args[1], func(current table.Source) error {
 				r, err := compareForDrift(cmd.Context(), reference, current, f, g.minRows, args)
@@ -219,6 +214,16 @@ func embeddingOf(text string, reference table.Source) (drift.Embedding, error) {
 		}
 	}
 	return e, nil
+}
+
+// collectOften has the collector run often until the function that it returns is called: most of the memory is columns of numbers, which it
+// need not look into, so that it costs little.
+func collectOften() (end func()) {
+	before := debug.SetGCPercent(20)
+	if before != 100 { // GOGC says otherwise
+		debug.SetGCPercent(before)
+	}
+	return func() { debug.SetGCPercent(before) }
 }
 
 // driftMemory is how many bytes of numbers are held for each processor.

@@ -92,7 +92,7 @@ func (f *grpcForm) call(ctx context.Context, method string, message []byte, limi
 	if at, has := ctx.Deadline(); has {
 		req.Header.Set("Grpc-Timeout", strconv.FormatInt(min(max(1, time.Until(at).Milliseconds()), 99_999_999), 10)+"m")
 	}
-	resp, answer, err := f.w.exchange(f.w.host.grpc, req, limit)
+	resp, answer, err := f.w.exchange(f.w.host.grpc, req, limit) //nolint:bodyclose // exchange has read and closed it
 	if err != nil {
 		return nil, f.w.unreached(asked, err)
 	}

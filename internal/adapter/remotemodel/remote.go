@@ -217,7 +217,7 @@ func (f *rest) ask(ctx context.Context, method, url string, body []byte, limit t
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	resp, answer, err := f.w.exchange(f.w.host.client, req, limit)
+	resp, answer, err := f.w.exchange(f.w.host.client, req, limit) //nolint:bodyclose // exchange has read and closed it
 	if err != nil {
 		return 0, nil, err
 	}

@@ -263,7 +263,8 @@ func (t *keyTable) settle(p *bucket) []entry {
 	for w := p.last; w != nil; w = w.next {
 		blocks++
 	}
-	all := append(t.merged[:0], p.seen...)
+	t.merged = append(t.merged[:0], p.seen...)
+	all := t.merged
 	// At most half of the places of the index are taken. A place has the number of an entry, from 1.
 	size := 1 << bits.Len(uint(2*(len(all)+blocks*len(waiting{}.keys))))
 	if cap(t.index) < size {

@@ -192,10 +192,8 @@ func (r *run) readAll(ctx context.Context, all []*running) error {
 		groups[i].units = nil
 		return nil
 	})
-	for _, f := range append(failed, err) { // the first, whichever came first
-		if f != nil {
-			return f
-		}
+	if first := cmp.Or(cmp.Or(failed...), err); first != nil { // in the order of the columns, whichever came first
+		return first
 	}
 	r.rows = max(0, r.source.Rows())
 	if len(groups) > 0 {

@@ -108,7 +108,7 @@ func changed(r Run, inputs []Input, now Newest) string {
 		}
 	}
 	for _, u := range now.Upstream[r.RunID] {
-		return fmt.Sprintf("levada://%s: partition %s of pipeline %s, which made it, gives levada://%s now", u.Digest, u.Key, u.Pipeline, u.Now)
+		return "levada://" + u.Digest + ": partition " + u.Key + " of pipeline " + u.Pipeline + ", which made it, gives levada://" + u.Now + " now"
 	}
 	return ""
 }
