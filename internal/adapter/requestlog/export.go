@@ -280,9 +280,33 @@ func (e *exporter) run(ctx context.Context, s sink) error {
 }
 
 func (e *exporter) part(ctx context.Context, p part, s sink, surplus *int64) error {
-	scan := p.source.Scan()
+	return p.batches(ctx, nil, func(b *table.Batch, at map[string]*table.Vector) error {
+		truths, err := e.truths(ctx, b, at)
+		if err != nil {
+			return err
+		}
+		rows := e.wanted(b, at, truths, surplus)
+		for piece := range slices.Chunk(rows, max(1, mostCells/4/len(e.columns))) {
+			if err := s.Write(e.pick(piece, at, truths)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// batches calls f with the batches of a part, of columns with these names or of all, and their columns by name. A file that is gone by now
+// has none.
+func (p part) batches(ctx context.Context, names []string, f func(b *table.Batch, at map[string]*table.Vector) error) error {
+	var columns []int
+	var titles []string
+	for i, c := range p.source.Columns() {
+		if len(names) == 0 || slices.Contains(names, c.Name) {
+			columns, titles = append(columns, i), append(titles, c.Name)
+		}
+	}
+	scan := p.source.Scan(columns...)
 	defer scan.Close()
-	columns := p.source.Columns()
 	for {
 		b, err := scan.Next(ctx)
 		if errors.Is(err, io.EOF) || errors.Is(err, fs.ErrNotExist) {
@@ -291,22 +315,12 @@ func (e *exporter) part(ctx context.Context, p part, s sink, surplus *int64) err
 		if err != nil {
 			return err
 		}
-		at := map[string]*table.Vector{}
-		for i, c := range columns {
-			at[c.Name] = &b.Columns[i]
+		at := make(map[string]*table.Vector, len(titles))
+		for i, title := range titles {
+			at[title] = &b.Columns[i]
 		}
-		truths, err := e.truths(ctx, b, at)
-		if err != nil {
+		if err := f(b, at); err != nil {
 			return err
-		}
-		rows := e.wanted(b, at, truths, surplus)
-		if len(rows) == 0 {
-			continue
-		}
-		for piece := range slices.Chunk(rows, max(1, mostCells/4/len(e.columns))) {
-			if err := s.Write(e.pick(piece, at, truths)); err != nil {
-				return err
-			}
 		}
 	}
 }

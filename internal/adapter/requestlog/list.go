@@ -3,9 +3,6 @@ package requestlog
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"io"
-	"io/fs"
 	"slices"
 	"strings"
 	"time"
@@ -131,27 +128,7 @@ func (s *lister) hour(ctx context.Context, hour time.Time) error {
 
 // scan calls f with the rows of a part that the question is about, of so many columns; of all without any. f gets the columns by their names.
 func (s *lister) scan(ctx context.Context, p part, names []string, f func(at map[string]*table.Vector, row int, where reqlog.Position)) error {
-	var columns []int
-	var titles []string
-	for i, c := range p.source.Columns() {
-		if len(names) == 0 || slices.Contains(names, c.Name) {
-			columns, titles = append(columns, i), append(titles, c.Name)
-		}
-	}
-	scan := p.source.Scan(columns...)
-	defer scan.Close()
-	for {
-		b, err := scan.Next(ctx)
-		if errors.Is(err, io.EOF) || errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		at := map[string]*table.Vector{}
-		for i, title := range titles {
-			at[title] = &b.Columns[i]
-		}
+	return p.batches(ctx, names, func(b *table.Batch, at map[string]*table.Vector) error {
 		for row := range b.Size {
 			where := reqlog.Position{At: at[reqlog.ColumnTime].Cell(row).Int}
 			when := time.UnixMicro(where.At)
@@ -167,7 +144,8 @@ func (s *lister) scan(ctx context.Context, p part, names []string, f func(at map
 				f(at, row, where)
 			}
 		}
-	}
+		return nil
+	})
 }
 
 // deciding are the columns that say whether a row is on a page.
