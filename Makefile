@@ -280,9 +280,9 @@ bench-peers: build uv ## Measure Levada beside its peers (bench/peers/README.md;
 	go run ./bench -peers $(or $(PEERS),all) -rounds $(or $(ROUNDS),3) -budget $(or $(BUDGET),25m) -out bench/out
 
 .PHONY: bench-serve
-bench-serve: build uv ## Measure predictions beside servers of the field (ONLY=levada,fastapi LENGTH=5; levada-onnx,fastapi-onnx,... for a model in that format)
+bench-serve: build uv ## Measure predictions beside servers of the field (ONLY=levada,fastapi LENGTH=5; levada-onnx,fastapi-onnx,... for a model in that format, levada-flights,... for that of flights)
 	@set -e; names="$(ONLY)"; names=$${names:-levada,fastapi,mlflow,mlserver,bentoml,ray}; cache=$$HOME/.cache/levada-bench; \
-	for name in $$(echo $$names | sed -e 's/levada/mlflow/g' | tr , '\n' | sed -e 's/+.*//' | grep -vx limit | sort -u); do \
+	for name in $$(echo $$names | sed -e 's/levada/mlflow/g' | tr , '\n' | sed -e 's/+.*//' -e 's/-flights$$//' | grep -vx limit | sort -u); do \
 		scripts/python-env.sh $$cache/serve-$$name bench/serve/requirements-$$name.txt; \
 	done; \
 	go run ./bench/serve -levada $(BIN) -only $$names -environments $$cache -seconds $(or $(LENGTH),5) -out bench/out

@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -12,17 +14,23 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"levada/internal/api/oip"
 )
 
 // load is a way of asking, and what came of it. Times are in milliseconds.
 type load struct {
 	// Clients is how many connections asked as fast as they were answered; Rate, how many requests a second came.
-	Clients   int     `json:"clients,omitempty"`
-	Rate      float64 `json:"rate,omitempty"`
+	Clients int     `json:"clients,omitempty"`
+	Rate    float64 `json:"rate,omitempty"`
+	// Overload is how many times as many requests came as the server had answered at most; 0 where a rate was asked for.
+	Overload  float64 `json:"overload,omitempty"`
 	PerSecond float64 `json:"per_second"`
 	P50       float64 `json:"p50_ms"`
 	P99       float64 `json:"p99_ms"`
-	Failed    int     `json:"failed"`
+	// Refused were answered with 429 or 503; Failed, with something else or not at all. Neither counts in the other figures.
+	Refused int `json:"refused"`
+	Failed  int `json:"failed"`
 	// Client is the processor time of the client, in cores, of which it shares those of the machine with the server.
 	Client float64 `json:"client_cores"`
 }
@@ -33,12 +41,56 @@ const warmUp = time.Second
 // late bounds how long answers are waited for after the end of a load.
 const late = 10 * time.Second
 
-func client(connections int) *http.Client {
-	return &http.Client{Timeout: late, Transport: &http.Transport{MaxIdleConnsPerHost: connections, MaxConnsPerHost: connections, DisableCompression: true}}
+func client(connections int, f form) *http.Client {
+	t := &http.Transport{MaxIdleConnsPerHost: connections, MaxConnsPerHost: connections, DisableCompression: true}
+	if f.grpc {
+		t.Protocols = new(http.Protocols)
+		t.Protocols.SetUnencryptedHTTP2(true)
+	}
+	return &http.Client{Timeout: late, Transport: t}
+}
+
+// errRefused is what a server that has too much to do answers.
+var errRefused = errors.New("refused")
+
+// call sends one request over gRPC and checks the answer.
+func (f form) call(ctx context.Context, c *http.Client, url string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url+f.path, strings.NewReader(f.body))
+	if err != nil {
+		return err
+	}
+	req.Header = http.Header{"Content-Type": {"application/grpc"}, "Te": {"trailers"}}
+	resp, err := c.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return err
+	}
+	switch status := cmp.Or(resp.Trailer.Get("Grpc-Status"), resp.Header.Get("Grpc-Status")); status {
+	case "0":
+	case "8", "14": // RESOURCE_EXHAUSTED, UNAVAILABLE
+		return errRefused
+	default:
+		return fmt.Errorf("gRPC status %q: %s", status, cmp.Or(resp.Trailer.Get("Grpc-Message"), resp.Header.Get("Grpc-Message")))
+	}
+	if len(text) < 5 {
+		return fmt.Errorf("an answer of %d bytes", len(text))
+	}
+	answer, err := oip.DecodeInferResponse(text[5:])
+	if err == nil && (len(answer.Outputs) == 0 || string(answer.Outputs[0].Data) != f.want) {
+		err = fmt.Errorf("%s answered %+v", f.path, answer)
+	}
+	return err
 }
 
 // ask sends one request and checks the answer.
 func ask(ctx context.Context, c *http.Client, url string, f form) error {
+	if f.grpc {
+		return f.call(ctx, c, url)
+	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url+f.path, bytes.NewReader([]byte(f.body)))
 	if err != nil {
 		return err
@@ -54,6 +106,9 @@ func ask(ctx context.Context, c *http.Client, url string, f form) error {
 	}
 	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
+	if resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusServiceUnavailable {
+		return errRefused
+	}
 	if err == nil && (resp.StatusCode != http.StatusOK || !strings.Contains(strings.ReplaceAll(string(text), " ", ""), f.want)) {
 		err = fmt.Errorf("%s answered %s: %.200s", f.path, resp.Status, text)
 	}
@@ -76,22 +131,35 @@ func loads(ctx context.Context, o options, url string, f form) ([]load, error) {
 		if err != nil || rate <= 0 {
 			return out, fmt.Errorf("-rates: %q is no rate", text)
 		}
-		out = append(out, open(ctx, url, f, rate, length))
+		out = append(out, open(ctx, url, f, rate, length, 256))
+	}
+	if o.overload > 0 {
+		most := 0.0
+		for _, l := range out[:strings.Count(o.clients, ",")+1] {
+			most = max(most, l.PerSecond)
+		}
+		l := open(ctx, url, f, most*o.overload, length, 4096)
+		l.Overload = o.overload
+		out = append(out, l)
 	}
 	return out, ctx.Err()
 }
 
 // tally collects the times of answers.
 type tally struct {
-	mu     sync.Mutex
-	times  []time.Duration
-	failed int
+	mu              sync.Mutex
+	times           []time.Duration
+	refused, failed int
 }
 
 func (t *tally) add(took time.Duration, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if err != nil {
+	switch {
+	case errors.Is(err, errRefused):
+		t.refused++
+		return
+	case err != nil:
 		t.failed++
 		return
 	}
@@ -106,18 +174,23 @@ func (t *tally) load(took time.Duration) load {
 		}
 		return float64(t.times[min(int(share*float64(len(t.times))), len(t.times)-1)]) / 1e6
 	}
-	return load{PerSecond: float64(len(t.times)) / took.Seconds(), P50: at(0.5), P99: at(0.99), Failed: t.failed}
+	return load{PerSecond: float64(len(t.times)) / took.Seconds(), P50: at(0.5), P99: at(0.99), Refused: t.refused, Failed: t.failed}
 }
 
 // closed has n connections ask as fast as they are answered.
 func closed(ctx context.Context, url string, f form, n int, length time.Duration) load {
-	c := client(n)
-	defer c.CloseIdleConnections()
+	shared := client(n, f)
+	defer shared.CloseIdleConnections()
 	var t tally
 	var all sync.WaitGroup
 	began, used := time.Now(), processor()
 	for range n {
 		all.Go(func() {
+			c := shared
+			if f.grpc { // one connection would take all requests
+				c = client(1, f)
+				defer c.CloseIdleConnections()
+			}
 			for time.Since(began) < length && ctx.Err() == nil {
 				at := time.Now()
 				err := ask(ctx, c, url, f)
@@ -132,9 +205,9 @@ func closed(ctx context.Context, url string, f form, n int, length time.Duration
 }
 
 // open sends requests at a rate. A request counts from the time at which it should have been sent, so that a server that falls behind
-// cannot hide it by being asked later.
-func open(ctx context.Context, url string, f form, rate float64, length time.Duration) load {
-	c := client(256)
+// cannot hide it by being asked later. Beyond that many connections requests wait for one.
+func open(ctx context.Context, url string, f form, rate float64, length time.Duration, connections int) load {
+	c := client(connections, f)
 	defer c.CloseIdleConnections()
 	var t tally
 	var all sync.WaitGroup

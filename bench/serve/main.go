@@ -23,6 +23,7 @@ type options struct {
 	environments      string
 	seconds           float64
 	clients, rates    string
+	overload          float64
 }
 
 // result is what was found of one server.
@@ -56,11 +57,12 @@ func main() {
 	home, _ := os.UserCacheDir() // the flag may say another
 	flag.StringVar(&o.levada, "levada", "bin/levada", "the program that is measured")
 	flag.StringVar(&o.out, "out", "bench/out", "folder for serve.md and serve.json")
-	flag.StringVar(&o.only, "only", "levada,fastapi,mlflow,mlserver,bentoml,ray", "servers, in this order; those that end in -onnx have the model in that format; levada-onnx+log=SHARE logs a share of the requests; limit always answers the same")
+	flag.StringVar(&o.only, "only", "levada,fastapi,mlflow,mlserver,bentoml,ray", "servers, in this order; those that end in -onnx have the model in that format, those in -flights the one of flights; levada-onnx+log=SHARE logs a share of the requests; limit always answers the same")
 	flag.StringVar(&o.environments, "environments", filepath.Join(home, "levada-bench"), "folder with the environments serve-NAME")
 	flag.Float64Var(&o.seconds, "seconds", 5, "length of each load")
 	flag.StringVar(&o.clients, "clients", "1,8,64", "connections that ask as fast as they are answered")
 	flag.StringVar(&o.rates, "rates", "100,500,1000", "requests a second that come whether earlier ones were answered or not")
+	flag.Float64Var(&o.overload, "overload", 2, "how many times as many requests come in the end as the server answered at most; 0 for no such load")
 	answer := flag.String("answer", "", "be the server that always answers the same, at this address")
 	flag.Parse()
 	if *answer != "" {
@@ -78,7 +80,7 @@ func main() {
 func run(ctx context.Context, o options) error {
 	average, _ := os.ReadFile("/proc/loadavg") // there is none elsewhere
 	r := report{At: time.Now().UTC(), Go: runtime.Version(), Machine: processorName(), Cores: runtime.NumCPU(), BusyLoad: strings.TrimSpace(string(average)), Seconds: o.seconds,
-		Predicted: "one row of four numbers, as JSON"}
+		Predicted: "one row"}
 	for name := range strings.SplitSeq(o.only, ",") {
 		for _, res := range measure(ctx, o, name) {
 			r.Results = append(r.Results, res)
@@ -120,7 +122,11 @@ func measure(ctx context.Context, o options, name string) []result {
 	var out []result
 	for _, f := range s.forms {
 		res := result{Server: name, Form: f.name, ColdSeconds: cold.Seconds()}
-		if res.Loads, err = loads(ctx, o, s.url, f); err != nil {
+		url := s.url
+		if f.grpc {
+			url = s.grpcURL
+		}
+		if res.Loads, err = loads(ctx, o, url, f); err != nil {
 			res.Error = err.Error()
 		}
 		res.MemoryMiB = s.memory()

@@ -54,10 +54,16 @@ func markdown(r report) string {
 		return fmt.Sprintf("%d connections", l.Clients)
 	}, load.cell)
 	table("At a fixed rate: answered a second (p50 / p99, ms, from when a request was due)", func(l load) string {
-		if l.Rate == 0 {
+		if l.Rate == 0 || l.Overload > 0 {
 			return ""
 		}
 		return fmt.Sprintf("%g a second", l.Rate)
+	}, load.cell)
+	table("More than it can: answered a second (p50 / p99 of these, ms)", func(l load) string {
+		if l.Overload == 0 {
+			return ""
+		}
+		return fmt.Sprintf("%g times as many as it answered at most", l.Overload)
 	}, load.cell)
 	table("Cores that the client took, asking as fast as the answers came", func(l load) string {
 		if l.Clients == 0 {
@@ -75,6 +81,9 @@ func markdown(r report) string {
 
 func (l load) cell() string {
 	text := fmt.Sprintf("%.0f (%.2f / %.2f)", l.PerSecond, l.P50, l.P99)
+	if l.Refused > 0 {
+		text += fmt.Sprintf(", %d refused", l.Refused)
+	}
 	if l.Failed > 0 {
 		text += fmt.Sprintf(", %d failed", l.Failed)
 	}

