@@ -14,6 +14,7 @@ import (
 
 	"levada/internal/core/endpoint"
 	"levada/internal/core/fault"
+	"levada/internal/core/infer"
 	"levada/internal/core/rollout"
 	"levada/internal/core/traffic"
 	"levada/internal/serving"
@@ -354,5 +355,65 @@ func TestARolloutThatCannotBeginLeavesTheEndpointAsItIs(t *testing.T) {
 	s := b.await(func(s serving.Status) bool { return s.State == serving.StateReady })
 	if got, err := b.ask(1); err != nil || got[0] != 2 || len(s.Versions) != 1 {
 		t.Errorf("%v, %v, %+v", got, err, s)
+	}
+}
+
+func TestAVersionThatCannotBeAskedWithWhatClientsSendIsTakenBack(t *testing.T) {
+	b, kept := rolling(t, &models{signatures: map[string]*infer.Signature{"1": signatureOf(t, "x"), "2": signatureOf(t, "y")}})
+	stop := load(b)
+	start(t, b, "interval: 100ms\nmetrics: [{name: errors, critical: true}]\ncanary: {steps: [{percent: 50, wait: 1h}]}", "2")
+	s := ended(t, b, kept)
+	asked, failed := stop()
+	if s.Outcome != rollout.OutcomeRolledBack || !strings.Contains(s.Reason, "errors") {
+		t.Errorf("%q: %s; %d of %d requests failed", s.Outcome, s.Reason, failed, asked)
+	}
+	t.Logf("after %v; %d of %d requests failed", s.FinishedAt.Sub(s.StartedAt), failed, asked)
+}
+
+func TestOnlyRequestsThatWereDividedByLotAreCompared(t *testing.T) {
+	store := &memory{endpoints: map[string]endpoint.Endpoint{}, versions: map[string][]endpoint.Deployed{}}
+	kept := &rollouts{shown: store}
+	b := open(t, &models{}, store, withRollouts(kept))
+	plan := traffic.All("1")
+	plan.Rules = []traffic.Rule{{Name: "ours", Header: "Team", Values: []string{"ours"}, Version: "1"}}
+	b.put(plan, endpoint.Settings{}, "1")
+	start(t, b, "interval: 100ms\nmetrics: [{name: errors, critical: true}, {name: revenue}]\nexperiment: {decide: [{metric: revenue, minimum_effect: 0.1}]}", "2")
+	byRule := func(string) string { return "ours" }
+	for range 2000 {
+		for _, c := range []serving.Call{{Header: byRule}, {Version: "1"}} {
+			c.Endpoint, c.Request = "e", request(1)
+			if _, err := b.Infer(t.Context(), c); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for range 500 {
+		if _, err := b.ask(1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var s serving.RolloutStatus
+	b.await(func(serving.Status) bool {
+		var err error
+		if s, err = b.Rollout(t.Context(), "e"); err != nil {
+			t.Fatal(err)
+		}
+		return s.Outcome != "" || s.State.Requests[0]+s.State.Requests[1] >= 500
+	})
+	if s.Outcome != "" || s.State.Requests[0]+s.State.Requests[1] != 500 {
+		t.Errorf("%q: %s; requests %v", s.Outcome, s.Reason, s.State.Requests)
+	}
+	if _, err := b.CommandRollout(t.Context(), "e", rollout.Abort{By: "ada"}); err != nil {
+		t.Error(err)
+	}
+	ended(t, b, kept)
+}
+
+func TestWhatTheGatewayMeasuresIsReportedByNobodyElse(t *testing.T) {
+	b, _ := rolling(t, &models{})
+	for _, metric := range []string{"errors", "latency", "predictions", "mismatch", "accuracy"} {
+		if _, err := b.ReportValues(t.Context(), "e", []serving.Reported{{Version: "1", Metric: metric, Value: 1}}); fault.KindOf(err) != fault.Invalid {
+			t.Errorf("%s: %v", metric, err)
+		}
 	}
 }

@@ -174,6 +174,9 @@ func (s *Service) ReportValues(_ context.Context, name string, values []Reported
 		if rollout.FromTruth(v.Metric) {
 			return 0, fault.Invalidf("%s is counted from the truth of logged requests: hand in the truth (levada truth, POST /api/v1/endpoints/NAME/truth)", v.Metric)
 		}
+		if rollout.FromGateway(v.Metric) {
+			return 0, fault.Invalidf("%s is measured by the gateway itself: report the value under another name", v.Metric)
+		}
 		before := 0.0
 		if v.Before != nil {
 			before = *v.Before

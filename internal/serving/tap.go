@@ -69,8 +69,8 @@ const maxLabels = 500
 func (t *tap) add(o endpoint.Observation, is counted) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if is != t.counts {
-		return
+	if is != t.counts || o.Aimed {
+		return // versions are compared on requests that were divided among them by lot
 	}
 	if t.keep < 1 && float64(t.random()>>11)/(1<<53) >= t.keep {
 		return

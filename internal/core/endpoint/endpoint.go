@@ -274,6 +274,8 @@ type Observation struct {
 	Label      string
 	// Key is the request's key, for tests over users; empty for none.
 	Key string
+	// Aimed says that a rule sent the request to the version, or that it asked for it: it says nothing about a version that others were drawn for.
+	Aimed bool
 	// Shadow says that the request was a copy. Agreed then says that the answer was the same as the client's; Difference is the largest
 	// absolute difference of a number, and NaN where there is none to take.
 	Shadow     bool

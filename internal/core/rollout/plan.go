@@ -103,6 +103,11 @@ func FromTruth(metric string) bool {
 	return slices.Contains([]string{MetricAccuracy, MetricAbsoluteError, MetricSquaredError, MetricLogLoss}, metric)
 }
 
+// FromGateway says whether the gateway measures a metric itself.
+func FromGateway(metric string) bool {
+	return slices.Contains([]string{MetricErrors, MetricLatency, MetricPredictions, MetricMismatch}, metric)
+}
+
 // Metric is something that versions are compared by.
 type Metric struct {
 	Name    string  `json:"name" maxLength:"200" doc:"errors, latency, predictions; accuracy, absolute_error, squared_error or log_loss, from the truth of logged requests; or the name of a reported value"`
