@@ -30,7 +30,15 @@ type RolloutStore interface {
 // Aliases names versions of registered models.
 type Aliases interface {
 	SetAlias(ctx context.Context, name, alias, version string) error
+	// CheckAlias refuses what no model can have as alias.
+	CheckAlias(alias string) error
 }
+
+// AliasFailed is the kind of the event that an alias was not moved to the version that a rollout wants it to name.
+const AliasFailed endpoint.EventKind = "rollout_alias_failed"
+
+// lookEvery is how often it is looked whether the versions of a rollout can serve, and whether it has ended, however long its windows are.
+const lookEvery = time.Second
 
 // flushEvery is how long windows are held before they are stored, if nothing is decided: so much is not known to the comparison after a
 // crash.
@@ -100,6 +108,9 @@ func (s *Service) StartRollout(ctx context.Context, name string, r StartRollout)
 	if err != nil {
 		return RolloutStatus{}, err
 	}
+	if err := s.movable(spec, baseline, r); err != nil {
+		return RolloutStatus{}, err
+	}
 	start := rollout.Start{At: s.deps.Now().UTC(), Plan: r.Plan, Baseline: baseline, Seed: s.deps.Random() >> 11, By: r.By}
 	for _, c := range r.Candidates {
 		if _, remote := spec.Remotes[c]; remote {
@@ -119,7 +130,7 @@ func (s *Service) StartRollout(ctx context.Context, name string, r StartRollout)
 	d := &driver{s: s, l: l, id: id, state: rollout.New(), ended: make(chan struct{}), record: rollout.Record{ID: id, Endpoint: name,
 		Model: spec.Model, Alias: r.Alias, Baseline: baseline, Candidates: start.Candidates, By: r.By}}
 	if !l.rollout.CompareAndSwap(nil, d) {
-		return RolloutStatus{}, l.free()
+		return RolloutStatus{}, fault.Conflictf("endpoint %q: another rollout was started at the same time", name)
 	}
 	if err := d.begin(ctx, start); err != nil {
 		l.rollout.Store(nil)
@@ -127,6 +138,22 @@ func (s *Service) StartRollout(ctx context.Context, name string, r StartRollout)
 	}
 	d.drive()
 	return d.status(), nil
+}
+
+// movable refuses an alias that cannot name all versions that may have the traffic in the end.
+func (s *Service) movable(spec endpoint.Spec, baseline string, r StartRollout) error {
+	if r.Alias == "" {
+		return nil
+	}
+	if err := s.deps.Aliases.CheckAlias(r.Alias); err != nil {
+		return err
+	}
+	for _, v := range append([]string{baseline}, r.Candidates...) {
+		if _, remote := spec.Remotes[v]; remote || spec.Model == "" {
+			return fault.Invalidf("alias %q names versions of a registered model, and %s is served by another server: leave the alias out", r.Alias, v)
+		}
+	}
+	return nil
 }
 
 // awaitUpdate waits for the end of an update that goes on, such as the one with which the rollout before gave all requests to one version.
@@ -255,14 +282,19 @@ func (d *driver) drive() {
 		defer close(d.ended)
 		tick := time.NewTicker(every)
 		defer tick.Stop()
+		look := time.NewTicker(min(every, lookEvery))
+		defer look.Stop()
 		for {
+			due := false
 			select {
 			case <-d.s.until.Done():
 				d.untap()
 				return
+			case <-look.C:
 			case <-tick.C:
+				due = true
 			}
-			if d.step() {
+			if d.step(due) {
 				d.untap()
 				d.l.rollout.Store(nil)
 				return
@@ -271,8 +303,8 @@ func (d *driver) drive() {
 	})
 }
 
-// step takes up a window, has what is due decided, and brings about what was. It reports whether the rollout is over.
-func (d *driver) step() (over bool) {
+// step takes up a window if one is due, has what follows decided, and brings about what was. It reports whether the rollout is over.
+func (d *driver) step(due bool) (over bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	ctx, now := d.s.until, d.s.deps.Now().UTC()
@@ -280,7 +312,7 @@ func (d *driver) step() (over bool) {
 		var err error
 		if arm, why := d.broken(); arm != "" {
 			err = d.command(ctx, rollout.Broken{At: now, Arm: arm, Reason: why})
-		} else {
+		} else if due {
 			err = d.observe(ctx, now)
 		}
 		if err != nil {
@@ -399,8 +431,13 @@ func (d *driver) bring(ctx context.Context) error {
 	if d.named == version {
 		return nil
 	}
-	if err := d.s.deps.Aliases.SetAlias(ctx, d.record.Model, d.record.Alias, version); err != nil {
+	err := d.s.deps.Aliases.SetAlias(ctx, d.record.Model, d.record.Alias, version)
+	if kind := fault.KindOf(err); err != nil && kind != fault.NotFound && kind != fault.Invalid {
 		return err
+	}
+	if err != nil { // the registry has lost the version or the model: another try would fail as well
+		d.s.note(endpoint.Event{Endpoint: d.l.name, Kind: AliasFailed, Version: version, Data: map[string]any{"rollout": d.record.ID},
+			Message: fmt.Sprintf("alias %s of model %s was not moved to version %s: %s", d.record.Alias, d.record.Model, version, fault.Shorten(err.Error(), 500))})
 	}
 	d.named = version
 	return nil

@@ -27,6 +27,8 @@ type rollouts struct {
 	records []rollout.Record
 	events  map[string][][]byte
 	aliases []string
+	// lost is the error of moving an alias, such as of a version that the registry has lost; nil for none.
+	lost error
 }
 
 func (r *rollouts) AppendRollout(_ context.Context, record rollout.Record, events []rollout.Event, shown []endpoint.Event) error {
@@ -95,7 +97,17 @@ func (r *rollouts) UnsettledRollouts(context.Context) ([]rollout.Record, error) 
 func (r *rollouts) SetAlias(_ context.Context, name, alias, version string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.lost != nil {
+		return r.lost
+	}
 	r.aliases = append(r.aliases, fmt.Sprintf("%s@%s=%s", name, alias, version))
+	return nil
+}
+
+func (r *rollouts) CheckAlias(alias string) error {
+	if alias == "3" {
+		return fault.Invalidf("alias %q is a number", alias)
+	}
 	return nil
 }
 
@@ -414,6 +426,54 @@ func TestWhatTheGatewayMeasuresIsReportedByNobodyElse(t *testing.T) {
 	for _, metric := range []string{"errors", "latency", "predictions", "mismatch", "accuracy"} {
 		if _, err := b.ReportValues(t.Context(), "e", []serving.Reported{{Version: "1", Metric: metric, Value: 1}}); fault.KindOf(err) != fault.Invalid {
 			t.Errorf("%s: %v", metric, err)
+		}
+	}
+}
+
+func TestARegistryThatHasLostTheVersionDoesNotHoldTheEndpoint(t *testing.T) {
+	b, kept := rolling(t, &models{})
+	kept.lost = fault.NotFoundf("version 2 of model m does not exist")
+	start(t, b, "interval: 100ms\nmetrics: [{name: errors, critical: true}]\ncanary: {steps: [{percent: 50, wait: 1h}]}", "2")
+	if _, err := b.CommandRollout(t.Context(), "e", rollout.Promote{By: "ada"}); err != nil {
+		t.Fatal(err)
+	}
+	if s := ended(t, b, kept); s.Outcome != rollout.OutcomePromoted {
+		t.Errorf("%q: %s", s.Outcome, s.Reason)
+	}
+	if !slices.Contains(b.kinds(), serving.AliasFailed) {
+		t.Errorf("the history of the endpoint does not say that the alias was not moved: %v", b.kinds())
+	}
+	b.await(func(serving.Status) bool { return second(b.SetTraffic(t.Context(), "e", traffic.All("2"))) == nil })
+}
+
+func TestAnAliasThatCannotBeMovedIsRefusedAtTheStart(t *testing.T) {
+	b, kept := rolling(t, &models{})
+	p, err := rollout.ParsePlan([]byte(fastPlan))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.StartRollout(t.Context(), "e", serving.StartRollout{Plan: p, Candidates: []string{"2"}, Alias: "3"}); fault.KindOf(err) != fault.Invalid {
+		t.Errorf("%v", err)
+	}
+	if len(kept.records) != 0 || len(b.await(func(serving.Status) bool { return true }).Versions) != 1 {
+		t.Errorf("%+v", kept.records)
+	}
+}
+
+func TestLongWindowsDoNotHoldUpTheEnd(t *testing.T) {
+	for what, end := range map[string]func(b *bench, m *models){
+		"abort": func(b *bench, _ *models) {
+			if _, err := b.CommandRollout(t.Context(), "e", rollout.Abort{By: "ada"}); err != nil {
+				t.Error(err)
+			}
+		},
+	} {
+		m := &models{}
+		b, kept := rolling(t, m)
+		start(t, b, "interval: 24h\nmetrics: [{name: errors, critical: true}]\ncanary: {steps: [{percent: 50, wait: 24h}]}", "2")
+		end(b, m)
+		if s := ended(t, b, kept); s.Outcome == "" {
+			t.Errorf("%s: %+v", what, s)
 		}
 	}
 }
