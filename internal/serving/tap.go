@@ -42,7 +42,7 @@ func newTap(random func() uint64) *tap {
 }
 
 func emptyArm() rollout.Arm {
-	return rollout.Arm{Latency: rollout.Histogram{}, Predictions: rollout.Histogram{}, Labels: map[string]int64{}, Values: map[string]rollout.Sums{}}
+	return rollout.Arm{Units: new(int64), Latency: rollout.Histogram{}, Predictions: rollout.Histogram{}, Labels: map[string]int64{}, Values: map[string]rollout.Sums{}}
 }
 
 // set begins to count for another stage.
@@ -80,9 +80,9 @@ func (t *tap) add(o endpoint.Observation, is counted) {
 	if o.Key != "" && len(t.keys) < maxKeys {
 		before := len(t.keys)
 		t.keys[maphash.String(t.seed, o.Key)] = struct{}{}
-		a.Units += int64(len(t.keys) - before)
+		*a.Units += int64(len(t.keys) - before)
 	} else if o.Key == "" {
-		a.Units++
+		*a.Units++
 	}
 	if o.Outcome != endpoint.OK {
 		// An input that only one of the versions refuses is that version's doing, and one that is wrong for both is in both arms.
