@@ -41,9 +41,7 @@ func Apply(s *State, e Event) error {
 		if arm < 1 {
 			return fmt.Errorf("event %s names %q, which is no candidate", e.Type, e.Arm)
 		}
-		if s.Stage.Phase != PhaseShadow {
-			s.reference = s.data.arms[arm]
-		}
+		s.standards = s.before(arm)
 		s.Arm, s.Traffic, s.Paused, s.Reason = e.Arm, *e.Traffic, false, e.Reason
 	case RolledBack:
 		s.Traffic, s.Paused, s.Reason = *e.Traffic, false, e.Reason
@@ -67,7 +65,7 @@ func (s *State) applyStart(e Event) error {
 		return fmt.Errorf("event %s has no plan or fewer than two versions", e.Type)
 	}
 	*s = State{Plan: *e.Plan, Arms: e.Arms, Started: e.At, seed: e.Seed, now: e.At, Requests: make([]int64, len(e.Arms)), Errors: make([]int64, len(e.Arms))}
-	s.data = newStageData(&s.Plan, len(s.Arms))
+	s.data, s.past = newStageData(&s.Plan, len(s.Arms)), newArmData()
 	return nil
 }
 
@@ -78,6 +76,7 @@ func (s *State) applyWindow(e Event) error {
 	for i, a := range e.Window.Arms {
 		s.Requests[i], s.Errors[i] = s.Requests[i]+a.Requests, s.Errors[i]+a.Errors
 	}
+	s.past.add(e.Window.Arms[0])
 	if e.Window.From.Before(s.Since) {
 		return nil // part of it is of the stage before, with other traffic
 	}

@@ -159,6 +159,9 @@ func (s *State) tick(at time.Time) []Event {
 		if next.Step < s.Plan.watches() {
 			return []Event{begin(&s.Plan, next, at, len(s.Arms), s.arm())}
 		}
+		if s.data.arms[s.arm()].Requests == 0 {
+			return []Event{s.finish(at, OutcomePromoted, "no requests came at the end of the watch, and nothing was worse before")}
+		}
 		return []Event{s.finish(at, OutcomePromoted, "nothing was worse while it was watched")}
 	}
 	if !due || !s.enough() {
@@ -291,7 +294,9 @@ func (s *State) promote(at time.Time, arm int, reason, by string, evidence []Evi
 	if s.Plan.Watch == nil {
 		return append(events, s.finish(at, OutcomePromoted, reason))
 	}
-	return append(events, begin(&s.Plan, Stage{PhaseWatch, 0}, at, len(s.Arms), arm))
+	watch := begin(&s.Plan, Stage{PhaseWatch, 0}, at, len(s.Arms), arm)
+	watch.Reason = s.unwatched(arm)
+	return append(events, watch)
 }
 
 func (s *State) finish(at time.Time, outcome Outcome, reason string) Event {

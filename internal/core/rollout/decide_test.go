@@ -479,3 +479,51 @@ func TestAnEventIsStoredInThisForm(t *testing.T) {
 		t.Errorf("the state as JSON: %s, %v", b, err)
 	}
 }
+
+// promotedByHand is a world in whose watch a version is that somebody promoted after so long.
+func promotedByHand(t *testing.T, plan string, after time.Duration) *world {
+	t.Helper()
+	w := newWorld(t, plan, 16, healthy, healthy)
+	w.run(t, after)
+	w.do(t, Promote{At: w.at, By: "ada"})
+	if w.state.Stage.Phase != PhaseWatch {
+		t.Fatalf("%s", w.kinds())
+	}
+	return w
+}
+
+func TestAVersionThatWasPromotedEarlyIsHeldAgainstTheBaselineOrALimit(t *testing.T) {
+	const watch = "\nwatch: {duration: 10m, window: 5m}"
+	for name, c := range map[string]struct {
+		plan  string
+		after time.Duration
+		seen  bool
+	}{
+		"out of the shadow":                   {"shadow: {wait: 1h}" + watch, 5 * time.Second, true},
+		"after few requests":                  {"shadow: {wait: 10s}\ncanary: {steps: [{percent: 1, wait: 1h}]}" + watch, 12 * time.Second, true},
+		"before any request":                  {"shadow: {wait: 1h}" + watch, 0, false},
+		"before any request, with a limit":    {"metrics: [{name: errors, critical: true, limit: 0.05}]\nshadow: {wait: 1h}" + watch, 0, true},
+		"before any request, without a guard": {"metrics: [{name: errors, critical: true}]\nguard: {off: true}\nshadow: {wait: 1h}" + watch, 0, false},
+	} {
+		w := promotedByHand(t, c.plan, c.after)
+		said := strings.Contains(w.events[len(w.events)-1].Reason, "too little was observed")
+		if want := name == "before any request"; said != want {
+			t.Errorf("%s: it says %q", name, w.events[len(w.events)-1].Reason)
+		}
+		w.arms[1].errors = 1
+		w.run(t, time.Minute)
+		if (w.state.Outcome == OutcomeRolledBack) != c.seen {
+			t.Errorf("%s: %q, %s", name, w.state.Outcome, w.kinds())
+		}
+	}
+}
+
+func TestAWatchWithoutRequestsDoesNotSayThatNothingWasWorse(t *testing.T) {
+	w := promotedByHand(t, "shadow: {wait: 1h}\nwatch: {duration: 10s, window: 5s}", time.Second)
+	w.arms[1].requests = 0
+	w.arms[0].requests = 0
+	w.run(t, time.Minute)
+	if w.state.Outcome != OutcomePromoted || !strings.Contains(w.state.Reason, "no requests") {
+		t.Errorf("%q: %s", w.state.Outcome, w.state.Reason)
+	}
+}

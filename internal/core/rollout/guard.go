@@ -3,6 +3,7 @@ package rollout
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"levada/internal/core/stats"
 )
@@ -33,10 +34,12 @@ func (s *State) watchOver(arm int) {
 		e := Evidence{Metric: m.Name, Arm: s.Arms[arm], Confidence: 1 - s.Plan.level(), Critical: true, Tolerance: m.Tolerance}
 		a, b := s.data.arms[arm], s.data.arms[0]
 		if s.alone() {
-			if s.reference == nil {
-				continue
+			if b = standard(s.standards, m); b == nil {
+				if m.Limit == nil {
+					continue
+				}
+				b = newArmData() // a limit needs nothing to compare with
 			}
-			b = s.reference
 		}
 		if s.alarmed(&e, m, g, s.data.points[i], a, b) {
 			e.Verdict, e.P = Fail, number(g.p)
@@ -48,6 +51,55 @@ func (s *State) watchOver(arm int) {
 
 // alone reports whether the promoted version has all traffic: then it is compared with what it did before.
 func (s *State) alone() bool { return s.Stage.Phase == PhaseWatch && s.Plan.Watch.Holdback == 0 }
+
+// before is what a version that is promoted now is held against, the best first: what it did itself in the stage that ends, unless it saw copies alone,
+// what the baseline did then, and what that did since the start.
+func (s *State) before(arm int) []*armData {
+	out := []*armData{s.data.arms[0], s.past}
+	if s.Stage.Phase != PhaseShadow {
+		out = append([]*armData{s.data.arms[arm]}, out...)
+	}
+	return out
+}
+
+// standard is the first of which enough was observed; nil where of none.
+func standard(list []*armData, m Metric) *armData {
+	for _, d := range list {
+		if d.samples(m) >= max(1, m.MinSamples) {
+			return d
+		}
+	}
+	return nil
+}
+
+// samples is how much of a metric was observed.
+func (d *armData) samples(m Metric) (n int64) {
+	switch m.Measure {
+	case Quantile:
+		return d.Latency.total()
+	case Distribution:
+		n = d.Predictions.total()
+		for _, c := range d.Labels {
+			n += c
+		}
+		return n
+	}
+	return d.sums(m).N
+}
+
+// unwatched are the metrics that a version with all traffic cannot be held against, in words; empty where there are none.
+func (s *State) unwatched(arm int) string {
+	var names []string
+	for _, m := range s.Plan.Metrics {
+		if m.Critical && m.Limit == nil && standard(s.before(arm), m) == nil {
+			names = append(names, m.Name)
+		}
+	}
+	if len(names) == 0 || s.Plan.Guard.Off || s.Plan.Watch.Holdback > 0 {
+		return ""
+	}
+	return "too little was observed before to hold the version against it by " + strings.Join(names, " and ") + "; a holdback would be compared with"
+}
 
 // alarmed reports whether a metric is worse beyond its tolerance at the guard's level.
 func (s *State) alarmed(e *Evidence, m Metric, g *guardState, points [][2]float64, a, b *armData) bool {
@@ -235,14 +287,7 @@ func count(is bool) int {
 // guardDistribution looks each time that the samples have doubled, with a part of the level for each look.
 func guardDistribution(e *Evidence, m Metric, g *guardState, a, b *armData, alpha float64, fixed bool) bool {
 	e.Test, e.Unit = "psi_at_doublings", "psi"
-	size := func(d *armData) int64 {
-		n := d.Predictions.total()
-		for _, c := range d.Labels {
-			n += c
-		}
-		return n
-	}
-	na, nb := size(a), size(b)
+	na, nb := a.samples(m), b.samples(m)
 	// What was measured before a promotion does not grow: then the candidate's doublings count alone.
 	least := min(na, nb)
 	if fixed {

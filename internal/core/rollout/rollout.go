@@ -186,7 +186,8 @@ type State struct {
 	seed      uint64
 	draws     uint64
 	data      *stageData
-	reference *armData // what the promoted arm did in the stage before
+	past      *armData   // what the baseline did since the start
+	standards []*armData // what a promoted arm is held against, the best first
 	now       time.Time
 }
 

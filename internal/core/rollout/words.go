@@ -14,7 +14,11 @@ func (e Event) Words() string {
 	case Observed:
 		return fmt.Sprintf("observed until %s", e.At.Format(time.RFC3339))
 	case StageStarted:
-		return fmt.Sprintf("%s begins: %s", e.Stage, e.Traffic)
+		text := fmt.Sprintf("%s begins: %s", e.Stage, e.Traffic)
+		if e.Reason != "" {
+			text += "; " + e.Reason
+		}
+		return text
 	case Judged:
 		return fmt.Sprintf("%s is judged: %s%s", e.Stage, e.Verdict, says(e))
 	case StageExtended:
