@@ -207,11 +207,16 @@ func (a *app) printChecked(c rollout.Checked) error {
 	if c.ByHand > 0 {
 		text += fmt.Sprintf("; %d were not made from what was observed (a person, or a version that could not serve)", c.ByHand)
 	}
-	if len(c.Differences) == 0 {
-		_, err := fmt.Fprintf(a.deps.Stdout, "Confirmed: %s.\n", text)
+	said := "Confirmed"
+	if len(c.Differences) > 0 {
+		said = "Not confirmed"
+	}
+	if _, err := fmt.Fprintf(a.deps.Stdout, "%s: %s.\n", said, text); err != nil {
 		return err
 	}
-	fmt.Fprintf(a.deps.Stdout, "Not confirmed: %s.\n", text)
+	for _, asked := range c.Asked {
+		fmt.Fprintf(a.deps.Stdout, "  by hand: %s\n", console.Clean(asked))
+	}
 	for _, d := range c.Differences {
 		fmt.Fprintf(a.deps.Stdout, "  %s\n", console.Clean(d))
 	}

@@ -42,7 +42,7 @@ func Decide(s *State, c Command) ([]Event, error) {
 	case Resume:
 		return s.resume(c)
 	case Abort:
-		return s.back(c.At, OutcomeAborted, orText(c.Reason, "somebody asked for it"), c.By, nil), nil
+		return s.back(c.At, OutcomeAborted, orText(c.Reason, "somebody asked for it"), c.By, s.known()), nil
 	case Promote:
 		return s.promoteByHand(c)
 	}
@@ -324,7 +324,26 @@ func (s *State) broken(c Broken) ([]Event, error) {
 		}
 		return []Event{{Type: PausedEvent, At: c.At, Reason: fmt.Sprintf("the baseline %s cannot serve: %s", c.Arm, c.Reason)}}, nil
 	}
-	return s.back(c.At, OutcomeRolledBack, fmt.Sprintf("%s cannot serve: %s", c.Arm, c.Reason), "", nil), nil
+	seen := s.data.arms[i]
+	evidence := Evidence{Metric: testServing, Test: testServing, Arm: c.Arm, Verdict: Fail, Unit: "value", Candidate: Measured{N: seen.Requests}, Critical: true, Reason: c.Reason}
+	return s.back(c.At, OutcomeRolledBack, fmt.Sprintf("%s cannot serve: %s", c.Arm, c.Reason), "", []Evidence{evidence}), nil
+}
+
+// testServing is the test of a version that does not answer at all.
+const testServing = "serving"
+
+// known is what the comparison says at the moment: the evidence of what people decide.
+func (s *State) known() []Evidence {
+	switch {
+	case s.Stage.Phase == PhaseExperiment:
+		return s.trialEvidence()
+	case s.Stage.Phase == PhaseBandit:
+		_, evidence := s.reallocate()
+		return evidence
+	case s.alone():
+		return nil // it is compared with limits alone, by the guard
+	}
+	return s.judge(s.arm())
 }
 
 func (s *State) resume(c Resume) ([]Event, error) {
@@ -348,5 +367,5 @@ func (s *State) promoteByHand(c Promote) ([]Event, error) {
 			return nil, fault.Invalidf("version %q is no candidate of the rollout: %s", c.Arm, strings.Join(s.Arms[1:], ", "))
 		}
 	}
-	return s.promote(c.At, arm, orText(c.Reason, "somebody asked for it"), orText(c.By, "unknown"), nil), nil
+	return s.promote(c.At, arm, orText(c.Reason, "somebody asked for it"), orText(c.By, "unknown"), s.known()), nil
 }
