@@ -23,6 +23,9 @@ type RolloutStore interface {
 	Rollout(ctx context.Context, id string) (rollout.Record, []rollout.Event, error)
 	// Rollouts returns up to limit rollouts of an endpoint, the newest first.
 	Rollouts(ctx context.Context, endpoint string, limit int) ([]rollout.Record, error)
+	// PutRolloutEnd keeps what a rollout that has ended came to; RolloutEnd returns it, or a NotFound error.
+	PutRolloutEnd(ctx context.Context, id string, end rollout.End) error
+	RolloutEnd(ctx context.Context, id string) (rollout.End, error)
 	// UnsettledRollouts returns those that go on, or whose outcome is not followed yet.
 	UnsettledRollouts(ctx context.Context) ([]rollout.Record, error)
 }
@@ -83,7 +86,7 @@ type driver struct {
 	// held are windows that are not stored yet, since flushed.
 	held    []rollout.Event
 	flushed time.Time
-	// reporter has seen every event so far; nil before somebody asked for a report.
+	// reporter has seen every event so far.
 	reporter *rollout.Reporter
 	// followed and named are the traffic and the alias's version that were brought about last.
 	followed *rollout.Traffic
@@ -127,7 +130,7 @@ func (s *Service) StartRollout(ctx context.Context, name string, r StartRollout)
 		return RolloutStatus{}, err
 	}
 	id := fmt.Sprintf("%016x", s.deps.Random())
-	d := &driver{s: s, l: l, id: id, state: rollout.New(), ended: make(chan struct{}), record: rollout.Record{ID: id, Endpoint: name,
+	d := &driver{s: s, l: l, id: id, state: rollout.New(), reporter: rollout.NewReporter(), ended: make(chan struct{}), record: rollout.Record{ID: id, Endpoint: name,
 		Model: spec.Model, Alias: r.Alias, Baseline: baseline, Candidates: start.Candidates, By: r.By}}
 	if !l.rollout.CompareAndSwap(nil, d) {
 		return RolloutStatus{}, fault.Conflictf("endpoint %q: another rollout was started at the same time", name)
@@ -332,6 +335,7 @@ func (d *driver) step(due bool) (over bool) {
 		d.s.deps.Logger.Warn("the end of a rollout cannot be stored at the moment", "rollout", d.record.ID, "error", err)
 		return false
 	}
+	d.s.keepEnd(ctx, d.record.ID, rollout.End{State: d.state.View(), Report: d.reporter.Report(d.record)})
 	return true
 }
 
@@ -364,12 +368,11 @@ func (d *driver) observe(ctx context.Context, now time.Time) error {
 		return err
 	}
 	for _, e := range seen {
-		if err := rollout.Apply(d.state, e); err != nil {
+		if err := d.apply(e); err != nil {
 			return err
 		}
 	}
 	d.held = append(d.held, seen...)
-	d.tell(seen)
 	return d.command(ctx, rollout.Tick{At: now})
 }
 
@@ -398,9 +401,8 @@ func (d *driver) command(ctx context.Context, c rollout.Command) error {
 		return err
 	}
 	d.record, d.held, d.flushed = record, nil, now
-	d.tell(events)
 	for _, e := range events {
-		if err := rollout.Apply(d.state, e); err != nil {
+		if err := d.apply(e); err != nil {
 			return err
 		}
 		if e.Traffic != nil {
@@ -408,6 +410,11 @@ func (d *driver) command(ctx context.Context, c rollout.Command) error {
 		}
 	}
 	return nil
+}
+
+// apply advances the state and the report by an event; d.mu is held.
+func (d *driver) apply(e rollout.Event) error {
+	return errors.Join(rollout.Apply(d.state, e), d.reporter.Add(e))
 }
 
 // bring brings about what was decided: traffic, the alias, and at the end that the version that has lost is taken away. What is so already is

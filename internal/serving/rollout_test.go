@@ -27,6 +27,7 @@ type rollouts struct {
 	records []rollout.Record
 	events  map[string][][]byte
 	aliases []string
+	ends    map[string]string
 	// lost is the error of moving an alias, such as of a version that the registry has lost; nil for none.
 	lost error
 }
@@ -86,6 +87,30 @@ func (r *rollouts) Rollouts(_ context.Context, name string, limit int) ([]rollou
 		}
 	}
 	return out, nil
+}
+
+func (r *rollouts) PutRolloutEnd(_ context.Context, id string, end rollout.End) error {
+	b, err := json.Marshal(end)
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.ends == nil {
+		r.ends = map[string]string{}
+	}
+	r.ends[id] = string(b)
+	return nil
+}
+
+func (r *rollouts) RolloutEnd(_ context.Context, id string) (end rollout.End, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	text, there := r.ends[id]
+	if !there {
+		return end, fault.NotFoundf("no end of rollout %s", id)
+	}
+	return end, json.Unmarshal([]byte(text), &end)
 }
 
 func (r *rollouts) UnsettledRollouts(context.Context) ([]rollout.Record, error) {
@@ -476,4 +501,54 @@ func TestLongWindowsDoNotHoldUpTheEnd(t *testing.T) {
 			t.Errorf("%s: %+v", what, s)
 		}
 	}
+}
+
+func TestAFinishedRolloutIsNotReplayedForEachLook(t *testing.T) {
+	b, kept := rolling(t, &models{})
+	stop := load(b)
+	start(t, b, fastPlan, "2")
+	s := ended(t, b, kept)
+	stop()
+	want, err := b.RolloutReport(t.Context(), s.ID)
+	if err != nil || len(want.Stages) < 5 || want.Outcome != rollout.OutcomePromoted || !want.Settled {
+		t.Fatalf("%+v, %v", want, err)
+	}
+	events, err := json.Marshal(kept.events)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept.mu.Lock()
+	kept.events[s.ID] = nil // nobody needs them
+	kept.mu.Unlock()
+	again, err := b.RolloutReport(t.Context(), s.ID)
+	if a, b := asText(t, want), asText(t, again); err != nil || a != b {
+		t.Errorf("%v\n%s\n%s", err, a, b)
+	}
+	if status, err := b.Rollout(t.Context(), "e"); err != nil || status.State.Outcome != rollout.OutcomePromoted || status.State.Requests[1] == 0 {
+		t.Errorf("%+v, %v", status, err)
+	}
+	// What was not kept, as by an earlier server, is made of the events once.
+	kept.mu.Lock()
+	kept.ends = nil
+	err = json.Unmarshal(events, &kept.events)
+	kept.mu.Unlock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	made, err := b.RolloutReport(t.Context(), s.ID)
+	if a, b := asText(t, want), asText(t, made); err != nil || a != b {
+		t.Errorf("%v\n%s\n%s", err, a, b)
+	}
+	if len(kept.ends) != 1 {
+		t.Errorf("%d ends are kept", len(kept.ends))
+	}
+}
+
+func asText(t *testing.T, v any) string {
+	t.Helper()
+	b, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
 }
