@@ -175,7 +175,11 @@ func (d *driver) labelled(m reqlog.Match) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	i := slices.Index(d.state.Arms, m.Version)
-	if i < 0 || i >= len(d.taps) || m.At.Before(d.record.StartedAt) {
+	if i < 0 || i >= len(d.taps) {
+		return
+	}
+	d.learn(i, m)
+	if m.At.Before(d.record.StartedAt) {
 		return
 	}
 	for metric, value := range losses(m) {

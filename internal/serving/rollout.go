@@ -82,7 +82,9 @@ type driver struct {
 	record rollout.Record
 	state  *rollout.State
 	taps   []*tap
-	from   time.Time // when the present window began
+	// calibrations are those of the versions by number; nil where the plan estimates nothing.
+	calibrations map[string]*calibration
+	from         time.Time // when the present window began
 	// held are windows that are not stored yet, since flushed.
 	held    []rollout.Event
 	flushed time.Time
@@ -111,7 +113,7 @@ func (s *Service) StartRollout(ctx context.Context, name string, r StartRollout)
 	if err != nil {
 		return RolloutStatus{}, err
 	}
-	if err := s.movable(spec, baseline, r); err != nil {
+	if err := errors.Join(s.movable(spec, baseline, r), measurable(name, spec, r.Plan)); err != nil {
 		return RolloutStatus{}, err
 	}
 	start := rollout.Start{At: s.deps.Now().UTC(), Plan: r.Plan, Baseline: baseline, Seed: s.deps.Random() >> 11, By: r.By}
@@ -154,6 +156,21 @@ func (s *Service) movable(spec endpoint.Spec, baseline string, r StartRollout) e
 	for _, v := range append([]string{baseline}, r.Candidates...) {
 		if _, remote := spec.Remotes[v]; remote || spec.Model == "" {
 			return fault.Invalidf("alias %q names versions of a registered model, and %s is served by another server: leave the alias out", r.Alias, v)
+		}
+	}
+	return nil
+}
+
+// measurable refuses metrics that nothing will ever be known of.
+func measurable(name string, spec endpoint.Spec, plan rollout.Plan) error {
+	for _, m := range plan.Metrics {
+		estimated := m.Name == rollout.MetricEstimatedAccuracy
+		switch log := spec.Settings.Log; {
+		case !estimated && !rollout.FromTruth(m.Name):
+		case log == nil:
+			return fault.Invalidf("plan: metric %q is known from logged requests, and endpoint %q logs none: deploy it with --log-sample", m.Name, name)
+		case estimated && log.Prediction != "":
+			return fault.Invalidf("plan: metric %q is estimated from the first output, and endpoint %q compares %q with the truth", m.Name, name, log.Prediction)
 		}
 	}
 	return nil
@@ -283,6 +300,7 @@ func (d *driver) drive() {
 	d.mu.Unlock()
 	d.s.parts.Go(func() {
 		defer close(d.ended)
+		d.calibrate(d.s.until)
 		tick := time.NewTicker(every)
 		defer tick.Stop()
 		look := time.NewTicker(min(every, lookEvery))

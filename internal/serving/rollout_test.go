@@ -15,6 +15,7 @@ import (
 	"levada/internal/core/endpoint"
 	"levada/internal/core/fault"
 	"levada/internal/core/infer"
+	"levada/internal/core/reqlog"
 	"levada/internal/core/rollout"
 	"levada/internal/core/traffic"
 	"levada/internal/serving"
@@ -551,4 +552,83 @@ func asText(t *testing.T, v any) string {
 		t.Fatal(err)
 	}
 	return string(b)
+}
+
+// truths is a log that knows the truth of some predictions.
+type truths struct {
+	serving.RequestLog
+	known []reqlog.Match
+}
+
+func (l truths) Matches(_ context.Context, _ string, _, _ time.Time, f func(reqlog.Match) error) error {
+	for _, m := range l.known {
+		if err := f(m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func TestAPromotedVersionIsTakenBackWhenItsEstimatedAccuracyFalls(t *testing.T) {
+	store := &memory{endpoints: map[string]endpoint.Endpoint{}, versions: map[string][]endpoint.Deployed{}}
+	kept := &rollouts{shown: store}
+	log := truths{}
+	for i := range 1000 { // a score of 0.95 is right in 19 of 20, one of 0.5 in half
+		number := func(v float64) reqlog.Value { return reqlog.Value{Number: v} }
+		truth := []float64{1, float64(i / 2 % 2)}[i%2]
+		if i%2 == 0 && i%40 == 0 {
+			truth = 0
+		}
+		log.known = append(log.known, reqlog.Match{Endpoint: "e", Version: "2", Predicted: number([]float64{0.95, 0.5}[i%2]), Actual: number(truth)})
+	}
+	b := open(t, &models{}, store, withRollouts(kept), func(o *serving.Options) { o.Log = log })
+	b.put(traffic.All("1"), endpoint.Settings{Log: &endpoint.Log{Sample: 1}}, "1")
+	plan := "interval: 100ms\nmetrics: [{name: estimated_accuracy, critical: true}]\ncanary: {steps: [{percent: 50, wait: 1h}]}\nwatch: {duration: 1h, window: 1h}"
+	start(t, b, plan, "2")
+	score := func(v float64, until func(serving.RolloutStatus) bool) serving.RolloutStatus {
+		for {
+			for range 50 {
+				if _, err := b.ask(v - 2); err != nil { // version 2 adds 2
+					t.Fatal(err)
+				}
+			}
+			s, err := b.Rollout(t.Context(), "e")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if until(s) {
+				return s
+			}
+		}
+	}
+	score(0.95, func(s serving.RolloutStatus) bool { return s.State.Requests[1] > 1000 })
+	if _, err := b.CommandRollout(t.Context(), "e", rollout.Promote{By: "ada"}); err != nil {
+		t.Fatal(err)
+	}
+	from := score(0.95, func(s serving.RolloutStatus) bool { return s.State.Stage.Phase == rollout.PhaseWatch }).State.Requests[1]
+	if s := score(0.95, func(s serving.RolloutStatus) bool { return s.Outcome != "" || s.State.Requests[1] > from+1000 }); s.Outcome != "" {
+		t.Fatalf("%q: %s", s.Outcome, s.Reason)
+	}
+	s := score(0.5, func(s serving.RolloutStatus) bool { return s.Outcome != "" })
+	if s.Outcome != rollout.OutcomeRolledBack || !strings.Contains(s.Reason, "estimated_accuracy") {
+		t.Errorf("%q: %s", s.Outcome, s.Reason)
+	}
+	t.Log(s.Reason)
+	ended(t, b, kept)
+}
+
+func (truths) Add(reqlog.Entry) {}
+
+func TestQualityThatNobodyWillKnowIsRefused(t *testing.T) {
+	b, _ := rolling(t, &models{})
+	for _, metric := range []string{"accuracy", "log_loss", "estimated_accuracy"} {
+		p, err := rollout.ParsePlan([]byte("metrics: [{name: " + metric + "}]\ncanary: {steps: [{percent: 50}]}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = b.StartRollout(t.Context(), "e", serving.StartRollout{Plan: p, Candidates: []string{"2"}})
+		if fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), "--log-sample") {
+			t.Errorf("%s: %v", metric, err)
+		}
+	}
 }

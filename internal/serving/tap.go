@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"levada/internal/core/endpoint"
+	"levada/internal/core/estimate"
 	"levada/internal/core/rollout"
 )
 
@@ -22,6 +23,8 @@ type tap struct {
 	keep float64
 	// counts says which requests are counted.
 	counts counted
+	// chance is how likely a score is right; nil while that is not known.
+	chance *estimate.Isotonic
 	seed   maphash.Seed
 	keys   map[uint64]struct{}
 }
@@ -51,6 +54,13 @@ func (t *tap) set(keep float64, counts counted) {
 	defer t.mu.Unlock()
 	t.keep, t.counts, t.arm = keep, counts, emptyArm()
 	t.keys = map[uint64]struct{}{}
+}
+
+// estimate begins to estimate the accuracy from scores.
+func (t *tap) estimate(chance *estimate.Isotonic) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.chance = chance
 }
 
 // take returns what was counted since the last time.
@@ -93,6 +103,11 @@ func (t *tap) add(o endpoint.Observation, is counted) {
 	}
 	if o.Outcome == endpoint.OK {
 		a.Predictions.Add(o.Prediction)
+		if t.chance != nil && o.Prediction >= 0 && o.Prediction <= 1 {
+			s := a.Values[rollout.MetricEstimatedAccuracy]
+			s.Add(expected(t.chance, o.Prediction))
+			a.Values[rollout.MetricEstimatedAccuracy] = s
+		}
 		if o.Label != "" {
 			if _, known := a.Labels[o.Label]; known || len(a.Labels) < maxLabels {
 				a.Labels[o.Label]++

@@ -98,6 +98,16 @@ const (
 	MetricLogLoss       = "log_loss" // of scores from 0 to 1
 )
 
+// MetricEstimatedAccuracy is the accuracy that a classifier of two classes has by its own scores, once these are calibrated: it needs no truth of the
+// requests that it is about.
+const MetricEstimatedAccuracy = "estimated_accuracy"
+
+// Watches says whether a plan has a metric.
+func (p *Plan) Watches(metric string) bool {
+	_, there := p.metric(metric)
+	return there
+}
+
 // FromTruth says whether a metric is one of quality.
 func FromTruth(metric string) bool {
 	return slices.Contains([]string{MetricAccuracy, MetricAbsoluteError, MetricSquaredError, MetricLogLoss}, metric)
@@ -105,14 +115,14 @@ func FromTruth(metric string) bool {
 
 // FromGateway says whether the gateway measures a metric itself.
 func FromGateway(metric string) bool {
-	return slices.Contains([]string{MetricErrors, MetricLatency, MetricPredictions, MetricMismatch}, metric)
+	return slices.Contains([]string{MetricErrors, MetricLatency, MetricPredictions, MetricMismatch, MetricEstimatedAccuracy}, metric)
 }
 
 // Metric is something that versions are compared by.
 type Metric struct {
-	Name    string  `json:"name" maxLength:"200" doc:"errors, latency, predictions; accuracy, absolute_error, squared_error or log_loss, from the truth of logged requests; or the name of a reported value"`
+	Name    string  `json:"name" maxLength:"200" doc:"errors, latency, predictions; accuracy, absolute_error, squared_error or log_loss, from the truth of logged requests; estimated_accuracy, without it; or the name of a reported value"`
 	Measure Measure `json:"measure,omitempty" enum:"rate,mean,quantile,distribution" doc:"default by name; mean for reported values"`
-	Better  Better  `json:"better,omitempty" enum:"lower,higher,same" doc:"default lower, and higher for accuracy"`
+	Better  Better  `json:"better,omitempty" enum:"lower,higher,same" doc:"default lower, and higher for accuracy and estimated_accuracy"`
 	// Tolerance is how much worse a candidate may be: a difference of shares for a rate, a share of the baseline's value for a mean or a
 	// quantile, a population stability index for a distribution. Defaults: 0.01, 0.05, 0.25, 0.2.
 	Tolerance *float64 `json:"tolerance,omitempty" minimum:"0"`
@@ -268,7 +278,7 @@ func (m *Metric) complete() error {
 	if m.Tolerance == nil {
 		m.Tolerance = &tolerance
 	}
-	if m.Better == "" && m.Name == MetricAccuracy {
+	if m.Better == "" && (m.Name == MetricAccuracy || m.Name == MetricEstimatedAccuracy) {
 		m.Better = Higher
 	}
 	if m.Better == "" {
@@ -291,7 +301,7 @@ func (m *Metric) complete() error {
 		return bad("a name has from 1 to 200 characters")
 	case !slices.Contains([]Measure{Rate, Mean, Quantile, Distribution}, m.Measure):
 		return bad("measure is %q; it may be rate, mean, quantile or distribution", m.Measure)
-	case m.Name == MetricErrors && m.Measure != Rate, m.Name == MetricPredictions && m.Measure != Distribution,
+	case m.Name == MetricErrors && m.Measure != Rate, m.Name == MetricEstimatedAccuracy && m.Measure != Mean, m.Name == MetricPredictions && m.Measure != Distribution,
 		m.Name == MetricLatency && m.Measure != Quantile:
 		return bad("it cannot be measured as %s", m.Measure)
 	case (m.Measure == Quantile) != (m.Name == MetricLatency), (m.Measure == Distribution) != (m.Name == MetricPredictions):
