@@ -49,6 +49,7 @@ const flushEvery = 5 * time.Second
 
 // StartRollout is what a rollout is started with.
 type StartRollout struct {
+	// Plan may be without any stage: then the endpoint's own is followed.
 	Plan rollout.Plan
 	// Candidates are versions of the endpoint's model: numbers, "@" with an alias, or "latest".
 	Candidates []string
@@ -113,6 +114,9 @@ func (s *Service) StartRollout(ctx context.Context, name string, r StartRollout)
 	if err != nil {
 		return RolloutStatus{}, err
 	}
+	if err := r.planned(name, spec); err != nil {
+		return RolloutStatus{}, err
+	}
 	if err := errors.Join(s.movable(spec, baseline, r), measurable(name, spec, r.Plan)); err != nil {
 		return RolloutStatus{}, err
 	}
@@ -159,6 +163,19 @@ func (s *Service) movable(spec endpoint.Spec, baseline string, r StartRollout) e
 		}
 	}
 	return nil
+}
+
+// planned takes the endpoint's own plan where none was brought.
+func (r *StartRollout) planned(name string, spec endpoint.Spec) error {
+	switch own := spec.Settings.Rollout; {
+	case !r.Plan.Empty():
+		return nil
+	case own == nil:
+		return fault.Invalidf("there is no plan: give one, or deploy endpoint %q with one of its own (--rollout-plan, settings.rollout)", name)
+	default:
+		r.Plan = *own
+		return r.Plan.Complete()
+	}
 }
 
 // measurable refuses metrics that nothing will ever be known of.

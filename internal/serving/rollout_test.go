@@ -632,3 +632,29 @@ func TestQualityThatNobodyWillKnowIsRefused(t *testing.T) {
 		}
 	}
 }
+
+func TestARolloutWithoutAPlanFollowsTheEndpoints(t *testing.T) {
+	b, kept := rolling(t, &models{})
+	to2 := serving.StartRollout{Candidates: []string{"2"}, By: "ada"}
+	if _, err := b.StartRollout(t.Context(), "e", to2); fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), "--rollout-plan") {
+		t.Errorf("without any plan: %v", err)
+	}
+	bad := endpoint.Settings{Rollout: &rollout.Plan{Canary: &rollout.Canary{Steps: []rollout.Step{{Percent: 200}}}}}
+	if _, err := b.Put(t.Context(), "e", endpoint.Spec{Model: "m", Versions: []string{"1"}, Traffic: traffic.All("1"), Settings: bad}); fault.KindOf(err) != fault.Invalid ||
+		!strings.Contains(err.Error(), "settings: rollout: plan: canary.steps[0].percent is 200") {
+		t.Errorf("a plan that cannot be: %v", err)
+	}
+	own := endpoint.Settings{Rollout: &rollout.Plan{Canary: &rollout.Canary{Steps: []rollout.Step{{Percent: 40}}}}}
+	b.put(traffic.All("1"), own, "1")
+	if n := b.models.starts.Load(); n != 1 {
+		t.Errorf("%d workers were started: another plan is no reason to start one", n)
+	}
+	s, err := b.StartRollout(t.Context(), "e", to2)
+	if err != nil || s.State.Traffic.Shares[1] != 40 || *s.State.Plan.Canary.Extensions != 3 {
+		t.Errorf("%+v, %v", s, err)
+	}
+	if _, err := b.CommandRollout(t.Context(), "e", rollout.Abort{By: "ada"}); err != nil {
+		t.Error(err)
+	}
+	ended(t, b, kept)
+}

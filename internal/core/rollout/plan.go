@@ -193,6 +193,11 @@ type Watch struct {
 	Holdback float64 `json:"holdback,omitempty" minimum:"0" maximum:"50"`
 }
 
+// Empty says whether a plan has no stage at all.
+func (p *Plan) Empty() bool {
+	return p.Shadow == nil && p.Canary == nil && p.Experiment == nil && p.Bandit == nil
+}
+
 // ParsePlan reads a plan from YAML or JSON, and checks it. Fields that it does not know are errors.
 func ParsePlan(text []byte) (Plan, error) {
 	var p Plan
@@ -242,7 +247,7 @@ func (p *Plan) Complete() error {
 		return fault.Invalidf("plan: guard.alpha is %v; it must be above 0 and at most 0.5", p.Guard.Alpha)
 	case len(p.Metrics) > maxMetrics:
 		return fault.Invalidf("plan: there are %d metrics; the most are %d", len(p.Metrics), maxMetrics)
-	case p.Shadow == nil && p.Canary == nil && p.Experiment == nil && p.Bandit == nil:
+	case p.Empty():
 		return fault.Invalidf("plan: it has none of shadow, canary, experiment and bandit; give at least one")
 	case p.Experiment != nil && p.Bandit != nil:
 		return fault.Invalidf("plan: it has an experiment and a bandit; give one of them")
