@@ -85,6 +85,7 @@ type driver struct {
 	taps   []*tap
 	// calibrations are those of the versions by number; nil where the plan estimates nothing.
 	calibrations map[string]*calibration
+	asked        time.Time // when monitors were asked last
 	from         time.Time // when the present window began
 	// held are windows that are not stored yet, since flushed.
 	held    []rollout.Event
@@ -117,7 +118,7 @@ func (s *Service) StartRollout(ctx context.Context, name string, r StartRollout)
 	if err := r.planned(name, spec); err != nil {
 		return RolloutStatus{}, err
 	}
-	if err := errors.Join(s.movable(spec, baseline, r), measurable(name, spec, r.Plan)); err != nil {
+	if err := errors.Join(s.movable(spec, baseline, r), measurable(name, spec, r.Plan), s.monitored(ctx, r.Plan)); err != nil {
 		return RolloutStatus{}, err
 	}
 	start := rollout.Start{At: s.deps.Now().UTC(), Plan: r.Plan, Baseline: baseline, Seed: s.deps.Random() >> 11, By: r.By}
@@ -352,6 +353,9 @@ func (d *driver) step(due bool) (over bool) {
 			err = d.command(ctx, rollout.Broken{At: now, Arm: arm, Reason: why})
 		} else if due {
 			err = d.observe(ctx, now)
+		}
+		if err == nil && !d.state.Done() {
+			err = d.findings(ctx, now)
 		}
 		if err != nil {
 			d.s.deps.Logger.Warn("a rollout cannot go on at the moment", "endpoint", d.l.name, "rollout", d.record.ID, "error", err)

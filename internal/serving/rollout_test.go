@@ -658,3 +658,55 @@ func TestARolloutWithoutAPlanFollowsTheEndpoints(t *testing.T) {
 	}
 	ended(t, b, kept)
 }
+
+// watching is a Monitors that has one, asked, and what it has found.
+type watching struct {
+	mu    sync.Mutex
+	found []rollout.Finding
+}
+
+func (*watching) Monitored(_ context.Context, name string) error {
+	if name != "asked" {
+		return fault.NotFoundf("there is no monitor %q", name)
+	}
+	return nil
+}
+
+func (w *watching) Findings(_ context.Context, _ string, since time.Time) ([]rollout.Finding, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(w.found), func(f rollout.Finding) bool { return !f.At.After(since) }), nil
+}
+
+func TestAMonitorTakesAPromotedVersionBack(t *testing.T) {
+	store := &memory{endpoints: map[string]endpoint.Endpoint{}, versions: map[string][]endpoint.Deployed{}}
+	kept, monitors := &rollouts{shown: store}, &watching{}
+	b := open(t, &models{}, store, withRollouts(kept), func(o *serving.Options) { o.Monitors = monitors })
+	b.put(traffic.All("1"), endpoint.Settings{}, "1")
+	plan := func(name string) rollout.Plan {
+		p, err := rollout.ParsePlan([]byte("interval: 100ms\nmetrics: [{name: errors, critical: true}]\ncanary: {steps: [{percent: 50, wait: 1h}]}\nwatch: {duration: 1h, monitors: [" + name + "]}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	_, err := b.StartRollout(t.Context(), "e", serving.StartRollout{Plan: plan("nobody"), Candidates: []string{"2"}})
+	if fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), `there is no monitor "nobody"`) {
+		t.Errorf("%v", err)
+	}
+	if _, err := b.StartRollout(t.Context(), "e", serving.StartRollout{Plan: plan("asked"), Candidates: []string{"2"}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.CommandRollout(t.Context(), "e", rollout.Promote{By: "ada"}); err != nil {
+		t.Fatal(err)
+	}
+	monitors.mu.Lock()
+	monitors.found = []rollout.Finding{{Monitor: "asked", At: time.Now().UTC(), Verdict: rollout.Fail, Rows: 9, Reason: "it drifted"}}
+	monitors.mu.Unlock()
+	if s := ended(t, b, kept); s.Outcome != rollout.OutcomeRolledBack || !strings.Contains(s.Reason, "monitor asked has found: it drifted") {
+		t.Errorf("%q: %s", s.Outcome, s.Reason)
+	}
+	if !slices.Contains(b.kinds(), "rollout_monitor_found") {
+		t.Errorf("%v", b.kinds())
+	}
+}

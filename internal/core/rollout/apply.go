@@ -3,7 +3,9 @@ package rollout
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
+	"time"
 )
 
 // Apply advances the state by one event. An error means that the log is not one that Decide has made.
@@ -41,8 +43,18 @@ func Apply(s *State, e Event) error {
 		if arm < 1 {
 			return fmt.Errorf("event %s names %q, which is no candidate", e.Type, e.Arm)
 		}
-		s.standards = s.before(arm)
+		s.standards, s.promoted = s.before(arm), e.At
 		s.Arm, s.Traffic, s.Paused, s.Reason = e.Arm, *e.Traffic, false, e.Reason
+	case MonitorFound:
+		if e.Finding == nil {
+			return fmt.Errorf("event %s has no finding", e.Type)
+		}
+		found := maps.Clone(s.found)
+		if found == nil {
+			found = map[string]time.Time{}
+		}
+		found[e.Finding.Monitor] = e.Finding.At
+		s.found, s.Last = found, e.Evidence
 	case RolledBack:
 		s.Traffic, s.Paused, s.Reason = *e.Traffic, false, e.Reason
 		if len(e.Evidence) > 0 {

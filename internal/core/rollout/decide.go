@@ -34,6 +34,8 @@ func Decide(s *State, c Command) ([]Event, error) {
 		return s.tick(c.At), nil
 	case Broken:
 		return s.broken(c)
+	case Found:
+		return s.monitored(c), nil
 	case Pause:
 		if s.Paused {
 			return nil, fault.Conflictf("the rollout is paused already")
@@ -368,4 +370,32 @@ func (s *State) promoteByHand(c Promote) ([]Event, error) {
 		}
 	}
 	return s.promote(c.At, arm, orText(c.Reason, "somebody asked for it"), orText(c.By, "unknown"), s.known()), nil
+}
+
+// monitored decides by what a monitor has found.
+func (s *State) monitored(c Found) []Event {
+	f := c.Finding
+	if since, asks := s.Asks(f.Monitor); !asks || !f.At.After(since) {
+		return nil
+	}
+	e := Evidence{Metric: f.Monitor, Test: testMonitor, Arm: s.Arm, Verdict: f.Verdict, Unit: "value", Candidate: Measured{N: f.Rows}, Critical: true, Reason: f.Reason}
+	events := []Event{{Type: MonitorFound, At: c.At, Arm: s.Arm, Finding: &f, Verdict: f.Verdict, Evidence: []Evidence{e}, Reason: f.Reason}}
+	if f.Verdict != Fail {
+		return events
+	}
+	return append(events, s.back(c.At, OutcomeRolledBack, fmt.Sprintf("monitor %s has found: %s", f.Monitor, f.Reason), "", []Evidence{e})...)
+}
+
+// testMonitor is the test of a monitor, which has its own.
+const testMonitor = "monitor"
+
+// Asks says whether a monitor is asked now, and about what since when: its findings since the promotion, each once.
+func (s *State) Asks(monitor string) (since time.Time, asks bool) {
+	if s.Done() || s.Stage.Phase != PhaseWatch || !slices.Contains(s.Plan.Watch.Monitors, monitor) {
+		return since, false
+	}
+	if since = s.promoted; s.found[monitor].After(since) {
+		since = s.found[monitor]
+	}
+	return since, true
 }

@@ -527,3 +527,45 @@ func TestAWatchWithoutRequestsDoesNotSayThatNothingWasWorse(t *testing.T) {
 		t.Errorf("%q: %s", w.state.Outcome, w.state.Reason)
 	}
 }
+
+func TestWhatAMonitorFindsAfterPromotionTakesTheVersionBack(t *testing.T) {
+	plan := "canary: {steps: [{percent: 40, wait: 20s}]}\nwatch: {duration: 10m, window: 1m, monitors: [asked]}"
+	finding := func(w *world, name string, v Verdict) Found {
+		return Found{At: w.at, Finding: Finding{Monitor: name, At: w.at, Verdict: v, Rows: 700, Run: "r1", Reason: "3 of 4 columns drifted"}}
+	}
+	w := newWorld(t, plan, 17, healthy, healthy)
+	w.run(t, 5*time.Second)
+	early := finding(w, "asked", Fail)
+	if events := w.do(t, early); len(events) != 0 {
+		t.Errorf("before the promotion: %+v", events)
+	}
+	w.run(t, 20*time.Second)
+	if w.state.Stage.Phase != PhaseWatch {
+		t.Fatalf("%s", w.kinds())
+	}
+	early.At = w.at
+	for what, c := range map[string]Found{"before the promotion": early, "of another monitor": finding(w, "other", Fail)} {
+		if events := w.do(t, c); len(events) != 0 {
+			t.Errorf("a finding %s: %+v", what, events)
+		}
+	}
+	w.run(t, 5*time.Second)
+	for _, v := range []Verdict{NoData, Pass} {
+		w.at = w.at.Add(time.Second)
+		once := finding(w, "asked", v)
+		if events := w.do(t, once); len(events) != 1 || events[0].Verdict != v || w.state.Done() {
+			t.Fatalf("%s: %+v", v, events)
+		}
+		if events := w.do(t, once); len(events) != 0 {
+			t.Errorf("%s once more: %+v", v, events)
+		}
+	}
+	w.run(t, 70*time.Second) // another block of the watch
+	w.do(t, finding(w, "asked", Fail))
+	if w.state.Outcome != OutcomeRolledBack || !strings.Contains(w.state.Reason, "monitor asked has found: 3 of 4 columns drifted") || w.state.Last[0].Test != "monitor" {
+		t.Errorf("%q: %s", w.state.Outcome, w.state.Reason)
+	}
+	if c, err := Verify(w.events); err != nil || len(c.Differences) > 0 || c.ByHand != 3 {
+		t.Errorf("%+v, %v", c, err)
+	}
+}

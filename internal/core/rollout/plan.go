@@ -191,6 +191,8 @@ type Watch struct {
 	// Holdback is the percentage that the old version keeps, to be compared with at the same time. Without it, what the new version did
 	// before its promotion is the standard.
 	Holdback float64 `json:"holdback,omitempty" minimum:"0" maximum:"50"`
+	// Monitors by name: what one of them finds against the data of the endpoint after the promotion takes the version back.
+	Monitors []string `json:"monitors,omitempty" maxItems:"20" doc:"monitors whose findings after the promotion take the version back: drift of what is asked, expectations that do not hold"`
 }
 
 // Empty says whether a plan has no stage at all.
@@ -406,6 +408,13 @@ func (p *Plan) completeWatch() error {
 		return fault.Invalidf("plan: watch: duration has %d windows; the most are %d", p.watches(), maxWatches)
 	case !(w.Holdback >= 0 && w.Holdback <= 50):
 		return fault.Invalidf("plan: watch.holdback is %v; it may be from 0 to 50", w.Holdback)
+	case len(w.Monitors) > 20:
+		return fault.Invalidf("plan: watch.monitors has %d; the most are 20", len(w.Monitors))
+	}
+	for i, m := range w.Monitors {
+		if m == "" || slices.Contains(w.Monitors[:i], m) {
+			return fault.Invalidf("plan: watch.monitors[%d] is %q: want names that differ", i, m)
+		}
 	}
 	return nil
 }

@@ -126,6 +126,8 @@ func (c *Checked) asked(s *State, e Event) []Event {
 		command = Pause{At: e.At, By: e.By, Reason: e.Reason}
 	case e.Type == Resumed:
 		command = Resume{At: e.At, By: e.By}
+	case e.Type == MonitorFound && e.Finding != nil:
+		command, who = Found{At: e.At, Finding: *e.Finding}, "a monitor"
 	case e.Type == Promoted && e.By != "":
 		command = Promote{At: e.At, Arm: e.Arm, By: e.By, Reason: e.Reason}
 	case e.Type == RolledBack && e.Outcome == OutcomeAborted:
@@ -141,6 +143,9 @@ func (c *Checked) asked(s *State, e Event) []Event {
 		return nil
 	}
 	expected, err := Decide(s, command)
+	if err == nil && len(expected) == 0 {
+		err = fault.Conflictf("nothing is decided by it in %s", s.Stage)
+	}
 	if err != nil {
 		c.differ(e.At, "%q was decided, and could not be: %v", e.Words(), err)
 		return nil

@@ -25,6 +25,8 @@ func (e Event) Words() string {
 		return fmt.Sprintf("%s goes on until %s: %s", e.Stage, e.Until.Format(time.TimeOnly), e.Reason)
 	case TrafficChanged:
 		return fmt.Sprintf("traffic moves: %s", e.Traffic)
+	case MonitorFound:
+		return fmt.Sprintf("monitor %s: %s: %s", e.Finding.Monitor, strings.ReplaceAll(string(e.Verdict), "_", " "), e.Reason)
 	case PausedEvent:
 		return "the rollout is paused: " + e.Reason
 	case Resumed:
