@@ -33,6 +33,12 @@ func Apply(s *State, e Event) error {
 	case TrafficChanged:
 		s.draws++
 		s.Traffic, s.Until, s.Last = *e.Traffic, *e.Until, e.Evidence
+		s.data.move(len(s.Arms))
+		for _, v := range e.Evidence {
+			if arm := slices.Index(s.Arms, v.Arm); v.Verdict == Fail && arm > 0 {
+				s.data.bad[arm], s.data.dropped[arm] = nil, true
+			}
+		}
 	case PausedEvent:
 		s.Paused, s.Reason = true, e.Reason
 	case Resumed:

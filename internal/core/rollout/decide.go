@@ -134,6 +134,11 @@ func (s *State) tick(at time.Time) []Event {
 		}
 		return s.back(at, OutcomeRolledBack, fmt.Sprintf("%s got worse: %s", strings.Join(names, " and "), alarms[0].Reason), "", alarms)
 	}
+	if s.Stage.Phase == PhaseBandit {
+		if events := s.dropped(at); len(events) > 0 {
+			return events
+		}
+	}
 	if s.Paused {
 		return nil
 	}

@@ -569,3 +569,41 @@ func TestWhatAMonitorFindsAfterPromotionTakesTheVersionBack(t *testing.T) {
 		t.Errorf("%+v, %v", c, err)
 	}
 }
+
+func TestABanditDropsArmsThatDoHarm(t *testing.T) {
+	plan := "metrics: [{name: errors, critical: true}, {name: conversion, measure: rate, better: higher}]\nbandit: {reward: conversion, every: 10s, min_samples: 3000}"
+	broken, better := healthy, healthy
+	broken.errors, better.conversion = 1, 0.3
+	w := newWorld(t, plan, 18, healthy, better, broken)
+	w.run(t, 8*time.Second)
+	if w.state.Done() || w.state.Traffic.Shares[2] != 0 || math.Abs(w.state.Traffic.Shares[0]+w.state.Traffic.Shares[1]-100) > 1e-9 {
+		t.Fatalf("after %d requests to the broken arm: %+v", w.state.Requests[2], w.state.Traffic)
+	}
+	had := w.state.Requests[2]
+	w.run(t, 10*time.Minute)
+	if w.state.Outcome != OutcomePromoted || w.state.Arm != "2" || w.state.Requests[2] != had {
+		t.Errorf("%q of %q; the broken arm had %d requests and then %d", w.state.Outcome, w.state.Arm, had, w.state.Requests[2])
+	}
+	if c, err := Verify(w.events); err != nil || len(c.Differences) > 0 {
+		t.Errorf("%+v, %v", c, err)
+	}
+	w = newWorld(t, plan, 19, healthy, broken)
+	w.run(t, 8*time.Second)
+	if w.state.Outcome != OutcomeRolledBack || !strings.Contains(w.state.Reason, "errors got worse") {
+		t.Errorf("no candidate is left: %q, %s", w.state.Outcome, w.state.Reason)
+	}
+}
+
+func TestABanditDropsNoArmThatDoesAsWell(t *testing.T) {
+	for seed := range uint64(10) {
+		w := newWorld(t, "metrics: [{name: errors, critical: true, tolerance: 0}, {name: conversion, measure: rate, better: higher}]\nbandit: {reward: conversion, every: 10s, stop: 0.999}", seed+40, healthy, healthy, healthy)
+		w.run(t, 5*time.Minute)
+		for _, e := range w.events {
+			for _, v := range e.Evidence {
+				if v.Verdict == Fail {
+					t.Errorf("seed %d: %+v", seed, v)
+				}
+			}
+		}
+	}
+}

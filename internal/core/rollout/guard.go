@@ -3,7 +3,9 @@ package rollout
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
+	"time"
 
 	"levada/internal/core/stats"
 )
@@ -23,8 +25,12 @@ type guardState struct {
 
 // watchOver updates the guard by what was observed. It is called after every window: its tests are valid at all times.
 func (s *State) watchOver(arm int) {
-	if s.Plan.Guard.Off || s.Stage.Phase == PhaseBandit {
-		return // a bandit moves traffic while it compares, and away from what is worse
+	if s.Plan.Guard.Off {
+		return
+	}
+	if s.Stage.Phase == PhaseBandit {
+		s.watchArms()
+		return
 	}
 	for i, m := range s.Plan.Metrics {
 		g := &s.data.guard[i]
@@ -47,6 +53,60 @@ func (s *State) watchOver(arm int) {
 			g.alarm = &e
 		}
 	}
+}
+
+// watchArms looks after the critical rates of the arms of a bandit. It moves traffic while it compares, so each arm is compared on what came since the last
+// move, and the moves share the level (6/(pi² k²) of it for move k).
+func (s *State) watchArms() {
+	level := stats.Spent(s.Plan.level()/float64(len(s.Arms)-1), int(min(s.draws, 1<<30)))
+	for arm := 1; arm < len(s.Arms); arm++ {
+		for _, m := range s.Plan.Metrics {
+			if !m.Critical || m.Measure != Rate || s.data.dropped[arm] || s.data.bad[arm] != nil {
+				continue
+			}
+			e := Evidence{Metric: m.Name, Arm: s.Arms[arm], Confidence: 1 - level, Critical: true, Tolerance: m.Tolerance}
+			g, worse := guardState{p: 1}, false
+			if x := s.data.moved[arm].sums(m); m.Limit != nil {
+				worse = guardShare(&e, m, &g, x, *m.Limit)
+			} else {
+				worse = guardRatio(&e, m, &g, x, s.data.moved[0].sums(m))
+			}
+			if worse {
+				e.Verdict, e.P = Fail, number(g.p)
+				e.explain(m.label())
+				s.data.bad[arm] = &e
+			}
+		}
+	}
+}
+
+// dropped takes the traffic of arms that do harm away from them, and ends the bandit where no candidate is left. It has no events without such arms.
+func (s *State) dropped(at time.Time) []Event {
+	var evidence []Evidence
+	var names []string
+	shares, left, sum := slices.Clone(s.Traffic.Shares), 0, 0.0
+	for arm, e := range s.data.bad {
+		switch {
+		case e != nil:
+			evidence, names, shares[arm] = append(evidence, *e), append(names, e.Arm), 0
+		case arm > 0 && !s.data.dropped[arm]:
+			left++
+		}
+		sum += shares[arm]
+	}
+	if len(evidence) == 0 {
+		return nil
+	}
+	reason := fmt.Sprintf("%s got worse: %s", evidence[0].Metric, evidence[0].Reason)
+	if left == 0 {
+		return s.back(at, OutcomeRolledBack, reason, "", evidence)
+	}
+	for i := range shares {
+		shares[i] *= 100 / sum
+	}
+	until := s.Until
+	return []Event{{Type: TrafficChanged, At: at, Stage: &s.Stage, Until: &until, Traffic: &Traffic{Shares: shares}, Evidence: evidence,
+		Reason: strings.Join(names, " and ") + " gets no traffic any more: " + reason}}
 }
 
 // alone reports whether the promoted version has all traffic: then it is compared with what it did before.

@@ -24,7 +24,11 @@ func (e Event) Words() string {
 	case StageExtended:
 		return fmt.Sprintf("%s goes on until %s: %s", e.Stage, e.Until.Format(time.TimeOnly), e.Reason)
 	case TrafficChanged:
-		return fmt.Sprintf("traffic moves: %s", e.Traffic)
+		text := fmt.Sprintf("traffic moves: %s", e.Traffic)
+		if e.Reason != "" {
+			text += "; " + e.Reason
+		}
+		return text
 	case MonitorFound:
 		return fmt.Sprintf("monitor %s: %s: %s", e.Finding.Monitor, strings.ReplaceAll(string(e.Verdict), "_", " "), e.Reason)
 	case PausedEvent:
