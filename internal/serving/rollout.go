@@ -87,6 +87,7 @@ type driver struct {
 	calibrations map[string]*calibration
 	asked        time.Time // when monitors were asked last
 	from         time.Time // when the present window began
+	latest       time.Time // see now
 	// held are windows that are not stored yet, since flushed.
 	held    []rollout.Event
 	flushed time.Time
@@ -342,11 +343,20 @@ func (d *driver) drive() {
 	})
 }
 
+// now is the time by which the rollout goes. It stands still while the machine's clock is behind what has been stored, as after it was set back: windows
+// that lie before their stage would not be looked at.
+func (d *driver) now() time.Time {
+	if now := d.s.deps.Now().UTC(); now.After(d.latest) {
+		d.latest = now
+	}
+	return d.latest
+}
+
 // step takes up a window if one is due, has what follows decided, and brings about what was. It reports whether the rollout is over.
 func (d *driver) step(due bool) (over bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	ctx, now := d.s.until, d.s.deps.Now().UTC()
+	ctx, now := d.s.until, d.now()
 	if !d.state.Done() {
 		var err error
 		if arm, why := d.broken(); arm != "" {
@@ -465,7 +475,7 @@ func (d *driver) bring(ctx context.Context) error {
 		}
 		t := d.state.Traffic
 		d.followed = &t
-		d.from = d.s.deps.Now().UTC()
+		d.from = d.now()
 	}
 	if d.record.Alias == "" || d.state.Arm == "" {
 		return nil
@@ -532,7 +542,7 @@ func (d *driver) show(e rollout.Event) endpoint.Event {
 
 // tapped makes the taps count what is compared in the present stage; d.mu is held.
 func (d *driver) tapped() {
-	d.from = d.s.deps.Now().UTC()
+	d.from = d.now()
 	t := d.state.Traffic
 	for i, number := range d.state.Arms {
 		if len(d.taps) <= i {

@@ -710,3 +710,19 @@ func TestAMonitorTakesAPromotedVersionBack(t *testing.T) {
 		t.Errorf("%v", b.kinds())
 	}
 }
+
+func TestARolloutIsGuardedWhenTheClockWasSetBack(t *testing.T) {
+	m := &models{}
+	b, kept := rolling(t, m)
+	start(t, b, "interval: 100ms\nmetrics: [{name: predictions, critical: true}]\ncanary: {steps: [{percent: 50, wait: 10h}]}", "9")
+	if err := b.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b = open(t, m, b.store, withRollouts(kept), func(o *serving.Options) { o.Now = func() time.Time { return time.Now().Add(-time.Hour) } })
+	stop := load(b)
+	s := ended(t, b, kept)
+	stop()
+	if s.Outcome != rollout.OutcomeRolledBack || s.FinishedAt.Before(s.StartedAt) {
+		t.Errorf("%q: %s", s.Outcome, s.Reason)
+	}
+}

@@ -23,7 +23,7 @@ func (s *Service) CommandRollout(ctx context.Context, name string, c rollout.Com
 		return RolloutStatus{}, err
 	}
 	d.mu.Lock()
-	at := s.deps.Now().UTC()
+	at := d.now()
 	switch command := c.(type) {
 	case rollout.Pause:
 		command.At = at
@@ -219,13 +219,16 @@ func (s *Service) resumeRollouts(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if len(events) == 0 {
+			return fmt.Errorf("rollout %s has no events", r.ID)
+		}
 		state, reporter := rollout.New(), rollout.NewReporter()
 		for _, e := range events {
 			if err := errors.Join(rollout.Apply(state, e), reporter.Add(e)); err != nil {
 				return fmt.Errorf("replay rollout %s: %w", r.ID, err)
 			}
 		}
-		d := &driver{s: s, l: l, id: record.ID, state: state, reporter: reporter, record: record, ended: make(chan struct{})}
+		d := &driver{s: s, l: l, id: record.ID, state: state, reporter: reporter, record: record, latest: events[len(events)-1].At, ended: make(chan struct{})}
 		l.rollout.Store(d)
 		d.drive()
 	}
