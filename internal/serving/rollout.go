@@ -88,6 +88,8 @@ type driver struct {
 	asked        time.Time // when monitors were asked last
 	from         time.Time // when the present window began
 	latest       time.Time // see now
+	// observed is when the newest window that was kept ended.
+	observed time.Time
 	// held are windows that are not stored yet, since flushed.
 	held    []rollout.Event
 	flushed time.Time
@@ -411,7 +413,10 @@ func (d *driver) observe(ctx context.Context, now time.Time) error {
 	for _, t := range d.taps {
 		w.Arms = append(w.Arms, t.take())
 	}
-	d.from = now
+	if w.Empty() && d.quiet(now) {
+		return d.flush(ctx, now)
+	}
+	d.from, d.observed = now, now
 	seen, err := rollout.Decide(d.state, rollout.Observe{Window: w})
 	if err != nil {
 		return err
@@ -423,6 +428,25 @@ func (d *driver) observe(ctx context.Context, now time.Time) error {
 	}
 	d.held = append(d.held, seen...)
 	return d.command(ctx, rollout.Tick{At: now})
+}
+
+// quiet reports whether a window without anything need not be kept: nothing can be decided by it yet. When something is due it is kept at once and then once a
+// minute, until the stage goes on. The next window begins where this one did.
+func (d *driver) quiet(now time.Time) bool {
+	due := d.state.Until
+	return d.state.Paused || now.Before(due) || !d.observed.Before(due) && now.Sub(d.observed) < time.Minute
+}
+
+// flush stores what is held for long; d.mu is held.
+func (d *driver) flush(ctx context.Context, now time.Time) error {
+	if len(d.held) == 0 || now.Sub(d.flushed) < flushEvery {
+		return nil
+	}
+	if err := d.s.deps.Rollouts.AppendRollout(ctx, d.record, d.held, nil); err != nil {
+		return err
+	}
+	d.held, d.flushed = nil, now
+	return nil
 }
 
 // command decides, stores the events with the windows before them, and applies them; d.mu is held.

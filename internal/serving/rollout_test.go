@@ -726,3 +726,36 @@ func TestARolloutIsGuardedWhenTheClockWasSetBack(t *testing.T) {
 		t.Errorf("%q: %s", s.Outcome, s.Reason)
 	}
 }
+
+func TestWindowsWithoutRequestsAreKeptOnlyWhereSomethingIsDue(t *testing.T) {
+	b, kept := rolling(t, &models{})
+	start(t, b, "interval: 100ms\nmetrics: [{name: errors, critical: true}]\ncanary: {extensions: 1, steps: [{percent: 50, wait: 1s}]}", "2")
+	var s serving.RolloutStatus
+	b.await(func(serving.Status) bool {
+		var err error
+		if s, err = b.Rollout(t.Context(), "e"); err != nil {
+			t.Fatal(err)
+		}
+		return s.State.Paused
+	})
+	_, events, err := kept.Rollout(t.Context(), s.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	windows := 0
+	for _, e := range events {
+		if e.Type == rollout.Observed {
+			windows++
+		}
+	}
+	if windows != 2 {
+		t.Errorf("%d windows are kept of two judgements without requests", windows)
+	}
+	if c, err := rollout.Verify(events); err != nil || len(c.Differences) > 0 {
+		t.Errorf("%+v, %v", c, err)
+	}
+	if _, err := b.CommandRollout(t.Context(), "e", rollout.Abort{By: "ada"}); err != nil {
+		t.Error(err)
+	}
+	ended(t, b, kept)
+}

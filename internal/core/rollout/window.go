@@ -143,6 +143,11 @@ type Window struct {
 	Arms []Arm     `json:"arms"`
 }
 
+// Empty reports whether nothing was observed.
+func (w Window) Empty() bool {
+	return !slices.ContainsFunc(w.Arms, func(a Arm) bool { return a.Requests > 0 || len(a.Values) > 0 })
+}
+
 func (w Window) check(arms int) error {
 	if len(w.Arms) != arms {
 		return fault.Invalidf("a window has %d arms, the rollout has %d", len(w.Arms), arms)
