@@ -47,6 +47,9 @@ const lookEvery = time.Second
 // crash.
 const flushEvery = 5 * time.Second
 
+// moveLimit is how long it is waited for that requests follow a change of traffic. All versions are loaded by then, so it takes milliseconds.
+const moveLimit = 2 * time.Second
+
 // StartRollout is what a rollout is started with.
 type StartRollout struct {
 	// Plan may be without any stage: then the endpoint's own is followed.
@@ -270,7 +273,13 @@ func (d *driver) begin(ctx context.Context, start rollout.Start) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.record.StartedAt = start.At
-	return d.command(ctx, start)
+	if err := d.command(ctx, start); err != nil {
+		return err
+	}
+	if err := d.bring(ctx); err != nil {
+		d.s.deps.Logger.Warn("the traffic of a rollout's first stage cannot be brought about at the moment", "endpoint", d.l.name, "rollout", d.id, "error", err)
+	}
+	return nil
 }
 
 // withdraw takes back versions that a rollout has deployed and does not begin with.
@@ -499,7 +508,11 @@ func (d *driver) bring(ctx context.Context) error {
 		}
 		t := d.state.Traffic
 		d.followed = &t
-		d.from = d.now()
+		// What is compared begins when requests follow: in the meantime they are divided as before.
+		within, cancel := context.WithTimeout(ctx, moveLimit)
+		_ = d.l.awaitUpdate(within) // a version that loads anew may take longer; then it is counted all the same
+		cancel()
+		d.tapped()
 	}
 	if d.record.Alias == "" || d.state.Arm == "" {
 		return nil
@@ -583,7 +596,7 @@ func (d *driver) tapped() {
 		case t.Mirror > 0:
 			counts = countCopies
 		}
-		d.taps[i].set(keep, counts)
+		d.taps[i].set(keep, counts, d.s.deps.Now())
 		d.l.statsOf(number).tap.Store(d.taps[i])
 	}
 }

@@ -759,3 +759,26 @@ func TestWindowsWithoutRequestsAreKeptOnlyWhereSomethingIsDue(t *testing.T) {
 	}
 	ended(t, b, kept)
 }
+
+func TestRequestsBeforeTheTrafficHasMovedAreNotCompared(t *testing.T) {
+	m := &models{slow: map[string]time.Duration{"1": 20 * time.Millisecond, "2": 20 * time.Millisecond}}
+	b, kept := rolling(t, m)
+	stop := load(b)
+	start(t, b, "interval: 100ms\nmetrics: [{name: revenue}]\nguard: {off: true}\nexperiment: {decide: [{metric: revenue, minimum_effect: 0.1}]}", "2")
+	var s serving.RolloutStatus
+	b.await(func(serving.Status) bool {
+		var err error
+		if s, err = b.Rollout(t.Context(), "e"); err != nil {
+			t.Fatal(err)
+		}
+		return s.Outcome != "" || s.State.Requests[0]+s.State.Requests[1] > 100
+	})
+	stop()
+	if s.Outcome != "" {
+		t.Errorf("%q: %s", s.Outcome, s.Reason)
+	}
+	if _, err := b.CommandRollout(t.Context(), "e", rollout.Abort{By: "ada"}); err != nil && s.Outcome == "" {
+		t.Error(err)
+	}
+	ended(t, b, kept)
+}

@@ -23,6 +23,8 @@ type tap struct {
 	keep float64
 	// counts says which requests are counted.
 	counts counted
+	// since is when counting began: requests that were on their way by then were divided otherwise.
+	since time.Time
 	// chance is how likely a score is right; nil while that is not known.
 	chance *estimate.Isotonic
 	seed   maphash.Seed
@@ -49,10 +51,10 @@ func emptyArm() rollout.Arm {
 }
 
 // set begins to count for another stage.
-func (t *tap) set(keep float64, counts counted) {
+func (t *tap) set(keep float64, counts counted, since time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.keep, t.counts, t.arm = keep, counts, emptyArm()
+	t.keep, t.counts, t.since, t.arm = keep, counts, since, emptyArm()
 	t.keys = map[uint64]struct{}{}
 }
 
@@ -79,8 +81,8 @@ const maxLabels = 500
 func (t *tap) add(o endpoint.Observation, is counted) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if is != t.counts || o.Aimed {
-		return // versions are compared on requests that were divided among them by lot
+	if is != t.counts || o.Aimed || o.At.Before(t.since) {
+		return // versions are compared on requests that were divided among them by lot, as the stage wants
 	}
 	if t.keep < 1 && float64(t.random()>>11)/(1<<53) >= t.keep {
 		return
