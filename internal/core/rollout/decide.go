@@ -169,6 +169,9 @@ func (s *State) tick(at time.Time) []Event {
 		if s.data.arms[s.arm()].Requests == 0 {
 			return []Event{s.finish(at, OutcomePromoted, "no requests came at the end of the watch, and nothing was worse before")}
 		}
+		if names := s.Plan.without(s.standards); s.alone() && len(names) > 0 {
+			return []Event{s.finish(at, OutcomePromoted, "nothing else was worse while it was watched; of "+strings.Join(names, " and ")+" too little was known before to tell")}
+		}
 		return []Event{s.finish(at, OutcomePromoted, "nothing was worse while it was watched")}
 	}
 	if !due || !s.enough() {

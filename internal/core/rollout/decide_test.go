@@ -501,7 +501,7 @@ func TestAVersionThatWasPromotedEarlyIsHeldAgainstTheBaselineOrALimit(t *testing
 	}{
 		"out of the shadow":                   {"shadow: {wait: 1h}" + watch, 5 * time.Second, true},
 		"after few requests":                  {"shadow: {wait: 10s}\ncanary: {steps: [{percent: 1, wait: 1h}]}" + watch, 12 * time.Second, true},
-		"before any request":                  {"shadow: {wait: 1h}" + watch, 0, false},
+		"before any request":                  {"shadow: {wait: 1h}" + watch, 0, true},
 		"before any request, with a limit":    {"metrics: [{name: errors, critical: true, limit: 0.05}]\nshadow: {wait: 1h}" + watch, 0, true},
 		"before any request, without a guard": {"metrics: [{name: errors, critical: true}]\nguard: {off: true}\nshadow: {wait: 1h}" + watch, 0, false},
 	} {
@@ -510,7 +510,7 @@ func TestAVersionThatWasPromotedEarlyIsHeldAgainstTheBaselineOrALimit(t *testing
 		if want := name == "before any request"; said != want {
 			t.Errorf("%s: it says %q", name, w.events[len(w.events)-1].Reason)
 		}
-		w.arms[1].errors = 1
+		w.arms[1].errors = 0.8
 		w.run(t, time.Minute)
 		if (w.state.Outcome == OutcomeRolledBack) != c.seen {
 			t.Errorf("%s: %q, %s", name, w.state.Outcome, w.kinds())
@@ -605,5 +605,14 @@ func TestABanditDropsNoArmThatDoesAsWell(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+func TestAWatchSaysWhatItCouldNotTell(t *testing.T) {
+	w := promotedByHand(t, "shadow: {wait: 1h}\nwatch: {duration: 10s, window: 5s}", 0)
+	w.arms[1].errors = 0.3
+	w.run(t, time.Minute)
+	if w.state.Outcome != OutcomePromoted || !strings.Contains(w.state.Reason, "of errors and latency and predictions too little was known") {
+		t.Errorf("%q: %s", w.state.Outcome, w.state.Reason)
 	}
 }

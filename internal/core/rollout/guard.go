@@ -13,6 +13,9 @@ import (
 // guardMean is how many values of a mean each arm needs before the guard looks: below, a variance is not known well enough.
 const guardMean = 100
 
+// mostErrors is the rate of errors that no version may have, whatever is known of others.
+const mostErrors = 0.5
+
 // guardState is what the guard knows of one metric in a stage.
 type guardState struct {
 	p      float64 // lowest so far
@@ -41,8 +44,11 @@ func (s *State) watchOver(arm int) {
 		a, b := s.data.arms[arm], s.data.arms[0]
 		if s.alone() {
 			if b = standard(s.standards, m); b == nil {
-				if m.Limit == nil {
+				if m.Limit == nil && m.Name != MetricErrors {
 					continue
+				}
+				if m.Limit == nil {
+					m.Limit = number(mostErrors)
 				}
 				b = newArmData() // a limit needs nothing to compare with
 			}
@@ -147,14 +153,19 @@ func (d *armData) samples(m Metric) (n int64) {
 	return d.sums(m).N
 }
 
-// unwatched are the metrics that a version with all traffic cannot be held against, in words; empty where there are none.
-func (s *State) unwatched(arm int) string {
-	var names []string
-	for _, m := range s.Plan.Metrics {
-		if m.Critical && m.Limit == nil && standard(s.before(arm), m) == nil {
+// without are the critical metrics of which no standard is known.
+func (p *Plan) without(standards []*armData) (names []string) {
+	for _, m := range p.Metrics {
+		if m.Critical && m.Limit == nil && standard(standards, m) == nil {
 			names = append(names, m.Name)
 		}
 	}
+	return names
+}
+
+// unwatched are the metrics that a version with all traffic cannot be held against, in words; empty where there are none.
+func (s *State) unwatched(arm int) string {
+	names := s.Plan.without(s.before(arm))
 	if len(names) == 0 || s.Plan.Guard.Off || s.Plan.Watch.Holdback > 0 {
 		return ""
 	}

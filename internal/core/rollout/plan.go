@@ -210,6 +210,9 @@ func ParsePlan(text []byte) (Plan, error) {
 	if err := yaml.Unmarshal(text, &raw); err != nil {
 		return p, fault.Invalidf("read the plan: %w", err)
 	}
+	if _, is := raw.(map[string]any); !is && raw != nil {
+		return p, fault.Invalidf("read the plan: it is not a mapping; want one with shadow, canary, experiment or bandit, and metrics")
+	}
 	b, err := json.Marshal(raw)
 	if err != nil {
 		return p, fault.Invalidf("read the plan: %w", err)
