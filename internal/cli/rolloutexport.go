@@ -205,7 +205,7 @@ func (a *app) rolloutVerifyCommand() *cobra.Command {
 func (a *app) printChecked(c rollout.Checked) error {
 	text := fmt.Sprintf("%d decisions were made again from %d windows", c.Decisions, c.Windows)
 	if c.ByHand > 0 {
-		text += fmt.Sprintf("; %d were not made from what was observed (a person, a monitor, or a version that could not serve)", c.ByHand)
+		text += fmt.Sprintf("; %d do not follow from what was observed, but from a person, a monitor, or a version that could not serve", c.ByHand)
 	}
 	said := "Confirmed"
 	if len(c.Differences) > 0 {
@@ -215,7 +215,7 @@ func (a *app) printChecked(c rollout.Checked) error {
 		return err
 	}
 	for _, asked := range c.Asked {
-		fmt.Fprintf(a.deps.Stdout, "  by hand: %s\n", console.Clean(asked))
+		fmt.Fprintf(a.deps.Stdout, "  %s\n", console.Clean(asked))
 	}
 	for _, d := range c.Differences {
 		fmt.Fprintf(a.deps.Stdout, "  %s\n", console.Clean(d))

@@ -153,6 +153,9 @@ func (a *app) printRollout(r client.Rollout, err error, asJSON bool) error {
 	switch {
 	case r.Outcome != "":
 		fmt.Fprintf(out, "It has ended, %s: %s\n", strings.ReplaceAll(string(r.Outcome), "_", " "), cleanLines(r.Reason))
+		if r.Outcome == rollout.OutcomeRolledBack {
+			fmt.Fprintf(out, "Its plots: /endpoints/%[1]s/rollouts/%[2]s on the web page, or levada rollout export %[1]s --id %[2]s -o evidence.html\n", console.Clean(r.Endpoint), r.ID)
+		}
 	case s.Paused:
 		fmt.Fprintf(out, "It is paused in %s: %s\n", s.Stage, cleanLines(s.Reason))
 	default:
