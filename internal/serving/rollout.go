@@ -284,9 +284,9 @@ func (d *driver) drive() {
 	every := time.Duration(d.state.Plan.Interval)
 	d.tapped()
 	d.mu.Unlock()
+	d.s.parts.Go(func() { d.calibrate(d.s.until) })
 	d.s.parts.Go(func() {
 		defer close(d.ended)
-		d.calibrate(d.s.until)
 		tick := time.NewTicker(every)
 		defer tick.Stop()
 		look := time.NewTicker(min(every, lookEvery))
@@ -468,7 +468,9 @@ func (d *driver) bring(ctx context.Context) error {
 		within, cancel := context.WithTimeout(ctx, moveLimit)
 		_ = d.l.awaitUpdate(within) // a version that loads anew may take longer; then it is counted all the same
 		cancel()
-		d.tapped()
+		if !d.state.Done() {
+			d.tapped()
+		}
 	}
 	if d.record.Alias == "" || d.state.Arm == "" {
 		return nil
