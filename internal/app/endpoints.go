@@ -37,7 +37,7 @@ func (s *server) openEndpoints(ctx context.Context, environ []string, does mode)
 	}
 	o := endpoints.Options{
 		Store: s.store, Models: s.registry, Graphs: s.store, Rollouts: s.store, Aliases: s.registry, Now: time.Now, Random: rand.Uint64, Logger: s.log, Paused: does != serving,
-		MemoryBudget: budget,
+		MemoryBudget: budget, Monitors: monitorFindings{s.store},
 	}
 	scripts := &subprocess.Scripts{Dir: filepath.Join(s.cfg.DataDir, "tools")}
 	host := modelhost.Options{

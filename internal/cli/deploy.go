@@ -166,19 +166,22 @@ func addServeSettings(flags *pflag.FlagSet, s *endpoint.Settings) (changed func(
 	flags.IntVar(&s.IdleSeconds, "idle-seconds", 0, "end the workers after `SECONDS` without a request, until the next one (default: never)")
 	addLogSettings(flags, s)
 	addLookupSettings(flags, s)
+	flags.String("rollout-plan", "", "`PLAN` of rollouts that bring none, a file of YAML or JSON; none has none")
 	return func() bool { return slices.ContainsFunc(serveFlags, flags.Changed) }
 }
 
 // serveFlags are the flags that addServeSettings declares.
 var serveFlags = []string{"description", "workers", "max-workers", "threads", "max-batch", "batch-latency-ms", "batch-delay-ms", "queue-limit",
 	"timeout-ms", "load-timeout-seconds", "memory-mb", "idle-seconds", "log-sample", "log-drop", "log-keep-pii", "log-prediction", "log-keep-days", "log-keep-mb",
-	"lookup", "lookup-key", "lookup-columns", "lookup-missing", "lookup-default", "lookup-max-mb"}
+	"lookup", "lookup-key", "lookup-columns", "lookup-missing", "lookup-default", "lookup-max-mb", "rollout-plan"}
 
 // settingsOf are the settings of an endpoint, where it is there, with what the flags change.
 func settingsOf(ctx context.Context, s *session, name string, flags *pflag.FlagSet, given endpoint.Settings) (endpoint.Settings, error) {
 	e, err := s.Endpoint(ctx, name)
 	if fault.KindOf(err) == fault.NotFound {
-		given.Log, given.Lookup, err = logAndLookup(endpoint.Settings{}, given, flags)
+		if given.Log, given.Lookup, err = logAndLookup(endpoint.Settings{}, given, flags); err == nil {
+			given.Rollout, err = rolloutOf(nil, flags)
+		}
 		return given, err
 	}
 	if err != nil {
@@ -186,6 +189,9 @@ func settingsOf(ctx context.Context, s *session, name string, flags *pflag.FlagS
 	}
 	before := e.Spec.Settings
 	if before.Log, before.Lookup, err = logAndLookup(before, given, flags); err != nil {
+		return given, err
+	}
+	if before.Rollout, err = rolloutOf(before.Rollout, flags); err != nil {
 		return given, err
 	}
 	take := func(flag string, f func()) {

@@ -8,6 +8,7 @@ import (
 
 	"levada/internal/core/endpoint"
 	"levada/internal/core/fault"
+	"levada/internal/core/rollout"
 )
 
 // addLogSettings declares the flags of an endpoint that say what it logs.
@@ -115,4 +116,17 @@ func lookupOf(before *endpoint.Lookup, given endpoint.Lookup, flags *pflag.FlagS
 		out.Defaults[name] = v
 	}
 	return &out, nil
+}
+
+// rolloutOf is the plan of rollouts that bring none, with what the flags change; nil for none.
+func rolloutOf(before *rollout.Plan, flags *pflag.FlagSet) (*rollout.Plan, error) {
+	file, err := flags.GetString("rollout-plan")
+	switch {
+	case err != nil || !flags.Changed("rollout-plan"):
+		return before, err
+	case file == "none":
+		return nil, nil //nolint:nilnil // it has none
+	}
+	_, plan, err := readPlan(file)
+	return &plan, err
 }

@@ -205,13 +205,18 @@ func (a *app) rolloutVerifyCommand() *cobra.Command {
 func (a *app) printChecked(c rollout.Checked) error {
 	text := fmt.Sprintf("%d decisions were made again from %d windows", c.Decisions, c.Windows)
 	if c.ByHand > 0 {
-		text += fmt.Sprintf("; %d were not made from what was observed (a person, or a version that could not serve)", c.ByHand)
+		text += fmt.Sprintf("; %d do not follow from what was observed, but from a person, a monitor, or a version that could not serve", c.ByHand)
 	}
-	if len(c.Differences) == 0 {
-		_, err := fmt.Fprintf(a.deps.Stdout, "Confirmed: %s.\n", text)
+	said := "Confirmed"
+	if len(c.Differences) > 0 {
+		said = "Not confirmed"
+	}
+	if _, err := fmt.Fprintf(a.deps.Stdout, "%s: %s.\n", said, text); err != nil {
 		return err
 	}
-	fmt.Fprintf(a.deps.Stdout, "Not confirmed: %s.\n", text)
+	for _, asked := range c.Asked {
+		fmt.Fprintf(a.deps.Stdout, "  %s\n", console.Clean(asked))
+	}
 	for _, d := range c.Differences {
 		fmt.Fprintf(a.deps.Stdout, "  %s\n", console.Clean(d))
 	}

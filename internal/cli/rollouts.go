@@ -56,10 +56,10 @@ func (a *app) rolloutStartCommand() *cobra.Command {
 	var to []string
 	var ends outcomeFiles
 	cmd := &cobra.Command{
-		Use:   "start ENDPOINT --to VERSION -f PLAN",
+		Use:   "start ENDPOINT --to VERSION [-f PLAN]",
 		Short: "Start a rollout; it goes on in the server",
 		Long: "Deploy the version without traffic, wait until it answers, and begin the first stage of the plan. The version is a number, @ALIAS, latest or\n" +
-			"models:/NAME/VERSION; several are compared by a bandit.\n\n" +
+			"models:/NAME/VERSION; several are compared by a bandit. Without a plan that of the endpoint is followed (levada deploy --rollout-plan).\n\n" +
 			"With --wait it returns at the end of the rollout, with status 1 where no version was promoted. --promoted and --report write how it ended to\n" +
 			"files, for the steps of pipelines; with --promoted the status is 0 then.",
 		Example: "  levada rollout start flights --to @challenger -f plan.yaml --alias champion",
@@ -77,9 +77,10 @@ func (a *app) rolloutStartCommand() *cobra.Command {
 	out := addOutput(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		text, err := planText, error(nil)
-		if text != "" {
+		switch {
+		case text != "":
 			_, err = rollout.ParsePlan([]byte(text))
-		} else {
+		case file != "":
 			text, _, err = readPlan(file)
 		}
 		if err != nil {
@@ -152,6 +153,9 @@ func (a *app) printRollout(r client.Rollout, err error, asJSON bool) error {
 	switch {
 	case r.Outcome != "":
 		fmt.Fprintf(out, "It has ended, %s: %s\n", strings.ReplaceAll(string(r.Outcome), "_", " "), cleanLines(r.Reason))
+		if r.Outcome == rollout.OutcomeRolledBack {
+			fmt.Fprintf(out, "Its plots: /endpoints/%[1]s/rollouts/%[2]s on the web page, or levada rollout export %[1]s --id %[2]s -o evidence.html\n", console.Clean(r.Endpoint), r.ID)
+		}
 	case s.Paused:
 		fmt.Fprintf(out, "It is paused in %s: %s\n", s.Stage, cleanLines(s.Reason))
 	default:

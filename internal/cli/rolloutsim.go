@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"strconv"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -22,23 +23,27 @@ const maxPastBytes = 1 << 30
 
 func (a *app) rolloutSimulateCommand() *cobra.Command {
 	var file string
+	var versions []string
 	cmd := &cobra.Command{
 		Use:   "simulate -f PLAN PAST",
 		Short: "Say what a plan would have decided on what was observed before; no server is asked",
 		Long: "Say what a plan would have decided on what was observed before. PAST is what \"levada rollout events --observed -o json\" prints, or windows as\n" +
-			"JSON, one a line. Traffic was divided as it was: each stage of the plan takes the windows of its time.\n\n" +
+			"JSON, one a line, or logged requests: what \"levada requests ENDPOINT --with-truth -o jsonl\" prints. Traffic was divided as it was: each stage\n" +
+			"of the plan takes the windows of its time. A single version is compared with itself, its requests divided by lot: what a plan says\n" +
+			"of a version that is as good as the present one.\n\n" +
 			"The exit status is 0 where the candidate would have been promoted, and 1 where not.",
-		Example: "  levada rollout simulate -f stricter.yaml past.json",
+		Example: "  levada rollout simulate -f stricter.yaml past.json\n  levada rollout simulate -f plan.yaml --versions 3,4 requests.jsonl\n  levada rollout simulate -f plan.yaml --versions 3 requests.jsonl",
 		Args:    cobra.ExactArgs(1),
 	}
 	cmd.Flags().StringVarP(&file, "file", "f", "", "the `PLAN`, YAML or JSON")
+	cmd.Flags().StringSliceVar(&versions, "versions", nil, "of logged requests: `VERSION,VERSION` that are compared, the baseline first; one is compared with itself")
 	out := addOutput(cmd)
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		_, plan, err := readPlan(file)
 		if err != nil {
 			return err
 		}
-		past, err := readPast(args[0])
+		past, err := readPast(args[0], versions, time.Duration(plan.Interval))
 		if err != nil {
 			return err
 		}
@@ -72,8 +77,8 @@ type past struct {
 	windows []rollout.Window
 }
 
-// readPast reads the events of a rollout, or windows one a line.
-func readPast(file string) (past, error) {
+// readPast reads the events of a rollout, windows one a line, or logged requests one a line.
+func readPast(file string, versions []string, every time.Duration) (past, error) {
 	f, err := os.Open(file)
 	if err != nil {
 		return past{}, fault.Invalidf("read what was observed: %w", err)
@@ -87,15 +92,26 @@ func readPast(file string) (past, error) {
 		return past{}, fault.TooLargef("%s has more than %d bytes", file, maxPastBytes)
 	}
 	var out past
+	var log logged
 	d := json.NewDecoder(bytes.NewReader(b))
 	for n := 1; ; n++ {
 		var record struct {
+			ID     string          `json:"request_id"`
 			Events []rollout.Event `json:"events"`
 			rollout.Window
 		}
-		if err := d.Decode(&record); errors.Is(err, io.EOF) {
+		var line json.RawMessage
+		err := d.Decode(&line)
+		if errors.Is(err, io.EOF) {
 			break
-		} else if err != nil {
+		}
+		if err == nil {
+			err = json.Unmarshal(line, &record)
+		}
+		if err == nil && record.ID != "" {
+			err = log.add(line)
+		}
+		if err != nil {
 			return past{}, fault.Invalidf("%s: value %d: %w", file, n, err)
 		}
 		for _, e := range record.Events {
@@ -110,8 +126,14 @@ func readPast(file string) (past, error) {
 			out.windows = append(out.windows, record.Window)
 		}
 	}
+	if len(log.requests) > 0 {
+		return log.past(versions, every)
+	}
+	if len(versions) > 0 {
+		return past{}, fault.Invalidf("--versions are those of logged requests, and %s has none", file)
+	}
 	if len(out.windows) == 0 {
-		return past{}, fault.Invalidf("%s has no windows: it is made by \"levada rollout events ENDPOINT --observed -o json\"", file)
+		return past{}, fault.Invalidf("%s has no windows: it is made by \"levada rollout events ENDPOINT --observed -o json\", or by \"levada requests ENDPOINT -o jsonl\"", file)
 	}
 	for i := len(out.arms); i < len(out.windows[0].Arms); i++ {
 		name := "baseline"

@@ -99,3 +99,54 @@ func TestSampleSizesAreSaid(t *testing.T) {
 		t.Errorf("status %d, %s", status, out)
 	}
 }
+
+// requestsOf writes logged requests of two minutes: of version 4 every second one is slow, and it is right half as often.
+func requestsOf(t *testing.T) string {
+	t.Helper()
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	var b strings.Builder
+	for i := range 4800 {
+		version, latency, right := 3+i%2, 10+i%7, i%20 < 18
+		if version == 4 && i%4 == 1 {
+			latency, right = 90, false
+		}
+		actual := "cat"
+		if !right {
+			actual = "dog"
+		}
+		fmt.Fprintf(&b, `{"request_id":"r%d","row":0,"time":%q,"version":"%d","role":"served","status":"ok","latency_ms":%d,"input_x":%d,"output_class":"cat","output_score":0.5,"actual":%q}`+"\n",
+			i, at.Add(time.Duration(i)*25*time.Millisecond).Format(time.RFC3339Nano), version, latency, i, actual)
+	}
+	file := filepath.Join(t.TempDir(), "requests.jsonl")
+	if err := os.WriteFile(file, []byte(b.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+func TestAPlanIsTriedOnLoggedRequests(t *testing.T) {
+	file := requestsOf(t)
+	plan := filepath.Join(t.TempDir(), "plan.yaml")
+	for _, c := range []struct {
+		plan, versions string
+		status         int
+		says           string
+	}{
+		{"canary: {steps: [{percent: 50, wait: 100s}]}", "3,4", 1, "latency"},
+		{"metrics: [{name: accuracy, critical: true}]\ncanary: {steps: [{percent: 50, wait: 100s}]}", "3,4", 1, "accuracy"},
+		{"metrics: [{name: errors, critical: true}, {name: latency, critical: true}, {name: predictions}, {name: accuracy, tolerance: 0.1}]\ncanary: {steps: [{percent: 50, wait: 100s}]}", "3", 0, "is promoted"},
+		{"canary: {steps: [{percent: 50, wait: 100s}]}", "", cli.ExitUsage, "--versions 3,4"},
+		{"canary: {steps: [{percent: 50, wait: 100s}]}", "3,7", cli.ExitUsage, `no requests of version "7"`},
+	} {
+		if err := os.WriteFile(plan, []byte(c.plan), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		args := []string{"simulate", "-f", plan, file}
+		if c.versions != "" {
+			args = append(args, "--versions", c.versions)
+		}
+		if status, out := rolloutCommand(t, args...); status != c.status || !strings.Contains(out, c.says) {
+			t.Errorf("%s of %s: status %d\n%s", c.plan, c.versions, status, out)
+		}
+	}
+}

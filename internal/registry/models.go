@@ -156,15 +156,20 @@ func (s *Service) DeleteModelTag(ctx context.Context, name, key string) error {
 	return err
 }
 
+// CheckAlias refuses what no model can have as alias.
+func (s *Service) CheckAlias(alias string) error {
+	if err := checkAlias(alias); err != nil {
+		return err
+	}
+	return checkReserved(alias)
+}
+
 // SetAlias makes an alias point to a version.
 func (s *Service) SetAlias(ctx context.Context, name, alias, version string) error {
 	if err := checkModelName("name", name); err != nil {
 		return err
 	}
-	if err := checkAlias(alias); err != nil {
-		return err
-	}
-	if err := checkReserved(alias); err != nil {
+	if err := s.CheckAlias(alias); err != nil {
 		return err
 	}
 	number, err := Number(version)

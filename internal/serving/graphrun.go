@@ -63,7 +63,7 @@ func (s *Service) inferGraph(ctx context.Context, g *liveGraph, c Call) (*infer.
 		resp = out.Response()
 	}
 	if o, known := outcomeOf(err); known {
-		g.stats.observe(observed(began, s.deps.Now().Sub(began), c.Request, resp, c.Key, o))
+		g.stats.observe(observed(s.deps.Now().Sub(began), c.Request, resp, chosen{key: c.Key}.seen(began, o)))
 	}
 	if err != nil {
 		return nil, g.explain(err)

@@ -3,6 +3,7 @@ package serving
 import (
 	"context"
 	"errors"
+	"math"
 	"slices"
 	"time"
 
@@ -36,19 +37,22 @@ func (s *Service) Infer(ctx context.Context, c Call) (*infer.Response, error) {
 		if r == nil {
 			return nil, l.notYet()
 		}
-		choice, key, err := s.choose(r, c)
+		chosen, err := s.choose(r, c)
 		if err != nil {
 			return nil, err
 		}
-		v := r.versions[choice.Version]
+		v := r.versions[chosen.Version]
 		if !v.enter() {
 			continue // it was drained a moment ago: there is another route by now
 		}
 		defer v.leave() // what shadows do is counted by then
 		if c, err = s.fitted(ctx, l, r, v, c); err != nil {
+			if o, known := outcomeOf(err); known {
+				v.stats.refuse(chosen.seen(s.deps.Now(), o))
+			}
 			return nil, err
 		}
-		return s.answered(ctx, r, v, choice.Shadows, key, c)
+		return s.answered(ctx, r, v, chosen, c)
 	}
 }
 
@@ -108,17 +112,17 @@ func (l *live) signature(ctx context.Context, r *route, v *version) (*infer.Sign
 }
 
 // answered has a version answer a request that fits it. The caller has entered the version.
-func (s *Service) answered(ctx context.Context, r *route, v *version, shadows []string, key string, c Call) (*infer.Response, error) {
+func (s *Service) answered(ctx context.Context, r *route, v *version, chosen chosen, c Call) (*infer.Response, error) {
 	k := s.keeping(r, &c)
 	began := s.deps.Now()
 	resp, err := v.ask(ctx, c.Request)
 	took := s.deps.Now().Sub(began)
 	if o, known := outcomeOf(err); known {
-		seen := observed(began, took, c.Request, resp, key, o)
+		seen := observed(took, c.Request, resp, chosen.seen(began, o))
 		v.stats.observe(seen)
 		s.logged(k, v, reqlog.Served, c.Request, seen, resp)
-		if len(shadows) > 0 {
-			s.shadows(r, shadows, c.Request, original{v, seen, resp, err, k})
+		if len(chosen.Shadows) > 0 {
+			s.shadows(r, chosen.Shadows, c.Request, original{v, seen, resp, err, k})
 		}
 	}
 	if err != nil {
@@ -131,19 +135,34 @@ func (s *Service) answered(ctx context.Context, r *route, v *version, shadows []
 	return resp, resp.Keep(c.Request.Outputs)
 }
 
+// chosen is what becomes of a call.
+type chosen struct {
+	traffic.Choice
+	// key is what sticks to a version; empty for none.
+	key string
+	// aimed says that the version was not drawn.
+	aimed bool
+}
+
+// seen begins the description of a request.
+func (c chosen) seen(at time.Time, o endpoint.Outcome) endpoint.Observation {
+	return endpoint.Observation{At: at, Outcome: o, Key: c.key, Aimed: c.aimed, Prediction: math.NaN(), Difference: math.NaN()}
+}
+
 // choose finds the version for a call, and its key.
-func (s *Service) choose(r *route, c Call) (traffic.Choice, string, error) {
+func (s *Service) choose(r *route, c Call) (chosen, error) {
 	key := c.Key
 	if key == "" && c.Header != nil {
 		key = c.Header(r.spec.Traffic.Header())
 	}
 	if c.Version != "" {
 		if r.versions[c.Version] == nil {
-			return traffic.Choice{}, "", noVersion(c.Endpoint, c.Version)
+			return chosen{}, noVersion(c.Endpoint, c.Version)
 		}
-		return traffic.Choice{Version: c.Version}, key, nil
+		return chosen{traffic.Choice{Version: c.Version}, key, true}, nil
 	}
-	return r.spec.Traffic.Choose(key, c.Header, s.deps.Random()), key, nil
+	choice := r.spec.Traffic.Choose(key, c.Header, s.deps.Random())
+	return chosen{choice, key, choice.Rule != ""}, nil
 }
 
 // pending is a request that waits for its answer.
@@ -252,8 +271,9 @@ func (s *Service) shadow(v *version, r *infer.Request, o original) {
 		took := s.deps.Now().Sub(began)
 		// A copy that found no place in the queue is one that the shadow has not seen.
 		if outcome, known := outcomeOf(err); known && outcome != endpoint.Shed {
-			seen := observed(began, took, r, resp, o.seen.Key, outcome)
-			seen.Shadow = true
+			about := o.seen
+			about.At, about.Outcome, about.Shadow = began, outcome, true
+			seen := observed(took, r, resp, about)
 			seen.Agreed, seen.Difference = compare(o.response, resp, o.err, err)
 			v.stats.observe(seen)
 			o.version.stats.copied(o.seen)

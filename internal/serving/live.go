@@ -205,6 +205,7 @@ func (l *live) setComing(coming map[string]*version) {
 func sameService(a, b endpoint.Settings) bool {
 	a.Description, b.Description = "", ""
 	a.Log, b.Log, a.Lookup, b.Lookup = nil, nil, nil, nil // the route has them
+	a.Rollout, b.Rollout = nil, nil
 	return a.Filled() == b.Filled()
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"math"
 	"slices"
 	"time"
 
@@ -13,7 +12,6 @@ import (
 	"levada/internal/core/infer"
 	"levada/internal/core/quality"
 	"levada/internal/core/reqlog"
-	"levada/internal/core/rollout"
 )
 
 // RequestLog keeps requests and answers, and what became of them.
@@ -175,37 +173,14 @@ func (d *driver) labelled(m reqlog.Match) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	i := slices.Index(d.state.Arms, m.Version)
-	if i < 0 || i >= len(d.taps) || m.At.Before(d.record.StartedAt) {
+	if i < 0 || i >= len(d.taps) {
 		return
 	}
-	for metric, value := range losses(m) {
+	d.learn(i, m)
+	if m.At.Before(d.record.StartedAt) {
+		return
+	}
+	for metric, value := range quality.Losses(quality.Pair{Predicted: m.Predicted, Actual: m.Actual}) {
 		d.taps[i].report(Reported{Metric: metric, Value: value})
 	}
-}
-
-// losses are what a prediction and its truth say about quality, by the name of the metric.
-func losses(m reqlog.Match) map[string]float64 {
-	x, y := m.Predicted, m.Actual
-	right := 0.0
-	if x.String() == y.String() {
-		right = 1
-	}
-	if x.IsText || y.IsText {
-		return map[string]float64{rollout.MetricAccuracy: right}
-	}
-	out := map[string]float64{rollout.MetricAbsoluteError: math.Abs(x.Number - y.Number), rollout.MetricSquaredError: (x.Number - y.Number) * (x.Number - y.Number)}
-	if (y.Number == 0 || y.Number == 1) && x.Number >= 0 && x.Number <= 1 {
-		right = 0
-		if (x.Number >= 0.5) == (y.Number == 1) {
-			right = 1
-		}
-		out[rollout.MetricLogLoss] = quality.LogLoss(x.Number, y.Number)
-	}
-	out[rollout.MetricAccuracy] = right
-	for name, v := range out {
-		if math.IsInf(v, 0) || v > 1e100 {
-			delete(out, name)
-		}
-	}
-	return out
 }

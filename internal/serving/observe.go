@@ -89,10 +89,19 @@ func (s *stats) since(t time.Time) []endpoint.Observation {
 	return out
 }
 
-// observed describes a request.
-func observed(began time.Time, took time.Duration, r *infer.Request, resp *infer.Response, key string, o endpoint.Outcome) endpoint.Observation {
+// refuse takes in a request that the version cannot be asked with. The model had no work with it, so its latency says nothing.
+func (s *stats) refuse(o endpoint.Observation) {
+	if t := s.tap.Load(); t != nil {
+		t.add(o, countAnswers)
+	}
+	s.outcomes[o.Outcome].Add(1)
+	s.last.Store(o.At.UnixNano())
+}
+
+// observed completes the description of a request by what it asked and got.
+func observed(took time.Duration, r *infer.Request, resp *infer.Response, seen endpoint.Observation) endpoint.Observation {
 	rows, _ := infer.BatchRows(r)
-	seen := endpoint.Observation{At: began, Latency: took, Rows: int(rows), Outcome: o, Prediction: math.NaN(), Difference: math.NaN(), Key: key}
+	seen.Latency, seen.Rows, seen.Prediction, seen.Label, seen.Difference = took, int(rows), math.NaN(), "", math.NaN()
 	if resp == nil || len(resp.Outputs) == 0 {
 		return seen
 	}

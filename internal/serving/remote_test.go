@@ -90,15 +90,18 @@ func TestWhatAnotherServerServesIsDeployedLikeAVersion(t *testing.T) {
 	}
 }
 
-func TestARequestFitsTheSignatureOfTheVersionThatAnswersIt(t *testing.T) {
-	signature := func(column string) *infer.Signature {
-		s, err := infer.ParseSignature(`[{"type": "double", "name": "`+column+`", "required": true}]`, "", "")
-		if err != nil {
-			t.Fatal(err)
-		}
-		return s
+// signatureOf is that of a model with one column of numbers.
+func signatureOf(t *testing.T, column string) *infer.Signature {
+	t.Helper()
+	s, err := infer.ParseSignature(`[{"type": "double", "name": "`+column+`", "required": true}]`, "", "")
+	if err != nil {
+		t.Fatal(err)
 	}
-	b := open(t, &models{signatures: map[string]*infer.Signature{"1": signature("x"), "2": signature("y")}}, nil)
+	return s
+}
+
+func TestARequestFitsTheSignatureOfTheVersionThatAnswersIt(t *testing.T) {
+	b := open(t, &models{signatures: map[string]*infer.Signature{"1": signatureOf(t, "x"), "2": signatureOf(t, "y")}}, nil)
 	plan := traffic.All("1")
 	plan.Rules = []traffic.Rule{{Name: "new", Header: "Team", Values: []string{"new"}, Version: "2"}}
 	b.put(plan, endpoint.Settings{}, "1", "2")

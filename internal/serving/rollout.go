@@ -23,6 +23,9 @@ type RolloutStore interface {
 	Rollout(ctx context.Context, id string) (rollout.Record, []rollout.Event, error)
 	// Rollouts returns up to limit rollouts of an endpoint, the newest first.
 	Rollouts(ctx context.Context, endpoint string, limit int) ([]rollout.Record, error)
+	// PutRolloutEnd keeps what a rollout that has ended came to; RolloutEnd returns it, or a NotFound error.
+	PutRolloutEnd(ctx context.Context, id string, end rollout.End) error
+	RolloutEnd(ctx context.Context, id string) (rollout.End, error)
 	// UnsettledRollouts returns those that go on, or whose outcome is not followed yet.
 	UnsettledRollouts(ctx context.Context) ([]rollout.Record, error)
 }
@@ -30,14 +33,26 @@ type RolloutStore interface {
 // Aliases names versions of registered models.
 type Aliases interface {
 	SetAlias(ctx context.Context, name, alias, version string) error
+	// CheckAlias refuses what no model can have as alias.
+	CheckAlias(alias string) error
 }
+
+// AliasFailed is the kind of the event that an alias was not moved to the version that a rollout wants it to name.
+const AliasFailed endpoint.EventKind = "rollout_alias_failed"
+
+// lookEvery is how often it is looked whether the versions of a rollout can serve, and whether it has ended, however long its windows are.
+const lookEvery = time.Second
 
 // flushEvery is how long windows are held before they are stored, if nothing is decided: so much is not known to the comparison after a
 // crash.
 const flushEvery = 5 * time.Second
 
+// moveLimit is how long it is waited for that requests follow a change of traffic. All versions are loaded by then, so it takes milliseconds.
+const moveLimit = 2 * time.Second
+
 // StartRollout is what a rollout is started with.
 type StartRollout struct {
+	// Plan may be without any stage: then the endpoint's own is followed.
 	Plan rollout.Plan
 	// Candidates are versions of the endpoint's model: numbers, "@" with an alias, or "latest".
 	Candidates []string
@@ -71,11 +86,17 @@ type driver struct {
 	record rollout.Record
 	state  *rollout.State
 	taps   []*tap
-	from   time.Time // when the present window began
+	// calibrations are those of the versions by number; nil where the plan estimates nothing.
+	calibrations map[string]*calibration
+	asked        time.Time // when monitors were asked last
+	from         time.Time // when the present window began
+	latest       time.Time // see now
+	// observed is when the newest window that was kept ended.
+	observed time.Time
 	// held are windows that are not stored yet, since flushed.
 	held    []rollout.Event
 	flushed time.Time
-	// reporter has seen every event so far; nil before somebody asked for a report.
+	// reporter has seen every event so far.
 	reporter *rollout.Reporter
 	// followed and named are the traffic and the alias's version that were brought about last.
 	followed *rollout.Traffic
@@ -100,6 +121,12 @@ func (s *Service) StartRollout(ctx context.Context, name string, r StartRollout)
 	if err != nil {
 		return RolloutStatus{}, err
 	}
+	if err := r.planned(name, spec); err != nil {
+		return RolloutStatus{}, err
+	}
+	if err := errors.Join(s.movable(spec, baseline, r), measurable(name, spec, r.Plan), s.monitored(ctx, r.Plan)); err != nil {
+		return RolloutStatus{}, err
+	}
 	start := rollout.Start{At: s.deps.Now().UTC(), Plan: r.Plan, Baseline: baseline, Seed: s.deps.Random() >> 11, By: r.By}
 	for _, c := range r.Candidates {
 		if _, remote := spec.Remotes[c]; remote {
@@ -116,10 +143,10 @@ func (s *Service) StartRollout(ctx context.Context, name string, r StartRollout)
 		return RolloutStatus{}, err
 	}
 	id := fmt.Sprintf("%016x", s.deps.Random())
-	d := &driver{s: s, l: l, id: id, state: rollout.New(), ended: make(chan struct{}), record: rollout.Record{ID: id, Endpoint: name,
+	d := &driver{s: s, l: l, id: id, state: rollout.New(), reporter: rollout.NewReporter(), ended: make(chan struct{}), record: rollout.Record{ID: id, Endpoint: name,
 		Model: spec.Model, Alias: r.Alias, Baseline: baseline, Candidates: start.Candidates, By: r.By}}
 	if !l.rollout.CompareAndSwap(nil, d) {
-		return RolloutStatus{}, l.free()
+		return RolloutStatus{}, fault.Conflictf("endpoint %q: another rollout was started at the same time", name)
 	}
 	if err := d.begin(ctx, start); err != nil {
 		l.rollout.Store(nil)
@@ -202,7 +229,13 @@ func (d *driver) begin(ctx context.Context, start rollout.Start) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.record.StartedAt = start.At
-	return d.command(ctx, start)
+	if err := d.command(ctx, start); err != nil {
+		return err
+	}
+	if err := d.bring(ctx); err != nil {
+		d.s.deps.Logger.Warn("the traffic of a rollout's first stage cannot be brought about at the moment", "endpoint", d.l.name, "rollout", d.id, "error", err)
+	}
+	return nil
 }
 
 // withdraw takes back versions that a rollout has deployed and does not begin with.
@@ -251,18 +284,24 @@ func (d *driver) drive() {
 	every := time.Duration(d.state.Plan.Interval)
 	d.tapped()
 	d.mu.Unlock()
+	d.s.parts.Go(func() { d.calibrate(d.s.until) })
 	d.s.parts.Go(func() {
 		defer close(d.ended)
 		tick := time.NewTicker(every)
 		defer tick.Stop()
+		look := time.NewTicker(min(every, lookEvery))
+		defer look.Stop()
 		for {
+			due := false
 			select {
 			case <-d.s.until.Done():
 				d.untap()
 				return
+			case <-look.C:
 			case <-tick.C:
+				due = true
 			}
-			if d.step() {
+			if d.step(due) {
 				d.untap()
 				d.l.rollout.Store(nil)
 				return
@@ -271,17 +310,29 @@ func (d *driver) drive() {
 	})
 }
 
-// step takes up a window, has what is due decided, and brings about what was. It reports whether the rollout is over.
-func (d *driver) step() (over bool) {
+// now is the time by which the rollout goes. It stands still while the machine's clock is behind what has been stored, as after it was set back: windows
+// that lie before their stage would not be looked at.
+func (d *driver) now() time.Time {
+	if now := d.s.deps.Now().UTC(); now.After(d.latest) {
+		d.latest = now
+	}
+	return d.latest
+}
+
+// step takes up a window if one is due, has what follows decided, and brings about what was. It reports whether the rollout is over.
+func (d *driver) step(due bool) (over bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	ctx, now := d.s.until, d.s.deps.Now().UTC()
+	ctx, now := d.s.until, d.now()
 	if !d.state.Done() {
 		var err error
 		if arm, why := d.broken(); arm != "" {
 			err = d.command(ctx, rollout.Broken{At: now, Arm: arm, Reason: why})
-		} else {
+		} else if due {
 			err = d.observe(ctx, now)
+		}
+		if err == nil && !d.state.Done() {
+			err = d.findings(ctx, now)
 		}
 		if err != nil {
 			d.s.deps.Logger.Warn("a rollout cannot go on at the moment", "endpoint", d.l.name, "rollout", d.record.ID, "error", err)
@@ -300,6 +351,7 @@ func (d *driver) step() (over bool) {
 		d.s.deps.Logger.Warn("the end of a rollout cannot be stored at the moment", "rollout", d.record.ID, "error", err)
 		return false
 	}
+	d.s.keepEnd(ctx, d.record.ID, rollout.End{State: d.state.View(), Report: d.reporter.Report(d.record)})
 	return true
 }
 
@@ -326,19 +378,40 @@ func (d *driver) observe(ctx context.Context, now time.Time) error {
 	for _, t := range d.taps {
 		w.Arms = append(w.Arms, t.take())
 	}
-	d.from = now
+	if w.Empty() && d.quiet(now) {
+		return d.flush(ctx, now)
+	}
+	d.from, d.observed = now, now
 	seen, err := rollout.Decide(d.state, rollout.Observe{Window: w})
 	if err != nil {
 		return err
 	}
 	for _, e := range seen {
-		if err := rollout.Apply(d.state, e); err != nil {
+		if err := d.apply(e); err != nil {
 			return err
 		}
 	}
 	d.held = append(d.held, seen...)
-	d.tell(seen)
 	return d.command(ctx, rollout.Tick{At: now})
+}
+
+// quiet reports whether a window without anything need not be kept: nothing can be decided by it yet. When something is due it is kept at once and then once a
+// minute, until the stage goes on. The next window begins where this one did.
+func (d *driver) quiet(now time.Time) bool {
+	due := d.state.Until
+	return d.state.Paused || now.Before(due) || !d.observed.Before(due) && now.Sub(d.observed) < time.Minute
+}
+
+// flush stores what is held for long; d.mu is held.
+func (d *driver) flush(ctx context.Context, now time.Time) error {
+	if len(d.held) == 0 || now.Sub(d.flushed) < flushEvery {
+		return nil
+	}
+	if err := d.s.deps.Rollouts.AppendRollout(ctx, d.record, d.held, nil); err != nil {
+		return err
+	}
+	d.held, d.flushed = nil, now
+	return nil
 }
 
 // command decides, stores the events with the windows before them, and applies them; d.mu is held.
@@ -366,9 +439,8 @@ func (d *driver) command(ctx context.Context, c rollout.Command) error {
 		return err
 	}
 	d.record, d.held, d.flushed = record, nil, now
-	d.tell(events)
 	for _, e := range events {
-		if err := rollout.Apply(d.state, e); err != nil {
+		if err := d.apply(e); err != nil {
 			return err
 		}
 		if e.Traffic != nil {
@@ -376,6 +448,11 @@ func (d *driver) command(ctx context.Context, c rollout.Command) error {
 		}
 	}
 	return nil
+}
+
+// apply advances the state and the report by an event; d.mu is held.
+func (d *driver) apply(e rollout.Event) error {
+	return errors.Join(rollout.Apply(d.state, e), d.reporter.Add(e))
 }
 
 // bring brings about what was decided: traffic, the alias, and at the end that the version that has lost is taken away. What is so already is
@@ -387,7 +464,13 @@ func (d *driver) bring(ctx context.Context) error {
 		}
 		t := d.state.Traffic
 		d.followed = &t
-		d.from = d.s.deps.Now().UTC()
+		// What is compared begins when requests follow: in the meantime they are divided as before.
+		within, cancel := context.WithTimeout(ctx, moveLimit)
+		_ = d.l.awaitUpdate(within) // a version that loads anew may take longer; then it is counted all the same
+		cancel()
+		if !d.state.Done() {
+			d.tapped()
+		}
 	}
 	if d.record.Alias == "" || d.state.Arm == "" {
 		return nil
@@ -399,8 +482,13 @@ func (d *driver) bring(ctx context.Context) error {
 	if d.named == version {
 		return nil
 	}
-	if err := d.s.deps.Aliases.SetAlias(ctx, d.record.Model, d.record.Alias, version); err != nil {
+	err := d.s.deps.Aliases.SetAlias(ctx, d.record.Model, d.record.Alias, version)
+	if kind := fault.KindOf(err); err != nil && kind != fault.NotFound && kind != fault.Invalid {
 		return err
+	}
+	if err != nil { // the registry has lost the version or the model: another try would fail as well
+		d.s.note(endpoint.Event{Endpoint: d.l.name, Kind: AliasFailed, Version: version, Data: map[string]any{"rollout": d.record.ID},
+			Message: fmt.Sprintf("alias %s of model %s was not moved to version %s: %s", d.record.Alias, d.record.Model, version, fault.Shorten(err.Error(), 500))})
 	}
 	d.named = version
 	return nil
@@ -449,7 +537,7 @@ func (d *driver) show(e rollout.Event) endpoint.Event {
 
 // tapped makes the taps count what is compared in the present stage; d.mu is held.
 func (d *driver) tapped() {
-	d.from = d.s.deps.Now().UTC()
+	d.from = d.now()
 	t := d.state.Traffic
 	for i, number := range d.state.Arms {
 		if len(d.taps) <= i {
@@ -466,7 +554,7 @@ func (d *driver) tapped() {
 		case t.Mirror > 0:
 			counts = countCopies
 		}
-		d.taps[i].set(keep, counts)
+		d.taps[i].set(keep, counts, d.s.deps.Now())
 		d.l.statsOf(number).tap.Store(d.taps[i])
 	}
 }

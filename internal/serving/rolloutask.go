@@ -2,6 +2,8 @@ package serving
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"math"
 	"slices"
 	"time"
@@ -21,7 +23,7 @@ func (s *Service) CommandRollout(ctx context.Context, name string, c rollout.Com
 		return RolloutStatus{}, err
 	}
 	d.mu.Lock()
-	at := s.deps.Now().UTC()
+	at := d.now()
 	switch command := c.(type) {
 	case rollout.Pause:
 		command.At = at
@@ -73,15 +75,44 @@ func (s *Service) Rollout(ctx context.Context, name string) (RolloutStatus, erro
 		}
 		return RolloutStatus{}, fault.NotFoundf("endpoint %q has had no rollout", name)
 	}
-	record, events, err := s.deps.Rollouts.Rollout(ctx, last[0].ID)
+	end, err := s.cameTo(ctx, last[0].ID)
 	if err != nil {
 		return RolloutStatus{}, err
+	}
+	return RolloutStatus{Record: last[0], State: end.State}, nil
+}
+
+// cameTo is what a rollout that does not go on came to. It is replayed once, where it was not kept.
+func (s *Service) cameTo(ctx context.Context, id string) (rollout.End, error) {
+	end, err := s.deps.Rollouts.RolloutEnd(ctx, id)
+	if err == nil || fault.KindOf(err) != fault.NotFound {
+		return end, err
+	}
+	record, events, err := s.deps.Rollouts.Rollout(ctx, id)
+	if err != nil {
+		return end, err
 	}
 	state, err := rollout.Replay(events)
 	if err != nil {
-		return RolloutStatus{}, err
+		return end, err
 	}
-	return RolloutStatus{Record: record, State: state.View()}, nil
+	report, err := rollout.NewReport(record, events)
+	if err != nil {
+		return end, err
+	}
+	report.Events = nil
+	end = rollout.End{State: state.View(), Report: report}
+	if record.Settled {
+		s.keepEnd(ctx, id, end)
+	}
+	return end, nil
+}
+
+// keepEnd keeps what a rollout came to. Where that fails it is made again when somebody asks.
+func (s *Service) keepEnd(ctx context.Context, id string, end rollout.End) {
+	if err := s.deps.Rollouts.PutRolloutEnd(ctx, id, end); err != nil {
+		s.deps.Logger.Warn("the report of a rollout could not be kept", "rollout", id, "error", err)
+	}
 }
 
 // Rollouts returns the rollouts of an endpoint, the newest first.
@@ -89,53 +120,21 @@ func (s *Service) Rollouts(ctx context.Context, name string, limit int) ([]rollo
 	return s.deps.Rollouts.Rollouts(ctx, name, limit)
 }
 
-// RolloutReport returns what each stage of a rollout saw, without its events. One that goes on is not replayed for each question: what has
-// happened since the last one is added.
+// RolloutReport returns what each stage of a rollout saw, without its events.
 func (s *Service) RolloutReport(ctx context.Context, id string) (rollout.Report, error) {
 	for _, l := range *s.all.Load() {
 		if d := l.rollout.Load(); d != nil && d.id == id {
-			return d.report(ctx)
+			return d.report(), nil
 		}
 	}
-	record, events, err := s.deps.Rollouts.Rollout(ctx, id)
-	if err != nil {
-		return rollout.Report{}, err
-	}
-	out, err := rollout.NewReport(record, events)
-	out.Events = nil
-	return out, err
+	end, err := s.cameTo(ctx, id)
+	return end.Report, err
 }
 
-func (d *driver) report(ctx context.Context) (rollout.Report, error) {
+func (d *driver) report() rollout.Report {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.reporter == nil {
-		_, events, err := d.s.deps.Rollouts.Rollout(ctx, d.record.ID)
-		if err != nil {
-			return rollout.Report{}, err
-		}
-		r := rollout.NewReporter()
-		for _, e := range slices.Concat(events, d.held) {
-			if err := r.Add(e); err != nil {
-				return rollout.Report{}, err
-			}
-		}
-		d.reporter = r
-	}
-	return d.reporter.Report(d.record), nil
-}
-
-// tell adds events to the report, if somebody has asked for one; d.mu is held.
-func (d *driver) tell(events []rollout.Event) {
-	if d.reporter == nil {
-		return
-	}
-	for _, e := range events {
-		if d.reporter.Add(e) != nil {
-			d.reporter = nil // the next question replays all of them
-			return
-		}
-	}
+	return d.reporter.Report(d.record)
 }
 
 // RolloutEvents returns a rollout with all its events: what was observed among them, until now.
@@ -173,6 +172,9 @@ func (s *Service) ReportValues(_ context.Context, name string, values []Reported
 	for _, v := range values {
 		if rollout.FromTruth(v.Metric) {
 			return 0, fault.Invalidf("%s is counted from the truth of logged requests: hand in the truth (levada truth, POST /api/v1/endpoints/NAME/truth)", v.Metric)
+		}
+		if rollout.FromGateway(v.Metric) {
+			return 0, fault.Invalidf("%s is measured by the gateway itself: report the value under another name", v.Metric)
 		}
 		before := 0.0
 		if v.Before != nil {
@@ -217,11 +219,16 @@ func (s *Service) resumeRollouts(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		state, err := rollout.Replay(events)
-		if err != nil {
-			return err
+		if len(events) == 0 {
+			return fmt.Errorf("rollout %s has no events", r.ID)
 		}
-		d := &driver{s: s, l: l, id: record.ID, state: state, record: record, ended: make(chan struct{})}
+		state, reporter := rollout.New(), rollout.NewReporter()
+		for _, e := range events {
+			if err := errors.Join(rollout.Apply(state, e), reporter.Add(e)); err != nil {
+				return fmt.Errorf("replay rollout %s: %w", r.ID, err)
+			}
+		}
+		d := &driver{s: s, l: l, id: record.ID, state: state, reporter: reporter, record: record, latest: events[len(events)-1].At, ended: make(chan struct{})}
 		l.rollout.Store(d)
 		d.drive()
 	}

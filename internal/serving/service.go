@@ -33,6 +33,8 @@ type Options struct {
 	// Rollouts and Aliases are needed where versions are rolled out.
 	Rollouts RolloutStore
 	Aliases  Aliases
+	// Monitors look at the data of endpoints; nil where none do.
+	Monitors Monitors
 	// Log keeps requests of endpoints that want it; nil keeps none.
 	Log RequestLog
 	// Tables are looked up in; needed where endpoints do so.

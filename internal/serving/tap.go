@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"levada/internal/core/endpoint"
+	"levada/internal/core/estimate"
 	"levada/internal/core/rollout"
 )
 
@@ -22,6 +23,10 @@ type tap struct {
 	keep float64
 	// counts says which requests are counted.
 	counts counted
+	// since is when counting began: requests that were on their way by then were divided otherwise.
+	since time.Time
+	// chance is how likely a score is right; nil while that is not known.
+	chance *estimate.Isotonic
 	seed   maphash.Seed
 	keys   map[uint64]struct{}
 }
@@ -42,15 +47,22 @@ func newTap(random func() uint64) *tap {
 }
 
 func emptyArm() rollout.Arm {
-	return rollout.Arm{Latency: rollout.Histogram{}, Predictions: rollout.Histogram{}, Labels: map[string]int64{}, Values: map[string]rollout.Sums{}}
+	return rollout.Arm{Units: new(int64), Latency: rollout.Histogram{}, Predictions: rollout.Histogram{}, Labels: map[string]int64{}, Values: map[string]rollout.Sums{}}
 }
 
 // set begins to count for another stage.
-func (t *tap) set(keep float64, counts counted) {
+func (t *tap) set(keep float64, counts counted, since time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.keep, t.counts, t.arm = keep, counts, emptyArm()
+	t.keep, t.counts, t.since, t.arm = keep, counts, since, emptyArm()
 	t.keys = map[uint64]struct{}{}
+}
+
+// estimate begins to estimate the accuracy from scores.
+func (t *tap) estimate(chance *estimate.Isotonic) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.chance = chance
 }
 
 // take returns what was counted since the last time.
@@ -69,8 +81,8 @@ const maxLabels = 500
 func (t *tap) add(o endpoint.Observation, is counted) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if is != t.counts {
-		return
+	if is != t.counts || o.Aimed || o.At.Before(t.since) {
+		return // versions are compared on requests that were divided among them by lot, as the stage wants
 	}
 	if t.keep < 1 && float64(t.random()>>11)/(1<<53) >= t.keep {
 		return
@@ -80,9 +92,9 @@ func (t *tap) add(o endpoint.Observation, is counted) {
 	if o.Key != "" && len(t.keys) < maxKeys {
 		before := len(t.keys)
 		t.keys[maphash.String(t.seed, o.Key)] = struct{}{}
-		a.Units += int64(len(t.keys) - before)
+		*a.Units += int64(len(t.keys) - before)
 	} else if o.Key == "" {
-		a.Units++
+		*a.Units++
 	}
 	if o.Outcome != endpoint.OK {
 		// An input that only one of the versions refuses is that version's doing, and one that is wrong for both is in both arms.
@@ -93,6 +105,11 @@ func (t *tap) add(o endpoint.Observation, is counted) {
 	}
 	if o.Outcome == endpoint.OK {
 		a.Predictions.Add(o.Prediction)
+		if t.chance != nil && o.Prediction >= 0 && o.Prediction <= 1 {
+			s := a.Values[rollout.MetricEstimatedAccuracy]
+			s.Add(expected(t.chance, o.Prediction))
+			a.Values[rollout.MetricEstimatedAccuracy] = s
+		}
 		if o.Label != "" {
 			if _, known := a.Labels[o.Label]; known || len(a.Labels) < maxLabels {
 				a.Labels[o.Label]++

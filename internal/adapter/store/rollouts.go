@@ -84,3 +84,39 @@ func (s *Store) UnsettledRollouts(ctx context.Context) ([]rollout.Record, error)
 	// Uses rollouts_unsettled.
 	return readAll(ctx, s, scanRollout, `SELECT body FROM rollouts WHERE settled = 0 ORDER BY id`)
 }
+
+// PutRolloutEnd keeps what a rollout came to, in place of what was kept before.
+func (s *Store) PutRolloutEnd(ctx context.Context, id string, end rollout.End) error {
+	body, err := encode("end of a rollout", end)
+	if err != nil {
+		return err
+	}
+	return s.update(ctx, func(ctx context.Context, tx *tx) error {
+		// Uses the primary key.
+		_, err := tx.exec(ctx, `
+			INSERT INTO rollout_ends (rollout, form, body)
+			VALUES ($1, $2, $3)
+			ON CONFLICT (rollout) DO UPDATE SET form = excluded.form, body = excluded.body`, id, rollout.EndForm, body)
+		return err
+	})
+}
+
+// RolloutEnd returns what a rollout came to, as it was kept in the present form.
+func (s *Store) RolloutEnd(ctx context.Context, id string) (rollout.End, error) {
+	// Uses the primary key.
+	ends, err := readAll(ctx, s, func(scan scanner) (rollout.End, error) {
+		var e rollout.End
+		var body string
+		if err := scan(&body); err != nil {
+			return e, err
+		}
+		return e, decode("end of a rollout", body, &e)
+	}, `SELECT body FROM rollout_ends WHERE rollout = $1 AND form = $2`, id, rollout.EndForm)
+	if err == nil && len(ends) == 0 {
+		err = notFound("end of rollout", id)
+	}
+	if err != nil {
+		return rollout.End{}, err
+	}
+	return ends[0], nil
+}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"levada/internal/core/endpoint"
 	"levada/internal/core/fault"
@@ -59,5 +60,20 @@ func TestRolloutsAreKeptWithTheirEvents(t *testing.T) {
 	}
 	if _, _, err := s.Rollout(t.Context(), "c"); fault.KindOf(err) != fault.NotFound {
 		t.Errorf("%v", err)
+	}
+	if _, err := s.RolloutEnd(t.Context(), "a"); fault.KindOf(err) != fault.NotFound {
+		t.Errorf("an end that was not kept: %v", err)
+	}
+	end := rollout.End{State: rollout.State{Arms: []string{"1", "2"}, Requests: []int64{3, 4}, Outcome: rollout.OutcomePromoted}, Report: rollout.Report{Record: r, Arms: []string{"1", "2"}}}
+	for range 2 {
+		if err := s.PutRolloutEnd(t.Context(), "a", end); err != nil {
+			t.Fatal(err)
+		}
+		end.State.Requests[0]++
+	}
+	got2, err := s.RolloutEnd(t.Context(), "a")
+	end.State.Requests[0]--
+	if diff := cmp.Diff(end, got2, cmpopts.IgnoreUnexported(rollout.State{})); err != nil || diff != "" {
+		t.Errorf("%v\n%s", err, diff)
 	}
 }

@@ -30,7 +30,7 @@ type Rollouts interface {
 
 // StartRolloutRequest starts a rollout.
 type StartRolloutRequest struct {
-	Plan       string   `json:"plan" maxLength:"1048576" doc:"the plan as YAML or JSON text; docs/canary.md describes it"`
+	Plan       string   `json:"plan,omitempty" maxLength:"1048576" doc:"the plan as YAML or JSON text; docs/canary.md describes it. Without it the endpoint's own is followed"`
 	Candidates []string `json:"candidates" minItems:"1" maxItems:"19" nullable:"false" doc:"versions of the endpoint's model: numbers, @ALIAS, latest, or models:/NAME/VERSION"`
 	Alias      string   `json:"alias,omitempty" maxLength:"1000" doc:"alias of the model that is moved to the version which is promoted"`
 	By         string   `json:"by,omitempty" maxLength:"200" doc:"who asks for it"`
@@ -143,11 +143,13 @@ func (h *handler) rollout(ctx context.Context, doing string, s serving.RolloutSt
 }
 
 func (h *handler) startRollout(ctx context.Context, in *startRolloutInput) (*rolloutOutput, error) {
-	plan, err := rollout.ParsePlan([]byte(in.Body.Plan))
-	if err != nil {
-		return nil, h.problem(ctx, "start rollout", err)
+	r := serving.StartRollout{Alias: in.Body.Alias, By: in.Body.By}
+	if strings.TrimSpace(in.Body.Plan) != "" {
+		var err error
+		if r.Plan, err = rollout.ParsePlan([]byte(in.Body.Plan)); err != nil {
+			return nil, h.problem(ctx, "start rollout", err)
+		}
 	}
-	r := serving.StartRollout{Plan: plan, Alias: in.Body.Alias, By: in.Body.By}
 	for _, c := range in.Body.Candidates {
 		if strings.HasPrefix(c, "models:/") {
 			name, version, err := endpoint.ParseReference(c)

@@ -16,7 +16,7 @@ type Rollout struct {
 
 // StartRollout asks for a rollout.
 type StartRollout struct {
-	Plan       string   `json:"plan"`
+	Plan       string   `json:"plan,omitempty"`
 	Candidates []string `json:"candidates"`
 	Alias      string   `json:"alias,omitempty"`
 	By         string   `json:"by,omitempty"`

@@ -15,6 +15,7 @@ import (
 	"levada/internal/core/fault"
 	"levada/internal/core/infer"
 	"levada/internal/core/model"
+	"levada/internal/core/rollout"
 	"levada/internal/core/traffic"
 )
 
@@ -62,6 +63,8 @@ type Settings struct {
 	Log *Log `json:"log,omitempty" doc:"keeps requests and answers in Parquet files; without it nothing is kept"`
 	// Lookup joins columns of a table to each request; nil joins none.
 	Lookup *Lookup `json:"lookup,omitempty" doc:"joins columns of a table to each request by a key, before the model gets it"`
+	// Rollout is the plan of rollouts that bring none; nil for none.
+	Rollout *rollout.Plan `json:"rollout,omitempty" doc:"the plan, with the thresholds of this endpoint, of rollouts that bring none; docs/canary.md describes it"`
 }
 
 // Filled returns the settings with the defaults in place of what is not set.
@@ -104,6 +107,12 @@ func (s Settings) check() error {
 	}
 	if len(s.Description) > 2000 {
 		return fault.Invalidf("settings: the description is longer than 2000 bytes")
+	}
+	if s.Rollout != nil {
+		plan := *s.Rollout
+		if err := plan.Complete(); err != nil {
+			return fault.Invalidf("settings: rollout: %w", err)
+		}
 	}
 	if err := s.Log.check(); err != nil {
 		return err
@@ -274,6 +283,8 @@ type Observation struct {
 	Label      string
 	// Key is the request's key, for tests over users; empty for none.
 	Key string
+	// Aimed says that a rule sent the request to the version, or that it asked for it: it says nothing about a version that others were drawn for.
+	Aimed bool
 	// Shadow says that the request was a copy. Agreed then says that the answer was the same as the client's; Difference is the largest
 	// absolute difference of a number, and NaN where there is none to take.
 	Shadow     bool

@@ -229,3 +229,31 @@ func numbers(pairs []Pair) []Metric {
 	}
 	return []Metric{mean("mae", n, abs, square), rmse, mean("bias", n, sum, square)}
 }
+
+// Losses are what a prediction and its truth say about quality, by the name of the metric: accuracy (1 where it is right), and of numbers absolute_error,
+// squared_error and, of a score of two classes, log_loss.
+func Losses(p Pair) map[string]float64 {
+	x, y := p.Predicted, p.Actual
+	right := 0.0
+	if x.String() == y.String() {
+		right = 1
+	}
+	if x.IsText || y.IsText {
+		return map[string]float64{"accuracy": right}
+	}
+	out := map[string]float64{"absolute_error": math.Abs(x.Number - y.Number), "squared_error": (x.Number - y.Number) * (x.Number - y.Number)}
+	if (y.Number == 0 || y.Number == 1) && x.Number >= 0 && x.Number <= 1 {
+		right = 0
+		if (x.Number >= 0.5) == (y.Number == 1) {
+			right = 1
+		}
+		out["log_loss"] = LogLoss(x.Number, y.Number)
+	}
+	out["accuracy"] = right
+	for name, v := range out {
+		if math.IsInf(v, 0) || v > 1e100 {
+			delete(out, name)
+		}
+	}
+	return out
+}

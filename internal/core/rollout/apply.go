@@ -3,7 +3,9 @@ package rollout
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
+	"time"
 )
 
 // Apply advances the state by one event. An error means that the log is not one that Decide has made.
@@ -31,6 +33,12 @@ func Apply(s *State, e Event) error {
 	case TrafficChanged:
 		s.draws++
 		s.Traffic, s.Until, s.Last = *e.Traffic, *e.Until, e.Evidence
+		s.data.move(len(s.Arms))
+		for _, v := range e.Evidence {
+			if arm := slices.Index(s.Arms, v.Arm); v.Verdict == Fail && arm > 0 {
+				s.data.bad[arm], s.data.dropped[arm] = nil, true
+			}
+		}
 	case PausedEvent:
 		s.Paused, s.Reason = true, e.Reason
 	case Resumed:
@@ -41,10 +49,18 @@ func Apply(s *State, e Event) error {
 		if arm < 1 {
 			return fmt.Errorf("event %s names %q, which is no candidate", e.Type, e.Arm)
 		}
-		if s.Stage.Phase != PhaseShadow {
-			s.reference = s.data.arms[arm]
-		}
+		s.standards, s.promoted = s.before(arm), e.At
 		s.Arm, s.Traffic, s.Paused, s.Reason = e.Arm, *e.Traffic, false, e.Reason
+	case MonitorFound:
+		if e.Finding == nil {
+			return fmt.Errorf("event %s has no finding", e.Type)
+		}
+		found := maps.Clone(s.found)
+		if found == nil {
+			found = map[string]time.Time{}
+		}
+		found[e.Finding.Monitor] = e.Finding.At
+		s.found, s.Last = found, e.Evidence
 	case RolledBack:
 		s.Traffic, s.Paused, s.Reason = *e.Traffic, false, e.Reason
 		if len(e.Evidence) > 0 {
@@ -67,7 +83,7 @@ func (s *State) applyStart(e Event) error {
 		return fmt.Errorf("event %s has no plan or fewer than two versions", e.Type)
 	}
 	*s = State{Plan: *e.Plan, Arms: e.Arms, Started: e.At, seed: e.Seed, now: e.At, Requests: make([]int64, len(e.Arms)), Errors: make([]int64, len(e.Arms))}
-	s.data = newStageData(&s.Plan, len(s.Arms))
+	s.data, s.past = newStageData(&s.Plan, len(s.Arms)), newArmData()
 	return nil
 }
 
@@ -78,6 +94,7 @@ func (s *State) applyWindow(e Event) error {
 	for i, a := range e.Window.Arms {
 		s.Requests[i], s.Errors[i] = s.Requests[i]+a.Requests, s.Errors[i]+a.Errors
 	}
+	s.past.add(e.Window.Arms[0])
 	if e.Window.From.Before(s.Since) {
 		return nil // part of it is of the stage before, with other traffic
 	}

@@ -3,6 +3,7 @@ package rollout
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"levada/internal/core/fault"
@@ -59,8 +60,12 @@ func (p *Plan) completeBandit() error {
 func (s *State) reallocate() (shares []float64, evidence []Evidence) {
 	b := s.Plan.Bandit
 	m, _ := s.Plan.metric(b.Reward)
-	arms := make([]stats.Reward, len(s.Arms))
+	var live []int // arms that have not been dropped
+	var arms []stats.Reward
 	for i, d := range s.data.arms {
+		if s.data.dropped[i] {
+			continue
+		}
 		moments := d.sums(m).moments()
 		if m.Measure == Rate && moments.N < 1 {
 			moments.Mean = 0
@@ -71,17 +76,17 @@ func (s *State) reallocate() (shares []float64, evidence []Evidence) {
 				moments.Mean++ // the share that is not counted
 			}
 		}
-		arms[i] = stats.Reward{Moments: moments, Bernoulli: m.Measure == Rate}
+		live, arms = append(live, i), append(arms, stats.Reward{Moments: moments, Bernoulli: m.Measure == Rate})
 	}
 	// The draws depend on the seed and on how often there were some, so that a replay makes the same.
 	dice := stats.Dice(s.seed + s.draws*0x9e3779b97f4a7c15)
 	best, loss := stats.Thompson(arms, banditDraws, &dice)
-	shares = make([]float64, len(arms))
+	shares = make([]float64, len(s.Arms))
 	free := 100 - b.Floor*float64(len(arms))
-	for i := range arms {
-		shares[i] = b.Floor + free*best[i]
-		sums := s.data.arms[i].sums(m)
-		e := Evidence{Metric: m.Name, Test: "thompson", Arm: s.Arms[i], Unit: "value", Confidence: b.Stop, Verdict: Inconclusive,
+	for i, arm := range live {
+		shares[arm] = b.Floor + free*best[i]
+		sums := s.data.arms[arm].sums(m)
+		e := Evidence{Metric: m.Name, Test: "thompson", Arm: s.Arms[arm], Unit: "value", Confidence: b.Stop, Verdict: Inconclusive,
 			Candidate: Measured{sums.N, number(sums.moments().Mean)}, Estimate: number(loss[i]), Chance: number(best[i])}
 		if best[i] >= b.Stop {
 			e.Verdict = Pass
@@ -99,15 +104,15 @@ func (s *State) banditEnd(at time.Time, evidence []Evidence) (ending, bool) {
 	for _, e := range evidence {
 		least = min(least, e.Candidate.N)
 	}
-	for i, e := range evidence {
+	for _, e := range evidence {
 		if e.Verdict != Pass || least < b.MinSamples {
 			continue
 		}
-		reason := fmt.Sprintf("%s is the best with a chance of at least %g", s.Arms[i], b.Stop)
-		if i == 0 {
+		reason := fmt.Sprintf("%s is the best with a chance of at least %g", e.Arm, b.Stop)
+		if e.Arm == s.Arms[0] {
 			return ending{outcome: OutcomeKept, reason: reason}, true
 		}
-		return ending{promote: true, arm: i, reason: reason}, true
+		return ending{promote: true, arm: slices.Index(s.Arms, e.Arm), reason: reason}, true
 	}
 	if !at.Before(s.Since.Add(time.Duration(b.MaxDuration))) {
 		return ending{outcome: OutcomeKept, reason: fmt.Sprintf("no arm has won in %v", time.Duration(b.MaxDuration))}, true

@@ -34,6 +34,8 @@ func Decide(s *State, c Command) ([]Event, error) {
 		return s.tick(c.At), nil
 	case Broken:
 		return s.broken(c)
+	case Found:
+		return s.monitored(c), nil
 	case Pause:
 		if s.Paused {
 			return nil, fault.Conflictf("the rollout is paused already")
@@ -42,7 +44,7 @@ func Decide(s *State, c Command) ([]Event, error) {
 	case Resume:
 		return s.resume(c)
 	case Abort:
-		return s.back(c.At, OutcomeAborted, orText(c.Reason, "somebody asked for it"), c.By, nil), nil
+		return s.back(c.At, OutcomeAborted, orText(c.Reason, "somebody asked for it"), c.By, s.known()), nil
 	case Promote:
 		return s.promoteByHand(c)
 	}
@@ -132,6 +134,11 @@ func (s *State) tick(at time.Time) []Event {
 		}
 		return s.back(at, OutcomeRolledBack, fmt.Sprintf("%s got worse: %s", strings.Join(names, " and "), alarms[0].Reason), "", alarms)
 	}
+	if s.Stage.Phase == PhaseBandit {
+		if events := s.dropped(at); len(events) > 0 {
+			return events
+		}
+	}
 	if s.Paused {
 		return nil
 	}
@@ -158,6 +165,12 @@ func (s *State) tick(at time.Time) []Event {
 		next := Stage{PhaseWatch, s.Stage.Step + 1}
 		if next.Step < s.Plan.watches() {
 			return []Event{begin(&s.Plan, next, at, len(s.Arms), s.arm())}
+		}
+		if s.data.arms[s.arm()].Requests == 0 {
+			return []Event{s.finish(at, OutcomePromoted, "no requests came at the end of the watch, and nothing was worse before")}
+		}
+		if names := s.Plan.without(s.standards); s.alone() && len(names) > 0 {
+			return []Event{s.finish(at, OutcomePromoted, "nothing else was worse while it was watched; of "+strings.Join(names, " and ")+" too little was known before to tell")}
 		}
 		return []Event{s.finish(at, OutcomePromoted, "nothing was worse while it was watched")}
 	}
@@ -291,7 +304,9 @@ func (s *State) promote(at time.Time, arm int, reason, by string, evidence []Evi
 	if s.Plan.Watch == nil {
 		return append(events, s.finish(at, OutcomePromoted, reason))
 	}
-	return append(events, begin(&s.Plan, Stage{PhaseWatch, 0}, at, len(s.Arms), arm))
+	watch := begin(&s.Plan, Stage{PhaseWatch, 0}, at, len(s.Arms), arm)
+	watch.Reason = s.unwatched(arm)
+	return append(events, watch)
 }
 
 func (s *State) finish(at time.Time, outcome Outcome, reason string) Event {
@@ -319,7 +334,26 @@ func (s *State) broken(c Broken) ([]Event, error) {
 		}
 		return []Event{{Type: PausedEvent, At: c.At, Reason: fmt.Sprintf("the baseline %s cannot serve: %s", c.Arm, c.Reason)}}, nil
 	}
-	return s.back(c.At, OutcomeRolledBack, fmt.Sprintf("%s cannot serve: %s", c.Arm, c.Reason), "", nil), nil
+	seen := s.data.arms[i]
+	evidence := Evidence{Metric: testServing, Test: testServing, Arm: c.Arm, Verdict: Fail, Unit: "value", Candidate: Measured{N: seen.Requests}, Critical: true, Reason: c.Reason}
+	return s.back(c.At, OutcomeRolledBack, fmt.Sprintf("%s cannot serve: %s", c.Arm, c.Reason), "", []Evidence{evidence}), nil
+}
+
+// testServing is the test of a version that does not answer at all.
+const testServing = "serving"
+
+// known is what the comparison says at the moment: the evidence of what people decide.
+func (s *State) known() []Evidence {
+	switch {
+	case s.Stage.Phase == PhaseExperiment:
+		return s.trialEvidence()
+	case s.Stage.Phase == PhaseBandit:
+		_, evidence := s.reallocate()
+		return evidence
+	case s.alone():
+		return nil // it is compared with limits alone, by the guard
+	}
+	return s.judge(s.arm())
 }
 
 func (s *State) resume(c Resume) ([]Event, error) {
@@ -343,5 +377,33 @@ func (s *State) promoteByHand(c Promote) ([]Event, error) {
 			return nil, fault.Invalidf("version %q is no candidate of the rollout: %s", c.Arm, strings.Join(s.Arms[1:], ", "))
 		}
 	}
-	return s.promote(c.At, arm, orText(c.Reason, "somebody asked for it"), orText(c.By, "unknown"), nil), nil
+	return s.promote(c.At, arm, orText(c.Reason, "somebody asked for it"), orText(c.By, "unknown"), s.known()), nil
+}
+
+// monitored decides by what a monitor has found.
+func (s *State) monitored(c Found) []Event {
+	f := c.Finding
+	if since, asks := s.Asks(f.Monitor); !asks || !f.At.After(since) {
+		return nil
+	}
+	e := Evidence{Metric: f.Monitor, Test: testMonitor, Arm: s.Arm, Verdict: f.Verdict, Unit: "value", Candidate: Measured{N: f.Rows}, Critical: true, Reason: f.Reason}
+	events := []Event{{Type: MonitorFound, At: c.At, Arm: s.Arm, Finding: &f, Verdict: f.Verdict, Evidence: []Evidence{e}, Reason: f.Reason}}
+	if f.Verdict != Fail {
+		return events
+	}
+	return append(events, s.back(c.At, OutcomeRolledBack, fmt.Sprintf("monitor %s has found: %s", f.Monitor, f.Reason), "", []Evidence{e})...)
+}
+
+// testMonitor is the test of a monitor, which has its own.
+const testMonitor = "monitor"
+
+// Asks says whether a monitor is asked now, and about what since when: its findings since the promotion, each once.
+func (s *State) Asks(monitor string) (since time.Time, asks bool) {
+	if s.Done() || s.Stage.Phase != PhaseWatch || !slices.Contains(s.Plan.Watch.Monitors, monitor) {
+		return since, false
+	}
+	if since = s.promoted; s.found[monitor].After(since) {
+		since = s.found[monitor]
+	}
+	return since, true
 }

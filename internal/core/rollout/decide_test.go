@@ -479,3 +479,140 @@ func TestAnEventIsStoredInThisForm(t *testing.T) {
 		t.Errorf("the state as JSON: %s, %v", b, err)
 	}
 }
+
+// promotedByHand is a world in whose watch a version is that somebody promoted after so long.
+func promotedByHand(t *testing.T, plan string, after time.Duration) *world {
+	t.Helper()
+	w := newWorld(t, plan, 16, healthy, healthy)
+	w.run(t, after)
+	w.do(t, Promote{At: w.at, By: "ada"})
+	if w.state.Stage.Phase != PhaseWatch {
+		t.Fatalf("%s", w.kinds())
+	}
+	return w
+}
+
+func TestAVersionThatWasPromotedEarlyIsHeldAgainstTheBaselineOrALimit(t *testing.T) {
+	const watch = "\nwatch: {duration: 10m, window: 5m}"
+	for name, c := range map[string]struct {
+		plan  string
+		after time.Duration
+		seen  bool
+	}{
+		"out of the shadow":                   {"shadow: {wait: 1h}" + watch, 5 * time.Second, true},
+		"after few requests":                  {"shadow: {wait: 10s}\ncanary: {steps: [{percent: 1, wait: 1h}]}" + watch, 12 * time.Second, true},
+		"before any request":                  {"shadow: {wait: 1h}" + watch, 0, true},
+		"before any request, with a limit":    {"metrics: [{name: errors, critical: true, limit: 0.05}]\nshadow: {wait: 1h}" + watch, 0, true},
+		"before any request, without a guard": {"metrics: [{name: errors, critical: true}]\nguard: {off: true}\nshadow: {wait: 1h}" + watch, 0, false},
+	} {
+		w := promotedByHand(t, c.plan, c.after)
+		said := strings.Contains(w.events[len(w.events)-1].Reason, "too little was observed")
+		if want := name == "before any request"; said != want {
+			t.Errorf("%s: it says %q", name, w.events[len(w.events)-1].Reason)
+		}
+		w.arms[1].errors = 0.8
+		w.run(t, time.Minute)
+		if (w.state.Outcome == OutcomeRolledBack) != c.seen {
+			t.Errorf("%s: %q, %s", name, w.state.Outcome, w.kinds())
+		}
+	}
+}
+
+func TestAWatchWithoutRequestsDoesNotSayThatNothingWasWorse(t *testing.T) {
+	w := promotedByHand(t, "shadow: {wait: 1h}\nwatch: {duration: 10s, window: 5s}", time.Second)
+	w.arms[1].requests = 0
+	w.arms[0].requests = 0
+	w.run(t, time.Minute)
+	if w.state.Outcome != OutcomePromoted || !strings.Contains(w.state.Reason, "no requests") {
+		t.Errorf("%q: %s", w.state.Outcome, w.state.Reason)
+	}
+}
+
+func TestWhatAMonitorFindsAfterPromotionTakesTheVersionBack(t *testing.T) {
+	plan := "canary: {steps: [{percent: 40, wait: 20s}]}\nwatch: {duration: 10m, window: 1m, monitors: [asked]}"
+	finding := func(w *world, name string, v Verdict) Found {
+		return Found{At: w.at, Finding: Finding{Monitor: name, At: w.at, Verdict: v, Rows: 700, Run: "r1", Reason: "3 of 4 columns drifted"}}
+	}
+	w := newWorld(t, plan, 17, healthy, healthy)
+	w.run(t, 5*time.Second)
+	early := finding(w, "asked", Fail)
+	if events := w.do(t, early); len(events) != 0 {
+		t.Errorf("before the promotion: %+v", events)
+	}
+	w.run(t, 20*time.Second)
+	if w.state.Stage.Phase != PhaseWatch {
+		t.Fatalf("%s", w.kinds())
+	}
+	early.At = w.at
+	for what, c := range map[string]Found{"before the promotion": early, "of another monitor": finding(w, "other", Fail)} {
+		if events := w.do(t, c); len(events) != 0 {
+			t.Errorf("a finding %s: %+v", what, events)
+		}
+	}
+	w.run(t, 5*time.Second)
+	for _, v := range []Verdict{NoData, Pass} {
+		w.at = w.at.Add(time.Second)
+		once := finding(w, "asked", v)
+		if events := w.do(t, once); len(events) != 1 || events[0].Verdict != v || w.state.Done() {
+			t.Fatalf("%s: %+v", v, events)
+		}
+		if events := w.do(t, once); len(events) != 0 {
+			t.Errorf("%s once more: %+v", v, events)
+		}
+	}
+	w.run(t, 70*time.Second) // another block of the watch
+	w.do(t, finding(w, "asked", Fail))
+	if w.state.Outcome != OutcomeRolledBack || !strings.Contains(w.state.Reason, "monitor asked has found: 3 of 4 columns drifted") || w.state.Last[0].Test != "monitor" {
+		t.Errorf("%q: %s", w.state.Outcome, w.state.Reason)
+	}
+	if c, err := Verify(w.events); err != nil || len(c.Differences) > 0 || c.ByHand != 3 {
+		t.Errorf("%+v, %v", c, err)
+	}
+}
+
+func TestABanditDropsArmsThatDoHarm(t *testing.T) {
+	plan := "metrics: [{name: errors, critical: true}, {name: conversion, measure: rate, better: higher}]\nbandit: {reward: conversion, every: 10s, min_samples: 3000}"
+	broken, better := healthy, healthy
+	broken.errors, better.conversion = 1, 0.3
+	w := newWorld(t, plan, 18, healthy, better, broken)
+	w.run(t, 8*time.Second)
+	if w.state.Done() || w.state.Traffic.Shares[2] != 0 || math.Abs(w.state.Traffic.Shares[0]+w.state.Traffic.Shares[1]-100) > 1e-9 {
+		t.Fatalf("after %d requests to the broken arm: %+v", w.state.Requests[2], w.state.Traffic)
+	}
+	had := w.state.Requests[2]
+	w.run(t, 10*time.Minute)
+	if w.state.Outcome != OutcomePromoted || w.state.Arm != "2" || w.state.Requests[2] != had {
+		t.Errorf("%q of %q; the broken arm had %d requests and then %d", w.state.Outcome, w.state.Arm, had, w.state.Requests[2])
+	}
+	if c, err := Verify(w.events); err != nil || len(c.Differences) > 0 {
+		t.Errorf("%+v, %v", c, err)
+	}
+	w = newWorld(t, plan, 19, healthy, broken)
+	w.run(t, 8*time.Second)
+	if w.state.Outcome != OutcomeRolledBack || !strings.Contains(w.state.Reason, "errors got worse") {
+		t.Errorf("no candidate is left: %q, %s", w.state.Outcome, w.state.Reason)
+	}
+}
+
+func TestABanditDropsNoArmThatDoesAsWell(t *testing.T) {
+	for seed := range uint64(10) {
+		w := newWorld(t, "metrics: [{name: errors, critical: true, tolerance: 0}, {name: conversion, measure: rate, better: higher}]\nbandit: {reward: conversion, every: 10s, stop: 0.999}", seed+40, healthy, healthy, healthy)
+		w.run(t, 5*time.Minute)
+		for _, e := range w.events {
+			for _, v := range e.Evidence {
+				if v.Verdict == Fail {
+					t.Errorf("seed %d: %+v", seed, v)
+				}
+			}
+		}
+	}
+}
+
+func TestAWatchSaysWhatItCouldNotTell(t *testing.T) {
+	w := promotedByHand(t, "shadow: {wait: 1h}\nwatch: {duration: 10s, window: 5s}", 0)
+	w.arms[1].errors = 0.3
+	w.run(t, time.Minute)
+	if w.state.Outcome != OutcomePromoted || !strings.Contains(w.state.Reason, "of errors and latency and predictions too little was known") {
+		t.Errorf("%q: %s", w.state.Outcome, w.state.Reason)
+	}
+}

@@ -130,7 +130,7 @@ type trialState struct {
 // try updates an experiment by what was observed.
 func (s *State) try() {
 	e := s.Plan.Experiment
-	units := []float64{float64(s.data.arms[0].Units), float64(s.data.arms[1].Units)}
+	units := []float64{float64(s.data.arms[0].units), float64(s.data.arms[1].units)}
 	l := stats.BinomialSPRT(units[1], units[0]+units[1], e.Percent/100)
 	s.data.unplanned = math.Min(s.data.unplanned, math.Exp(-math.Max(0, l)))
 	for i, d := range e.Decide {
@@ -214,7 +214,7 @@ func (s *State) trialEvidence() []Evidence {
 func (s *State) trialEnd(at time.Time, evidence []Evidence) (end ending, over bool) {
 	e := s.Plan.Experiment
 	if p := s.data.unplanned; p <= unplannedLevel {
-		a, b := s.data.arms[1].Units, s.data.arms[0].Units
+		a, b := s.data.arms[1].units, s.data.arms[0].units
 		return ending{outcome: OutcomeInvalid, reason: fmt.Sprintf("the sample ratio does not match: %d of %d units went to the candidate, planned are %g %% (p %s); what divides the traffic is at fault, and the arms cannot be compared",
 			a, a+b, e.Percent, show(&p))}, true
 	}

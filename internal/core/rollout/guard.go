@@ -3,12 +3,18 @@ package rollout
 import (
 	"fmt"
 	"math"
+	"slices"
+	"strings"
+	"time"
 
 	"levada/internal/core/stats"
 )
 
 // guardMean is how many values of a mean each arm needs before the guard looks: below, a variance is not known well enough.
 const guardMean = 100
+
+// mostErrors is the rate of errors that no version may have, whatever is known of others.
+const mostErrors = 0.5
 
 // guardState is what the guard knows of one metric in a stage.
 type guardState struct {
@@ -22,8 +28,12 @@ type guardState struct {
 
 // watchOver updates the guard by what was observed. It is called after every window: its tests are valid at all times.
 func (s *State) watchOver(arm int) {
-	if s.Plan.Guard.Off || s.Stage.Phase == PhaseBandit {
-		return // a bandit moves traffic while it compares, and away from what is worse
+	if s.Plan.Guard.Off {
+		return
+	}
+	if s.Stage.Phase == PhaseBandit {
+		s.watchArms()
+		return
 	}
 	for i, m := range s.Plan.Metrics {
 		g := &s.data.guard[i]
@@ -33,10 +43,15 @@ func (s *State) watchOver(arm int) {
 		e := Evidence{Metric: m.Name, Arm: s.Arms[arm], Confidence: 1 - s.Plan.level(), Critical: true, Tolerance: m.Tolerance}
 		a, b := s.data.arms[arm], s.data.arms[0]
 		if s.alone() {
-			if s.reference == nil {
-				continue
+			if b = standard(s.standards, m); b == nil {
+				if m.Limit == nil && m.Name != MetricErrors {
+					continue
+				}
+				if m.Limit == nil {
+					m.Limit = number(mostErrors)
+				}
+				b = newArmData() // a limit needs nothing to compare with
 			}
-			b = s.reference
 		}
 		if s.alarmed(&e, m, g, s.data.points[i], a, b) {
 			e.Verdict, e.P = Fail, number(g.p)
@@ -46,8 +61,116 @@ func (s *State) watchOver(arm int) {
 	}
 }
 
+// watchArms looks after the critical rates of the arms of a bandit. It moves traffic while it compares, so each arm is compared on what came since the last
+// move, and the moves share the level (6/(pi² k²) of it for move k).
+func (s *State) watchArms() {
+	level := stats.Spent(s.Plan.level()/float64(len(s.Arms)-1), int(min(s.draws, 1<<30)))
+	for arm := 1; arm < len(s.Arms); arm++ {
+		for _, m := range s.Plan.Metrics {
+			if !m.Critical || m.Measure != Rate || s.data.dropped[arm] || s.data.bad[arm] != nil {
+				continue
+			}
+			e := Evidence{Metric: m.Name, Arm: s.Arms[arm], Confidence: 1 - level, Critical: true, Tolerance: m.Tolerance}
+			g, worse := guardState{p: 1}, false
+			if x := s.data.moved[arm].sums(m); m.Limit != nil {
+				worse = guardShare(&e, m, &g, x, *m.Limit)
+			} else {
+				worse = guardRatio(&e, m, &g, x, s.data.moved[0].sums(m))
+			}
+			if worse {
+				e.Verdict, e.P = Fail, number(g.p)
+				e.explain(m.label())
+				s.data.bad[arm] = &e
+			}
+		}
+	}
+}
+
+// dropped takes the traffic of arms that do harm away from them, and ends the bandit where no candidate is left. It has no events without such arms.
+func (s *State) dropped(at time.Time) []Event {
+	var evidence []Evidence
+	var names []string
+	shares, left, sum := slices.Clone(s.Traffic.Shares), 0, 0.0
+	for arm, e := range s.data.bad {
+		switch {
+		case e != nil:
+			evidence, names, shares[arm] = append(evidence, *e), append(names, e.Arm), 0
+		case arm > 0 && !s.data.dropped[arm]:
+			left++
+		}
+		sum += shares[arm]
+	}
+	if len(evidence) == 0 {
+		return nil
+	}
+	reason := fmt.Sprintf("%s got worse: %s", evidence[0].Metric, evidence[0].Reason)
+	if left == 0 {
+		return s.back(at, OutcomeRolledBack, reason, "", evidence)
+	}
+	for i := range shares {
+		shares[i] *= 100 / sum
+	}
+	until := s.Until
+	return []Event{{Type: TrafficChanged, At: at, Stage: &s.Stage, Until: &until, Traffic: &Traffic{Shares: shares}, Evidence: evidence,
+		Reason: strings.Join(names, " and ") + " gets no traffic any more: " + reason}}
+}
+
 // alone reports whether the promoted version has all traffic: then it is compared with what it did before.
 func (s *State) alone() bool { return s.Stage.Phase == PhaseWatch && s.Plan.Watch.Holdback == 0 }
+
+// before is what a version that is promoted now is held against, the best first: what it did itself in the stage that ends, unless it saw copies alone,
+// what the baseline did then, and what that did since the start.
+func (s *State) before(arm int) []*armData {
+	out := []*armData{s.data.arms[0], s.past}
+	if s.Stage.Phase != PhaseShadow {
+		out = append([]*armData{s.data.arms[arm]}, out...)
+	}
+	return out
+}
+
+// standard is the first of which enough was observed; nil where of none.
+func standard(list []*armData, m Metric) *armData {
+	for _, d := range list {
+		if d.samples(m) >= max(1, m.MinSamples) {
+			return d
+		}
+	}
+	return nil
+}
+
+// samples is how much of a metric was observed.
+func (d *armData) samples(m Metric) (n int64) {
+	switch m.Measure {
+	case Quantile:
+		return d.Latency.total()
+	case Distribution:
+		n = d.Predictions.total()
+		for _, c := range d.Labels {
+			n += c
+		}
+		return n
+	}
+	return d.sums(m).N
+}
+
+// without are the critical metrics of which no standard is known.
+func (p *Plan) without(standards []*armData) (names []string) {
+	for _, m := range p.Metrics {
+		if m.Critical && m.Limit == nil && standard(standards, m) == nil {
+			names = append(names, m.Name)
+		}
+	}
+	return names
+}
+
+// unwatched are the metrics that a version with all traffic cannot be held against, in words; empty where there are none.
+func (s *State) unwatched(arm int) string {
+	names := s.Plan.without(s.before(arm))
+	if len(names) == 0 || s.Plan.Guard.Off || s.Plan.Watch.Holdback > 0 {
+		return ""
+	}
+	return "too little was observed before to hold the version against it by " + strings.Join(names, " and ") + "; a holdback would be compared with"
+}
 
 // alarmed reports whether a metric is worse beyond its tolerance at the guard's level.
 func (s *State) alarmed(e *Evidence, m Metric, g *guardState, points [][2]float64, a, b *armData) bool {
@@ -235,14 +358,7 @@ func count(is bool) int {
 // guardDistribution looks each time that the samples have doubled, with a part of the level for each look.
 func guardDistribution(e *Evidence, m Metric, g *guardState, a, b *armData, alpha float64, fixed bool) bool {
 	e.Test, e.Unit = "psi_at_doublings", "psi"
-	size := func(d *armData) int64 {
-		n := d.Predictions.total()
-		for _, c := range d.Labels {
-			n += c
-		}
-		return n
-	}
-	na, nb := size(a), size(b)
+	na, nb := a.samples(m), b.samples(m)
 	// What was measured before a promotion does not grow: then the candidate's doublings count alone.
 	least := min(na, nb)
 	if fixed {

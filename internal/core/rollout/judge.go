@@ -28,15 +28,21 @@ type stageData struct {
 	points  [][][2]float64
 	guard   []guardState
 	trial   []trialState
+	// moved is what the arms of a bandit did since traffic moved last, bad what the guard has found against which of them, and dropped those that get no
+	// traffic any more because of it.
+	moved   []*armData
+	bad     []*Evidence
+	dropped []bool
 	// unplanned is the lowest p-value so far for the shares of units being as planned.
 	unplanned float64
 }
 
 func newStageData(p *Plan, arms int) *stageData {
-	d := &stageData{points: make([][][2]float64, len(p.Metrics)), guard: make([]guardState, len(p.Metrics)), unplanned: 1}
+	d := &stageData{points: make([][][2]float64, len(p.Metrics)), guard: make([]guardState, len(p.Metrics)), unplanned: 1, bad: make([]*Evidence, arms), dropped: make([]bool, arms)}
 	for range arms {
 		d.arms = append(d.arms, newArmData())
 	}
+	d.move(arms)
 	d.pending = [2]Histogram{{}, {}}
 	for i := range d.guard {
 		d.guard[i].p = 1
@@ -50,10 +56,19 @@ func newStageData(p *Plan, arms int) *stageData {
 	return d
 }
 
+// move begins anew with what is compared between two moves of traffic.
+func (d *stageData) move(arms int) {
+	d.moved = nil
+	for range arms {
+		d.moved = append(d.moved, newArmData())
+	}
+}
+
 // add takes up a window. The arm is compared with arm 0, or alone with what it did before.
 func (d *stageData) add(p *Plan, w Window, arm int, alone bool) {
 	for i, a := range w.Arms {
 		d.arms[i].add(a)
+		d.moved[i].add(a)
 	}
 	for k, i := range []int{0, arm} {
 		for b, c := range w.Arms[i].Latency {

@@ -98,16 +98,31 @@ const (
 	MetricLogLoss       = "log_loss" // of scores from 0 to 1
 )
 
+// MetricEstimatedAccuracy is the accuracy that a classifier of two classes has by its own scores, once these are calibrated: it needs no truth of the
+// requests that it is about.
+const MetricEstimatedAccuracy = "estimated_accuracy"
+
+// Watches says whether a plan has a metric.
+func (p *Plan) Watches(metric string) bool {
+	_, there := p.metric(metric)
+	return there
+}
+
 // FromTruth says whether a metric is one of quality.
 func FromTruth(metric string) bool {
 	return slices.Contains([]string{MetricAccuracy, MetricAbsoluteError, MetricSquaredError, MetricLogLoss}, metric)
 }
 
+// FromGateway says whether the gateway measures a metric itself.
+func FromGateway(metric string) bool {
+	return slices.Contains([]string{MetricErrors, MetricLatency, MetricPredictions, MetricMismatch, MetricEstimatedAccuracy}, metric)
+}
+
 // Metric is something that versions are compared by.
 type Metric struct {
-	Name    string  `json:"name" maxLength:"200" doc:"errors, latency, predictions; accuracy, absolute_error, squared_error or log_loss, from the truth of logged requests; or the name of a reported value"`
+	Name    string  `json:"name" maxLength:"200" doc:"errors, latency, predictions; accuracy, absolute_error, squared_error or log_loss, from the truth of logged requests; estimated_accuracy, without it; or the name of a reported value"`
 	Measure Measure `json:"measure,omitempty" enum:"rate,mean,quantile,distribution" doc:"default by name; mean for reported values"`
-	Better  Better  `json:"better,omitempty" enum:"lower,higher,same" doc:"default lower, and higher for accuracy"`
+	Better  Better  `json:"better,omitempty" enum:"lower,higher,same" doc:"default lower, and higher for accuracy and estimated_accuracy"`
 	// Tolerance is how much worse a candidate may be: a difference of shares for a rate, a share of the baseline's value for a mean or a
 	// quantile, a population stability index for a distribution. Defaults: 0.01, 0.05, 0.25, 0.2.
 	Tolerance *float64 `json:"tolerance,omitempty" minimum:"0"`
@@ -176,6 +191,13 @@ type Watch struct {
 	// Holdback is the percentage that the old version keeps, to be compared with at the same time. Without it, what the new version did
 	// before its promotion is the standard.
 	Holdback float64 `json:"holdback,omitempty" minimum:"0" maximum:"50"`
+	// Monitors by name: what one of them finds against the data of the endpoint after the promotion takes the version back.
+	Monitors []string `json:"monitors,omitempty" maxItems:"20" doc:"monitors whose findings after the promotion take the version back: drift of what is asked, expectations that do not hold"`
+}
+
+// Empty says whether a plan has no stage at all.
+func (p *Plan) Empty() bool {
+	return p.Shadow == nil && p.Canary == nil && p.Experiment == nil && p.Bandit == nil
 }
 
 // ParsePlan reads a plan from YAML or JSON, and checks it. Fields that it does not know are errors.
@@ -187,6 +209,9 @@ func ParsePlan(text []byte) (Plan, error) {
 	var raw any
 	if err := yaml.Unmarshal(text, &raw); err != nil {
 		return p, fault.Invalidf("read the plan: %w", err)
+	}
+	if _, is := raw.(map[string]any); !is && raw != nil {
+		return p, fault.Invalidf("read the plan: it is not a mapping; want one with shadow, canary, experiment or bandit, and metrics")
 	}
 	b, err := json.Marshal(raw)
 	if err != nil {
@@ -227,7 +252,7 @@ func (p *Plan) Complete() error {
 		return fault.Invalidf("plan: guard.alpha is %v; it must be above 0 and at most 0.5", p.Guard.Alpha)
 	case len(p.Metrics) > maxMetrics:
 		return fault.Invalidf("plan: there are %d metrics; the most are %d", len(p.Metrics), maxMetrics)
-	case p.Shadow == nil && p.Canary == nil && p.Experiment == nil && p.Bandit == nil:
+	case p.Empty():
 		return fault.Invalidf("plan: it has none of shadow, canary, experiment and bandit; give at least one")
 	case p.Experiment != nil && p.Bandit != nil:
 		return fault.Invalidf("plan: it has an experiment and a bandit; give one of them")
@@ -263,7 +288,7 @@ func (m *Metric) complete() error {
 	if m.Tolerance == nil {
 		m.Tolerance = &tolerance
 	}
-	if m.Better == "" && m.Name == MetricAccuracy {
+	if m.Better == "" && (m.Name == MetricAccuracy || m.Name == MetricEstimatedAccuracy) {
 		m.Better = Higher
 	}
 	if m.Better == "" {
@@ -286,7 +311,7 @@ func (m *Metric) complete() error {
 		return bad("a name has from 1 to 200 characters")
 	case !slices.Contains([]Measure{Rate, Mean, Quantile, Distribution}, m.Measure):
 		return bad("measure is %q; it may be rate, mean, quantile or distribution", m.Measure)
-	case m.Name == MetricErrors && m.Measure != Rate, m.Name == MetricPredictions && m.Measure != Distribution,
+	case m.Name == MetricErrors && m.Measure != Rate, m.Name == MetricEstimatedAccuracy && m.Measure != Mean, m.Name == MetricPredictions && m.Measure != Distribution,
 		m.Name == MetricLatency && m.Measure != Quantile:
 		return bad("it cannot be measured as %s", m.Measure)
 	case (m.Measure == Quantile) != (m.Name == MetricLatency), (m.Measure == Distribution) != (m.Name == MetricPredictions):
@@ -386,6 +411,13 @@ func (p *Plan) completeWatch() error {
 		return fault.Invalidf("plan: watch: duration has %d windows; the most are %d", p.watches(), maxWatches)
 	case !(w.Holdback >= 0 && w.Holdback <= 50):
 		return fault.Invalidf("plan: watch.holdback is %v; it may be from 0 to 50", w.Holdback)
+	case len(w.Monitors) > 20:
+		return fault.Invalidf("plan: watch.monitors has %d; the most are 20", len(w.Monitors))
+	}
+	for i, m := range w.Monitors {
+		if m == "" || slices.Contains(w.Monitors[:i], m) {
+			return fault.Invalidf("plan: watch.monitors[%d] is %q: want names that differ", i, m)
+		}
 	}
 	return nil
 }

@@ -28,6 +28,15 @@ func (s *State) View() State {
 	out := *s
 	out.Traffic.Shares = slices.Clone(s.Traffic.Shares)
 	out.Requests, out.Errors = slices.Clone(s.Requests), slices.Clone(s.Errors)
-	out.data, out.reference = nil, nil
+	out.data, out.past, out.standards = nil, nil, nil
 	return out
+}
+
+// EndForm is the form that ends of rollouts are kept in. It is counted up when a report gets other contents: those of an earlier form are made again.
+const EndForm = 1
+
+// End is what a rollout that has ended came to, as it is kept. All of it follows from the events.
+type End struct {
+	State  State  `json:"state"`
+	Report Report `json:"report"`
 }

@@ -321,8 +321,8 @@ func (s *State) point(t *Trail, k int, m Metric, now time.Time) {
 		if m.Limit != nil {
 			e = s.compare(k, m, arm)
 		}
-		if s.reference != nil {
-			p.Baseline = s.measured(s.reference, m)
+		if d := standard(s.standards, m); d != nil {
+			p.Baseline = s.measured(d, m)
 		}
 	default:
 		e = s.compare(k, m, arm)

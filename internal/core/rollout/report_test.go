@@ -250,3 +250,45 @@ func TestWhatPeopleDidIsNoDifference(t *testing.T) {
 		t.Errorf("%+v, %v", c, err)
 	}
 }
+
+func TestARollbackThatNothingCausedIsNotConfirmed(t *testing.T) {
+	w := newWorld(t, reported, 9, healthy, healthy)
+	w.run(t, 5*time.Second)
+	back := Event{Type: RolledBack, At: w.at, Traffic: &Traffic{Shares: []float64{0, 0}, Rest: 100}, Outcome: OutcomeRolledBack, Reason: "it was worse"}
+	forged := append(slices.Clone(w.events), back, Event{Type: Finished, At: w.at, Outcome: OutcomeRolledBack, Reason: "it was worse"})
+	if c, err := Verify(forged); err != nil || len(c.Differences) == 0 {
+		t.Errorf("%+v, %v", c, err)
+	}
+}
+
+func TestWhatPeopleDecideCarriesTheEvidenceOfThatMomentAndIsConfirmed(t *testing.T) {
+	for name, command := range map[string]func(w *world) Command{
+		"abort":                     func(w *world) Command { return Abort{At: w.at, By: "ada", Reason: "it is late"} },
+		"promote":                   func(w *world) Command { return Promote{At: w.at, By: "ada"} },
+		"a version that is broken":  func(w *world) Command { return Broken{At: w.at, Arm: "2", Reason: "it died"} },
+		"a baseline that is broken": func(w *world) Command { return Broken{At: w.at, Arm: "1", Reason: "it died"} },
+	} {
+		w := newWorld(t, reported, 9, healthy, healthy)
+		w.run(t, 5*time.Second)
+		did := w.do(t, command(w))[0]
+		report, err := NewReport(w.record(), w.events)
+		if err != nil {
+			t.Fatal(err)
+		}
+		events := throughJSON(t, report).Events
+		if c, err := Verify(events); err != nil || len(c.Differences) > 0 || c.ByHand != 1 || len(c.Asked) != 1 {
+			t.Errorf("%s: %+v, %v", name, c, err)
+		}
+		if did.Type == PausedEvent {
+			continue
+		}
+		if len(did.Evidence) == 0 || did.Evidence[0].Candidate.N == 0 {
+			t.Errorf("%s: no evidence: %+v", name, did)
+		}
+		at := slices.IndexFunc(events, func(e Event) bool { return e.Type == did.Type })
+		events[at].Evidence[0].Candidate.N++
+		if c, err := Verify(events); err != nil || len(c.Differences) == 0 {
+			t.Errorf("%s with other evidence: %+v, %v", name, c, err)
+		}
+	}
+}

@@ -28,6 +28,7 @@ const (
 	Resumed        EventType = "rollout_resumed"         // the stage takes its time once more
 	Promoted       EventType = "rollout_promoted"        // a candidate has the traffic
 	RolledBack     EventType = "rollout_rolled_back"     // the baseline has the traffic
+	MonitorFound   EventType = "rollout_monitor_found"   // a monitor has looked at the data of the endpoint
 	Finished       EventType = "rollout_finished"        // nothing more will happen
 )
 
@@ -52,11 +53,25 @@ type Event struct {
 	Evidence []Evidence `json:"evidence,omitempty"`
 	// Arm is the version that was promoted.
 	Arm string `json:"arm,omitempty"`
+	// Finding is what a monitor has found.
+	Finding *Finding `json:"finding,omitempty"`
 	// Outcome is how a rollout ended.
 	Outcome Outcome `json:"outcome,omitempty"`
 	// Reason says in words why, By who asked for it; empty for what the rollout decided itself.
 	Reason string `json:"reason,omitempty"`
 	By     string `json:"by,omitempty"`
+}
+
+// Finding is what a monitor has found once.
+type Finding struct {
+	Monitor string    `json:"monitor"`
+	At      time.Time `json:"at"`
+	// Verdict is fail where the data has drifted or is not as expected, and no_data where too little of it was there.
+	Verdict Verdict `json:"verdict"`
+	// Rows that were looked at, and by which run.
+	Rows   int64  `json:"rows"`
+	Run    string `json:"run,omitempty"`
+	Reason string `json:"reason"`
 }
 
 // Outcome is how a rollout ended.
@@ -126,6 +141,12 @@ type Broken struct {
 	Reason string
 }
 
+// Found reports what a monitor has found. It is decided by while a promoted version is watched, and not at other times.
+type Found struct {
+	At      time.Time
+	Finding Finding
+}
+
 // Pause, Resume, Abort and Promote are what people ask for.
 type (
 	// Pause stops deciding. Traffic stays as it is and harm still ends the rollout.
@@ -154,6 +175,7 @@ func (Start) command()   {}
 func (Observe) command() {}
 func (Tick) command()    {}
 func (Broken) command()  {}
+func (Found) command()   {}
 func (Pause) command()   {}
 func (Resume) command()  {}
 func (Abort) command()   {}
@@ -186,7 +208,10 @@ type State struct {
 	seed      uint64
 	draws     uint64
 	data      *stageData
-	reference *armData // what the promoted arm did in the stage before
+	promoted  time.Time            // when a version was
+	found     map[string]time.Time // the newest finding of each monitor
+	past      *armData             // what the baseline did since the start
+	standards []*armData           // what a promoted arm is held against, the best first
 	now       time.Time
 }
 

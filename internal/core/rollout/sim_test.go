@@ -394,3 +394,94 @@ func TestSimulatedGuardsKeepTheirLevelUnderContinuousLooking(t *testing.T) {
 		t.Errorf("%d false alarms in %d runs, at most %d", alarms, n, atMost(0.05, n))
 	}
 }
+
+// Users who come again and again, each as often as he likes, stick to a version: it is the users who were divided, and not their requests.
+func TestSimulatedUsersWhoComeAgainAreNoUnevenSplit(t *testing.T) {
+	n := runs(t, 100)
+	plan := trialPlan(t, Rate, 0.01, "")
+	invalid := 0
+	for i := range n {
+		d := stats.Dice(uint64(i)*17 + 3)
+		s := New()
+		if _, err := Advance(s, Start{At: began, Plan: plan, Baseline: "1", Candidates: []string{"2"}}); err != nil {
+			t.Fatal(err)
+		}
+		var often [2]int64 // requests of the users of each arm in a window
+		fresh := [2]int64{}
+		for range 50 {
+			arm := d.Below(2)
+			fresh[arm]++
+			often[arm] += int64(1 / (0.01 + d.Float()))
+		}
+		for look := 0; look < 100 && !s.Done(); look++ {
+			at := began.Add(time.Duration(look+1) * time.Second)
+			w := Window{From: at, To: at}
+			for arm := range 2 {
+				units := fresh[arm]
+				w.Arms = append(w.Arms, Arm{Requests: often[arm], Units: &units})
+			}
+			fresh = [2]int64{} // all of them are known by now
+			// What is stored and read again must say that nobody was new.
+			e, err := Event{Type: Observed, At: at, Window: &w}.Encode()
+			if err != nil {
+				t.Fatal(err)
+			}
+			again, err := DecodeEvent(e)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, c := range []Command{Observe{*again.Window}, Tick{at}} {
+				if _, err := Advance(s, c); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		invalid += count(s.Outcome == OutcomeInvalid)
+	}
+	t.Logf("called invalid in %d of %d", invalid, n)
+	if invalid > atMost(unplannedLevel, n) {
+		t.Errorf("called invalid in %d of %d", invalid, n)
+	}
+}
+
+// With several metrics that decide, and no difference in any of them, one is found in any of them in at most 5 % of the runs.
+func TestSimulatedExperimentsKeepTheirErrorOverSeveralMetrics(t *testing.T) {
+	n := runs(t, 150)
+	p, err := ParsePlan([]byte("guard: {off: true}\nmetrics: [{name: a, measure: rate, better: higher}, {name: b, measure: rate, better: higher}, {name: c, measure: rate}, {name: d, better: higher}]\n" +
+		"experiment: {decide: [{metric: a, minimum_effect: 0.02}, {metric: b, minimum_effect: 0.02}, {metric: c, minimum_effect: 0.02}, {metric: d, minimum_effect: 0.05}]}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Experiment.Power = 1 - 1e-12
+	found := 0
+	for i := range n {
+		d := stats.Dice(uint64(i)*7907 + 9)
+		s := New()
+		if _, err := Advance(s, Start{At: began, Plan: p, Baseline: "1", Candidates: []string{"2"}}); err != nil {
+			t.Fatal(err)
+		}
+		for look := 0; look < 200 && !s.Done() && !s.Paused; look++ {
+			at := began.Add(time.Duration(look+1) * time.Second)
+			w := Window{From: at, To: at}
+			for range 2 {
+				values := map[string]Sums{}
+				for k, c := range []trialData{{base: 0.1}, {base: 0.3}, {base: 0.05}, {base: 5, skewed: true}} {
+					var v Sums
+					c.add(&d, &v, 0, 100)
+					values[string(rune('a'+k))] = v
+				}
+				w.Arms = append(w.Arms, Arm{Requests: 100, Values: values})
+			}
+			for _, c := range []Command{Observe{w}, Tick{at}} {
+				if _, err := Advance(s, c); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		found += count(s.Outcome == OutcomePromoted || s.Outcome == OutcomeRolledBack || s.Paused)
+	}
+	t.Logf("%d runs of four metrics, a difference found in %d (%.2f %%)", n, found, 100*float64(found)/float64(n))
+	if found > atMost(0.05, n) {
+		t.Errorf("differences found in %d of %d runs, at most %d", found, n, atMost(0.05, n))
+	}
+}

@@ -124,8 +124,9 @@ func (s Sums) paired() stats.Paired {
 type Arm struct {
 	Requests int64 `json:"requests"`
 	Errors   int64 `json:"errors,omitempty"`
-	// Units are the keys that were seen for the first time, where requests stick to a version by a key; the requests, where it is 0.
-	Units int64 `json:"units,omitempty"`
+	// Units are the keys that were seen for the first time, and the requests without one: what is divided among the versions. Nil is as many as
+	// there are requests.
+	Units *int64 `json:"units,omitempty"`
 	// Latency counts requests by milliseconds.
 	Latency Histogram `json:"latency,omitempty"`
 	// Predictions counts predicted numbers, Labels predicted categories.
@@ -142,6 +143,11 @@ type Window struct {
 	Arms []Arm     `json:"arms"`
 }
 
+// Empty reports whether nothing was observed.
+func (w Window) Empty() bool {
+	return !slices.ContainsFunc(w.Arms, func(a Arm) bool { return a.Requests > 0 || len(a.Values) > 0 })
+}
+
 func (w Window) check(arms int) error {
 	if len(w.Arms) != arms {
 		return fault.Invalidf("a window has %d arms, the rollout has %d", len(w.Arms), arms)
@@ -150,7 +156,7 @@ func (w Window) check(arms int) error {
 		return fault.Invalidf("a window ends at %v, before it begins at %v", w.To, w.From)
 	}
 	for i, a := range w.Arms {
-		bad := a.Requests < 0 || a.Errors < 0 || a.Errors > a.Requests || a.Units < 0
+		bad := a.Requests < 0 || a.Errors < 0 || a.Errors > a.Requests || a.Units != nil && *a.Units < 0
 		counts := func(n int, least int64) { bad = bad || n > maxBuckets || least < 0 }
 		counts(len(a.Latency), lowestCount(maps.Values(a.Latency)))
 		counts(len(a.Predictions), lowestCount(maps.Values(a.Predictions)))
@@ -177,18 +183,21 @@ func lowestCount(counts func(func(int64) bool)) int64 {
 }
 
 // armData is what an arm did in a stage so far.
-type armData struct{ Arm }
+type armData struct {
+	Arm
+	units int64
+}
 
 func newArmData() *armData {
-	return &armData{Arm{Latency: Histogram{}, Predictions: Histogram{}, Labels: map[string]int64{}, Values: map[string]Sums{}}}
+	return &armData{Arm: Arm{Latency: Histogram{}, Predictions: Histogram{}, Labels: map[string]int64{}, Values: map[string]Sums{}}}
 }
 
 func (d *armData) add(a Arm) {
 	d.Requests, d.Errors = d.Requests+a.Requests, d.Errors+a.Errors
-	if a.Units > 0 {
-		d.Units += a.Units
+	if a.Units != nil {
+		d.units += *a.Units
 	} else {
-		d.Units += a.Requests
+		d.units += a.Requests
 	}
 	for b, c := range a.Latency {
 		d.Latency[b] += c

@@ -14,13 +14,23 @@ func (e Event) Words() string {
 	case Observed:
 		return fmt.Sprintf("observed until %s", e.At.Format(time.RFC3339))
 	case StageStarted:
-		return fmt.Sprintf("%s begins: %s", e.Stage, e.Traffic)
+		text := fmt.Sprintf("%s begins: %s", e.Stage, e.Traffic)
+		if e.Reason != "" {
+			text += "; " + e.Reason
+		}
+		return text
 	case Judged:
 		return fmt.Sprintf("%s is judged: %s%s", e.Stage, e.Verdict, says(e))
 	case StageExtended:
 		return fmt.Sprintf("%s goes on until %s: %s", e.Stage, e.Until.Format(time.TimeOnly), e.Reason)
 	case TrafficChanged:
-		return fmt.Sprintf("traffic moves: %s", e.Traffic)
+		text := fmt.Sprintf("traffic moves: %s", e.Traffic)
+		if e.Reason != "" {
+			text += "; " + e.Reason
+		}
+		return text
+	case MonitorFound:
+		return fmt.Sprintf("monitor %s: %s: %s", e.Finding.Monitor, strings.ReplaceAll(string(e.Verdict), "_", " "), e.Reason)
 	case PausedEvent:
 		return "the rollout is paused: " + e.Reason
 	case Resumed:

@@ -20,7 +20,8 @@ watch: {duration: 1h}
 export function RolloutDialog({ endpoint: e, onClose }: { endpoint: Endpoint; onClose: () => void }) {
   const [version, setVersion] = useState('')
   const [alias, setAlias] = useState('')
-  const [plan, setPlan] = useState(firstPlan)
+  const own = e.spec.settings.rollout
+  const [plan, setPlan] = useState(own ? JSON.stringify(own, undefined, 2) : firstPlan)
   const start = useStartRollout(e.name)
   const [, navigate] = useLocation()
   const submit = () =>
@@ -39,7 +40,7 @@ export function RolloutDialog({ endpoint: e, onClose }: { endpoint: Endpoint; on
       <Field label="Alias to move" help="The alias of the model that the promoted version gets; none where it is empty.">
         {(wiring) => <input {...wiring} className={formCss.control} value={alias} maxLength={255} placeholder="champion" onChange={(event) => setAlias(event.target.value)} />}
       </Field>
-      <Field label="Plan" type="YAML" help="Without metrics the rate of errors, the latency and the predictions are compared, and each can stop the rollout.">
+      <Field label="Plan" type={own ? 'JSON or YAML' : 'YAML'} help={`${own ? 'The endpoint’s own; what is changed here is for this rollout alone. ' : ''}Without metrics the rate of errors, the latency and the predictions are compared, and each can stop the rollout.`}>
         {(wiring) => <textarea {...wiring} className={`${formCss.control} ${formCss.json}`} spellCheck={false} rows={9} value={plan} onChange={(event) => setPlan(event.target.value)} />}
       </Field>
       {start.isPending && (

@@ -1,0 +1,98 @@
+package rollout
+
+import (
+	"hash/fnv"
+	"slices"
+	"time"
+
+	"levada/internal/core/fault"
+)
+
+// Past is a request of the past, as it was logged.
+type Past struct {
+	ID      string
+	At      time.Time
+	Version string
+	// Milliseconds is its latency. TimedOut requests have one and failed, others that failed have none.
+	Milliseconds     float64
+	Failed, TimedOut bool
+	// Prediction is the first predicted number, and nil where there is none; Label a predicted category.
+	Prediction *float64
+	Label      string
+	// Values are those that became known of it, such as its accuracy.
+	Values map[string]float64
+}
+
+// maxPastWindows bounds how many windows a past is divided into.
+const maxPastWindows = 1_000_000
+
+// Windows divides requests of the past into windows, as they would have been observed: the baseline first. With a single version its requests are divided in two
+// by lot, which is the same each time: so a plan can be tried on a version that is as good as the baseline.
+func Windows(requests []Past, versions []string, every time.Duration) ([]Window, error) {
+	if len(requests) == 0 {
+		return nil, nil
+	}
+	requests = slices.Clone(requests)
+	slices.SortStableFunc(requests, func(a, b Past) int { return a.At.Compare(b.At) })
+	first, last := requests[0].At, requests[len(requests)-1].At
+	if last.Sub(first)/every > maxPastWindows {
+		return nil, fault.Invalidf("requests from %s to %s are more than %d windows of %v: give a plan with a longer interval, or fewer requests", first.UTC().Format(time.RFC3339),
+			last.UTC().Format(time.RFC3339), maxPastWindows, every)
+	}
+	arms := max(2, len(versions))
+	var out []Window
+	for _, r := range requests {
+		arm := slices.Index(versions, r.Version)
+		switch {
+		case arm < 0:
+			continue
+		case len(versions) == 1:
+			arm = lot(r.ID)
+		}
+		for len(out) == 0 || !r.At.Before(out[len(out)-1].To) {
+			from := first
+			if len(out) > 0 {
+				from = out[len(out)-1].To
+			}
+			w := Window{From: from, To: from.Add(every)}
+			for range arms {
+				w.Arms = append(w.Arms, Arm{Latency: Histogram{}, Predictions: Histogram{}, Labels: map[string]int64{}, Values: map[string]Sums{}})
+			}
+			out = append(out, w)
+		}
+		out[len(out)-1].Arms[arm].past(r)
+	}
+	return out, nil
+}
+
+// past counts a request.
+func (a *Arm) past(r Past) {
+	a.Requests++
+	if r.Failed {
+		a.Errors++
+	}
+	if !r.Failed || r.TimedOut {
+		a.Latency.Add(r.Milliseconds)
+	}
+	if !r.Failed && r.Prediction != nil {
+		a.Predictions.Add(*r.Prediction)
+	}
+	if _, known := a.Labels[r.Label]; !r.Failed && r.Label != "" && (known || len(a.Labels) < maxCategories) {
+		a.Labels[r.Label]++
+	}
+	for name, v := range r.Values {
+		s := a.Values[name]
+		s.Add(v)
+		a.Values[name] = s
+	}
+}
+
+// lot divides ids in two.
+func lot(id string) int {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(id)) // a hash takes everything
+	z := h.Sum64()
+	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9 // the last bits of FNV depend on the last letters alone
+	z = (z ^ z>>27) * 0x94d049bb133111eb
+	return int(z >> 63)
+}
