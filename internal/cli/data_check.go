@@ -69,7 +69,7 @@ func (a *app) dataCheckCommand() *cobra.Command {
 			return err
 		}
 		return a.openTable(args[0], func(src table.Source) error {
-			if few, err := a.tooFewToCheck(cmd.Context(), g, src, asJSON() || f.format != ""); few || err != nil {
+			if few, err := a.tooFew(cmd.Context(), g, src, "the table", asJSON() || f.format != "", unchecked); few || err != nil {
 				return err
 			}
 			report, err := a.check(cmd.Context(), src, suite, f)

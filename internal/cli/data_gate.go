@@ -91,8 +91,8 @@ func (a *app) dataGateCommand() *cobra.Command {
 	}
 }
 
-// tooFewToCheck settles the check of a table that has fewer rows than are wanted, with a report in which nothing was evaluated.
-func (a *app) tooFewToCheck(ctx context.Context, g *gate, src table.Source, asJSON bool) (few bool, err error) {
+// tooFew settles what is said of a table that has fewer rows than are wanted, with the report that says no more.
+func (a *app) tooFew(ctx context.Context, g *gate, src table.Source, name string, asJSON bool, report func(rows int64, why string) any) (few bool, err error) {
 	if g.minRows == 0 {
 		return false, nil
 	}
@@ -100,8 +100,18 @@ func (a *app) tooFewToCheck(ctx context.Context, g *gate, src table.Source, asJS
 	if err != nil || rows >= g.minRows {
 		return false, err
 	}
-	why := drift.TooFew("the table", rows, g.minRows)
-	report := struct {
+	why := drift.TooFew(name, rows, g.minRows)
+	if asJSON {
+		err = a.printJSON(report(rows, why))
+	} else {
+		_, err = fmt.Fprintf(a.deps.Stdout, "not judged: %s\n", why)
+	}
+	return true, errors.Join(err, a.settle(g, true, report(rows, why), ""))
+}
+
+// unchecked is the report of a check in which nothing was evaluated.
+func unchecked(rows int64, why string) any {
+	return struct {
 		Success   bool   `json:"success"`
 		Rows      int64  `json:"rows"`
 		Passed    int    `json:"passed"`
@@ -109,12 +119,6 @@ func (a *app) tooFewToCheck(ctx context.Context, g *gate, src table.Source, asJS
 		NotJudged string `json:"not_judged"`
 		Results   []any  `json:"results"`
 	}{Success: true, Rows: rows, NotJudged: why, Results: []any{}}
-	if asJSON {
-		err = a.printJSON(report)
-	} else {
-		_, err = fmt.Fprintf(a.deps.Stdout, "not judged: %s\n", why)
-	}
-	return true, errors.Join(err, a.settle(g, true, report, ""))
 }
 
 // writeReport writes a file.

@@ -44,6 +44,9 @@ func (a *app) dataSchemaCommand() *cobra.Command {
 		if err == nil {
 			_, err = a.deps.Stdout.Write(text)
 		}
+		if err == nil { // a schema of what was misread is wrong, and its text goes to a file
+			err = printFindings(a.deps.Stderr, facts.Findings)
+		}
 		return err
 	}
 	return cmd
@@ -54,15 +57,22 @@ func (a *app) facts(ctx context.Context, path string) (*schema.Table, error) {
 	if path == "" {
 		return nil, nil
 	}
-	var out schema.Table
-	err := a.openTable(path, func(src table.Source) error {
-		p, err := readProfile(ctx, src, nil)
-		if err == nil {
-			out = schema.FactsOf(p.Rows, p.Columns, p.States)
-		}
+	var out *schema.Table
+	err := a.openTable(path, func(src table.Source) (err error) {
+		out, err = factsOf(ctx, src)
 		return err
 	})
-	return &out, err
+	return out, err
+}
+
+func factsOf(ctx context.Context, src table.Source) (*schema.Table, error) {
+	p, err := readProfile(ctx, src, nil)
+	if err != nil {
+		return nil, err
+	}
+	out := schema.FactsOf(p.Rows, p.Columns, p.States)
+	out.Findings = p.Findings
+	return &out, nil
 }
 
 func (f checkFlags) readSchema() (*schema.Schema, error) {
@@ -89,8 +99,19 @@ func (a *app) checkSchema(ctx context.Context, path string, f checkFlags, g *gat
 	if err != nil {
 		return err
 	}
+	return a.openTable(path, func(src table.Source) error {
+		few, err := a.tooFew(ctx, g, src, "the table", asJSON, func(rows int64, why string) any { return schema.NotJudged(rows, why) })
+		if few || err != nil {
+			return err
+		}
+		return a.fits(ctx, path, src, s, f, g, asJSON)
+	})
+}
+
+// fits says whether a table is as a schema has it.
+func (a *app) fits(ctx context.Context, path string, src table.Source, s *schema.Schema, f checkFlags, g *gate, asJSON bool) error {
 	o := schema.Options{Environment: f.environment}
-	facts, err := a.facts(ctx, path)
+	facts, err := factsOf(ctx, src)
 	if err == nil {
 		o.Training, err = a.facts(ctx, f.training)
 	}
@@ -161,5 +182,5 @@ func (a *app) printAnomalies(path string, r *schema.Report) error {
 	for _, n := range r.Notes {
 		fmt.Fprintf(w, "note: %s\n", console.Clean(n))
 	}
-	return nil
+	return printFindings(w, r.Findings)
 }

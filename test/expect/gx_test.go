@@ -1,4 +1,4 @@
-// Package data_test compares data checks with the libraries whose semantics they have.
+// Package expect_test compares data checks with the libraries whose semantics they have.
 package expect_test
 
 import (
@@ -113,7 +113,7 @@ func greatExpectations(t *testing.T, cases []gxCase) []gxResult {
 	if err := os.WriteFile(in, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(python, filepath.Join(levadatest.Root(), "test", "data", "gx_results.py"), in, out)
+	cmd := exec.Command(python, filepath.Join(levadatest.Root(), "test", "expect", "gx_results.py"), in, out)
 	if said, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("great_expectations: %v\n%s", err, said)
 	}

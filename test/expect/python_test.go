@@ -45,7 +45,7 @@ func TestTextsAreReadAsByPython(t *testing.T) {
 	if err := os.WriteFile(in, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if said, err := exec.Command(python, filepath.Join(levadatest.Root(), "test", "data", "python_results.py"), in, out).CombinedOutput(); err != nil {
+	if said, err := exec.Command(python, filepath.Join(levadatest.Root(), "test", "expect", "python_results.py"), in, out).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, said)
 	}
 	if text, err = os.ReadFile(out); err != nil {

@@ -28,7 +28,7 @@ var written = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	cmd := exec.Command(python, filepath.Join(levadatest.Root(), "test", "data", "datasets.py"), dir)
+	cmd := exec.Command(python, filepath.Join(levadatest.Root(), "test", "expect", "datasets.py"), dir)
 	if said, err := cmd.CombinedOutput(); err != nil {
 		return dir, fmt.Errorf("%w\n%s", err, said)
 	}

@@ -36,6 +36,7 @@ type parsed struct {
 	vectors []table.Vector
 	notes   notes
 	err     error
+	errRow  int // of the block, from 1, that the error is about; 0 for none
 	done    chan struct{}
 	block   []byte
 	builder any // what the format keeps from block to block
@@ -102,6 +103,9 @@ func (s *blockScanner) next(ctx context.Context) error {
 			return ctx.Err()
 		}
 		if s.now.err != nil {
+			if at := s.now.errRow; at > 0 {
+				return about(s.file.name, fault.Invalidf("row %d: %w", s.row+int64(at), s.now.err))
+			}
 			return about(s.file.name, s.now.err)
 		}
 		s.notes.add(&s.now.notes, s.row)

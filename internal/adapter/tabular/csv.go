@@ -54,6 +54,9 @@ func openCSV(t *textFile, name string, sample []byte) (*csvFile, error) {
 		if len(rows.out) == 0 {
 			continue
 		}
+		if rows.open && !t.more {
+			return nil, openQuote(rows.out)
+		}
 		if len(rows.out) > maxColumns {
 			return nil, fault.Invalidf("a row has %d columns; at most %d are read", len(rows.out), maxColumns)
 		}
@@ -95,6 +98,13 @@ func openCSV(t *textFile, name string, sample []byte) (*csvFile, error) {
 	return c, nil
 }
 
+// openQuote says of the last row of a text that a quote in it is not closed.
+func openQuote(row []string) error {
+	text, _, _ := strings.Cut(row[len(row)-1], "\n")
+	return fault.Invalidf("a quote is opened and not closed, so that all that follows is one value, which begins with %q; the file is cut off, or a quote in a value is not doubled",
+		strings.ToValidUTF8(fault.Shorten(text, 40), "\uFFFD"))
+}
+
 // header names the columns and goes past the first row of the text, which has the names.
 func (c *csvFile) header(names []string, text string) {
 	for _, name := range names {
@@ -121,6 +131,9 @@ func (c *csvFile) twice() {
 func (c *csvFile) column(name string) {
 	if name == "" {
 		name = fmt.Sprintf("column %d", len(c.columns)+1)
+	}
+	if !valid(name) {
+		c.found = append(c.found, table.Finding{Column: strings.ToValidUTF8(fault.Shorten(name, longestName), "\uFFFD"), What: nameNotUTF8, Row: -1})
 	}
 	c.columns = append(c.columns, csvColumn{name: fault.Shorten(strings.ToValidUTF8(name, "\uFFFD"), longestName)})
 }
@@ -245,7 +258,7 @@ func (c *csvFile) split(b []byte) int {
 		}
 		at = quote + 1
 		if quote == 0 || b[quote-1] == c.comma || b[quote-1] == '\n' {
-			closing, _ := closingQuote(b, at, c.comma)
+			closing, _, _ := closingQuote(b, at, c.comma)
 			if closing < 0 {
 				return end
 			}
@@ -254,25 +267,27 @@ func (c *csvFile) split(b []byte) int {
 	}
 }
 
-// closingQuote returns the quote that ends a field, -1 when none does, and whether there are quotes in the field.
-func closingQuote[T string | []byte](b T, at int, comma byte) (int, bool) {
-	inside := false
+// closingQuote returns the quote that ends a field, -1 when none does, whether there are quotes in the field, and whether one of them is not
+// doubled.
+func closingQuote[T string | []byte](b T, at int, comma byte) (end int, inside, stray bool) {
 	for ; at < len(b); at++ {
 		if b[at] != '"' {
 			continue
 		}
 		if at+1 == len(b) {
-			return at, inside
+			return at, inside, stray
 		}
 		switch next := b[at+1]; {
 		case next == comma || next == '\n' || next == '\r' && (at+2 == len(b) || b[at+2] == '\n'):
-			return at, inside
+			return at, inside, stray
 		case next == '"':
 			at++
+		default:
+			stray = true
 		}
 		inside = true
 	}
-	return -1, inside
+	return -1, inside, stray
 }
 
 // fields reads rows of text.
@@ -281,17 +296,19 @@ type fields struct {
 	out   []string
 	// quoted has bit i set where field i was in quotes, of the first 64.
 	quoted uint64
+	// open says that a quote of the row is not closed, stray that one within a field is not doubled.
+	open, stray bool
 }
 
 // row reads the row that begins at a place and returns where the next begins. A line with nothing in it is no row.
 func (f *fields) row(s string, at int) int {
-	f.out, f.quoted = f.out[:0], 0
+	f.out, f.quoted, f.open, f.stray = f.out[:0], 0, false, false
 	for {
 		start := at
 		if at < len(s) && s[at] == '"' {
-			end, inside := closingQuote(s, at+1, f.comma)
-			if end < 0 {
-				end = len(s)
+			end, inside, stray := closingQuote(s, at+1, f.comma)
+			if f.stray = f.stray || stray; end < 0 {
+				f.open, end = true, len(s)
 			}
 			text := s[at+1 : end]
 			if inside {
@@ -362,6 +379,12 @@ func outside(line string, d byte) int {
 	}
 	return n
 }
+
+// The findings of bytes that are no text in UTF-8.
+const (
+	notUTF8     = "values are not in UTF-8; the file may be in Latin-1 or Windows-1252, convert it first"
+	nameNotUTF8 = "its name is not in UTF-8; the file may be in Latin-1 or Windows-1252, convert it first"
+)
 
 // valid reports whether a text is in UTF-8.
 func valid(s string) bool { return utf8.ValidString(s) }

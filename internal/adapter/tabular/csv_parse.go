@@ -117,6 +117,13 @@ func (f *csvFormat) parse(block []byte, p *parsed) {
 		if at = r.row(text, at); len(r.out) == 0 {
 			continue
 		}
+		if r.open {
+			p.err, p.errRow = openQuote(r.out), row+1
+			return
+		}
+		if r.stray {
+			p.notes.note("", "a quote within a quoted value is not doubled; the value goes on to the next quote before a delimiter", int64(row), "")
+		}
 		n := min(len(r.out), len(f.at))
 		for i, s := range r.out[:n] {
 			if k := f.at[i]; k >= 0 {
@@ -240,7 +247,7 @@ func (f *csvFormat) ragged(row []string, at int, builders []builder, p *parsed) 
 func (f *csvFormat) encoding(row []string, at int, p *parsed) {
 	for i, s := range row {
 		if f.at[i] >= 0 && !valid(s) {
-			p.notes.note(f.csvFile.columns[i].name, "values are not in UTF-8; the file may be in Latin-1 or Windows-1252, convert it first", int64(at), s)
+			p.notes.note(f.csvFile.columns[i].name, notUTF8, int64(at), s)
 		}
 	}
 }

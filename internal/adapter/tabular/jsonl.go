@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"levada/internal/core/fault"
 	"levada/internal/core/table"
@@ -18,6 +19,9 @@ type jsonFile struct {
 	*textFile
 	names []string
 	at    map[string]int
+	// words says of a column that it has texts which are neither dates nor times; then none of its texts is read as one.
+	words []bool
+	found []table.Finding
 }
 
 // manyBad is how many of the first lines may be no objects.
@@ -79,19 +83,29 @@ func openJSON(t *textFile, r io.ReaderAt) (*jsonFile, error) {
 func isObject(line []byte) bool { return len(line) > 1 && line[0] == '{' && json.Valid(line) }
 
 func (j *jsonFile) keys(line []byte) error {
-	for key := range members(line) {
-		if _, ok := j.at[string(key)]; ok {
-			continue
+	for key, value := range members(line) {
+		k, ok := j.at[string(key)]
+		if !ok {
+			if k = len(j.names); k >= maxColumns {
+				return fault.Invalidf("the objects have more than %d different keys", maxColumns)
+			}
+			name := string(key)
+			j.at[name] = k
+			j.names, j.words = append(j.names, name), append(j.words, false)
+			if !valid(name) {
+				j.found = append(j.found, table.Finding{Column: strings.ToValidUTF8(fault.Shorten(name, longestName), "\uFFFD"), What: nameNotUTF8, Row: -1})
+			}
 		}
-		if len(j.names) >= maxColumns {
-			return fault.Invalidf("the objects have more than %d different keys", maxColumns)
+		if value[0] == '"' && !j.words[k] {
+			_, moment := momentOf(string(value[1 : len(value)-1]))
+			j.words[k] = !moment
 		}
-		name := string(key)
-		j.at[name] = len(j.names)
-		j.names = append(j.names, name)
 	}
 	return nil
 }
+
+// Findings say what was decided.
+func (j *jsonFile) Findings() []table.Finding { return j.found }
 
 // members gives the keys of a valid object, as they are written without quotes, and their values.
 func members(line []byte) func(yield func(key, value []byte) bool) {
@@ -162,7 +176,7 @@ func endOfValue(b []byte, at int) int {
 func (j *jsonFile) Columns() []table.Column {
 	out := make([]table.Column, len(j.names))
 	for i, name := range j.names {
-		out[i] = table.Column{Name: fault.Shorten(stringOf([]byte(`"`+name+`"`)), longestName)}
+		out[i] = table.Column{Name: strings.ToValidUTF8(fault.Shorten(stringOf([]byte(`"`+name+`"`)), longestName), "\uFFFD")}
 	}
 	return out
 }
@@ -205,7 +219,7 @@ func (f *jsonFormat) parse(block []byte, p *parsed) {
 	for i := range cells {
 		cells[i] = cells[i][:0]
 	}
-	row, expected := 0, 0
+	row, expected, utf := 0, 0, utf8.Valid(block)
 	for line := range bytes.Lines(block) {
 		if line = bytes.TrimSpace(line); len(line) == 0 {
 			continue
@@ -228,10 +242,14 @@ func (f *jsonFormat) parse(block []byte, p *parsed) {
 				for len(cells[i]) < row {
 					cells[i] = append(cells[i], table.Cell{})
 				}
-				if len(cells[i]) > row { // a key that is there twice: the last counts
+				if len(cells[i]) > row {
 					cells[i] = cells[i][:row]
+					p.notes.note(f.names[k], "the key is there twice in an object; the last counts", int64(row), "")
 				}
-				cell := jsonCell(value)
+				cell := jsonCell(value, f.words[k])
+				if cell.Kind == table.Text {
+					f.encoding(k, row, value, cell.Text, utf, p)
+				}
 				if cell.Kind == table.Number && cell.Text != "" {
 					p.notes.note(f.names[k], longNumbers, int64(row), cell.Text)
 				}
@@ -257,7 +275,18 @@ func (f *jsonFormat) parse(block []byte, p *parsed) {
 	}
 }
 
-func jsonCell(value []byte) table.Cell {
+// encoding notes texts that are not in UTF-8, and escapes that stand for no character.
+func (f *jsonFormat) encoding(column, row int, value []byte, text string, utf bool, p *parsed) {
+	switch {
+	case !utf && !utf8.Valid(value):
+		p.notes.note(f.names[column], notUTF8, int64(row), text)
+	case bytes.Contains(value, []byte(`\u`)) && strings.Contains(text, "\uFFFD") && !bytes.Contains(value, []byte("\uFFFD")) && !bytes.Contains(bytes.ToLower(value), []byte(`\ufffd`)):
+		p.notes.note(f.names[column], "an escape is half of a character and was replaced", int64(row), string(value))
+	}
+}
+
+// jsonCell is a value. Words says that a text is no date and no time, whatever it looks like.
+func jsonCell(value []byte, words bool) table.Cell {
 	switch value[0] {
 	case 'n':
 		return table.Cell{}
@@ -267,6 +296,9 @@ func jsonCell(value []byte) table.Cell {
 		return table.Cell{Kind: table.Boolean}
 	case '"':
 		s := stringOf(value)
+		if words {
+			return table.Cell{Kind: table.Text, Text: s}
+		}
 		if t, ok := momentOf(s); ok {
 			return t
 		}
@@ -292,7 +324,7 @@ func jsonCell(value []byte) table.Cell {
 func stringOf(value []byte) string {
 	inner := value[1 : len(value)-1]
 	if bytes.IndexByte(inner, '\\') < 0 {
-		return strings.ToValidUTF8(string(inner), "\uFFFD")
+		return string(inner)
 	}
 	var s string
 	if json.Unmarshal(value, &s) != nil {

@@ -135,6 +135,9 @@ func openFile(r io.ReaderAt, size int64, name string, open opener, l table.Limit
 		}
 		return j, JSONLines, nil
 	}
+	if documentOfJSON(name, sample) {
+		return nil, "", about(t.name, fault.Invalidf("it is one JSON document; a table has a JSON object on each line (jq -c '.[]', or in pandas to_json(orient=\"records\", lines=True))"))
+	}
 	c, err := openCSV(t, name, sample)
 	if err != nil {
 		return nil, "", about(t.name, err)
@@ -233,8 +236,13 @@ func (t *textFile) begin(r io.ReaderAt) ([]byte, error) {
 	if bytes.HasPrefix(sample, []byte("\xef\xbb\xbf")) {
 		t.skip, sample = 3, sample[3:]
 	}
-	if bytes.IndexByte(sample, 0) >= 0 {
-		return nil, fault.Invalidf("the file is neither Parquet nor text")
+	switch {
+	case bytes.HasPrefix(sample, []byte("PK\x03\x04")):
+		return nil, fault.Invalidf("the file is a ZIP archive or an Excel workbook; unpack it, or save the sheet as CSV")
+	case bytes.IndexByte(sample, 0) >= 0:
+		return nil, fault.Invalidf("the file is neither Parquet nor text; a text in UTF-16 is to be converted to UTF-8")
+	case bytes.IndexByte(sample, '\n') < 0 && bytes.IndexByte(bytes.TrimRight(sample, "\r"), '\r') >= 0:
+		return nil, fault.Invalidf("lines end with a carriage return alone; convert them, for example with tr '\\r' '\\n'")
 	}
 	return sample, nil
 }

@@ -114,7 +114,12 @@ func TestNothingInATextIsReadAsSomethingElse(t *testing.T) {
 			"a,b\n\"\",1\n,2\nx,3\n", []string{`text "", integer 1`, "empty , integer 2", "text x, integer 3"}, nil,
 		},
 		"quotes": {
-			"a,b\n\"x, \"\"y\"\"\nz\",1\n5\" pipe,2\n\"a\"b\",3\n", []string{"text x, \"y\"\nz, integer 1", `text 5" pipe, integer 2`, `text a"b, integer 3`}, nil,
+			"a,b\n\"x, \"\"y\"\"\nz\",1\n5\" pipe,2\n\"a\"b\",3\n", []string{"text x, \"y\"\nz, integer 1", `text 5" pipe, integer 2`, `text a"b, integer 3`},
+			[]string{`: a quote within a quoted value is not doubled; the value goes on to the next quote before a delimiter, 1, row 2, ""`},
+		},
+		"names in Latin-1": {
+			"gr\xf6\xdfe\n1\n", []string{"integer 1"},
+			[]string{"gr\uFFFDe: its name is not in UTF-8; the file may be in Latin-1 or Windows-1252, convert it first, 0, row -1, \"\""},
 		},
 		"ragged rows": {
 			"a,b\n1,2\n3\n4,5,6\n", []string{"integer 1, integer 2, empty ", "integer 3, empty , empty ", "integer 4, integer 5, integer 6"},
@@ -234,8 +239,12 @@ func TestADirectoryOfParquetFilesSaysWhichTypesChange(t *testing.T) {
 }
 
 func TestWhatIsNoTableIsNamed(t *testing.T) {
-	dir := write(t, t.TempDir(), map[string]string{"mixed/a.csv": "a\n1\n", "mixed/b.jsonl": "{\"a\":1}\n", "none/_x": "", "zip.csv.gz": "\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\x4b"})
-	for path, want := range map[string]string{"mixed": "a table is of one format", "none": "has no files", "gone.csv": "no such file", "zip.csv.gz": "cut off"} {
+	dir := write(t, t.TempDir(), map[string]string{"mixed/a.csv": "a\n1\n", "mixed/b.jsonl": "{\"a\":1}\n", "none/_x": "", "zip.csv.gz": "\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\x4b",
+		"list.json": `[{"a": 1}, {"a": 2}]`, "list": "[\n  {\"a\": 1},\n  {\"a\": 2}\n]\n", "pretty": "{\n  \"a\": [1, 2]\n}\n", "mac.csv": "a,b\r1,2\r3,4\r", "book.xlsx": "PK\x03\x04\x14\x00\x06",
+		"wide.csv": "a\x00,\x00b\x00\n\x00", "utf16.csv": "\xff\xfea\x00\n\x00", "none.csv": "", "blank.csv": "\n\n"})
+	for path, want := range map[string]string{"mixed": "a table is of one format", "none": "has no files", "gone.csv": "no such file", "zip.csv.gz": "cut off",
+		"list.json": "one JSON document", "list": "one JSON document", "pretty": "one JSON document", "mac.csv": "a carriage return alone", "book.xlsx": "an Excel workbook",
+		"wide.csv": "in UTF-16", "utf16.csv": "in UTF-16", "none.csv": "the file is empty", "blank.csv": "holds no rows"} {
 		_, _, err := OpenSource(filepath.Join(dir, path))
 		if err == nil || !strings.Contains(err.Error(), want) || fault.KindOf(err) == fault.Internal {
 			t.Errorf("%s: %v, want %q", path, err, want)
@@ -250,14 +259,58 @@ func TestLinesOfJSONHaveTheirKinds(t *testing.T) {
 	rows, found := readAll(t, filepath.Join(write(t, t.TempDir(), map[string]string{"x.jsonl": content}), "x.jsonl"))
 	want := []string{
 		`integer 1, text x, list [1,2,{"d":[3]}], boolean true, empty `,
-		"integer 3, date 2013-01-01, empty , boolean false, number 12345678901234567890",
+		"integer 3, text 2013-01-01, empty , boolean false, number 12345678901234567890",
 		"empty , text é\n, list {\"x\":1}, empty , empty ",
 	}
 	if d := cmp.Diff(want, rows); d != "" {
 		t.Error(d)
 	}
-	if len(found) != 2 || !strings.Contains(found[1], "lines are no JSON objects and were left out, 2") {
+	if len(found) != 3 || !strings.Contains(found[0], "the key is there twice in an object; the last counts, 1, row 1") || !strings.Contains(found[2], "lines are no JSON objects and were left out, 2") {
 		t.Errorf("%q", found)
+	}
+}
+
+func TestTextsOfJSONAreReadAsTheyAreWritten(t *testing.T) {
+	content := "{\"a\":\"caf\xe9\",\"b\":\"2013-01-01\",\"c\":\"2013-01-01\"}\n" + `{"a":"\ud83d","b":"2013-01-02","c":"soon"}` + "\n" + `{"a":"\ud83d\ude00 \ufffd","r` + "\xe9" + `":"x"}` + "\n"
+	rows, found := readAll(t, filepath.Join(write(t, t.TempDir(), map[string]string{"x.jsonl": content}), "x.jsonl"))
+	want := []string{
+		"text caf\xe9, date 2013-01-01, text 2013-01-01, empty ",
+		"text \uFFFD, date 2013-01-02, text soon, empty ",
+		"text \U0001F600 \uFFFD, empty , empty , text x",
+	}
+	if d := cmp.Diff(want, rows); d != "" {
+		t.Error(d)
+	}
+	want = []string{
+		"r\uFFFD: its name is not in UTF-8; the file may be in Latin-1 or Windows-1252, convert it first, 0, row -1, \"\"",
+		"a: values are not in UTF-8; the file may be in Latin-1 or Windows-1252, convert it first, 1, row 0, \"caf\uFFFD\"",
+		`a: an escape is half of a character and was replaced, 1, row 1, "\"\\ud83d\""`,
+	}
+	if d := cmp.Diff(want, found); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestAQuoteThatIsNotClosedIsNoValue(t *testing.T) {
+	long := "a,b\n" + strings.Repeat("1,x\n", 700_000)
+	for content, want := range map[string]string{
+		"a,b\n1,\"x\n2,y\n3,z\n":     `begins with "x"; the file is cut off`,
+		"\"a,b\n1,x\n":               `begins with "a,b"`,
+		long + "2,\"y\n3,z\n":        `row 700001: a quote is opened and not closed`,
+		long + "2,\"y\n3,z\"\n4,\"u": `row 700002: a quote is opened and not closed`,
+	} {
+		path := filepath.Join(write(t, t.TempDir(), map[string]string{"x.csv": content}), "x.csv")
+		src, _, err := OpenSource(path)
+		if err == nil {
+			s := src.Scan()
+			for err == nil {
+				_, err = s.Next(context.Background())
+			}
+			_ = s.Close()
+		}
+		if err == nil || !strings.Contains(err.Error(), want) || fault.KindOf(err) != fault.Invalid {
+			t.Errorf("%.20q: %v, want %q", content, err, want)
+		}
 	}
 }
 

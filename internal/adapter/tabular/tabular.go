@@ -185,3 +185,19 @@ func linesOfJSON(name string, sample []byte) bool {
 	}
 	return bytes.HasPrefix(bytes.TrimLeft(sample, " \t\r\n"), []byte(`{"`))
 }
+
+// documentOfJSON reports whether a text that is no JSON object on each line is JSON all the same: a list, or an object on several lines.
+func documentOfJSON(name string, sample []byte) bool {
+	text := bytes.TrimLeft(sample, " \t\r\n")
+	switch strings.ToLower(path.Ext(name)) {
+	case ".csv", ".tsv":
+		return false
+	case ".json":
+		return bytes.HasPrefix(text, []byte("[")) || bytes.HasPrefix(text, []byte("{"))
+	}
+	if len(text) < 2 || text[0] != '[' && text[0] != '{' {
+		return false
+	}
+	inside := bytes.TrimLeft(text[1:], " \t\r\n")
+	return text[0] == '[' && bytes.HasPrefix(inside, []byte(`{"`)) || text[0] == '{' && len(inside) < len(text)-1 && bytes.HasPrefix(inside, []byte(`"`))
+}

@@ -146,6 +146,23 @@ func buildUniqueShare(b *build) check {
 	})
 }
 
+// presence counts the rows with a value.
+type presence struct{ domain }
+
+func (p *presence) batch(v *view) error {
+	_, _, err := p.rows(v)
+	return err
+}
+
+func buildNotNullShare(b *build) check {
+	s := b.span()
+	b.numeric(s)
+	m := shared(b, "presence", b.place(), func(d domain) *presence { return &presence{d} })
+	return b.figure(m, &m.domain, func() (outcome, error) {
+		return bounded(s, number(float64(m.count())/float64(max(1, m.elements))))
+	})
+}
+
 // buildDistinctSet builds the expectations about the set of a column's values.
 func buildDistinctSet(holds func(observed, wanted *set, values []counted, given []table.Cell) bool) func(b *build) check {
 	return func(b *build) check {
@@ -331,7 +348,12 @@ func (b *build) wholeSpan() span {
 }
 
 func buildRowCountBetween(b *build) check {
-	s := b.wholeSpan()
+	b.whole("min_value")
+	b.whole("max_value")
+	s := b.span()
+	if b.err == nil && s.ordered() != nil {
+		b.fail(valueError("Minimum Threshold cannot be larger than Maximum Threshold: %v", s.ordered()))
+	}
 	return b.counting(func(rows int64) (outcome, error) { return bounded(s, table.Cell{Kind: table.Integer, Int: rows}) })
 }
 

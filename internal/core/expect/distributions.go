@@ -319,7 +319,7 @@ func buildChiSquare(b *build) check {
 		for i := range expected {
 			expected[i] /= sum
 		}
-		return outcome{success: chance > limit, observed: cells.JSON(number(chance)), shown: true, details: map[string]any{
+		return outcome{success: chance > limit, observed: cells.JSON(number(chance)), shown: true, missingUnsaid: true, details: map[string]any{
 			"observed_partition": map[string]any{"values": shown(values), "weights": observed},
 			"expected_partition": map[string]any{"values": shown(values), "weights": expected},
 		}}, nil

@@ -84,22 +84,40 @@ func (m *moments) batch(v *view) error {
 	if m.failed != nil || len(values) == 0 {
 		return m.failed
 	}
-	n, first, sum := float64(len(values)), values[0], 0.0
-	for _, x := range values {
-		sum += x - first
-	}
-	mean, squares := first+sum/n, 0.0
-	for _, x := range values {
-		squares += (x - mean) * (x - mean)
-	}
+	n := float64(len(values))
+	mean, squares := center(values)
 	// Chan, Golub, LeVeque: two samples' moments make those of both.
 	delta := mean - m.m
 	both := float64(m.n) + n
 	m.s += squares + delta*delta*float64(m.n)*n/both
 	m.m += delta * n / both
 	m.n += int64(len(values))
-	m.add(vector, rows, sum+first*n, values)
+	m.add(vector, rows, mean*n, values)
 	return nil
+}
+
+// center is the mean of numbers and the sum of their squared distances from it. Where the plain sum loses no digits the two are, to the last
+// one, what pandas computes; else the mean is corrected by the mean of the distances.
+func center(values []float64) (mean, squares float64) {
+	n := float64(len(values))
+	for _, x := range values {
+		mean += x
+	}
+	mean /= n
+	for range 2 {
+		off := 0.0
+		squares = 0
+		for _, x := range values {
+			off += x - mean
+			squares += (x - mean) * (x - mean)
+		}
+		better := mean + off/n
+		if better == mean || math.IsNaN(better) {
+			break
+		}
+		mean = better
+	}
+	return mean, squares
 }
 
 // numbers are the values of some rows, valid until the next call.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 	"slices"
+	"strings"
 
 	"levada/internal/core/expect/cells"
 	"levada/internal/core/expect/rowcond"
@@ -229,6 +230,8 @@ type crossTable struct {
 	threshold float64
 	bins      [2]int
 	edges     [2][]float64
+	// groups name the group that a text belongs to; others stay what they are.
+	groups [2]map[string]string
 }
 
 func buildCramersPhi(b *build) check {
@@ -245,14 +248,44 @@ func buildCramersPhi(b *build) check {
 			bins[k] = int(n)
 		}
 	}
-	c := &crossTable{rowCheck: b.pair(), most: b.run.options.MostValues, threshold: threshold, bins: bins}
+	// Rows without values in both columns count, too: that they have none together is a dependence.
+	ignored := pairIgnores[b.choice("ignore_row_if", "neither", "both_values_are_missing", "either_value_is_missing")]
+	c := &crossTable{rowCheck: b.rowCheck(pair, ignored, b.text("column_A"), b.text("column_B")), most: b.run.options.MostValues, threshold: threshold, bins: bins}
 	for k, name := range []string{"bins_A", "bins_B"} {
+		if list := b.list(name); len(list) > 0 {
+			if _, ok := list[0].([]any); ok {
+				c.groups[k] = b.grouped(name, list)
+				continue
+			}
+		}
 		c.edges[k] = slices.Sorted(slices.Values(b.floats(name)))
 	}
 	if b.err != nil {
 		return nil
 	}
 	return c
+}
+
+// grouped reads lists of values, each of which is a group.
+func (b *build) grouped(name string, lists []any) map[string]string {
+	out := map[string]string{}
+	for _, l := range lists {
+		list, ok := l.([]any)
+		if !ok || len(list) == 0 {
+			b.bad(name, "want a list of numbers, or a list of lists of values")
+			return nil
+		}
+		var texts []string
+		for _, v := range list {
+			c, err := cells.From(v)
+			b.fail2(err)
+			texts = append(texts, cells.Str(c))
+		}
+		for _, t := range texts {
+			out[t] = strings.Join(texts, ", ")
+		}
+	}
+	return out
 }
 
 func (c *crossTable) batch(v *view) error {
@@ -284,6 +317,14 @@ func (c *crossTable) batch(v *view) error {
 
 func (c *crossTable) finish() (outcome, error) {
 	for k := range 2 {
+		if c.groups[k] != nil {
+			for i, t := range c.texts[k] {
+				if group, ok := c.groups[k][t]; ok {
+					c.texts[k][i] = group
+				}
+			}
+			continue
+		}
 		binned(c.texts[k], c.values[k], c.bins[k], c.edges[k])
 	}
 	phi, details := cramersPhi(c.texts[0], c.texts[1])

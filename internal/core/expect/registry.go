@@ -66,6 +66,8 @@ var registry = map[string]spec{
 		"the number of different values", buildUniqueCount},
 	"expect_column_proportion_of_unique_values_to_be_between": {groupFigure, "unique_share", "range",
 		"different values as a share of all values", buildUniqueShare},
+	"expect_column_proportion_of_non_null_values_to_be_between": {groupFigure, "not_null_share", "range",
+		"rows with a value as a share of all rows", buildNotNullShare},
 	"expect_column_quantile_values_to_be_between": {groupFigure, "quantiles", "quantile_ranges", "quantiles", buildQuantiles},
 	"expect_column_distinct_values_to_be_in_set":  {groupFigure, "distinct_in", "value_set", "all different values are in a set", buildDistinctSet(subset)},
 	"expect_column_distinct_values_to_contain_set": {groupFigure, "distinct_contain", "value_set",
@@ -106,7 +108,9 @@ var registry = map[string]spec{
 	"expect_table_row_count_to_equal":             {groupTable, "row_count", "value", "the number of rows", buildRowCount},
 	"expect_table_row_count_to_be_between":        {groupTable, "row_count_between", "range", "the number of rows lies in a range", buildRowCountBetween},
 	"expect_table_row_count_to_equal_other_table": {groupTable, "rows_as_in", "other_table_name", "another table has as many rows", buildOtherRowCount},
-	"unexpected_rows_expectation":                 {groupTable, "", "unexpected_rows_query", "an SQL query finds no row; not evaluated: there is no SQL here", buildQuery},
+	"expect_query_results_to_match_comparison": {groupTable, "", "comparison_query",
+		"two SQL queries have the same results; not evaluated: there is no SQL here", buildQuery},
+	"unexpected_rows_expectation": {groupTable, "", "unexpected_rows_query", "an SQL query finds no row; not evaluated: there is no SQL here", buildQuery},
 }
 
 // Types are the names of all expectations, sorted.

@@ -116,6 +116,9 @@ func (r Result) Fields() map[string]any {
 	}
 	if o.counted {
 		out["element_count"], out["missing_count"], out["missing_percent"] = o.elements, o.missing, percent(o.missing, o.elements)
+		if o.missingUnsaid {
+			out["missing_count"], out["missing_percent"] = nil, nil
+		}
 	}
 	if len(o.details) > 0 && r.Format.Level != Basic {
 		out["details"] = finite(jsonable(o.details))

@@ -2,6 +2,7 @@ package expect
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"runtime/debug"
@@ -93,6 +94,8 @@ type outcome struct {
 	// of are the rows looked at and those without a value, for expectations about a column's figure.
 	elements, missing int64
 	counted           bool
+	// missingUnsaid leaves the number of missing values null in Great Expectations' form.
+	missingUnsaid bool
 }
 
 // run is the checking of one table.
@@ -297,15 +300,24 @@ func (b *build) rows() int {
 		}
 		return 0
 	}
+	if object, ok := b.value("row_condition").(map[string]any); ok {
+		id, err := json.Marshal(object)
+		b.fail2(err)
+		return b.chosen(string(id), func() (*rowcond.Condition, error) { return rowcond.ParseObject(object, b.now) })
+	}
 	text, language := b.text("row_condition"), rowcond.Pandas
 	if b.has("condition_parser") {
 		language = b.text("condition_parser")
 	}
-	id := language + "\x00" + text
+	return b.chosen(language+"\x00"+text, func() (*rowcond.Condition, error) { return rowcond.Parse(text, language, b.now) })
+}
+
+// chosen returns the number of a condition, which is read where it is the first of its words.
+func (b *build) chosen(id string, parse func() (*rowcond.Condition, error)) int {
 	if n, ok := b.run.known[id]; ok {
 		return n
 	}
-	c, err := rowcond.Parse(text, language, b.now)
+	c, err := parse()
 	if err != nil {
 		b.fail(valueError("%v", err))
 		return 0

@@ -37,8 +37,8 @@ func buildInSet(b *build) check {
 
 func buildNotInSet(b *build) check {
 	values := b.cells("value_set")
-	if values == nil {
-		return b.each(anything)
+	if values == nil && b.err == nil {
+		b.fail(typeError("value_set is null: argument of type 'NoneType' is not iterable"))
 	}
 	return b.each(members(b.setOf(values), false))
 }
@@ -190,7 +190,7 @@ func buildLikeList(want bool) func(b *build) check {
 func onlyTexts(kind string, good func(string) (bool, error)) test {
 	return each(func(c table.Cell) (bool, error) {
 		if c.Kind != table.Text {
-			return false, typeError("Values passed to %s must be of type string, got %q, a %s.\nIf you want to validate a column of dates or timestamps, "+
+			return false, typeError("Values passed to %s must be of type string. Got %q, a %s.\nIf you want to validate a column of dates or timestamps, "+
 				"please call the expectation before converting from string format.", kind, c.Shown(), c.Kind)
 		}
 		return good(c.Text)

@@ -122,7 +122,7 @@ func ChecksOf(reports []Stored, most int) CheckHistory {
 	for k := range h.Expectations {
 		x := &h.Expectations[k]
 		for i, r := range reports {
-			if x.Points[i] == nil && r.Anomalies {
+			if x.Points[i] == nil && r.Anomalies && r.NotJudged == "" {
 				x.Points[i] = &Expectation{Column: x.Column, Statement: x.Statement, Passed: true}
 			}
 			if p := x.Points[i]; p != nil {

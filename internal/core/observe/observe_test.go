@@ -132,11 +132,15 @@ func TestExpectationsThatFailMoreOftenComeFirst(t *testing.T) {
 	h = observe.ChecksOf([]observe.Stored{
 		parse(2, `{"success": false, "rows": 9, "features": 4, "anomalies": [{"feature": "a", "type": "ENUM_TYPE_UNEXPECTED_STRING_VALUES", "description": "x"}]}`),
 		parse(1, `{"success": true, "rows": 9, "features": 4, "anomalies": []}`),
+		parse(0, `{"success": true, "rows": 1, "not_judged": "the table has 1 row, wanted 5", "features": 0, "anomalies": []}`),
 	}, 10)
-	if diff := cmp.Diff([]string{"a ENUM_TYPE_UNEXPECTED_STRING_VALUES 1/2 x."}, rows(h)); diff != "" {
+	if diff := cmp.Diff([]string{"a ENUM_TYPE_UNEXPECTED_STRING_VALUES 1/2 x.-"}, rows(h)); diff != "" {
 		t.Error(diff)
 	}
 	if r := h.Reports[0]; r.Passed || r.Failed != 1 || r.Compared != 4 {
+		t.Errorf("%+v", r)
+	}
+	if r := h.Reports[2]; !r.Passed || r.NotJudged != "the table has 1 row, wanted 5" {
 		t.Errorf("%+v", r)
 	}
 	many := `{"success": false, "rows": 1, "passed": 300, "failed": 1, "results": [` + strings.Repeat(`{"type": "t", "success": true},`, 300) + `{"statement": "last", "success": false}]}`

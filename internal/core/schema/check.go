@@ -24,6 +24,8 @@ type Facts struct {
 type Table struct {
 	Rows    int64
 	Columns []Facts
+	// Findings are about the reading of the table.
+	Findings []table.Finding
 }
 
 // FactsOf makes them of a profile's states.
@@ -59,13 +61,22 @@ type Anomaly struct {
 
 // Report is what was found.
 type Report struct {
-	Success     bool      `json:"success"`
-	Rows        int64     `json:"rows"`
+	Success bool  `json:"success"`
+	Rows    int64 `json:"rows"`
+	// NotJudged says why nothing was looked at: there are too few rows. Success is true then.
+	NotJudged   string    `json:"not_judged,omitempty"`
 	Environment string    `json:"environment,omitempty"`
 	Features    int       `json:"features"`
 	Anomalies   []Anomaly `json:"anomalies"`
 	// Notes are what the schema says and is not checked.
 	Notes []string `json:"notes,omitempty"`
+	// Findings are what was read of the table in another way than it is written, or left out.
+	Findings []table.Finding `json:"findings,omitempty"`
+}
+
+// NotJudged is the report about a table that has too few rows to be looked at.
+func NotJudged(rows int64, why string) *Report {
+	return &Report{Success: true, Rows: rows, NotJudged: why, Anomalies: []Anomaly{}}
 }
 
 // Options say what a table is, and what it is compared with.
@@ -86,7 +97,7 @@ func Check(s *Schema, t *Table, o Options) (*Report, error) {
 	if known := s.environments(); o.Environment != "" && len(known) > 0 && !slices.Contains(known, o.Environment) {
 		return nil, fault.Invalidf("the schema knows no environment %q; it has %s", o.Environment, strings.Join(known, ", "))
 	}
-	c := &checker{schema: s, report: &Report{Rows: t.Rows, Environment: o.Environment, Anomalies: []Anomaly{}, Notes: s.Notes}}
+	c := &checker{schema: s, report: &Report{Rows: t.Rows, Environment: o.Environment, Anomalies: []Anomaly{}, Notes: s.Notes, Findings: t.Findings}}
 	c.dataset(t, o.Previous)
 	named := map[string]bool{}
 	for i := range s.Features {

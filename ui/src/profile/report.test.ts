@@ -38,6 +38,9 @@ describe('reports', () => {
     const text = JSON.stringify({ success: false, rows: 5, features: 2, anomalies: [{ feature: 'a', type: 'INT_TYPE_BIG_INT', description: 'too large' }] })
     expect(looksLikeReport(text)).toBe(true)
     expect(parseReport(text)).toMatchObject({ kind: 'check', schema: true, success: false, rows: 5, results: [{ column: 'a', statement: 'INT_TYPE_BIG_INT', success: false, observed: 'too large' }] })
+    const unjudged = JSON.stringify({ success: true, rows: 5, not_judged: 'the table has 5 rows, wanted 10', features: 0, anomalies: [] })
+    expect(looksLikeReport(unjudged)).toBe(true)
+    expect(parseReport(unjudged)).toMatchObject({ schema: true, notJudged: 'the table has 5 rows, wanted 10', results: [] })
   })
 
   it('that lie about their form are no reports, or have nothing in those places', () => {

@@ -129,7 +129,7 @@ function check(json: Json): CheckReport {
 
 function anomalies(json: Json): CheckReport {
   const results = objects(json['anomalies']).map((a) => ({ column: textOf(a['feature']), statement: textOf(a['type']), success: false, error: '', observed: textOf(a['description']), elements: undefined, missing: undefined, unexpected: undefined, examples: [] }))
-  return { kind: 'check', schema: true, success: json['success'] === true, rows: numberOf(json['rows']) ?? 0, notJudged: '', results }
+  return { kind: 'check', schema: true, success: json['success'] === true, rows: numberOf(json['rows']) ?? 0, notJudged: textOf(json['not_judged']), results }
 }
 
 function side(v: unknown): Side {
