@@ -21,6 +21,7 @@ import (
 	"levada/internal/adapter/telemetry"
 	"levada/internal/api/invocations"
 	"levada/internal/api/oip"
+	"levada/internal/api/predict"
 	"levada/internal/config"
 	"levada/internal/core/endpoint"
 	"levada/internal/core/fault"
@@ -145,8 +146,15 @@ func (s *server) closeEndpoints(ctx context.Context) []error {
 // server and SageMaker.
 func (s *server) inferenceDoors() (inference, invoked http.Handler) {
 	limit := int64(s.cfg.ServingMaxMiB) << 20
-	inference = s.roomy(s.metrics.Requests("oip", oip.New(oip.Options{Service: s.endpoints, Logger: s.log, Version: Version, MaxBody: limit})))
+	s.bodies = predict.NewRoom(roomForBodies(limit))
+	inference = s.roomy(s.metrics.Requests("oip", oip.New(oip.Options{Service: s.endpoints, Logger: s.log, Version: Version, MaxBody: limit, Room: s.bodies})))
 	return inference, s.roomy(s.metrics.Requests("invocations", s.invocations("")))
+}
+
+// roomForBodies is how many bytes the large bodies that are in work may have together: a sixteenth of the machine's memory, because a body of JSON
+// is held as numbers too, and once more for the worker. Four of the largest have room anywhere.
+func roomForBodies(largest int64) int64 {
+	return max(4*largest, int64(subprocess.MachineMemory()/16))
 }
 
 // ballastBytes is what the collector of garbage is made to believe is in use while predictions are asked for: with GOGC=50 it then lets half
@@ -167,7 +175,7 @@ func (s *server) roomy(next http.Handler) http.Handler {
 
 func (s *server) invocations(name string) http.Handler {
 	return invocations.New(invocations.Options{
-		Service: s.endpoints, Logger: s.log, Version: Version, MaxBody: int64(s.cfg.ServingMaxMiB) << 20, Endpoint: name,
+		Service: s.endpoints, Logger: s.log, Version: Version, MaxBody: int64(s.cfg.ServingMaxMiB) << 20, Room: s.bodies, Endpoint: name,
 	})
 }
 

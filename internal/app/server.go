@@ -39,6 +39,7 @@ import (
 	"levada/internal/api/kfp"
 	"levada/internal/api/mlflow"
 	"levada/internal/api/oip"
+	"levada/internal/api/predict"
 	v1 "levada/internal/api/v1"
 	"levada/internal/changes"
 	"levada/internal/cli"
@@ -124,6 +125,7 @@ type server struct {
 	remotes      *remotemodel.Host
 	room         sync.Once
 	ballast      []byte // kept by being here
+	bodies       *predict.Room
 	endpoints    *endpoints.Service
 	requests     *requestlog.Log
 	// served is closed once endpoints can be asked.

@@ -185,12 +185,13 @@ def test_many_calls_at_once_on_one_connection():
         assert error is None and result.as_numpy("output-0")[0] == 4 * i
 
 
-def test_compressed_grpc():
-    client = triton_grpc.InferenceServerClient(ADDRESS)
+@pytest.mark.parametrize("algorithm", ["gzip", "deflate"])
+def test_compressed_requests(triton, algorithm):
     x = np.ones((1000, 4), np.float32)
-    tensor = triton_grpc.InferInput("input-0", [1000, 4], "FP32")
-    tensor.set_data_from_numpy(x)
-    result = client.infer("matrix", [tensor], compression_algorithm="gzip")
+    how = {"compression_algorithm": algorithm}
+    if triton.kind == "http":
+        how = {f"{way}_compression_algorithm": algorithm for way in ("request", "response")}
+    result = triton.infer("matrix", [make(triton, "input-0", x, "FP32")], **how)
     assert result.as_numpy("output-0").sum() == 4000
 
 

@@ -377,6 +377,11 @@ func TestVersionsThatCannotBeLoadedSayWhy(t *testing.T) {
 		}
 		return files
 	}
+	withConstraints := func(requirement, constraint string) map[string]string {
+		files := with("requirements.txt", requirement+"\n-c constraints.txt\n")
+		files["constraints.txt"] = constraint
+		return files
+	}
 	tests := map[string]struct {
 		files map[string]string
 		want  string
@@ -386,6 +391,8 @@ func TestVersionsThatCannotBeLoadedSayWhy(t *testing.T) {
 		"not for Python":    {with("MLmodel", "flavors: {onnx: {}}"), "needs python_function"},
 		"a local package":   {with("requirements.txt", "./evil.whl"), "file or address"},
 		"another option":    {with("requirements.txt", "--editable ."), "cannot be used here"},
+		"no constraints":    {with("requirements.txt", "six\n-c constraints.txt"), "constraints.txt"},
+		"a contradiction":   {withConstraints("six==1.16.0", "six<1.16"), "six"},
 		"no requirements":   {with("requirements.txt", "# none"), "no requirements.txt"},
 		"a way out":         {with("../../evil", "x"), "cannot have a file named"},
 		"no such package":   {with("requirements.txt", "levada-there-is-no-such-package==1"), "levada-there-is-no-such-package"},
@@ -404,6 +411,48 @@ func TestVersionsThatCannotBeLoadedSayWhy(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestConstraintsBindWhatTheModelDoesNotNameItself(t *testing.T) {
+	const source = `
+class Model:
+    def predict(self, x):
+        from importlib.metadata import version
+        return [{"pytz": version("pytz"), "tzdata": version("tzdata")}]
+`
+	f := newFixture(t)
+	files := f.files(mlmodel, source)
+	files["requirements.txt"] = requirements + "-c constraints.txt\n"
+	files["constraints.txt"] = "pytz==2024.1 # as it was tested\ntzdata<2024.2\nscikit-learn==0.1\n"
+	conda := f.files(mlmodel, source)
+	delete(conda, "python_env.yaml")
+	delete(conda, "requirements.txt")
+	conda["conda.yaml"] = "dependencies: [python=3.11, pip, {pip: [numpy==2.2.6, pandas==2.2.3, \"-c constraints.txt\"]}]"
+	conda["constraints.txt"] = files["constraints.txt"]
+	for name, files := range map[string]map[string]string{"requirements": files, "conda": conda} {
+		out, err := f.start(files, endpoint.Settings{}).Predict(t.Context(), []*infer.Request{pairs(1, 2)}, long)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := string(out[0].Outputs[0].Data[4:]); got != `{"pytz": "2024.1", "tzdata": "2024.1"}` {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+}
+
+func TestAnIdleWorkerThatDoesNotAnswerIsEnded(t *testing.T) {
+	f := newFixture(t)
+	w := f.start(f.files(mlmodel, misbehaving), endpoint.Settings{})
+	if err := w.Check(t.Context(), long); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(w.PID(), syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Check(t.Context(), 100*time.Millisecond); fault.KindOf(err) != fault.Unavailable || !strings.Contains(err.Error(), "being checked for more than 100ms") {
+		t.Errorf("%v", err)
+	}
+	<-w.Gone()
 }
 
 func TestDamagedContentIsNotLoaded(t *testing.T) {

@@ -44,7 +44,7 @@ func (h *Host) declared(ctx context.Context, d endpoint.Deployed) (environment, 
 	text, err = h.text(ctx, d, "conda.yaml")
 	switch {
 	case err == nil:
-		if e, err := condaEnv(text); err != nil || len(e.installs) > 0 {
+		if e, err := h.condaEnv(ctx, d, text); err != nil || len(e.installs) > 0 {
 			return e, err
 		}
 	case fault.KindOf(err) != fault.NotFound:
@@ -76,7 +76,7 @@ func (h *Host) pythonEnv(ctx context.Context, d endpoint.Deployed, text []byte) 
 }
 
 // condaEnv reads what pip can install of a conda.yaml. Packages of conda's own are not pip's, but MLflow names only python and pip there.
-func condaEnv(text []byte) (environment, error) {
+func (h *Host) condaEnv(ctx context.Context, d endpoint.Deployed, text []byte) (environment, error) {
 	var file struct {
 		Dependencies []any `yaml:"dependencies"`
 	}
@@ -94,7 +94,7 @@ func condaEnv(text []byte) (environment, error) {
 		case map[string]any:
 			list, _ := dep["pip"].([]any)
 			for _, line := range list {
-				if err := add(&all, asText(line)); err != nil {
+				if err := h.line(ctx, d, &all, asText(line), 0); err != nil {
 					return e, err
 				}
 			}
@@ -128,18 +128,15 @@ func (h *Host) requirements(ctx context.Context, d endpoint.Deployed, name strin
 	return all, nil
 }
 
+// line reads a line, and the file that it names.
 func (h *Host) line(ctx context.Context, d endpoint.Deployed, all *pyenv.Install, line string, depth int) error {
-	for _, option := range []string{"-r", "--requirement"} {
-		rest, ok := strings.CutPrefix(strings.TrimSpace(line), option)
-		if !ok {
-			continue
-		}
-		name := path.Clean(strings.TrimLeft(rest, " =\t"))
+	if name, ok := named(line, "-r", "--requirement"); ok {
 		more, err := h.requirements(ctx, d, name, depth+1)
 		if err != nil {
 			return err
 		}
 		all.Packages = append(all.Packages, more.Packages...)
+		all.Constraints = append(all.Constraints, more.Constraints...)
 		all.ExtraIndexURLs = append(all.ExtraIndexURLs, more.ExtraIndexURLs...)
 		all.FindLinks = append(all.FindLinks, more.FindLinks...)
 		all.TrustedHosts = append(all.TrustedHosts, more.TrustedHosts...)
@@ -149,7 +146,26 @@ func (h *Host) line(ctx context.Context, d endpoint.Deployed, all *pyenv.Install
 		all.Pre = all.Pre || more.Pre
 		return nil
 	}
+	if name, ok := named(line, "-c", "--constraint"); ok {
+		more, err := h.requirements(ctx, d, name, depth+1)
+		if err != nil {
+			return err
+		}
+		all.Constraints = append(append(all.Constraints, more.Packages...), more.Constraints...)
+		return nil
+	}
 	return add(all, line)
+}
+
+// named is the file that a line names with one of the options.
+func named(line string, options ...string) (name string, ok bool) {
+	for _, option := range options {
+		if rest, ok := strings.CutPrefix(strings.TrimSpace(line), option); ok && strings.TrimLeft(rest, " =\t") != rest {
+			rest, _, _ = strings.Cut(rest, " #")
+			return path.Clean(strings.Trim(rest, " =\t")), true
+		}
+	}
+	return "", false
 }
 
 // add reads one line of a file of requirements (https://pip.pypa.io/en/stable/reference/requirements-file-format/).
@@ -189,8 +205,7 @@ func addOption(all *pyenv.Install, line string) error {
 		all.TrustedHosts = append(all.TrustedHosts, value)
 	case "--pre":
 		all.Pre = true
-	case "-c", "--constraint", "--prefer-binary", "--no-cache-dir":
-		// MLflow writes constraints.txt beside requirements.txt; its lines are for what the model does not name itself.
+	case "--prefer-binary", "--no-cache-dir":
 	default:
 		return fault.Invalidf("the option %q cannot be used here", fault.Shorten(line, 200))
 	}

@@ -3,6 +3,7 @@ package pyenv
 import (
 	"context"
 	"net/url"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -54,6 +55,13 @@ func (w work) install(ctx context.Context, venv string, in Install) error {
 	var args []string
 	if in.NoDeps {
 		args = append(args, "--no-deps")
+	}
+	if len(in.Constraints) > 0 {
+		path := filepath.Join(w.place, "constraints.txt")
+		if err := os.WriteFile(path, []byte(strings.Join(in.Constraints, "\n")+"\n"), 0o600); err != nil {
+			return err
+		}
+		args = append(args, "-c", path)
 	}
 	args = append(args, "--")
 	args = append(args, in.Packages...)

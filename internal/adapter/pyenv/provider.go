@@ -101,7 +101,7 @@ type Spec struct {
 func (s Spec) Key() string {
 	sorted := make([]Install, len(s.Installs))
 	for i, in := range s.Installs {
-		in.Packages = slices.Sorted(slices.Values(in.Packages))
+		in.Packages, in.Constraints = slices.Sorted(slices.Values(in.Packages)), slices.Sorted(slices.Values(in.Constraints))
 		sorted[i] = in
 	}
 	h := sha256.New()

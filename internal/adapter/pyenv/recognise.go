@@ -10,6 +10,8 @@ import (
 type Install struct {
 	// Packages are requirements in pip's syntax.
 	Packages []string `json:"packages"`
+	// Constraints bound versions of packages, in pip's syntax, and ask for none.
+	Constraints []string `json:"constraints,omitempty"`
 	// NoDeps installs the packages without what they need.
 	NoDeps bool `json:"no_deps,omitempty"`
 	// Pre also accepts pre-releases.

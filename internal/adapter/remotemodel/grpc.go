@@ -74,6 +74,9 @@ func (f *grpcForm) infer(ctx context.Context, r *infer.Request, limit time.Durat
 	if err != nil {
 		return nil, fault.Unavailablef("the other server's answer: %s", fault.Shorten(err.Error(), 500))
 	}
+	if len(out.Outputs) == 0 {
+		return nil, fault.Unavailablef("the other server's answer has no outputs")
+	}
 	return out, nil
 }
 

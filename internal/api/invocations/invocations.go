@@ -28,6 +28,8 @@ type Options struct {
 	Version string
 	// MaxBody is the most bytes of a request that are read; 0 means predict.DefaultMaxBody.
 	MaxBody int64
+	// Room is for large bodies; nil has no bound.
+	Room *predict.Room
 	// Endpoint is the only one that is served, at the root; empty for a door to all of them, by name.
 	Endpoint string
 }
@@ -115,7 +117,9 @@ const (
 const withoutHeader = "X-Levada-Without"
 
 func (d *door) invoke(w http.ResponseWriter, r *http.Request, name string) {
-	answer, p, err := d.predict(w, r, name)
+	place := d.Room.Place()
+	defer place.Leave()
+	answer, p, err := d.predict(w, r, name, place)
 	if err != nil {
 		d.fail(w, r, err)
 		return
@@ -136,7 +140,7 @@ func (d *door) invoke(w http.ResponseWriter, r *http.Request, name string) {
 	d.write(w, http.StatusOK, text)
 }
 
-func (d *door) predict(w http.ResponseWriter, r *http.Request, name string) (*infer.Response, parsed, error) {
+func (d *door) predict(w http.ResponseWriter, r *http.Request, name string, place *predict.Place) (*infer.Response, parsed, error) {
 	ctx, cancel, err := predict.Deadline(r)
 	if err != nil {
 		return nil, parsed{}, err
@@ -149,7 +153,7 @@ func (d *door) predict(w http.ResponseWriter, r *http.Request, name string) (*in
 	// All values are decoded into memory of their own, so that the text can be read into a shared buffer.
 	buf := predict.Buffer()
 	defer predict.Recycle(buf)
-	p, err := d.read(w, r, buf)
+	p, err := d.read(w, r, place, buf)
 	if err != nil {
 		return nil, p, err
 	}
@@ -176,17 +180,15 @@ type mediaError struct{ message string }
 func (e *mediaError) Error() string { return e.message }
 
 // read reads the body into a buffer, and what it says as far as that can be known without a signature.
-func (d *door) read(w http.ResponseWriter, r *http.Request, buf *[]byte) (parsed, error) {
+func (d *door) read(w http.ResponseWriter, r *http.Request, place *predict.Place, buf *[]byte) (parsed, error) {
 	media, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	switch charset := params["charset"]; {
 	case err != nil && r.Header.Get("Content-Type") != "":
 		return parsed{}, &mediaError{"The Content-Type cannot be read; it is application/json or text/csv"}
 	case charset != "" && !strings.EqualFold(charset, "utf-8"):
 		return parsed{}, &mediaError{"The scoring server only supports UTF-8"}
-	case r.Header.Get("Content-Encoding") != "" && r.Header.Get("Content-Encoding") != "identity":
-		return parsed{}, &mediaError{"The body is encoded; send it as it is"}
 	}
-	if *buf, err = predict.Body(w, r, d.MaxBody, *buf); err != nil {
+	if *buf, err = predict.Body(w, r, d.MaxBody, place, *buf); err != nil {
 		return parsed{}, err
 	}
 	switch media {
@@ -247,5 +249,5 @@ func (d *door) write(w http.ResponseWriter, status int, body []byte) {
 	h.Set("Content-Type", "application/json")
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
-	_, _ = w.Write(body) // the client may have gone
+	predict.Write(w, body)
 }

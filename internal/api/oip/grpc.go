@@ -2,7 +2,6 @@ package oip
 
 import (
 	"bytes"
-	"compress/gzip"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -59,9 +58,14 @@ func (d *door) serveGRPC(w http.ResponseWriter, r *http.Request) {
 	}
 	h := w.Header()
 	h.Set("Content-Type", "application/grpc")
-	answer, err := d.call(w, r)
+	place := d.Room.Place()
+	defer place.Leave()
+	answer, err := d.call(w, r, place)
 	if err != nil {
 		code, message := d.grpcStatus(r, err)
+		if code == status.Unimplemented {
+			h.Set("Grpc-Accept-Encoding", "identity,deflate,gzip")
+		}
 		h.Set("Grpc-Status", strconv.Itoa(code))
 		h.Set("Grpc-Message", percent(message))
 		w.WriteHeader(http.StatusOK)
@@ -70,18 +74,18 @@ func (d *door) serveGRPC(w http.ResponseWriter, r *http.Request) {
 	h.Set("Trailer", "Grpc-Status")
 	frame := make([]byte, 5, 5+len(answer))
 	binary.BigEndian.PutUint32(frame[1:], uint32(len(answer)))
-	if _, err := w.Write(append(frame, answer...)); err == nil {
+	if predict.Write(w, append(frame, answer...)) {
 		h.Set("Grpc-Status", "0")
 	}
 }
 
-func (d *door) call(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+func (d *door) call(w http.ResponseWriter, r *http.Request, place *predict.Place) ([]byte, error) {
 	do, known := methods[r.URL.Path]
 	if !known {
 		return nil, fault.Unimplementedf("there is no call %s; those of the Open Inference Protocol are ServerLive, ServerReady, ModelReady, ServerMetadata, ModelMetadata, ModelInfer and ModelStatistics",
 			fault.Shorten(r.URL.Path, 200))
 	}
-	message, err := d.oneMessage(w, r)
+	message, err := d.oneMessage(w, r, place)
 	if err != nil {
 		return nil, err
 	}
@@ -99,8 +103,8 @@ func (d *door) call(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 }
 
 // oneMessage reads the one message of a call.
-func (d *door) oneMessage(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	body, err := predict.Body(w, r, d.MaxBody+5, nil)
+func (d *door) oneMessage(w http.ResponseWriter, r *http.Request, place *predict.Place) ([]byte, error) {
+	body, err := predict.Body(w, r, d.MaxBody+5, place, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -111,27 +115,29 @@ func (d *door) oneMessage(w http.ResponseWriter, r *http.Request) ([]byte, error
 	if uint64(size) != uint64(len(body)-5) {
 		return nil, fault.Invalidf("the call has one message that says it has %d bytes, and %d came", size, len(body)-5)
 	}
-	message := body[5:]
+	switch body[0] {
+	case 0:
+		return body[5:], nil
+	case 1:
+		return d.unpack(r.Header.Get("Grpc-Encoding"), body[5:], place)
+	}
+	return nil, fault.Invalidf("the flags of the message are %d", body[0])
+}
+
+// unpack unpacks a message that a client has compressed.
+func (d *door) unpack(encoding string, message []byte, place *predict.Place) ([]byte, error) {
+	z, err := predict.Unpack(encoding, bytes.NewReader(message))
 	switch {
-	case body[0] == 0:
-		return message, nil
-	case body[0] != 1:
-		return nil, fault.Invalidf("the flags of the message are %d", body[0])
-	case r.Header.Get("Grpc-Encoding") != "gzip":
-		return nil, fault.Unimplementedf("messages compressed as %q are not read; gzip is", fault.Shorten(r.Header.Get("Grpc-Encoding"), 20))
+	case err != nil:
+		return nil, fault.Invalidf("unpack the message: %w", err)
+	case z == nil || encoding == "" || encoding == "identity":
+		return nil, fault.Unimplementedf("messages compressed as %q are not read; gzip and deflate are", fault.Shorten(encoding, 20))
 	}
-	z, err := gzip.NewReader(bytes.NewReader(message))
-	if err != nil {
+	out, err := predict.ReadAll(z, d.MaxBody, place, nil)
+	if fault.KindOf(err) == fault.Internal && err != nil {
 		return nil, fault.Invalidf("unpack the message: %w", err)
 	}
-	out, err := io.ReadAll(io.LimitReader(z, d.MaxBody+1))
-	if err != nil {
-		return nil, fault.Invalidf("unpack the message: %w", err)
-	}
-	if int64(len(out)) > d.MaxBody {
-		return nil, fault.TooLargef("the message unpacks to more than the %d bytes that are allowed", d.MaxBody)
-	}
-	return out, nil
+	return out, err
 }
 
 // grpcTimeout reads up to eight digits and a unit.

@@ -2,7 +2,6 @@ package oip_test
 
 import (
 	"bytes"
-	"compress/gzip"
 	"encoding/binary"
 	"io"
 	"math"
@@ -103,11 +102,6 @@ func TestPredictionsOverGRPC(t *testing.T) {
 	raw := field(nil, 1, []byte("sum"))
 	raw = field(field(raw, 5, input("a", "FP64", nil, 2)), 5, input("b", "FP64", nil, 2))
 	raw = field(field(raw, 7, doubles(1, 2)), 7, doubles(5, -1))
-	var zipped bytes.Buffer
-	z := gzip.NewWriter(&zipped)
-	_, _ = z.Write(raw) // into memory
-	_ = z.Close()
-
 	head := func(tail []byte, id string) []byte {
 		b := field(field(nil, 1, []byte("sum")), 2, []byte("3"))
 		if id != "" {
@@ -122,7 +116,8 @@ func TestPredictionsOverGRPC(t *testing.T) {
 	}{
 		"contents":     {frame(0, typed), head(field(nil, 5, field(out, 5, field(nil, 7, doubles(6, 1)))), "id1"), nil},
 		"raw contents": {frame(0, raw), head(field(field(nil, 5, out), 6, doubles(6, 1)), ""), nil},
-		"compressed":   {frame(1, zipped.Bytes()), head(field(field(nil, 5, out), 6, doubles(6, 1)), ""), []string{"Grpc-Encoding", "gzip"}},
+		"gzip":         {frame(1, []byte(packed(gzipped, string(raw)))), head(field(field(nil, 5, out), 6, doubles(6, 1)), ""), []string{"Grpc-Encoding", "gzip"}},
+		"deflate":      {frame(1, []byte(packed(deflated, string(raw)))), head(field(field(nil, 5, out), 6, doubles(6, 1)), ""), []string{"Grpc-Encoding", "deflate"}},
 	} {
 		got, status, text := call(t, c, server.URL, service+"ModelInfer", tt.body, tt.headers...)
 		if status != "0" || !bytes.Equal(got, tt.want) {
@@ -172,7 +167,8 @@ func TestWhatIsWrongOverGRPCHasAStatus(t *testing.T) {
 		{"ModelInfer", []byte{0, 0, 0, 0, 9, 1}, nil, "3", "says it has 9 bytes"},
 		{"ModelInfer", frame(0, []byte{0xff, 0xff}), nil, "3", "not the protocol's"},
 		{"ModelInfer", frame(0, field(nil, 5, []byte{0x0b})), nil, "3", "not the protocol's"},
-		{"ModelInfer", frame(1, []byte("x")), []string{"Grpc-Encoding", "snappy"}, "12", "gzip is"},
+		{"ModelInfer", frame(1, []byte("x")), []string{"Grpc-Encoding", "snappy"}, "12", "gzip and deflate are"},
+		{"ModelInfer", frame(1, []byte(packed(deflated, strings.Repeat(" ", 2<<20)))), []string{"Grpc-Encoding", "deflate"}, "8", "more than the"},
 		{"ModelInfer", frame(1, []byte("x")), []string{"Grpc-Encoding", "gzip"}, "3", "unpack"},
 		{"ModelInfer", in(input("a", "FP64", field(nil, 7, doubles(1)), 2)), nil, "3", "needs 2 elements of 8 bytes each, and 8 bytes came"},
 		{"ModelInfer", in(input("a", "FP64", field(nil, 6, []byte{0, 0, 0, 0}), 1)), nil, "3", "goes in another field"},

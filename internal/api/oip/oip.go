@@ -27,6 +27,8 @@ type Options struct {
 	Version string
 	// MaxBody is the most bytes of a request that are read; 0 means predict.DefaultMaxBody.
 	MaxBody int64
+	// Room is for large bodies; nil has no bound.
+	Room *predict.Room
 }
 
 type door struct{ Options }
@@ -191,7 +193,9 @@ func (d *door) infer(w http.ResponseWriter, r *http.Request, name, version strin
 		d.fail(w, r, &methodError{r.Method, http.MethodPost})
 		return
 	}
-	answer, binary, err := d.predict(w, r, name, version)
+	place := d.Room.Place()
+	defer place.Leave()
+	answer, binary, err := d.predict(w, r, name, version, place)
 	if err != nil {
 		d.fail(w, r, err)
 		return
@@ -217,18 +221,14 @@ func (d *door) infer(w http.ResponseWriter, r *http.Request, name, version strin
 	h.Set("Content-Type", "application/octet-stream")
 	h.Set(headerLength, strconv.Itoa(len(text)))
 	h.Set("Content-Length", strconv.Itoa(size))
-	for _, p := range append([][]byte{text}, parts...) {
-		if _, err := w.Write(p); err != nil {
-			return // the client has gone
-		}
-	}
+	predict.Write(w, append([][]byte{text}, parts...)...)
 }
 
-func (d *door) predict(w http.ResponseWriter, r *http.Request, name, version string) (*infer.Response, *binaryOutputs, error) {
+func (d *door) predict(w http.ResponseWriter, r *http.Request, name, version string, place *predict.Place) (*infer.Response, *binaryOutputs, error) {
 	if err := d.Service.Known(name, version); err != nil {
 		return nil, nil, err
 	}
-	request, binary, err := d.read(w, r)
+	request, binary, err := d.read(w, r, place)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -272,5 +272,5 @@ func (d *door) write(w http.ResponseWriter, _ *http.Request, status int, body []
 	h.Set("Content-Type", "application/json")
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
-	_, _ = w.Write(body) // the client may have gone
+	predict.Write(w, body)
 }

@@ -2,6 +2,8 @@ package oip_test
 
 import (
 	"bytes"
+	"compress/gzip"
+	"compress/zlib"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -169,7 +171,10 @@ func TestWhatIsWrongIsSaidInTheProtocolsForm(t *testing.T) {
 		{"echo", strings.Repeat("[", 1000), nil, 400, "an object is wanted"},
 		{"echo", `{"x": ` + strings.Repeat("[", 1000), nil, 400, "nested more than"},
 		{"echo", strings.Repeat(" ", 2<<20), nil, 413, "more than the 1048576 bytes"},
-		{"echo", in(`"shape": [1], "datatype": "FP64", "data": [1]`), []string{"Content-Encoding", "gzip"}, 400, "send it as it is"},
+		{"echo", in(`"shape": [1], "datatype": "FP64", "data": [1]`), []string{"Content-Encoding", "gzip"}, 400, "said to be encoded as \"gzip\" and is not"},
+		{"echo", `{"inputs": []}`, []string{"Content-Encoding", "br"}, 400, "gzip and deflate are read"},
+		{"echo", packed(gzipped, strings.Repeat(" ", 2<<20)), []string{"Content-Encoding", "gzip"}, 413, "more than the 1048576 bytes"},
+		{"echo", packed(gzipped, `{"inputs": []}`)[:20], []string{"Content-Encoding", "gzip"}, 400, "could not be read to its end"},
 		{"echo", `{"inputs": [], "outputs": [{"name": "z"}]}`, nil, 400, `the output "z" was asked for`},
 		{"sum", in(`"shape": [1], "datatype": "FP64", "data": [1]`), nil, 400, `requires inputs that did not come: "b"`},
 		{"matrix", in(`"shape": [1, 3], "datatype": "FP32", "data": [1, 2, 3]`), nil, 400, "shape [-1 4] is wanted and [1 3] came"},
@@ -197,6 +202,33 @@ func TestWhatIsWrongIsSaidInTheProtocolsForm(t *testing.T) {
 	} {
 		if w := ask(t, http.MethodGet, path, ""); w.Code != want || !strings.HasPrefix(w.Body.String(), `{"error":"`) {
 			t.Errorf("%s: %d %s, want %d", path, w.Code, w.Body, want)
+		}
+	}
+}
+
+func gzipped(w io.Writer) io.WriteCloser  { return gzip.NewWriter(w) }
+func deflated(w io.Writer) io.WriteCloser { return zlib.NewWriter(w) }
+
+// packed compresses a text.
+func packed(by func(io.Writer) io.WriteCloser, text string) string {
+	var b strings.Builder
+	z := by(&b)
+	_, _ = io.WriteString(z, text) // into memory
+	_ = z.Close()
+	return b.String()
+}
+
+func TestCompressedBodiesAreUnpacked(t *testing.T) {
+	const text = `{"inputs": [{"name": "a", "shape": [2], "datatype": "FP64", "data": [1.5, 2]}]}`
+	for encoding, by := range map[string]func(io.Writer) io.WriteCloser{"gzip": gzipped, "deflate": deflated} {
+		if w := ask(t, http.MethodPost, "/v2/models/echo/infer", packed(by, text), "Content-Encoding", encoding); w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "[1.5,2.0]") {
+			t.Errorf("%s: %d %s", encoding, w.Code, w.Body)
+		}
+		// The header counts the bytes of the JSON before it was compressed.
+		binary := `{"inputs": [{"name": "a", "shape": [1], "datatype": "UINT8", "parameters": {"binary_data_size": 1}}]}`
+		w := ask(t, http.MethodPost, "/v2/models/echo/infer", packed(by, binary+"\x07"), "Content-Encoding", encoding, "Inference-Header-Content-Length", strconv.Itoa(len(binary)))
+		if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "[7]") {
+			t.Errorf("%s: %d %s", encoding, w.Code, w.Body)
 		}
 	}
 }

@@ -34,17 +34,14 @@ func (b *binaryOutputs) wants(name string) bool {
 }
 
 // read reads the body of a request for a prediction.
-func (d *door) read(w http.ResponseWriter, r *http.Request) (*infer.Request, *binaryOutputs, error) {
-	if e := r.Header.Get("Content-Encoding"); e != "" && e != "identity" {
-		return nil, nil, fault.Invalidf("the body is encoded as %q; send it as it is", fault.Shorten(e, 40))
-	}
+func (d *door) read(w http.ResponseWriter, r *http.Request, place *predict.Place) (*infer.Request, *binaryOutputs, error) {
 	length := r.Header.Get(headerLength)
 	if length == "" {
 		// Everything in JSON is decoded into memory of its own, so that the text can be read into a shared buffer.
 		buf := predict.Buffer()
 		defer predict.Recycle(buf)
 		var err error
-		if *buf, err = predict.Body(w, r, d.MaxBody, *buf); err != nil {
+		if *buf, err = predict.Body(w, r, d.MaxBody, place, *buf); err != nil {
 			return nil, nil, err
 		}
 		return readRequest(*buf, nil)
@@ -53,7 +50,7 @@ func (d *door) read(w http.ResponseWriter, r *http.Request) (*infer.Request, *bi
 	if err != nil {
 		return nil, nil, fault.Invalidf("the header %s is %q and says how many bytes of the body are JSON", headerLength, fault.Shorten(length, 40))
 	}
-	body, err := predict.Body(w, r, d.MaxBody, nil)
+	body, err := predict.Body(w, r, d.MaxBody, place, nil)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -7,7 +7,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"io"
 	"log/slog"
 	"net/http"
 	"strconv"
@@ -57,43 +56,6 @@ func SetID(w http.ResponseWriter, id string) {
 		return
 	}
 	w.Header().Set(IDHeader, id)
-}
-
-// Body reads the body of a request into buf, which it may replace, and refuses more than limit bytes.
-func Body(w http.ResponseWriter, r *http.Request, limit int64, buf []byte) ([]byte, error) {
-	if r.ContentLength > limit {
-		return buf, tooLarge(limit)
-	}
-	// The deadline is for the body alone: while a model works, the connection may be silent. A recorder of tests has none to set.
-	control := http.NewResponseController(w)
-	_ = control.SetReadDeadline(time.Now().Add(readTime))
-	defer func() { _ = control.SetReadDeadline(time.Time{}) }()
-	// Memory follows what came, not what was promised: a client may announce much and send nothing.
-	if want := min(r.ContentLength+1, 64<<10); int64(cap(buf)) < want {
-		buf = make([]byte, 0, want)
-	}
-	buf = buf[:0]
-	for {
-		if len(buf) == cap(buf) {
-			grown := make([]byte, len(buf), max(512, 2*cap(buf)))
-			copy(grown, buf)
-			buf = grown
-		}
-		n, err := r.Body.Read(buf[len(buf):cap(buf)])
-		buf = buf[:len(buf)+n]
-		switch {
-		case int64(len(buf)) > limit:
-			return buf, tooLarge(limit)
-		case errors.Is(err, io.EOF):
-			return buf, nil
-		case err != nil:
-			return buf, fault.Invalidf("the body could not be read to its end: %w", err)
-		}
-	}
-}
-
-func tooLarge(limit int64) error {
-	return fault.TooLargef("the request has more than the %d bytes that are allowed: send fewer rows at once, or raise the setting serving_max_mib", limit)
 }
 
 // buffers are reused between requests; one that grew large is left to the collector.
