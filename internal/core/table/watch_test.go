@@ -14,7 +14,9 @@ import (
 // misread is a source whose scans find something at their end.
 type misread struct{ table.Memory }
 
-func (m misread) Scan(columns ...int) table.Scanner { return &misreading{Scanner: m.Memory.Scan(columns...)} }
+func (m misread) Scan(columns ...int) table.Scanner {
+	return &misreading{Scanner: m.Memory.Scan(columns...)}
+}
 
 type misreading struct {
 	table.Scanner
