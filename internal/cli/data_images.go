@@ -111,13 +111,13 @@ func imageLeaks(ctx context.Context, train, test table.Source) (leaks images.Lea
 }
 
 // reportImageLeaks prints what two sets share and returns the exit status.
-func (a *app) reportImageLeaks(l images.Leaks, asJSON bool) error {
+func (a *app) reportImageLeaks(l images.Leaks, g *gate, asJSON bool) error {
+	report := struct {
+		Found bool `json:"leaks"`
+		images.Leaks
+	}{l.Any(), l}
 	if asJSON {
-		err := a.printJSON(struct {
-			Found bool `json:"leaks"`
-			images.Leaks
-		}{l.Any(), l})
-		if err != nil {
+		if err := a.printJSON(report); err != nil {
 			return err
 		}
 	} else {
@@ -127,10 +127,7 @@ func (a *app) reportImageLeaks(l images.Leaks, asJSON bool) error {
 			fmt.Fprintf(a.deps.Stdout, "note: %s of the test set have next to nothing in them and were not compared by looks\n", counted(l.Plain, "image"))
 		}
 	}
-	if l.Any() {
-		return exitStatus(ExitFailed)
-	}
-	return nil
+	return a.settle(g, !l.Any(), report, fmt.Sprintf("leakage: %s of %s of the test set are in the training set, %s look as if", grouped(l.Exact.Images), counted(l.Exact.Of, "image"), grouped(l.Near.Images)))
 }
 
 func (a *app) printImageLeak(what string, l images.Leak) {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -26,34 +27,73 @@ func (a *app) dataLeakageCommand() *cobra.Command {
 	cmd.Flags().StringVar(&o.Time, "time", "", "the `COLUMN` that the tables are split by")
 	cmd.Flags().StringSliceVar(&o.Ignore, "ignore", nil, "columns that do not tell rows apart, such as ids, by `NAME,NAME`")
 	cmd.Flags().Float64Var(&o.Suspicious, "suspicious", 0, "the `AUC` (or the square root of R²) from which a feature is suspicious (default 0.98)")
-	asJSON := dataOutput(cmd)
+	g, asJSON := addGate(cmd), dataOutput(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := g.check(); err != nil {
+			return err
+		}
 		return a.openTables(args, nil, func(sources []table.Source) error {
+			for i, name := range []string{"the training table", "the test table"} {
+				if few, err := a.tooFew(cmd.Context(), g, sources[i], name, asJSON(), func(_ int64, why string) any { return leakage{NotJudged: why} }); few || err != nil {
+					return err
+				}
+			}
 			if leaks, ok, err := imageLeaks(cmd.Context(), sources[0], sources[1]); ok || err != nil {
 				if err != nil {
 					return err
 				}
-				return a.reportImageLeaks(leaks, asJSON())
+				return a.reportImageLeaks(leaks, g, asJSON())
 			}
+			sources = watched(sources)
 			report, err := leak.Find(cmd.Context(), sources[0], sources[1], o)
 			if err != nil {
 				return err
 			}
+			out := leakage{Leaks: report.Leaks(), Report: report, TrainFindings: table.Findings(sources[0]), TestFindings: table.Findings(sources[1])}
 			if asJSON() {
-				err = a.printJSON(struct {
-					Leaks bool `json:"leaks"`
-					*leak.Report
-				}{report.Leaks(), report})
+				err = a.printJSON(out)
 			} else {
 				a.printLeaks(report)
+				err = printMisread(a.deps.Stdout, args, sources)
 			}
-			if err == nil && report.Leaks() {
-				return exitStatus(ExitFailed)
+			if err != nil {
+				return err
 			}
-			return err
+			return a.settle(g, !out.Leaks, out, leaksInALine(report))
 		})
 	}
 	return cmd
+}
+
+// leakage is a report for programs.
+type leakage struct {
+	Leaks bool `json:"leaks"`
+	// NotJudged says that one of the tables has too few rows, and nothing was compared.
+	NotJudged string `json:"not_judged,omitempty"`
+	*leak.Report
+	// What was misread of the tables.
+	TrainFindings []table.Finding `json:"train_findings,omitempty"`
+	TestFindings  []table.Finding `json:"test_findings,omitempty"`
+}
+
+// leaksInALine says what two tables share that they should not.
+func leaksInALine(r *leak.Report) string {
+	var told []string
+	if r.Exact.Rows > 0 {
+		told = append(told, fmt.Sprintf("%s of %s of the test table are in the training table", grouped(r.Exact.Rows), counted(r.Exact.Of, "row")))
+	}
+	if r.Near.Rows > 0 {
+		told = append(told, fmt.Sprintf("%s nearly so", grouped(r.Near.Rows)))
+	}
+	if r.Future != nil && r.Future.Rows > 0 {
+		told = append(told, fmt.Sprintf("%s of the test table are before the last of the training table", counted(r.Future.Rows, "row")))
+	}
+	for _, f := range r.Features {
+		if f.Suspicious && len(told) < mostTold {
+			told = append(told, fmt.Sprintf("%s alone tells the target (%s %.3f)", console.Cut(f.Column, 60), f.Measure, f.Score))
+		}
+	}
+	return "leakage: " + strings.Join(told, "; ")
 }
 
 func (a *app) printLeaks(r *leak.Report) {

@@ -1,8 +1,12 @@
 package cli
 
 import (
+	"fmt"
+	"io"
+
 	"github.com/spf13/cobra"
 
+	"levada/internal/cli/console"
 	"levada/internal/core/expect/suggest"
 	"levada/internal/core/fault"
 	"levada/internal/core/table"
@@ -30,6 +34,7 @@ func (a *app) dataSuggestCommand() *cobra.Command {
 			return fault.Invalidf("--format %q: want yaml or gx", format)
 		}
 		return a.openTables(args, nil, func(sources []table.Source) error {
+			sources = watched(sources)
 			suite, err := suggest.Suite(cmd.Context(), sources, o)
 			if err != nil {
 				return err
@@ -43,10 +48,39 @@ func (a *app) dataSuggestCommand() *cobra.Command {
 			if err == nil {
 				_, err = a.deps.Stdout.Write(text)
 			}
+			if err == nil { // expectations of what was misread are wrong, and their text goes to a file
+				err = printMisread(a.deps.Stderr, args, sources)
+			}
 			return err
 		})
 	}
 	return cmd
+}
+
+// watched are sources that remember what was misread of them.
+func watched(sources []table.Source) []table.Source {
+	out := make([]table.Source, len(sources))
+	for i, s := range sources {
+		out[i] = table.Watch(s)
+	}
+	return out
+}
+
+// printMisread prints what was misread of tables, by their paths.
+func printMisread(w io.Writer, paths []string, sources []table.Source) error {
+	for i, s := range sources {
+		found := table.Findings(s)
+		if len(found) == 0 {
+			continue
+		}
+		if _, err := fmt.Fprintf(w, "\n%s:", console.Clean(paths[i])); err != nil {
+			return err
+		}
+		if err := printFindings(w, found); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // openTables opens the tables at some paths one after the other, and calls do with all of them.

@@ -12,7 +12,7 @@ import (
 // leastTold is the share of texts that tell their language from which on languages are printed: names and codes tell none.
 const leastTold = 0.5
 
-// printTexts prints what the texts of columns say, where they say something.
+// printTexts prints what the texts of columns say, where they say something, and which numbers are none.
 func (a *app) printTexts(columns []profile.Column) {
 	title := false
 	say := func(column, format string, args ...any) {
@@ -21,6 +21,11 @@ func (a *app) printTexts(columns []profile.Column) {
 			title = true
 		}
 		fmt.Fprintf(a.deps.Stdout, "  %s: %s\n", short(column, 30), fmt.Sprintf(format, args...))
+	}
+	for _, c := range columns {
+		if c.NaN+c.Infinite > 0 {
+			fmt.Fprintf(a.deps.Stdout, "\n%s: NaN in %s, infinite in %s; the figures are those of the other numbers\n", short(c.Name, 30), counted(c.NaN, "row"), counted(c.Infinite, "row"))
+		}
 	}
 	for _, c := range columns {
 		if c.Text == nil {
