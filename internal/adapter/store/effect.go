@@ -62,6 +62,7 @@ var topicsOf = map[string][]change.Topic{
 	"rollouts":          {change.Endpoints},
 	"graphs":            {change.Endpoints},
 	"rollout_events":    nil, // those that people see are events of their endpoints
+	"rollout_ends":      nil, // told of with their rollouts
 
 	"traces": nil, "trace_spans": nil, "trace_runs": nil,
 	"webhooks": nil, "webhook_deliveries": nil, "url_key": nil, "imported": nil,
