@@ -72,7 +72,7 @@ func (e *Environment) compile(text string, want *cel.Type) (*Program, error) {
 		return nil, fault.Invalidf("expression %q is %d bytes long; at most %d are accepted", fault.Shorten(text, most), len(text), MaxLength)
 	}
 	parsed, issues := e.env.Parse(text)
-	checked := (*cel.Ast)(nil)
+	var checked *cel.Ast
 	if issues.Err() == nil {
 		checked, issues = e.env.Check(parsed)
 	}
