@@ -11,6 +11,7 @@ import (
 	"levada/internal/core/infergraph"
 	"levada/internal/core/ir"
 	"levada/internal/core/listing"
+	"levada/internal/core/partition"
 	"levada/internal/declare"
 	"levada/internal/pipeline"
 	endpoints "levada/internal/serving"
@@ -19,7 +20,7 @@ import (
 
 // declared makes what files declare.
 func (s *server) declared() *declare.Service {
-	return declare.New(declare.Options{Store: s.store, Pipelines: declaredPipelines{s.service}, RecurringRuns: s.trigger, Triggers: declaredTriggers{s.events},
+	return declare.New(declare.Options{Store: s.store, Pipelines: declaredPipelines{s.service}, Partitions: s.trigger, RecurringRuns: s.trigger, Triggers: declaredTriggers{s.events},
 		Monitors: s.monitors, Endpoints: declaredEndpoints{s.endpoints}, Graphs: declaredEndpoints{s.endpoints}})
 }
 
@@ -91,6 +92,14 @@ func (declaredPipelines) Digest(spec string) (string, error) {
 		return "", err
 	}
 	return p.Digest, nil
+}
+
+func (declaredPipelines) CheckPartitions(spec string, d partition.Definition) error {
+	p, err := ir.Parse([]byte(spec))
+	if err != nil {
+		return err
+	}
+	return trigger.CheckPartitions(p, d, time.Now())
 }
 
 func (d declaredPipelines) CreatePipeline(ctx context.Context, name, description, spec string) (string, error) {

@@ -20,9 +20,6 @@ import (
 	"levada/internal/core/schedule"
 )
 
-// monitorPrefix begins the names of all that is made for a monitor.
-const monitorPrefix = "monitor-"
-
 func (a *app) monitorsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "monitors",
@@ -101,7 +98,7 @@ func (a *app) monitorsSetCommand() *cobra.Command {
 			return err
 		}
 		return a.with(cmd, func(ctx context.Context, s *session) error {
-			return a.apply(ctx, s, client.Declaration{Set: monitorPrefix + args[0], Resources: []declare.Resource{resource}}, out)
+			return a.apply(ctx, s, client.Declaration{Set: declare.MonitorPrefix + args[0], Resources: []declare.Resource{resource}}, out)
 		})
 	}
 	return cmd
@@ -168,7 +165,7 @@ func (a *app) monitorsDeleteCommand() *cobra.Command {
 	out := addOutput(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return a.look(cmd, func(ctx context.Context, s *session) error {
-			d := client.Declaration{Set: monitorPrefix + args[0], Resources: []declare.Resource{}}
+			d := client.Declaration{Set: declare.MonitorPrefix + args[0], Resources: []declare.Resource{}}
 			planned, err := s.Plan(ctx, d)
 			if err == nil && !planned.Changed {
 				err = fault.NotFoundf("there is no monitor %q that levada monitors set has made; one that files declare goes with its declaration", args[0])
@@ -233,11 +230,11 @@ func (a *app) monitorsListCommand() *cobra.Command {
 
 // monitorLines finds what starts monitors, and the last run of each.
 func monitorLines(ctx context.Context, s *session) ([]monitorLine, error) {
-	schedules, err := s.Schedules(ctx, monitorPrefix, "", 200)
+	schedules, err := s.Schedules(ctx, declare.MonitorPrefix, "", 200)
 	if err != nil {
 		return nil, err
 	}
-	triggers, err := s.Triggers(ctx, monitorPrefix, "", 200)
+	triggers, err := s.Triggers(ctx, declare.MonitorPrefix, "", 200)
 	if err != nil {
 		return nil, err
 	}
@@ -255,7 +252,7 @@ func monitorLines(ctx context.Context, s *session) ([]monitorLine, error) {
 		if err != nil {
 			return err
 		}
-		m := monitorLine{Name: strings.TrimPrefix(name, monitorPrefix), Looks: looks, Paused: paused, Runs: runs.Total}
+		m := monitorLine{Name: strings.TrimPrefix(name, declare.MonitorPrefix), Looks: looks, Paused: paused, Runs: runs.Total}
 		if len(runs.Runs) > 0 {
 			last := runs.Runs[0]
 			m.RunID, m.State = last.ID, string(last.State)
@@ -272,7 +269,7 @@ func monitorLines(ctx context.Context, s *session) ([]monitorLine, error) {
 		return nil
 	}
 	for _, r := range schedules.RecurringRuns {
-		if strings.HasPrefix(r.DisplayName, monitorPrefix) {
+		if strings.HasPrefix(r.DisplayName, declare.MonitorPrefix) {
 			if err := add(r.DisplayName, when(r.Trigger), !r.Enabled); err != nil {
 				return nil, err
 			}
@@ -283,7 +280,7 @@ func monitorLines(ctx context.Context, s *session) ([]monitorLine, error) {
 		if t.On.Artifact != nil {
 			looks = "when an artifact is made"
 		}
-		if strings.HasPrefix(t.Name, monitorPrefix) && (t.On.File != nil || t.On.Artifact != nil) {
+		if strings.HasPrefix(t.Name, declare.MonitorPrefix) && (t.On.File != nil || t.On.Artifact != nil) {
 			if err := add(t.Name, looks, t.Paused); err != nil {
 				return nil, err
 			}

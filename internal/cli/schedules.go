@@ -18,15 +18,16 @@ import (
 func (a *app) schedulesCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "schedules",
-		Short: "List, pause, resume and delete recurring runs",
-		Long: "List, pause, resume and delete recurring runs. They are made with kfp.Client.create_recurring_run, and followed by \"levada up\".\n" +
+		Short: "List, show, pause, resume and delete recurring runs",
+		Long: "List, show, pause, resume and delete recurring runs. They are made by \"levada apply\", on the web page or with\n" +
+			"kfp.Client.create_recurring_run, and followed by \"levada up\".\n" +
 			"SCHEDULE is its id, the unique beginning of one, or its name.",
 		Example: "  levada schedules list\n  levada schedules pause nightly",
 		Args:    cobra.NoArgs,
 		RunE:    showHelp,
 	}
 	a.addServer(cmd)
-	cmd.AddCommand(a.schedulesListCommand(), a.scheduleSwitch("pause", "Stop a recurring run from starting runs", false),
+	cmd.AddCommand(a.schedulesListCommand(), a.scheduleShowCommand(), a.scheduleSwitch("pause", "Stop a recurring run from starting runs", false),
 		a.scheduleSwitch("resume", "Let a recurring run start runs again", true), a.scheduleDeleteCommand())
 	return cmd
 }
@@ -63,7 +64,7 @@ func (a *app) schedulesListCommand() *cobra.Command {
 
 func (a *app) printSchedules(list client.ScheduleList) error {
 	if len(list.RecurringRuns) == 0 {
-		_, err := fmt.Fprintln(a.deps.Stdout, "No recurring runs. Make one with kfp.Client.create_recurring_run.")
+		_, err := fmt.Fprintln(a.deps.Stdout, "No recurring runs. Make one with levada apply, on the web page or with kfp.Client.create_recurring_run.")
 		return err
 	}
 	table := console.NewTable("SCHEDULE", "NAME", "WHEN (UTC)", "STATE", "RUNS", "NEXT (UTC)", "TROUBLE")
@@ -86,6 +87,44 @@ func (a *app) printSchedules(list client.ScheduleList) error {
 		fmt.Fprintf(a.deps.Stdout, "… and %d more; see --limit\n", more)
 	}
 	return nil
+}
+
+func (a *app) scheduleShowCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "show SCHEDULE",
+		Short:   "Show a recurring run with the next five times",
+		Example: "  levada schedules show nightly",
+		Args:    cobra.ExactArgs(1),
+	}
+	out := addOutput(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return a.look(cmd, func(ctx context.Context, s *session) error {
+			r, err := findSchedule(ctx, s, args[0])
+			if err != nil {
+				return err
+			}
+			if out.json() {
+				return a.printJSON(r)
+			}
+			plan, err := schedule.Parse(r.Trigger)
+			if err != nil {
+				return err
+			}
+			state := "enabled"
+			if !r.Enabled {
+				state = "paused"
+			}
+			fmt.Fprintf(a.deps.Stdout, "%s (%s): %s, %s, %s so far\n", console.Clean(r.DisplayName), r.ID, console.Clean(when(r.Trigger)), state, count(int(r.Index), "run"))
+			if r.Failure != "" {
+				fmt.Fprintf(a.deps.Stdout, "trouble: %s\n", console.Clean(r.Failure))
+			}
+			for _, t := range r.NextTimes {
+				fmt.Fprintf(a.deps.Stdout, "next  %s %s\n", t.In(plan.Zone()).Format(time.DateTime), plan.Zone())
+			}
+			return nil
+		})
+	}
+	return cmd
 }
 
 // when shows a trigger in one line.

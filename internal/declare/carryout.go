@@ -11,7 +11,7 @@ import (
 )
 
 // carryOut makes one change.
-func (s *Service) carryOut(ctx context.Context, set string, st step) error {
+func (s *Service) carryOut(ctx context.Context, st step) error {
 	r := st.resource
 	switch st.change.Action {
 	case declare.None:
@@ -22,14 +22,17 @@ func (s *Service) carryOut(ctx context.Context, set string, st step) error {
 		}
 		return s.deps.Store.Disown(ctx, r.Kind, r.Name)
 	}
-	o := declare.Owned{Set: set, Kind: r.Kind, Name: r.Name}
-	if !st.owned {
+	o := declare.Owned{Set: st.set, Kind: r.Kind, Name: r.Name}
+	if o.Set == "" {
+		o.Set = st.owner.Set
+	}
+	if o.Set != "" && !st.owned {
 		if err := s.deps.Store.Own(ctx, o); err != nil {
 			return err
 		}
 	}
 	id, err := s.make(ctx, st)
-	if err != nil {
+	if err != nil || o.Set == "" {
 		return err
 	}
 	o.ID = id
@@ -62,13 +65,7 @@ func (s *Service) remove(ctx context.Context, k declare.Kind, name, id string) e
 func (s *Service) make(ctx context.Context, st step) (string, error) {
 	r := st.resource
 	if r.Kind == declare.Pipeline {
-		if st.id == "" {
-			return s.deps.Pipelines.CreatePipeline(ctx, r.Name, r.Description, r.Spec)
-		}
-		if len(st.change.Fields) == 0 {
-			return st.id, nil
-		}
-		return st.id, s.deps.Pipelines.AddVersion(ctx, st.id, r.Spec)
+		return s.makePipeline(ctx, st)
 	}
 	if r.Kind == declare.Endpoint || r.Kind == declare.Graph {
 		if st.id != "" && len(st.change.Fields) == 0 {
@@ -94,6 +91,24 @@ func (s *Service) make(ctx context.Context, st step) (string, error) {
 		return s.makeTrigger(ctx, st, triggerOf(r, pipelineID, experimentID))
 	}
 	return s.makeRecurring(ctx, st, pipelineID, experimentID)
+}
+
+// makePipeline creates a pipeline or gives it another version, and its partitions.
+func (s *Service) makePipeline(ctx context.Context, st step) (id string, err error) {
+	r, changed := st.resource, map[string]bool{}
+	for _, f := range st.change.Fields {
+		changed[f.Field] = true
+	}
+	switch id = st.id; {
+	case id == "":
+		id, err = s.deps.Pipelines.CreatePipeline(ctx, r.Name, r.Description, r.Spec)
+	case changed["spec"]:
+		err = s.deps.Pipelines.AddVersion(ctx, id, r.Spec)
+	}
+	if err == nil && r.Partitions != nil && (st.id == "" || changed["partitions"]) {
+		err = s.deps.Partitions.SetPartitions(ctx, id, *r.Partitions)
+	}
+	return id, err
 }
 
 func (s *Service) makeTrigger(ctx context.Context, st step, t event.Trigger) (_ string, err error) {

@@ -11,7 +11,9 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 	"sync"
+	"time"
 
 	"levada/internal/core/catalog"
 	"levada/internal/core/declare"
@@ -20,6 +22,7 @@ import (
 	"levada/internal/core/fault"
 	"levada/internal/core/infergraph"
 	"levada/internal/core/monitor"
+	"levada/internal/core/partition"
 	"levada/internal/core/schedule"
 )
 
@@ -44,16 +47,27 @@ type Pipelines interface {
 	DeletePipeline(ctx context.Context, id string) error
 	// CheckParameters checks those of a run against a specification, or against the newest version of a pipeline where spec is empty.
 	CheckParameters(ctx context.Context, spec, pipelineID string, given map[string]any, later []string) error
+	// CheckPartitions refuses partitions that a specification has no parameter for.
+	CheckPartitions(spec string, d partition.Definition) error
 	// ExperimentNamed returns the id of an experiment, the default one for "". With create it is made where it is missing; without,
 	// its id is then empty.
 	ExperimentNamed(ctx context.Context, name string, create bool) (id string, err error)
 	ExperimentName(ctx context.Context, id string) (string, error)
 }
 
+// Partitions knows how pipelines are partitioned.
+type Partitions interface {
+	// Partitioning returns how a pipeline is partitioned; NotFound when it is not.
+	Partitioning(ctx context.Context, pipelineID string) (partition.Definition, error)
+	SetPartitions(ctx context.Context, pipelineID string, d partition.Definition) error
+}
+
 // RecurringRuns keeps recurring runs.
 type RecurringRuns interface {
 	Create(ctx context.Context, r catalog.RecurringRun) (catalog.RecurringRun, error)
 	Get(ctx context.Context, id string) (catalog.RecurringRun, error)
+	// Times returns the first times of a schedule after now, at most n.
+	Times(t schedule.Trigger, n int) ([]time.Time, error)
 	// Find returns up to limit recurring runs by the beginning of their id or a part of their name.
 	Find(ctx context.Context, text string, limit int) ([]catalog.RecurringRun, error)
 	Replace(ctx context.Context, id string, r catalog.RecurringRun) (catalog.RecurringRun, error)
@@ -96,6 +110,7 @@ type Graphs interface {
 type Options struct {
 	Store         Store
 	Pipelines     Pipelines
+	Partitions    Partitions
 	RecurringRuns RecurringRuns
 	Triggers      Triggers
 	Endpoints     Endpoints
@@ -115,7 +130,8 @@ func New(o Options) *Service { return &Service{deps: o} }
 
 var setName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`)
 
-// Plan says what has to change so that the server has what a set declares. adopt takes over what is there and belongs to nobody.
+// Plan says what has to change so that the server has what a set declares. adopt takes over what is there and belongs to nobody. Without a
+// set it is as in unowned.go.
 func (s *Service) Plan(ctx context.Context, set string, resources []declare.Resource, adopt bool) ([]declare.Change, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -138,7 +154,7 @@ func (s *Service) Apply(ctx context.Context, set string, resources []declare.Res
 	}
 	done := []declare.Change{}
 	for _, st := range steps {
-		if err := s.carryOut(ctx, set, st); err != nil {
+		if err := s.carryOut(ctx, st); err != nil {
 			text := fmt.Sprintf("%s %s %q: %v", st.change.Action, st.change.Kind, st.change.Name, err)
 			if st.change.At != "" {
 				text = st.change.At + ": " + text
@@ -160,6 +176,9 @@ type key struct {
 type step struct {
 	change   declare.Change
 	resource declare.Resource
+	// set owns the resource from now on; where it is empty, owner stays what it was.
+	set   string
+	owner declare.Owned
 	// id is that of the resource that is there, pipelineID that of the pipeline that it runs, where there is one already.
 	id string
 	// owned says that the set owns it already, under its id.
@@ -167,7 +186,7 @@ type step struct {
 }
 
 func (s *Service) plan(ctx context.Context, set string, resources []declare.Resource, adopt bool) ([]step, error) {
-	if !setName.MatchString(set) {
+	if set != "" && !setName.MatchString(set) {
 		return nil, fault.Invalidf("the name of the set is %q; want letters, digits, dots, underscores and hyphens", fault.Shorten(set, 200))
 	}
 	if len(resources) > declare.MaxResources {
@@ -176,11 +195,19 @@ func (s *Service) plan(ctx context.Context, set string, resources []declare.Reso
 	if err := check(resources); err != nil {
 		return nil, err
 	}
+	if set == "" {
+		return s.planUnowned(ctx, resources)
+	}
+	return s.planSet(ctx, set, resources, adopt, nil)
+}
+
+// planSet plans what a set declares, beside which others are declared. The resources have been checked for themselves.
+func (s *Service) planSet(ctx context.Context, set string, resources []declare.Resource, adopt bool, others []declare.Resource) ([]step, error) {
 	expanded, of, err := declare.Expand(resources, s.deps.Monitors)
 	if err != nil {
 		return nil, err
 	}
-	steps, err := s.steps(ctx, set, expanded, adopt)
+	steps, err := s.steps(ctx, set, expanded, adopt, others)
 	if wrong, ok := errors.AsType[declare.Misdeclared](err); ok {
 		for i, w := range wrong { // they are known by what was declared
 			wrong[i].Resource = of[w.Resource]
@@ -204,7 +231,7 @@ func check(resources []declare.Resource) error {
 }
 
 // steps are what has to be done so that the server has the resources, which have been checked for themselves.
-func (s *Service) steps(ctx context.Context, set string, resources []declare.Resource, adopt bool) ([]step, error) {
+func (s *Service) steps(ctx context.Context, set string, resources []declare.Resource, adopt bool, others []declare.Resource) ([]step, error) {
 	all, err := s.deps.Store.Owned(ctx)
 	if err != nil {
 		return nil, err
@@ -217,8 +244,8 @@ func (s *Service) steps(ctx context.Context, set string, resources []declare.Res
 	if err != nil {
 		return nil, err
 	}
-	with := declared{specs: map[string]string{}}
-	for _, r := range resources {
+	with := declared{specs: map[string]string{}, set: set, adopt: adopt || set == ""}
+	for _, r := range slices.Concat(resources, others) {
 		switch r.Kind {
 		case declare.Pipeline:
 			with.specs[r.Name] = r.Spec
@@ -231,7 +258,7 @@ func (s *Service) steps(ctx context.Context, set string, resources []declare.Res
 	for _, kind := range declare.Kinds() {
 		for _, i := range declare.InOrder(resources, kind) {
 			r := resources[i]
-			st, err := s.compare(ctx, r, owned[key{r.Kind, r.Name}], adopt, with)
+			st, err := s.compare(ctx, r, owned[key{r.Kind, r.Name}], with)
 			switch fault.KindOf(err) {
 			case fault.Invalid, fault.NotFound, fault.Conflict:
 				wrong = append(wrong, declare.Mistake{Resource: i, At: r.At, Message: err.Error()})
@@ -240,6 +267,7 @@ func (s *Service) steps(ctx context.Context, set string, resources []declare.Res
 			if err != nil {
 				return nil, err
 			}
+			st.change.Note = s.withTimes(st.change, r)
 			steps = append(steps, st)
 		}
 	}
@@ -253,7 +281,7 @@ func (s *Service) steps(ctx context.Context, set string, resources []declare.Res
 		var gone []step
 		for _, o := range all {
 			if o.Set == set && o.Kind == kind && !seen[key{o.Kind, o.Name}] {
-				gone = append(gone, step{change: declare.Change{Action: declare.Delete, Kind: o.Kind, Name: o.Name}, id: o.ID,
+				gone = append(gone, step{change: declare.Change{Action: declare.Delete, Kind: o.Kind, Name: o.Name}, id: o.ID, set: set, owner: o,
 					resource: declare.Resource{Kind: o.Kind, Name: o.Name}})
 			}
 		}
@@ -263,6 +291,32 @@ func (s *Service) steps(ctx context.Context, set string, resources []declare.Res
 		steps = append(steps, gone...)
 	}
 	return steps, nil
+}
+
+// withTimes is the note of a change that says when a schedule which is new, or another one, starts runs: an expression of cron is easily
+// meant otherwise.
+func (s *Service) withTimes(c declare.Change, r declare.Resource) string {
+	another := c.Action == declare.Create || slices.ContainsFunc(c.Fields, func(d declare.Difference) bool { return d.Field == "schedule" })
+	if r.Schedule == nil || !another {
+		return c.Note
+	}
+	times, err := s.deps.RecurringRuns.Times(*r.Schedule, catalog.NextShown)
+	plan, wrong := schedule.Parse(*r.Schedule)
+	if err != nil || wrong != nil {
+		return c.Note // it was checked
+	}
+	words := make([]string, len(times))
+	for i, t := range times {
+		words[i] = t.In(plan.Zone()).Format("2006-01-02 15:04:05")
+	}
+	note := fmt.Sprintf("runs at %s (%s)", strings.Join(words, ", "), plan.Zone())
+	if len(times) == 0 {
+		note = "there is no time to come"
+	}
+	if c.Note != "" {
+		note = c.Note + "; " + note
+	}
+	return note
 }
 
 // askingFirst puts graphs that are deleted before those that they ask.
@@ -294,7 +348,7 @@ func distinct(set string, resources []declare.Resource, owned map[key]declare.Ow
 			fail(i, fmt.Errorf("%s %q is declared twice; the other one is at %s", r.Kind, r.Name, before))
 		}
 		seen[k] = r.At
-		if o, there := owned[k]; there && o.Set != set {
+		if o, there := owned[k]; there && set != "" && o.Set != set {
 			fail(i, fmt.Errorf("%s %q belongs to the set %q", r.Kind, r.Name, o.Set))
 		}
 	}
@@ -312,16 +366,25 @@ func distinct(set string, resources []declare.Resource, owned map[key]declare.Ow
 type declared struct {
 	specs map[string]string
 	asked []string
+	set   string
+	adopt bool
 }
 
 // compare says what has to change so that a resource is there as it is declared.
-func (s *Service) compare(ctx context.Context, r declare.Resource, o declare.Owned, adopt bool, with declared) (step, error) {
-	st := step{resource: r, change: declare.Change{Kind: r.Kind, Name: r.Name, At: r.At}}
+func (s *Service) compare(ctx context.Context, r declare.Resource, o declare.Owned, with declared) (step, error) {
+	st := step{resource: r, set: with.set, owner: o, change: declare.Change{Kind: r.Kind, Name: r.Name, At: r.At}}
 	want, err := s.wanted(ctx, r, with)
 	if err != nil {
 		return st, err
 	}
 	have, id, err := s.live(ctx, r.Kind, r.Name, o.ID)
+	if fault.KindOf(err) == fault.NotFound && o.ID != "" && with.set == "" {
+		have, id, err = s.live(ctx, r.Kind, r.Name, "") // somebody has made it again
+	}
+	if p, is := have.(livePipeline); is && r.Partitions == nil {
+		p.Partitions = nil // they stay as they are
+		have = p
+	}
 	switch {
 	case fault.KindOf(err) == fault.NotFound:
 		st.change.Action = declare.Create
@@ -331,14 +394,14 @@ func (s *Service) compare(ctx context.Context, r declare.Resource, o declare.Own
 		return st, nil
 	case err != nil:
 		return st, err
-	case o.Name == "" && !adopt:
+	case o.Name == "" && !with.adopt:
 		return st, fault.Conflictf("a %s named %q is there already and belongs to no set; --adopt takes it over", r.Kind, r.Name)
 	}
 	st.id, st.owned = id, o.ID == id
 	st.change.Action, st.change.Fields = declare.None, declare.Compare(have, want)
 	if len(st.change.Fields) > 0 {
 		st.change.Action = declare.Update
-	} else if !st.owned {
+	} else if !st.owned && with.set != "" {
 		st.change.Action, st.change.Note = declare.Update, "it belongs to this set from now on"
 	}
 	return st, nil
@@ -348,7 +411,12 @@ func (s *Service) compare(ctx context.Context, r declare.Resource, o declare.Own
 func (s *Service) wanted(ctx context.Context, r declare.Resource, with declared) (any, error) {
 	if r.Kind == declare.Pipeline {
 		digest, err := s.deps.Pipelines.Digest(r.Spec)
-		return map[string]any{"spec": digest}, err
+		if err == nil && r.Partitions != nil {
+			if err = s.deps.Pipelines.CheckPartitions(r.Spec, *r.Partitions); err != nil {
+				err = fault.Invalidf("partitions: %w", err)
+			}
+		}
+		return livePipeline{digest, r.Partitions}, err
 	}
 	if r.Kind == declare.Endpoint {
 		spec, err := s.deps.Endpoints.Resolved(ctx, *r.Endpoint)
@@ -392,6 +460,12 @@ func (s *Service) wanted(ctx context.Context, r declare.Resource, with declared)
 	return view(r), err
 }
 
+// livePipeline is what is compared of a pipeline.
+type livePipeline struct {
+	Spec       string                `json:"spec"` // its digest
+	Partitions *partition.Definition `json:"partitions,omitempty"`
+}
+
 // view is a resource without what says which one it is.
 func view(r declare.Resource) declare.Resource {
 	r.Kind, r.Name, r.At = "", "", ""
@@ -404,7 +478,17 @@ func (s *Service) live(ctx context.Context, k declare.Kind, name, id string) (an
 	switch k {
 	case declare.Pipeline:
 		found, digest, err := s.deps.Pipelines.FindPipeline(ctx, name)
-		return map[string]any{"spec": digest}, found, err
+		if err != nil {
+			return nil, "", err
+		}
+		p := livePipeline{Spec: digest}
+		switch d, err := s.deps.Partitions.Partitioning(ctx, found); {
+		case err == nil:
+			p.Partitions = &d
+		case fault.KindOf(err) != fault.NotFound:
+			return nil, "", err
+		}
+		return p, found, nil
 	case declare.Endpoint:
 		spec, err := s.deps.Endpoints.Specification(ctx, name)
 		return spec, name, err

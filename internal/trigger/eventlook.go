@@ -177,6 +177,7 @@ func (e *Events) lookAtFiles(ctx context.Context, w *watched, on *event.FileSour
 	}
 	seen := map[string]event.FileState{}
 	there := make(map[string]bool, len(files))
+	var unread error // one that cannot be read keeps none of the others
 	for _, f := range files {
 		there[f.Path] = true
 		before, known := l.files[f.Path]
@@ -184,8 +185,12 @@ func (e *Events) lookAtFiles(ctx context.Context, w *watched, on *event.FileSour
 			continue
 		}
 		now, whole, err := e.settled(ctx, l, f, seen)
-		if err != nil {
+		if err != nil && ctx.Err() != nil {
 			return again, err
+		}
+		if err != nil {
+			seen[f.Path], unread = f, cmp.Or(unread, err)
+			continue
 		}
 		if !whole {
 			continue
@@ -200,10 +205,13 @@ func (e *Events) lookAtFiles(ctx context.Context, w *watched, on *event.FileSour
 		l.files[f.Path] = now
 	}
 	l.seen = seen
-	if len(seen) > 0 {
+	if len(seen) > 0 && unread == nil {
 		again = min(again, soon)
 	}
-	return again, e.forgetFiles(ctx, w, there)
+	if err := e.forgetFiles(ctx, w, there); err != nil {
+		return again, err
+	}
+	return again, unread
 }
 
 // rememberedFiles are those that a trigger has acted upon.

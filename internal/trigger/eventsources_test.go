@@ -95,6 +95,7 @@ func TestATriggerIsRefusedWhole(t *testing.T) {
 			"absolute path":    func(t *event.Trigger) { t.On.File.Path = "data/*.csv" },
 			"when: expression": func(t *event.Trigger) { t.When = "event.size >" },
 			"undeclared":       func(t *event.Trigger) { t.When = "evnt.size > 1.0" },
+			"true or false":    func(t *event.Trigger) { t.When = "string(event.size)" },
 			"both give":        func(t *event.Trigger) { t.ParametersFrom = map[string]string{"fixed": "1"} },
 			"a specification":  func(t *event.Trigger) { t.Run = run.Submission{} },
 			"above or below":   func(t *event.Trigger) { t.On = event.Source{Metric: &event.MetricSource{Experiment: "e", Metric: "m"}} },

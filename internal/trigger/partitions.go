@@ -95,8 +95,7 @@ func (s *Service) SetPartitions(ctx context.Context, pipelineID string, d partit
 	if err != nil {
 		return err
 	}
-	all, err := set.Partitions(s.now())
-	if err != nil {
+	if _, err := set.Partitions(s.now()); err != nil {
 		return err
 	}
 	digest, err := s.newestSpec(ctx, pipelineID)
@@ -104,14 +103,12 @@ func (s *Service) SetPartitions(ctx context.Context, pipelineID string, d partit
 		return err
 	}
 	if digest != "" {
-		numeric, err := s.takesNumbers(ctx, digest, d.Parameter)
+		p, err := s.deps.Pipelines.Spec(ctx, digest)
 		if err != nil {
 			return err
 		}
-		if len(all) > 0 {
-			if _, err := partition.Value(all[0].Key, numeric); err != nil {
-				return err
-			}
+		if err := CheckPartitions(p, d, s.now()); err != nil {
+			return err
 		}
 	}
 	return s.deps.Store.SetPartitioning(ctx, pipelineID, d)
@@ -122,12 +119,16 @@ func (s *Service) DeletePartitions(ctx context.Context, pipelineID string) error
 	return s.deps.Store.DeletePartitioning(ctx, pipelineID)
 }
 
-// takesNumbers reports whether a parameter of a pipeline takes numbers; otherwise it takes texts. Others cannot name a partition.
+// takesNumbers reports whether a parameter of a stored specification takes numbers; otherwise it takes texts. Others cannot name a partition.
 func (s *Service) takesNumbers(ctx context.Context, specDigest, name string) (bool, error) {
 	p, err := s.deps.Pipelines.Spec(ctx, specDigest)
 	if err != nil {
 		return false, err
 	}
+	return takesNumbers(p, name)
+}
+
+func takesNumbers(p *ir.Pipeline, name string) (bool, error) {
 	defs := p.Spec.Root.InputDefinitions.Parameters
 	def := defs[name]
 	if def == nil {
@@ -145,6 +146,28 @@ func (s *Service) takesNumbers(ctx context.Context, specDigest, name string) (bo
 		return true, nil
 	}
 	return false, fault.Invalidf("parameter %q is a %s; only one that takes a text or a number can take a partition", name, def.ParameterType)
+}
+
+// CheckPartitions refuses partitions that a pipeline has no parameter for.
+func CheckPartitions(p *ir.Pipeline, d partition.Definition, now time.Time) error {
+	set, err := partition.Parse(d)
+	if err != nil {
+		return err
+	}
+	numeric, err := takesNumbers(p, d.Parameter)
+	if err != nil {
+		return err
+	}
+	all, err := set.Partitions(now)
+	if err == nil && len(all) > 0 {
+		_, err = partition.Value(all[0].Key, numeric)
+	}
+	return err
+}
+
+// Partitioning returns how a pipeline is partitioned; NotFound when it is not.
+func (s *Service) Partitioning(ctx context.Context, pipelineID string) (partition.Definition, error) {
+	return s.deps.Store.GetPartitioning(ctx, pipelineID)
 }
 
 // RunIDOf is the id of the run that a backfill starts for a partition: a UUID (version 5), the same each time it is asked for.

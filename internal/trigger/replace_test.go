@@ -14,7 +14,7 @@ import (
 func (w *world) replaced(r catalog.RecurringRun, change func(*catalog.RecurringRun)) catalog.RecurringRun {
 	w.t.Helper()
 	id := r.ID
-	r.ID, r.NextAt = "", nil
+	r.ID, r.NextAt, r.NextTimes = "", nil, nil
 	change(&r)
 	out, err := w.svc.Replace(w.t.Context(), id, r)
 	if err != nil {

@@ -301,8 +301,13 @@ func (s *Service) withNext(r catalog.RecurringRun) catalog.RecurringRun {
 	if err != nil || !r.Enabled {
 		return r
 	}
-	if at, ok := plan.Due(last(plan, r), s.now(), !r.NoCatchup); ok {
+	at, ok := plan.Due(last(plan, r), s.now(), !r.NoCatchup)
+	if ok {
 		r.NextAt = &at
+	}
+	r.NextTimes = nil
+	for next := at; ok && len(r.NextTimes) < catalog.NextShown; next, ok = plan.Next(next) {
+		r.NextTimes = append(r.NextTimes, next)
 	}
 	return r
 }

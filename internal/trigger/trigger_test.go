@@ -249,6 +249,9 @@ func TestRunsStartAtTheTimesOfTheirSchedule(t *testing.T) {
 		if want := time.Date(2000, 1, 1, 1, 0, 0, 0, time.UTC); r.NextAt == nil || !r.NextAt.Equal(want) {
 			t.Errorf("next is %v, want %s", r.NextAt, want)
 		}
+		if n := len(r.NextTimes); n != 5 || !r.NextTimes[0].Equal(*r.NextAt) || !r.NextTimes[4].Equal(r.NextAt.Add(4*time.Hour)) {
+			t.Errorf("the next times are %v", r.NextTimes)
+		}
 		pass(59 * time.Minute)
 		w.want()
 		pass(2*time.Hour + 2*time.Minute)

@@ -60,6 +60,9 @@ func (e *Events) verify(ctx context.Context, on *event.WebhookSource, r event.Si
 		key = "secret"
 	}
 	secret, err := e.deps.Secrets.Value(ctx, on.Secret, key)
+	if err == nil {
+		secret, err = webhook.Key(secret)
+	}
 	if err != nil {
 		e.deps.Logger.Error("a webhook cannot be checked", "secret", on.Secret, "error", err)
 		return fault.Unavailablef("the secret that the request would be checked with cannot be read")

@@ -113,6 +113,7 @@ var rooms = map[string]bool{
 	"runs": true, "recurring-runs": false, "triggers": true, "pipelines": true,
 	"experiments": true, "tracked-runs": true, "compare": false, "models": true,
 	"endpoints": true, "graphs": true, "artifacts": true, "lineage": false, "data": false, "drift": false, "checks": false,
+	"declare": false,
 }
 
 func isRoute(p string) bool {

@@ -163,7 +163,7 @@ func TestTestsEqualSciPys(t *testing.T) {
 	var want scipyResults
 	ask(t, "scipy", "scipy_values.py", cases, &want)
 
-	compared := 0
+	compared, dice := 0, stats.Dice(4)
 	check := func(where, test string, want values, got ...float64) {
 		t.Helper()
 		compared++
@@ -195,6 +195,10 @@ func TestTestsEqualSciPys(t *testing.T) {
 		check(c.Name, "Welch", w["welch"], two(stats.Welch)...)
 		check(c.Name, "Wasserstein", w["wasserstein"], stats.Wasserstein(a, b))
 		check(c.Name, "energy", w["energy"], stats.Energy(a, b))
+		if m, ok := w["mmd"]; ok {
+			squared, _ := stats.MMD(a, b, 1, &dice)
+			check(c.Name, "maximum mean discrepancy", m, squared)
+		}
 		low, high := min(a[0], b[0]), max(a[len(a)-1], b[len(b)-1])
 		edges := stats.Sturges(low, high, len(a)+len(b), false)
 		check(c.Name, "edges", w["edges"], edges...)
@@ -207,6 +211,18 @@ func TestTestsEqualSciPys(t *testing.T) {
 		check(c.Name, "G", w["g"], two(stats.GTest)...)
 		check(c.Name, "chi-squared of both", w["both"], two(stats.ChiSquaredBoth)...)
 		check(c.Name, "Jensen-Shannon", w["jensenshannon"], stats.JensenShannon(counts))
+		check(c.Name, "L-infinity", w["chebyshev"], stats.LInfinity(counts))
+		check(c.Name, "Hellinger", w["hellinger"], stats.Hellinger(counts))
+		variation, _ := stats.TotalVariation(counts, 1, &dice)
+		check(c.Name, "total variation", w["variation"], variation)
+		if kl, ok := w["kl"]; ok {
+			check(c.Name, "Kullback-Leibler", kl, stats.KullbackLeibler(counts))
+			check(c.Name, "population stability", w["psi"], stats.PSI(counts))
+		}
+		if z, ok := w["z"]; ok {
+			_, p := stats.TwoProportions(counts)
+			check(c.Name, "two proportions", z, p)
+		}
 		if f, ok := w["fisher"]; ok {
 			check(c.Name, "Fisher", f, stats.FisherExact(counts))
 		}

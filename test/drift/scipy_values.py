@@ -29,9 +29,24 @@ def both(result):
     return result.statistic, result.pvalue
 
 
+def discrepancy(a, b):
+    """The unbiased squared MMD, with a Gaussian kernel as wide as the median within the first."""
+    a, b = a[:, None], b[:, None]
+    within = np.sort(distance.cdist(a, a, "sqeuclidean"), axis=None)
+    width = within[round((len(within) - 1) / 2)] or 1.0
+
+    def mean(x, y):
+        k = np.exp(-distance.cdist(x, y, "sqeuclidean") / width)
+        if x is y:
+            return (k.sum() - np.trace(k)) / (len(x) * (len(x) - 1))
+        return k.mean()
+
+    return mean(a, a) + mean(b, b) - 2 * mean(a, b)
+
+
 def samples(a, b):
     a, b = np.array(a, dtype=float), np.array(b, dtype=float)
-    return {
+    out = {
         "ks": attempt(lambda: tuple(stats.ks_2samp(a, b))),
         "mannwhitney": attempt(lambda: tuple(stats.mannwhitneyu(a, b, alternative="less"))),
         "cramer": attempt(lambda: both(stats.cramervonmises_2samp(a, b))),
@@ -48,6 +63,9 @@ def samples(a, b):
             ]
         ),
     }
+    if 2 <= len(a) <= 300 and 2 <= len(b) <= 300:
+        out["mmd"] = attempt(lambda: discrepancy(a, b))
+    return out
 
 
 def counts(a, b):
@@ -58,8 +76,17 @@ def counts(a, b):
         "g": attempt(lambda: tuple(stats.power_divergence(b, expected, lambda_="log-likelihood"))),
         "both": attempt(lambda: tuple(stats.chi2_contingency([a, b], correction=False))[:2]),
         "jensenshannon": attempt(lambda: distance.jensenshannon(a / a.sum(), b / b.sum())),
+        "chebyshev": attempt(lambda: distance.chebyshev(a / a.sum(), b / b.sum())),
+        "variation": attempt(lambda: distance.cityblock(a / a.sum(), b / b.sum()) / 2),
+        "hellinger": attempt(
+            lambda: distance.euclidean(np.sqrt(a / a.sum()), np.sqrt(b / b.sum())) / math.sqrt(2)
+        ),
     }
+    if a.min() > 0 and b.min() > 0:  # what stands in the place of nothing is a convention
+        out["kl"] = attempt(lambda: stats.entropy(a, b))
+        out["psi"] = attempt(lambda: stats.entropy(a, b) + stats.entropy(b, a))
     if len(a) == 2:
+        out["z"] = attempt(lambda: stats.chi2_contingency([a, b], correction=False)[1])
         out["fisher"] = attempt(lambda: stats.fisher_exact([[b[1], b[0]], [a[1], a[0]]])[1])
     return out
 

@@ -142,3 +142,68 @@ func sameIDs(t *testing.T, srv *levadatest.Server, before map[string]string) map
 	}
 	return now
 }
+
+// What is declared as text, without a set, is made and changed and nothing else is: it is how the web page declares. Mistakes name their line.
+func TestWhatIsDeclaredWithoutASetDeletesNothingAndKeepsOwners(t *testing.T) {
+	srv := levadatest.Start(t)
+	type problem struct {
+		Errors []struct{ Location, Message string }
+	}
+	declared := func(way, text string, want int, out any) {
+		t.Helper()
+		if status := call(t, http.MethodPost, srv.URL+"/api/v1/"+way, map[string]any{"text": text}, out); status != want {
+			t.Fatalf("%s: status %d, %+v", way, status, out)
+		}
+	}
+	var wrong problem
+	declared("plan", "kind: trigger\nname: t\npipeline: echo\non: {run: {}}\nwhne: x\n---\nkind: pipeline\nname: p\nfile: p.yaml\n", http.StatusBadRequest, &wrong)
+	if len(wrong.Errors) != 2 || wrong.Errors[0].Location != "body.text:5" || wrong.Errors[1].Location != "body.text:9" ||
+		!strings.Contains(wrong.Errors[1].Message, "there are no files beside this text") {
+		t.Errorf("%+v", wrong)
+	}
+	declared("plan", "kind: trigger\nname: t\npipeline: echo\non: {run: {}}\n", http.StatusBadRequest, &wrong)
+	if len(wrong.Errors) != 1 || wrong.Errors[0].Location != "body.text:1" || !strings.Contains(wrong.Errors[0].Message, "echo") {
+		t.Errorf("%+v", wrong)
+	}
+	if status := call(t, http.MethodPost, srv.URL+"/api/v1/apply", map[string]any{"set": "flows"}, nil); status != http.StatusBadRequest {
+		t.Errorf("neither resources nor text: status %d", status)
+	}
+	var made changes
+	resources := []resource{{"kind": "pipeline", "name": "echo", "spec": echo}, {"kind": "trigger", "name": "t", "pipeline": "echo",
+		"on": map[string]any{"run": map[string]any{"pipeline": "x"}}, "parameters_from": map[string]any{"what": "event.name"}}}
+	if err := srv.Call(t.Context(), http.MethodPost, "/api/v1/apply", map[string]any{"set": "flows", "resources": resources}, &made); err != nil {
+		t.Fatal(err)
+	}
+	// As the page does: the text of what is there, changed.
+	var text struct{ Text, Set string }
+	if err := srv.Call(t.Context(), http.MethodGet, "/api/v1/declared/trigger/t", nil, &text); err != nil || text.Set != "flows" {
+		t.Fatalf("%+v, %v", text, err)
+	}
+	declared("plan", text.Text, http.StatusOK, &made)
+	if made.Changed {
+		t.Errorf("its own text changes %+v", made)
+	}
+	const monitor = "kind: monitor\nname: m\ndata: /nowhere/*.csv\nschedule: {interval_seconds: 3600}\nsuite: 'columns: {a: [not_null]}'\n"
+	more := strings.Replace(text.Text, "kind: trigger", "when: event.seconds > 1\nkind: trigger", 1) + "---\n" + monitor +
+		"notify: {slack: {secret: s}}\n---\nkind: trigger\nname: mine\non: {run: {states: [FAILED]}}\nnotify: {slack: {secret: s}}\n"
+	declared("apply", more, http.StatusOK, &made)
+	again := changes{}
+	declared("apply", more, http.StatusOK, &again)
+	if again.Changed {
+		t.Errorf("a second time it changes %+v", again)
+	}
+	// Of a monitor what is not asked for any more goes; nothing else does.
+	declared("apply", monitor, http.StatusOK, &made)
+	if got, want := names(t, srv, "triggers", "triggers", "display_name"), []string{"mine", "t"}; !slices.Equal(got, want) {
+		t.Errorf("there are the triggers %v, want %v", got, want)
+	}
+	// It belongs to its set as before, which sees that it was changed.
+	if err := srv.Call(t.Context(), http.MethodPost, "/api/v1/plan", map[string]any{"set": "flows", "resources": resources}, &made); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range made.Changes {
+		if want := map[string]string{"echo": "none", "t": "update"}[c.Name]; c.Action != want {
+			t.Errorf("the set would %s %s", c.Action, c.Name)
+		}
+	}
+}

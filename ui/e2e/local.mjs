@@ -15,7 +15,7 @@ import { dataDirectory, removeDirectory, start, stop } from './server.mjs'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
 
-const scripts = process.env.ONLY?.split(',') ?? ['actions.mjs', 'tracking.mjs', 'runs.mjs', 'live.mjs', 'pipelines.mjs', 'partitions.mjs', 'triggers.mjs', 'endpoints.mjs', 'logged.mjs', 'home.mjs', 'compare.mjs', 'graph.mjs', 'artifacts.mjs', 'data.mjs', 'budgets.mjs']
+const scripts = process.env.ONLY?.split(',') ?? ['actions.mjs', 'tracking.mjs', 'runs.mjs', 'live.mjs', 'pipelines.mjs', 'partitions.mjs', 'triggers.mjs', 'declare.mjs', 'endpoints.mjs', 'logged.mjs', 'home.mjs', 'compare.mjs', 'graph.mjs', 'artifacts.mjs', 'data.mjs', 'budgets.mjs']
 
 async function drive(env, script = 'run.mjs') {
   const child = spawn(process.execPath, [join(here, script)], { stdio: 'inherit', env: { ...process.env, ...env } })

@@ -21,6 +21,7 @@ const GraphEditor = late('the page', () => import('./endpoints/GraphEditor'))
 const GraphPage = late('the page', () => import('./endpoints/GraphPage'))
 const DataPage = late('the page', () => import('./data/DataPage'))
 const HistoryPage = late('the page', () => import('./data/HistoryPages'))
+const DeclarePage = late('the page', () => import('./declare/DeclarePage'))
 const LineagePage = late('the page', () => import('./lineage/LineagePage'))
 const ModelsPage = late('the page', () => import('./models/ModelsPage'))
 const ModelPage = late('the page', () => import('./models/ModelPage'))
@@ -82,6 +83,9 @@ export function App() {
         </Route>
         <Route path="/checks">
           <HistoryPage key="checks" of="checks" />
+        </Route>
+        <Route path="/declare">
+          <DeclarePage key="declare" />
         </Route>
         <Route path="/lineage">
           <LineagePage key="lineage" />

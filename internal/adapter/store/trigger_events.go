@@ -14,6 +14,7 @@ import (
 	"levada/internal/core/fault"
 	"levada/internal/core/model"
 	"levada/internal/core/run"
+	"levada/internal/core/track"
 )
 
 // maxShownParameters bounds the parameters of a run in the event of its end, in bytes of JSON: they may be as large as a specification.
@@ -23,14 +24,14 @@ const maxShownParameters = 16 << 10
 const maxShownMessage = 4 << 10
 
 // happened notes events for the triggers of their kind, in the transaction in which they happen. Where there is none, nothing is made.
-// runID is the run in which they happened, if one is known.
+// runID is the run in which they happened, if one is known; it is the cause of those events that name none.
 func (s *Store) happened(ctx context.Context, tx *tx, kind event.Kind, runID string, events func() ([]event.Event, error)) error {
 	var wanted int
 	// Uses triggers_by_kind.
 	if err := tx.get(ctx, `SELECT EXISTS (SELECT 1 FROM triggers WHERE kind = $1)`, []any{string(kind)}, []any{&wanted}); err != nil || wanted == 0 {
 		return err
 	}
-	cause, err := causeOf(ctx, tx, runID)
+	cause, err := causeOf(ctx, tx, runID, false)
 	if err != nil {
 		return err
 	}
@@ -39,7 +40,10 @@ func (s *Store) happened(ctx context.Context, tx *tx, kind event.Kind, runID str
 		return err
 	}
 	for _, e := range list {
-		e.Kind, e.Cause = kind, cause
+		e.Kind = kind
+		if e.Cause == nil {
+			e.Cause = cause
+		}
 		body, err := encode("event", e)
 		if err != nil {
 			return err
@@ -59,14 +63,29 @@ func (s *Store) signalEvents() {
 	}
 }
 
-// causeOf returns the triggers that have led to a run, the one that started it last.
-func causeOf(ctx context.Context, tx *tx, runID string) ([]string, error) {
+// causedBy finds the trigger that started a run of a pipeline, and those before it, by the id of that run, of one of its tasks, or of a tracked
+// run beneath a task: in a step MLflow logs to the run of the task. With $2 it finds nothing of a run that has ended. The bound keeps runs
+// that say they are beneath each other from being walked for ever.
+const causedBy = `
+	WITH RECURSIVE above(id, n) AS (
+		SELECT $1, 0
+		UNION
+		SELECT t.value, n + 1 FROM above JOIN tracking_tags t ON t.run_id = above.id AND t.key = '` + track.TagParentRun + `'
+		WHERE n < 20)
+	SELECT r.trigger_id, r.cause
+	FROM trigger_runs r
+	WHERE r.run_id IN (SELECT id FROM above UNION ALL SELECT tasks.run_id FROM above JOIN tasks ON tasks.id = above.id)
+		AND ($2 = 0 OR EXISTS (SELECT 1 FROM runs WHERE runs.id = r.run_id AND runs.state IN ('PENDING', 'RUNNING', 'CANCELING')))
+	LIMIT 1`
+
+// causeOf returns the triggers that have led to a run, the one that started it last; with goingOn only while the run has not ended.
+func causeOf(ctx context.Context, tx *tx, runID string, goingOn bool) ([]string, error) {
 	if runID == "" {
 		return nil, nil
 	}
 	var trigger, before string
-	// Uses the primary key.
-	err := tx.get(ctx, `SELECT trigger_id, cause FROM trigger_runs WHERE run_id = $1`, []any{runID}, []any{&trigger, &before})
+	// Uses the primary keys, and tasks_by_id.
+	err := tx.get(ctx, causedBy, []any{runID, bit(goingOn)}, []any{&trigger, &before})
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
@@ -140,7 +159,11 @@ func (s *Store) registryChanged(ctx context.Context, tx *tx, changes []model.Cha
 			if c.Prompt {
 				continue
 			}
-			out = append(out, event.Event{ID: "registry/" + uuid.NewString(), At: time.UnixMicro(c.AtUS).UTC(), Data: map[string]any{
+			cause, err := causeOfChange(ctx, tx, c)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, event.Event{ID: "registry/" + uuid.NewString(), At: time.UnixMicro(c.AtUS).UTC(), Cause: cause, Data: map[string]any{
 				"change": string(c.Kind), "model": c.Model, "version": float64(c.Version), "alias": c.Alias, "before": float64(c.Before),
 				"from": c.From, "to": c.To,
 			}})
@@ -149,9 +172,27 @@ func (s *Store) registryChanged(ctx context.Context, tx *tx, changes []model.Cha
 	})
 }
 
-// CauseOf returns the triggers that have led to a run, the one that started it last.
-func (h Triggers) CauseOf(ctx context.Context, runID string) ([]string, error) {
+// causeOfChange returns the triggers that have led to a change of a registered model: those of the run that made the version, while that goes
+// on. A client does not say from which run it changes something, and what happens to the version later is somebody else's doing.
+func causeOfChange(ctx context.Context, tx *tx, c model.Change) ([]string, error) {
+	var runID string
 	// Uses the primary key.
+	err := tx.get(ctx, `
+		SELECT COALESCE(json_extract(body, '$.run_id'), '')
+		FROM registry_versions
+		WHERE name = $1 AND version = $2`, []any{c.Model, c.Version}, []any{&runID})
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return causeOf(ctx, tx, runID, true)
+}
+
+// CauseOf returns the triggers that have led to a run, the one that started it last. It may be given a task, or a tracked run beneath one.
+func (h Triggers) CauseOf(ctx context.Context, runID string) ([]string, error) {
+	// Uses the primary keys, and tasks_by_id.
 	list, err := readAll(ctx, h.s, func(scan scanner) ([]string, error) {
 		var trigger, before string
 		if err := scan(&trigger, &before); err != nil {
@@ -160,7 +201,7 @@ func (h Triggers) CauseOf(ctx context.Context, runID string) ([]string, error) {
 		var cause []string
 		err := decode("cause of a run", before, &cause)
 		return append(cause, trigger), err
-	}, `SELECT trigger_id, cause FROM trigger_runs WHERE run_id = $1`, runID)
+	}, causedBy, runID, 0)
 	if err != nil || len(list) == 0 {
 		return nil, err
 	}

@@ -16,15 +16,31 @@ import (
 type Declared interface {
 	Plan(ctx context.Context, set string, resources []declare.Resource, adopt bool) ([]declare.Change, error)
 	Apply(ctx context.Context, set string, resources []declare.Resource, adopt bool) ([]declare.Change, error)
+	// Describe returns what is there as it would be declared, and its set.
+	Describe(ctx context.Context, kind declare.Kind, name string) (declare.Resource, string, error)
 }
 
 type declareInput struct {
 	Body struct {
-		Set       string             `json:"set" minLength:"1" maxLength:"100" doc:"name of the set: it owns what it declares"`
-		Resources []declare.Resource `json:"resources" nullable:"false" maxItems:"1000"`
+		Set       string             `json:"set,omitempty" maxLength:"100" doc:"name of the set: it owns what it declares; without one nothing is owned and nothing deleted"`
+		Resources []declare.Resource `json:"resources,omitempty" nullable:"false" maxItems:"1000" doc:"what is declared; or give text"`
+		Text      string             `json:"text,omitempty" maxLength:"4194304" doc:"what is declared as documents of YAML, as in files; mistakes name their line as body.text:LINE"`
 		Adopt     bool               `json:"adopt,omitempty" doc:"take over what is there already and belongs to no set"`
 	}
 }
+
+type declaredTextInput struct {
+	Kind string `path:"kind" enum:"trigger,recurring_run,endpoint,graph"`
+	Name string `path:"name"`
+}
+
+// DeclaredText is something as a file declares it.
+type DeclaredText struct {
+	Text string `json:"text" doc:"one document of YAML"`
+	Set  string `json:"set,omitempty" doc:"name of the set that it belongs to"`
+}
+
+type declaredTextOutput struct{ Body DeclaredText }
 
 type declareOutput struct {
 	Body struct {
@@ -35,6 +51,8 @@ type declareOutput struct {
 
 func (h *handler) registerDeclared(api huma.API) {
 	tags := []string{"declarations"}
+	huma.Register(api, huma.Operation{OperationID: "describe", Method: http.MethodGet, Path: Prefix + "/declared/{kind}/{name}",
+		Summary: "Say how a file would declare what is there", Tags: tags, Errors: []int{404, 409}}, h.describe)
 	for _, op := range []struct {
 		id, summary, description string
 		do                       func(Declared) func(context.Context, string, []declare.Resource, bool) ([]declare.Change, error)
@@ -51,7 +69,11 @@ func (h *handler) registerDeclared(api huma.API) {
 		huma.Register(api, huma.Operation{OperationID: op.id, Method: http.MethodPost, Path: Prefix + "/" + op.id, Summary: op.summary,
 			Description: op.description, Tags: tags, MaxBodyBytes: maxSubmitBytes, BodyReadTimeout: time.Minute, Errors: []int{400, 404, 409, 413}},
 			func(ctx context.Context, in *declareInput) (*declareOutput, error) {
-				changes, err := op.do(h.Declared)(ctx, in.Body.Set, in.Body.Resources, in.Body.Adopt)
+				resources, problem := declaredBy(in)
+				if problem != nil {
+					return nil, problem
+				}
+				changes, err := op.do(h.Declared)(ctx, in.Body.Set, resources, in.Body.Adopt)
 				if err != nil {
 					return nil, h.declareProblem(ctx, op.id, err)
 				}
@@ -63,6 +85,44 @@ func (h *handler) registerDeclared(api huma.API) {
 				return out, nil
 			})
 	}
+}
+
+// textPlace is where a line of the text of a request is.
+func textPlace(line int) string { return fmt.Sprintf("body.text:%d", line) }
+
+// declaredBy returns what a request declares, in either form.
+func declaredBy(in *declareInput) ([]declare.Resource, huma.StatusError) {
+	b := in.Body
+	if (b.Text == "") == (b.Resources == nil) {
+		return nil, newProblem(http.StatusBadRequest, "want resources or text, one of them; an empty list of resources declares nothing")
+	}
+	if b.Text == "" {
+		return b.Resources, nil
+	}
+	out, wrong := declare.Parse(b.Text, textPlace, declare.Beside{})
+	if len(wrong) == 0 && len(out) == 0 {
+		wrong = append(wrong, declare.Problem{Line: 1, Message: "nothing is declared; want documents with kind and name"})
+	}
+	if len(wrong) == 0 {
+		return out, nil
+	}
+	p := newProblem(http.StatusBadRequest, fmt.Sprintf("%d of the declared resources are wrong", len(wrong)))
+	for _, w := range wrong {
+		p.Errors = append(p.Errors, &huma.ErrorDetail{Message: w.Message, Location: textPlace(w.Line)})
+	}
+	return nil, p
+}
+
+func (h *handler) describe(ctx context.Context, in *declaredTextInput) (*declaredTextOutput, error) {
+	r, set, err := h.Declared.Describe(ctx, declare.Kind(in.Kind), in.Name)
+	out := &declaredTextOutput{Body: DeclaredText{Set: set}}
+	if err == nil {
+		out.Body.Text, err = declare.Text(r)
+	}
+	if err != nil {
+		return nil, h.problem(ctx, "describe a "+in.Kind, err)
+	}
+	return out, nil
 }
 
 // declareProblem names each resource that is wrong by where it is declared.

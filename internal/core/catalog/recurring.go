@@ -49,7 +49,12 @@ type RecurringRun struct {
 	Failure string `json:"failure,omitempty"`
 	// NextAt is when the next run is due, nil when there is none. It is computed, not stored.
 	NextAt *time.Time `json:"next_at,omitempty"`
+	// NextTimes are NextAt and what follows, NextShown of them unless the schedule is over before. They are computed too.
+	NextTimes []time.Time `json:"next_times,omitempty" doc:"when its next five runs are due"`
 }
+
+// NextShown is how many of the next times of a schedule are told.
+const NextShown = 5
 
 // Upcoming is a recurring run with what comes next of it.
 type Upcoming struct {

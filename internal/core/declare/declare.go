@@ -15,6 +15,7 @@ import (
 	"levada/internal/core/event"
 	"levada/internal/core/fault"
 	"levada/internal/core/infergraph"
+	"levada/internal/core/partition"
 	"levada/internal/core/schedule"
 )
 
@@ -48,6 +49,8 @@ type Resource struct {
 
 	// Spec is the compiled pipeline.
 	Spec string `json:"spec,omitempty" doc:"of a pipeline: the compiled specification as YAML or JSON text"`
+	// Partitions is how the pipeline is partitioned; nil leaves it as it is.
+	Partitions *partition.Definition `json:"partitions,omitempty" doc:"of a pipeline: how it is partitioned; without it that stays as it is"`
 
 	// Those of what starts runs. Pipeline is the name of one that is declared or there already; its newest version runs.
 	Pipeline   string         `json:"pipeline,omitempty" doc:"name of the pipeline to run"`
@@ -81,7 +84,7 @@ func own(k Kind) []string {
 	runs := []string{"pipeline", "experiment", "parameters", "no_cache", "paused", "max_concurrency"}
 	switch k {
 	case Pipeline:
-		return []string{"spec"}
+		return []string{"spec", "partitions"}
 	case RecurringRun:
 		return append(runs, "schedule", "concurrency_policy", "starting_deadline_seconds", "no_catchup")
 	case Endpoint:
@@ -113,6 +116,11 @@ func (r Resource) Check() error {
 	}
 	if r.Kind == Monitor {
 		return r.checkMonitor()
+	}
+	if r.Partitions != nil {
+		if _, err := partition.Parse(*r.Partitions); err != nil {
+			return fault.Invalidf("partitions: %w", err)
+		}
 	}
 	missing := ""
 	switch {

@@ -64,8 +64,11 @@ type Then struct {
 	ParametersFrom map[string]string `json:"parameters_from,omitempty" doc:"further parameters by expressions in CEL over event"`
 }
 
+// MonitorPrefix stands before the name of a monitor in the names of all that is made for it, and of the set that is it alone.
+const MonitorPrefix = "monitor-"
+
 // monitored is the name of all that is made for a monitor.
-func (r Resource) monitored() string { return "monitor-" + r.Name }
+func (r Resource) monitored() string { return MonitorPrefix + r.Name }
 
 func (r Resource) spec() monitor.Spec {
 	s := monitor.Spec{Name: r.monitored(), Description: r.Description, Suite: r.Suite, Environment: r.Environment, Reference: r.Reference}

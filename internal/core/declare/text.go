@@ -124,7 +124,12 @@ func search(n *yaml.Node, key string, is func(value *yaml.Node) bool) *yaml.Node
 
 // GraphText is an inference graph as a file declares it.
 func GraphText(name string, spec infergraph.Spec) (string, error) {
-	text, err := json.Marshal(Resource{Kind: Graph, Name: name, Graph: &spec})
+	return Text(Resource{Kind: Graph, Name: name, Graph: &spec})
+}
+
+// Text is a resource as a file declares it.
+func Text(r Resource) (string, error) {
+	text, err := json.Marshal(r)
 	if err != nil {
 		return "", err
 	}

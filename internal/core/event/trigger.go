@@ -254,7 +254,7 @@ func Compile(t Trigger) (*Rules, error) {
 	}
 	r := &Rules{trigger: t, from: map[string]*expr.Program{}}
 	if t.When != "" {
-		if r.when, err = env.Compile(t.When); err != nil {
+		if r.when, err = env.CompileCondition(t.When); err != nil {
 			return nil, fault.Invalidf("when: %w", err)
 		}
 	}

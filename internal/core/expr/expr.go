@@ -59,17 +59,29 @@ type Program struct {
 }
 
 // Compile reads an expression. One that is too long, is not of the language or names what there is not is an Invalid error.
-func (e *Environment) Compile(text string) (*Program, error) {
+func (e *Environment) Compile(text string) (*Program, error) { return e.compile(text, cel.DynType) }
+
+// CompileCondition reads an expression for Holds. One that can be neither true nor false is an Invalid error too.
+func (e *Environment) CompileCondition(text string) (*Program, error) {
+	return e.compile(text, cel.BoolType)
+}
+
+// compile reads an expression that gives values of a type; of which type a value of an event is, is known only when there is one.
+func (e *Environment) compile(text string, want *cel.Type) (*Program, error) {
 	if len(text) > MaxLength {
 		return nil, fault.Invalidf("expression %q is %d bytes long; at most %d are accepted", fault.Shorten(text, most), len(text), MaxLength)
 	}
 	parsed, issues := e.env.Parse(text)
+	var checked *cel.Ast
 	if issues.Err() == nil {
-		_, issues = e.env.Check(parsed)
+		checked, issues = e.env.Check(parsed)
 	}
 	if issues.Err() != nil {
 		first, _, _ := strings.Cut(issues.Err().Error(), "\n")
 		return nil, fault.Invalidf("expression %q: %s", fault.Shorten(text, most), fault.Shorten(strings.TrimPrefix(first, "ERROR: "), 4*most))
+	}
+	if given := checked.OutputType(); !want.IsAssignableType(given) && !given.IsExactType(cel.DynType) {
+		return nil, fault.Invalidf("expression %q gives a value of type %s; want true or false", fault.Shorten(text, most), given)
 	}
 	// The checked form is not used: for int(inputs.a['b']) cel-go 0.33 settles on one overload of int although the type of
 	// the argument is known only at run time. The parsed form chooses the overload then.

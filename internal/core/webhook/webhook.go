@@ -14,7 +14,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
+
+	"levada/internal/core/fault"
 )
 
 // Entity is what an event is about.
@@ -143,10 +146,28 @@ func Body(h Happening, at time.Time) ([]byte, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
 }
 
-// Signature is what the receiver checks with the secret that it shares: HMAC-SHA-256 (RFC 2104) of id, time in seconds since
+// keyPrefix begins a secret that holds a key as base64.
+const keyPrefix = "whsec_"
+
+// Key is what a shared secret signs with. One that begins with whsec_ holds the key as base64, as Standard Webhooks writes it
+// (https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md); any other text is itself the key, as with
+// MLflow. An error is Invalid, and does not show the secret.
+func Key(secret []byte) ([]byte, error) {
+	text, is := strings.CutPrefix(string(secret), keyPrefix)
+	if !is {
+		return secret, nil
+	}
+	key, err := base64.StdEncoding.DecodeString(text)
+	if err != nil || len(key) == 0 {
+		return nil, fault.Invalidf("the shared secret begins with %s, and what follows is no key in base64", keyPrefix)
+	}
+	return key, nil
+}
+
+// Signature is what the receiver checks with the key that it shares (see Key): HMAC-SHA-256 (RFC 2104) of id, time in seconds since
 // 1970 and body, joined by dots.
-func Signature(secret []byte, deliveryID, timestamp string, body []byte) string {
-	mac := hmac.New(sha256.New, secret)
+func Signature(key []byte, deliveryID, timestamp string, body []byte) string {
+	mac := hmac.New(sha256.New, key)
 	fmt.Fprintf(mac, "%s.%s.", deliveryID, timestamp)
 	mac.Write(body)
 	return "v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil))

@@ -168,3 +168,6 @@ export type DriftPoint = Schemas['DriftColumn']
 /** A column over the newest reports; a point is null where the column was not compared. */
 export type DriftColumn = Omit<Schemas['DriftColumnHistory'], 'points'> & { points: (DriftPoint | null)[] }
 export type DriftHistory = Omit<Schemas['DriftHistory'], 'columns'> & { columns: DriftColumn[] }
+export type DeclaredText = Schemas['DeclaredText']
+export type Planned = Schemas['DeclareOutputBody']
+export type DeclaredChange = Schemas['Change']

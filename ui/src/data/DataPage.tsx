@@ -1,6 +1,7 @@
 import { Link } from 'wouter'
 import { useReports } from '../api/data'
 import { count } from '../format/value'
+import { LinkButton } from '../parts/LinkButton'
 import { List } from '../parts/List'
 import { Loading, Stale } from '../parts/Notice'
 import { Ago, Clock } from '../parts/now'
@@ -14,7 +15,17 @@ import { Monitors } from './Monitors'
 export default function DataPage() {
   return (
     <Clock ticking={false}>
-      <Page title="Data">
+      <Page
+        title="Data"
+        head={
+          <>
+            <span className={pageCss.space} />
+            <LinkButton href="/declare?new=monitor" icon="plus">
+              New monitor
+            </LinkButton>
+          </>
+        }
+      >
         <section className={css.part} aria-labelledby="monitors">
           <h2 id="monitors">Monitors</h2>
           <Monitors />

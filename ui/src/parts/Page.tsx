@@ -86,7 +86,7 @@ function Search({ label, value, onChange }: { label: string; value: string; onCh
 }
 
 /** A page with a list that is searched by a part of the name; the address holds what is searched for. */
-export function SearchPage({ title, children }: { title: string; children: (q: string) => ReactNode }) {
+export function SearchPage({ title, actions, children }: { title: string; actions?: ReactNode; children: (q: string) => ReactNode }) {
   const [search, change] = useAddress()
   const q = search.get('q') ?? ''
   const setQ = useCallback((text: string) => change({ q: text }), [change])
@@ -97,6 +97,7 @@ export function SearchPage({ title, children }: { title: string; children: (q: s
         <>
           <span className={css.space} />
           <Search label="Name contains" value={q} onChange={setQ} />
+          {actions}
         </>
       }
     >

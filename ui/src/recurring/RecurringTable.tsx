@@ -7,6 +7,7 @@ import { count } from '../format/value'
 import { Button } from '../parts/Button'
 import { Icon } from '../parts/icons'
 import { Link } from '../parts/Link'
+import { LinkButton } from '../parts/LinkButton'
 import { List } from '../parts/List'
 import { Ago, Ahead } from '../parts/now'
 import { State } from '../parts/State'
@@ -61,7 +62,7 @@ function Row({ recurring: r, busy, onSwitch, onDelete }: { recurring: RecurringR
           {state}
         </span>
       </td>
-      <td data-column="Next run">{r.next_at ? <Ahead time={r.next_at} /> : <span className={css.soft}>none</span>}</td>
+      <td data-column="Next run">{r.next_at ? <Next recurring={r} at={r.next_at} /> : <span className={css.soft}>none</span>}</td>
       <td data-column="Last run">
         <LastRun recurring={r} />
       </td>
@@ -87,12 +88,34 @@ function Row({ recurring: r, busy, onSwitch, onDelete }: { recurring: RecurringR
               {r.enabled ? 'Pause' : 'Resume'}
             </Button>
           )}
+          {r.run.pipeline_id && !r.run.version_id && (
+            <LinkButton href={`/declare?kind=recurring_run&name=${encodeURIComponent(r.display_name)}`} label={`Change ${r.display_name}`}>
+              Change
+            </LinkButton>
+          )}
           <Button look="danger" busy={busy === r.id} aria-label={`Delete ${r.display_name}`} onClick={() => onDelete(r)}>
             Delete
           </Button>
         </div>
       </td>
     </tr>
+  )
+}
+
+/** When the next run is due; opened, the next five. */
+function Next({ recurring: r, at }: { recurring: RecurringRun; at: string }) {
+  const zone = zoneOf(r.trigger)
+  return (
+    <details>
+      <summary>
+        <Ahead time={at} />
+      </summary>
+      <ol className={css.times} aria-label={`The next times of ${r.display_name}`}>
+        {r.next_times?.map((time) => (
+          <li key={time}>{isZone(zone) ? exactIn(time, zone) : exact(time)}</li>
+        ))}
+      </ol>
+    </details>
   )
 }
 

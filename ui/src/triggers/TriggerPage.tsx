@@ -7,6 +7,7 @@ import { useAddress } from '../parts/address'
 import { Button } from '../parts/Button'
 import { Card } from '../parts/Card'
 import { Icon } from '../parts/icons'
+import { LinkButton } from '../parts/LinkButton'
 import { More } from '../parts/More'
 import { Loading, Nothing, Notice, Stale } from '../parts/Notice'
 import { Ago, Ahead, Clock, useNow } from '../parts/now'
@@ -57,6 +58,7 @@ function Loaded({ trigger: t }: { trigger: TriggerDetail }) {
           <Button icon="trigger" onClick={() => setAsking('fire')}>
             Fire by hand
           </Button>
+          <LinkButton href={`/declare?kind=trigger&name=${encodeURIComponent(t.display_name)}`}>Change</LinkButton>
           <Button look="danger" onClick={() => setAsking('delete')}>
             Delete
           </Button>

@@ -6,6 +6,7 @@ import { Button } from '../parts/Button'
 import { Command } from '../parts/Command'
 import { Confirm } from '../parts/Confirm'
 import { Icon } from '../parts/icons'
+import { LinkButton } from '../parts/LinkButton'
 import { List } from '../parts/List'
 import { More } from '../parts/More'
 import { Loading, Notice, Stale } from '../parts/Notice'
@@ -17,7 +18,18 @@ import { actionWords, policyWords, sourceWords } from './words'
 
 /** What starts runs, or tells somebody, when something happens. */
 export default function TriggersPage() {
-  return <SearchPage title="Triggers">{(q) => <Triggers key="list" q={q} />}</SearchPage>
+  return (
+    <SearchPage
+      title="Triggers"
+      actions={
+        <LinkButton href="/declare?new=trigger" icon="plus">
+          New trigger
+        </LinkButton>
+      }
+    >
+      {(q) => <Triggers key="list" q={q} />}
+    </SearchPage>
+  )
 }
 
 const done = { pause: 'paused', resume: 'resumed', delete: 'deleted' } as const
@@ -162,7 +174,7 @@ function None() {
     <Empty title="No triggers yet">
       <p>
         A trigger runs a pipeline, or tells somebody, when something happens: a new file, an artifact, a change of a model, the end of a run, a metric, a run that
-        is late, a signed request. It is declared in a file:
+        is late, a signed request. Make one with “New trigger”, or declare it in a file:
       </p>
       <Command text={declared} />
       <p>It shows up here by itself.</p>

@@ -1,0 +1,110 @@
+package declare
+
+import (
+	"context"
+	"errors"
+
+	"levada/internal/core/declare"
+	"levada/internal/core/endpoint"
+	"levada/internal/core/fault"
+	"levada/internal/core/infergraph"
+	"levada/internal/core/run"
+)
+
+// planUnowned plans what somebody declares without a set: it owns nothing, so nothing is deleted, and what belongs to a set is changed and goes
+// on belonging to it. A monitor is a set of its own, whose name is that of all that it stands for, because some of that may go.
+func (s *Service) planUnowned(ctx context.Context, resources []declare.Resource) ([]step, error) {
+	var plain []declare.Resource
+	var of []int
+	for i, r := range resources {
+		if r.Kind != declare.Monitor {
+			plain, of = append(plain, r), append(of, i)
+		}
+	}
+	var all declare.Misdeclared
+	var steps []step
+	add := func(more []step, err error, places ...int) error {
+		wrong, is := errors.AsType[declare.Misdeclared](err)
+		if err != nil && !is {
+			return err
+		}
+		for _, w := range wrong {
+			w.Resource = places[w.Resource]
+			all = append(all, w)
+		}
+		steps = append(steps, more...)
+		return nil
+	}
+	more, err := s.planSet(ctx, "", plain, true, nil)
+	if err := add(more, err, of...); err != nil {
+		return nil, err
+	}
+	for i, r := range resources {
+		if r.Kind != declare.Monitor {
+			continue
+		}
+		more, err := s.planSet(ctx, declare.MonitorPrefix+r.Name, []declare.Resource{r}, false, plain)
+		if err := add(more, err, i); err != nil {
+			return nil, err
+		}
+	}
+	if all != nil {
+		return nil, fault.Invalidf("%w", all)
+	}
+	return steps, nil
+}
+
+// Describe returns what is there of a kind and name as it would be declared, and the set that it belongs to, "" for none. Pipelines are not
+// described: their text is their specification. What cannot be declared as it is is a Conflict.
+func (s *Service) Describe(ctx context.Context, k declare.Kind, name string) (declare.Resource, string, error) {
+	r := declare.Resource{Kind: k, Name: name}
+	all, err := s.deps.Store.Owned(ctx)
+	if err != nil {
+		return r, "", err
+	}
+	set := ""
+	for _, o := range all {
+		if o.Kind == k && o.Name == name {
+			set = o.Set
+		}
+	}
+	var sub run.Submission
+	switch k {
+	case declare.Trigger, declare.RecurringRun, declare.Endpoint, declare.Graph:
+	default:
+		return r, "", fault.Invalidf("a %s is not described as text", k)
+	}
+	have, id, err := s.live(ctx, k, name, "")
+	if err != nil {
+		return r, "", err
+	}
+	switch v := have.(type) {
+	case declare.Resource:
+		r = v
+		r.Kind, r.Name = k, name
+		sub, err = s.submissionOf(ctx, k, id)
+	case endpoint.Spec:
+		r.Endpoint = &v
+	case infergraph.Spec:
+		r.Graph = &v
+	}
+	switch {
+	case err != nil:
+		return r, "", err
+	case sub.VersionID != "":
+		return r, "", fault.Conflictf("%s %q runs one version of its pipeline whatever is uploaded, and what is declared runs the newest", k, name)
+	case sub.SpecDigest != "":
+		return r, "", fault.Conflictf("%s %q runs a specification of its own, and what is declared runs an uploaded pipeline: upload it first", k, name)
+	}
+	return r, set, nil
+}
+
+// submissionOf is what something starts runs from.
+func (s *Service) submissionOf(ctx context.Context, k declare.Kind, id string) (run.Submission, error) {
+	if k == declare.Trigger {
+		t, err := s.deps.Triggers.Get(ctx, id)
+		return t.Run, err
+	}
+	r, err := s.deps.RecurringRuns.Get(ctx, id)
+	return r.Run, err
+}
