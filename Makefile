@@ -224,6 +224,10 @@ test-mlflow: $(TOOLS)/gotestsum build uv ## Drive the server with unmodified MLf
 test-serving: $(TOOLS)/gotestsum build uv ## Serve models that MLflow has logged to unmodified Triton, boto3 and MLflow clients; kill workers and the server
 	LEVADA_BIN=$(CURDIR)/$(BIN) $(GOTESTSUM) --format testname --packages "./test/serving/... ./test/inference/..." -- -tags $(GO_TAGS) -timeout 20m -count 1
 
+.PHONY: test-flavors
+test-flavors: $(TOOLS)/gotestsum build uv ## Serve models of every flavor of MLflow's that is promised, PyTorch and transformers too (5 GB, once); not part of make test
+	LEVADA_FLAVORS=all LEVADA_BIN=$(CURDIR)/$(BIN) $(TOOLS)/gotestsum --format testname --packages "./test/serving/..." -- -tags $(GO_TAGS) -timeout 40m -count 1 -run 'TestModelsOf'
+
 .PHONY: test-mlflow-all
 test-mlflow-all: build uv ## The same and more: a live MLflow server, PyTorch Lightning, 20,000 runs, gigabytes, imports from every form of MLflow
 	@LEVADA_MLFLOW=all scripts/mlflow-server.sh env LEVADA_BIN=$(CURDIR)/$(BIN) go test -tags $(GO_TAGS) -timeout 120m -count 1 -v ./test/clients/mlflow/...

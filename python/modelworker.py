@@ -152,6 +152,8 @@ class Model:
         self.layouts = {}  # parsed headers by their bytes: few clients send many shapes
         inputs = self.signature.get("inputs") or []
         self.columns = bool(inputs) and "tensor-spec" not in inputs[0]
+        # Columns without names are numbered, as MLflow numbers them: transformers looks for that.
+        self.numbered = self.columns and not inputs[0].get("name")
         self.outputs = [o.get("name") for o in self.signature.get("outputs") or []]
 
     def layout(self, frame: Frame) -> dict:
@@ -199,7 +201,7 @@ class Model:
         import numpy as np
         import pandas as pd
 
-        names = [spec["name"] for spec in inputs]
+        names = [i if self.numbered else spec["name"] for i, spec in enumerate(inputs)]
         first = inputs[0]
         alike = all(
             i["datatype"] == first["datatype"]
@@ -444,15 +446,18 @@ def warm_up(model: Model, order: dict) -> tuple:
     if not example:
         return False, ""
     try:
-        data = read_example(order["path"], example)
+        data = read_example(order["path"], example, model.signature.get("inputs") or [])
         model.encode(model.predict(data, None))
     except Exception as e:
         return False, "the model's own example could not be predicted: " + last_line(e)
     return True, ""
 
 
-def read_example(path: str, example: dict) -> object:
-    """Read input_example.json in the forms that MLflow writes: {"columns", "data"}, {"inputs": ...}, or a list."""
+def read_example(path: str, example: dict, inputs: list) -> object:
+    """Read input_example.json in the forms that MLflow writes: {"columns", "data"}, {"inputs": ...}, or a list.
+
+    JSON does not say the types of tensors; the inputs of the signature do.
+    """
     import numpy as np
 
     with open(os.path.join(path, example["artifact_path"])) as f:
@@ -469,9 +474,10 @@ def read_example(path: str, example: dict) -> object:
         )
     if isinstance(content, dict) and set(content) == {"inputs"}:
         content = content["inputs"]
+    dtypes = {i.get("name"): i["tensor-spec"]["dtype"] for i in inputs if "tensor-spec" in i}
     if isinstance(content, dict):
-        return {k: np.asarray(v) for k, v in content.items()}
-    return np.asarray(content) if isinstance(content, list) else content
+        return {k: np.asarray(v, dtype=dtypes.get(k)) for k, v in content.items()}
+    return np.asarray(content, dtype=dtypes.get(None)) if isinstance(content, list) else content
 
 
 def last_line(e: BaseException) -> str:

@@ -440,6 +440,53 @@ class Model:
 	}
 }
 
+func TestColumnsWithoutNamesAreNumbered(t *testing.T) {
+	const source = `
+class Model:
+    def predict(self, table):
+        assert list(table.columns) == [0, 1], table.columns
+        return table[0] + table[1]
+`
+	f := newFixture(t)
+	w := f.start(f.files(`
+flavors:
+  python_function: {loader_module: mlflow.sklearn, predict_fn: predict}
+  sklearn: {pickled_model: model.pkl, serialization_format: pickle}
+signature:
+  inputs: '[{"type": "double"}, {"type": "double"}]'
+`, source), endpoint.Settings{})
+	x, y := floats([]int64{1}, 1), floats([]int64{1}, 2)
+	x.Name, y.Name = "", "b"
+	if out, err := w.Predict(t.Context(), []*infer.Request{{Inputs: []infer.Tensor{x, y}}}, long); err != nil || numbers(out[0].Outputs[0])[0] != 3 {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestTheExampleOfATensorHasTheTypeOfTheSignature(t *testing.T) {
+	const source = `
+class Model:
+    def predict(self, x):
+        assert str(x.dtype) == "float32", x.dtype
+        return x
+`
+	f := newFixture(t)
+	files := f.files(strings.ReplaceAll(mlmodel, "float64", "float32")+"saved_input_example_info: {artifact_path: input_example.json, type: ndarray}\n", source)
+	files["input_example.json"] = `{"inputs": [[0.5, 2]]}`
+	p, err := f.Prepare(t.Context(), f.version(files), func(string) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Release()
+	w, said, err := p.Start(t.Context(), endpoint.Settings{}.Filled())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	if !said.Warmed || strings.Contains(said.Note, "example") {
+		t.Errorf("%+v", said)
+	}
+}
+
 func TestAnIdleWorkerThatDoesNotAnswerIsEnded(t *testing.T) {
 	f := newFixture(t)
 	w := f.start(f.files(mlmodel, misbehaving), endpoint.Settings{})
