@@ -120,6 +120,7 @@ type models struct {
 	workers  atomic.Int64
 	starts   atomic.Int64
 	memory   int64
+	leaks    map[string]*atomic.Int64 // bytes that each worker of a version has beyond memory
 	started  []*worker
 	prepared atomic.Int64
 }
@@ -227,8 +228,13 @@ func (w *worker) Gone() <-chan struct{}                      { return w.gone }
 func (w *worker) Err() error {
 	return fault.Unavailablef("the worker ended (signal: segmentation fault)")
 }
-func (w *worker) Memory() int64 { return w.m.memory }
-func (w *worker) Close()        { w.die() }
+func (w *worker) Memory() int64 {
+	if leak := w.m.leaks[w.version]; leak != nil {
+		return w.m.memory + leak.Load()
+	}
+	return w.m.memory
+}
+func (w *worker) Close() { w.die() }
 
 func tensor(name string, v ...float64) infer.Tensor {
 	t := infer.Tensor{Name: name, Datatype: infer.FP64, Shape: []int64{int64(len(v))}}

@@ -80,34 +80,71 @@ func (v *version) grow() {
 	}
 }
 
-// evict sends away the workers of the version that was used least recently, while all together use more than the budget. The last one
-// stays: a model that is larger than the budget by itself is better slow for others than never there.
+// The memory that a worker takes after settleTime is what the model needs; what leaks is beyond leakFactor times as much.
+const (
+	settleTime = time.Minute
+	leakFactor = 2
+)
+
+// leaked is by how many bytes the workers of a version that has some have outgrown what they needed at first. Only the keeper may ask.
+func (v *version) leaked(now time.Time, used int64) int64 {
+	workers := v.workersUp()
+	each := used / max(1, workers)
+	if v.began.IsZero() {
+		v.began, v.settled = now, 0
+	}
+	if now.Sub(v.began) < settleTime {
+		v.settled = max(v.settled, each)
+	}
+	if each <= leakFactor*v.settled {
+		return 0
+	}
+	return (each - v.settled) * workers
+}
+
+func (v *version) workersUp() int64 {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return int64(len(v.workers))
+}
+
+// evict sends workers away while all together use more than the budget: those of a version that has outgrown itself, where that is why; else those of
+// the version that was used least recently. The last one of these stays: a model that is larger than the budget by itself is better slow for others
+// than never there.
 func (s *Service) evict(versions []*version) {
 	if s.deps.MemoryBudget <= 0 {
 		return
 	}
-	total := int64(0)
+	total, most := int64(0), int64(0)
 	var up []*version
+	var leaking, oldest *version
 	for _, v := range versions {
-		if v.up() {
-			total += v.memoryUsed()
-			up = append(up, v)
+		if !v.up() {
+			v.began = time.Time{}
+			continue
 		}
-	}
-	if total <= s.deps.MemoryBudget || len(up) < 2 {
-		return
-	}
-	var oldest *version
-	for _, v := range up {
+		used := v.memoryUsed()
+		total += used
+		up = append(up, v)
+		if leaked := v.leaked(s.deps.Now(), used); leaked > most {
+			leaking, most = v, leaked
+		}
 		if v.inflight.Load() == 0 && (oldest == nil || v.used.Load() < oldest.used.Load()) {
 			oldest = v
 		}
 	}
-	if oldest == nil {
-		return // all of them are busy: the next look may find one
+	over := total - s.deps.MemoryBudget
+	victim, why := oldest, "which was used least recently, ends its workers until the next request"
+	switch {
+	case over <= 0:
+		return
+	case leaking != nil && most >= over:
+		victim, why = leaking, fmt.Sprintf("whose workers use %d MiB more than when they were new, has them replaced; it seems to leak memory", most>>20)
+	case len(up) < 2 || oldest == nil: // all of them may be busy: the next look may find one
+		return
 	}
-	oldest.sleep()
-	s.note(endpoint.Event{Endpoint: oldest.endpoint, Kind: endpoint.Evicted, Version: oldest.number,
-		Message: fmt.Sprintf("all models together used %d MiB and the budget is %d MiB: version %s, which was used least recently, ends its workers until the next request",
-			total>>20, s.deps.MemoryBudget>>20, oldest.number)})
+	victim.sleep()
+	victim.began = time.Time{}
+	s.note(endpoint.Event{Endpoint: victim.endpoint, Kind: endpoint.Evicted, Version: victim.number,
+		Message: fmt.Sprintf("all models together used %d MiB and the budget is %d MiB: version %s, %s", total>>20, s.deps.MemoryBudget>>20, victim.number, why)})
 }

@@ -323,6 +323,39 @@ func TestTheVersionUsedLeastRecentlyLeavesWhenMemoryIsShort(t *testing.T) {
 	b.await(func(s serving.Status) bool { return s.Versions[2].State == endpoint.Idle && m.workers.Load() == 2 })
 }
 
+// The version that leaks is used all the time, so that its neighbor is the one that was used least recently.
+func TestAVersionThatLeaksIsReplacedAndNotItsNeighbors(t *testing.T) {
+	now, looks, leak := atomic.Int64{}, atomic.Int64{}, &atomic.Int64{}
+	now.Store(time.Now().UnixNano())
+	m := &models{memory: 100 << 20, leaks: map[string]*atomic.Int64{"1": leak}}
+	b := open(t, m, nil, func(o *serving.Options) {
+		o.MemoryBudget, o.Now = 250<<20, func() time.Time { looks.Add(1); return time.Unix(0, now.Load()) }
+	})
+	b.put(traffic.Plan{Split: []traffic.Share{{Version: "1", Percent: 100}, {Version: "2"}}}, endpoint.Settings{}, "1", "2")
+	b.await(func(s serving.Status) bool {
+		return s.Versions[0].State == endpoint.Ready && s.Versions[1].State == endpoint.Ready
+	})
+	for _, v := range []string{"2", "1"} {
+		now.Add(int64(time.Second))
+		if _, err := b.Infer(t.Context(), serving.Call{Endpoint: "e", Version: v, Request: request(1)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for seen := looks.Load(); looks.Load() < seen+10; time.Sleep(time.Millisecond) { // the keeper looks, and nobody else: what they need is known
+	}
+	now.Add(int64(2 * time.Minute))
+	leak.Store(120 << 20)
+	b.await(func(s serving.Status) bool { return s.Versions[0].State == endpoint.Idle })
+	leak.Store(0)
+	if got, err := b.ask(1); err != nil || got[0] != 2 {
+		t.Errorf("%v, %v", got, err)
+	}
+	s := b.await(func(s serving.Status) bool { return s.Versions[0].State == endpoint.Ready })
+	if s.Versions[1].State != endpoint.Ready || s.Versions[1].Restarts != 0 || m.starts.Load() != 3 {
+		t.Errorf("%+v, %d starts", s.Versions, m.starts.Load())
+	}
+}
+
 func TestMoreWorkersStartWhileRequestsWait(t *testing.T) {
 	m := &models{slow: map[string]time.Duration{"1": 20 * time.Millisecond}}
 	b := open(t, m, nil)

@@ -40,6 +40,10 @@ type version struct {
 	slots   sync.WaitGroup
 	more    chan struct{} // taken by a slot beyond the usual number
 
+	// Of the keeper alone: when the workers were first seen, and the most memory that each used soon after.
+	began   time.Time
+	settled int64
+
 	mu       sync.Mutex
 	prepared Prepared
 	state    endpoint.State

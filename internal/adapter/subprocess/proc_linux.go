@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -148,11 +149,26 @@ func Attributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
 }
 
-// MachineMemory is the memory of the machine in bytes.
+// MachineMemory is the memory of the machine in bytes, or of the container that this process is in, as its control group says at the place where
+// containers find it (https://docs.kernel.org/admin-guide/cgroup-v2.html, memory.max; memory.limit_in_bytes of version 1).
 func MachineMemory() float64 {
 	var info unix.Sysinfo_t
 	if unix.Sysinfo(&info) != nil {
 		return 1 << 40
 	}
-	return float64(info.Totalram) * float64(info.Unit)
+	return within(float64(info.Totalram)*float64(info.Unit), "/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+}
+
+// within is the least of the bytes and those that files have limits of; "max", and a file that is not there, are none.
+func within(bytes float64, files ...string) float64 {
+	for _, name := range files {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			continue
+		}
+		if limit, err := strconv.ParseFloat(strings.TrimSpace(string(text)), 64); err == nil && limit > 0 {
+			bytes = min(bytes, limit)
+		}
+	}
+	return bytes
 }
