@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"levada/internal/adapter/store"
+	"levada/internal/core/declare"
 	"levada/internal/core/fault"
 	"levada/internal/core/observe"
 	"levada/internal/core/rollout"
@@ -16,7 +17,7 @@ import (
 type monitorFindings struct{ store *store.Store }
 
 // monitorPipeline is the name of the pipeline that a monitor stands for.
-func monitorPipeline(monitor string) string { return "monitor-" + monitor }
+func monitorPipeline(monitor string) string { return declare.MonitorPrefix + monitor }
 
 // Monitored returns a NotFound error where there is no monitor of a name.
 func (m monitorFindings) Monitored(ctx context.Context, name string) error {

@@ -77,7 +77,7 @@ func (s *Service) make(ctx context.Context, st step) (string, error) {
 		return r.Name, s.deps.Endpoints.Serve(ctx, r.Name, *r.Endpoint)
 	}
 	if r.Notify != nil {
-		return s.makeTrigger(ctx, st, triggerOf(r, "", ""))
+		return s.makeTrigger(ctx, st, triggerOf(r, submission(r, "", "")))
 	}
 	pipelineID, _, err := s.deps.Pipelines.FindPipeline(ctx, r.Pipeline)
 	if err != nil {
@@ -87,10 +87,18 @@ func (s *Service) make(ctx context.Context, st step) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if r.Kind == declare.Trigger {
-		return s.makeTrigger(ctx, st, triggerOf(r, pipelineID, experimentID))
+	sub := submission(r, pipelineID, experimentID)
+	if st.id != "" { // what cannot be declared stays as it is
+		have, err := s.submissionOf(ctx, r.Kind, st.id)
+		if err != nil {
+			return "", err
+		}
+		sub.PipelineRoot, sub.ServiceAccount, sub.SuccessWord = have.PipelineRoot, have.ServiceAccount, have.SuccessWord
 	}
-	return s.makeRecurring(ctx, st, pipelineID, experimentID)
+	if r.Kind == declare.Trigger {
+		return s.makeTrigger(ctx, st, triggerOf(r, sub))
+	}
+	return s.makeRecurring(ctx, st, sub)
 }
 
 // makePipeline creates a pipeline or gives it another version, and its partitions.
@@ -121,13 +129,13 @@ func (s *Service) makeTrigger(ctx context.Context, st step, t event.Trigger) (_ 
 }
 
 // makeRecurring makes or changes a recurring run.
-func (s *Service) makeRecurring(ctx context.Context, st step, pipelineID, experimentID string) (string, error) {
+func (s *Service) makeRecurring(ctx context.Context, st step, sub run.Submission) (string, error) {
 	r := st.resource
 	if st.id != "" && len(st.change.Fields) == 0 {
 		return st.id, nil
 	}
 	wanted := catalog.RecurringRun{DisplayName: r.Name, Description: r.Description,
-		Run: submission(r, pipelineID, experimentID), Trigger: *r.Schedule, MaxConcurrency: max(r.MaxConcurrency, 1), Concurrency: r.Concurrency,
+		Run: sub, Trigger: *r.Schedule, MaxConcurrency: max(r.MaxConcurrency, 1), Concurrency: r.Concurrency,
 		StartingDeadlineSeconds: r.Deadline, NoCatchup: r.NoCatchup, Enabled: !r.Paused}
 	var err error
 	if st.id == "" {
@@ -143,7 +151,7 @@ func submission(r declare.Resource, pipelineID, experimentID string) run.Submiss
 }
 
 // triggerOf is the trigger that a resource declares.
-func triggerOf(r declare.Resource, pipelineID, experimentID string) event.Trigger {
-	return event.Trigger{Name: r.Name, Description: r.Description, On: *r.On, When: r.When, Run: submission(r, pipelineID, experimentID),
+func triggerOf(r declare.Resource, sub run.Submission) event.Trigger {
+	return event.Trigger{Name: r.Name, Description: r.Description, On: *r.On, When: r.When, Run: sub,
 		ParametersFrom: r.ParametersFrom, Notify: r.Notify, Policy: r.Policy, Paused: r.Paused}
 }

@@ -196,7 +196,7 @@ func (s *Service) plan(ctx context.Context, set string, resources []declare.Reso
 		return nil, err
 	}
 	if set == "" {
-		return s.planUnowned(ctx, resources)
+		return s.planUnowned(ctx, resources, adopt)
 	}
 	return s.planSet(ctx, set, resources, adopt, nil)
 }
@@ -208,12 +208,17 @@ func (s *Service) planSet(ctx context.Context, set string, resources []declare.R
 		return nil, err
 	}
 	steps, err := s.steps(ctx, set, expanded, adopt, others)
+	return steps, asDeclared(err, of)
+}
+
+// asDeclared has mistakes of parts say which of the declared resources they are of.
+func asDeclared(err error, of []int) error {
 	if wrong, ok := errors.AsType[declare.Misdeclared](err); ok {
-		for i, w := range wrong { // they are known by what was declared
+		for i, w := range wrong {
 			wrong[i].Resource = of[w.Resource]
 		}
 	}
-	return steps, err
+	return err
 }
 
 // check looks at the resources for themselves.
@@ -395,7 +400,7 @@ func (s *Service) compare(ctx context.Context, r declare.Resource, o declare.Own
 	case err != nil:
 		return st, err
 	case o.Name == "" && !with.adopt:
-		return st, fault.Conflictf("a %s named %q is there already and belongs to no set; --adopt takes it over", r.Kind, r.Name)
+		return st, fault.Conflictf("a %s named %q is there already and belongs to no set; --adopt (in the API, adopt) takes it over", r.Kind, r.Name)
 	}
 	st.id, st.owned = id, o.ID == id
 	st.change.Action, st.change.Fields = declare.None, declare.Compare(have, want)
@@ -426,7 +431,7 @@ func (s *Service) wanted(ctx context.Context, r declare.Resource, with declared)
 		return *r.Graph, s.deps.Graphs.CheckGraph(ctx, r.Name, *r.Graph, with.asked)
 	}
 	if r.Notify != nil {
-		_, err := event.Compile(triggerOf(r, "", ""))
+		_, err := event.Compile(triggerOf(r, submission(r, "", "")))
 		return view(r), err
 	}
 	specs := with.specs
@@ -452,7 +457,7 @@ func (s *Service) wanted(ctx context.Context, r declare.Resource, with declared)
 		}
 	}
 	if r.Kind == declare.Trigger {
-		_, err := event.Compile(triggerOf(r, "", ""))
+		_, err := event.Compile(triggerOf(r, submission(r, "", "")))
 		return view(r), err
 	}
 	_, err = schedule.Parse(*r.Schedule)

@@ -3,6 +3,7 @@ package declare
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"levada/internal/core/declare"
 	"levada/internal/core/endpoint"
@@ -12,14 +13,25 @@ import (
 )
 
 // planUnowned plans what somebody declares without a set: it owns nothing, so nothing is deleted, and what belongs to a set is changed and goes
-// on belonging to it. A monitor is a set of its own, whose name is that of all that it stands for, because some of that may go.
-func (s *Service) planUnowned(ctx context.Context, resources []declare.Resource) ([]step, error) {
+// on belonging to it. A monitor is a set of its own, whose name is that of all that it stands for, because some of that may go; unless that belongs
+// to another set.
+func (s *Service) planUnowned(ctx context.Context, resources []declare.Resource, adopt bool) ([]step, error) {
+	if err := s.once(resources); err != nil {
+		return nil, err
+	}
+	owners, err := s.owners(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var plain []declare.Resource
-	var of []int
+	var of, alone []int
 	for i, r := range resources {
-		if r.Kind != declare.Monitor {
-			plain, of = append(plain, r), append(of, i)
+		set := declare.MonitorPrefix + r.Name
+		if o := owners[key{declare.Pipeline, set}]; r.Kind == declare.Monitor && (o.Set == "" || o.Set == set) {
+			alone = append(alone, i)
+			continue
 		}
+		plain, of = append(plain, r), append(of, i)
 	}
 	var all declare.Misdeclared
 	var steps []step
@@ -39,11 +51,15 @@ func (s *Service) planUnowned(ctx context.Context, resources []declare.Resource)
 	if err := add(more, err, of...); err != nil {
 		return nil, err
 	}
-	for i, r := range resources {
-		if r.Kind != declare.Monitor {
+	for _, i := range alone {
+		r := resources[i]
+		set := declare.MonitorPrefix + r.Name
+		if !setName.MatchString(set) {
+			all = append(all, declare.Mistake{Resource: i, At: r.At,
+				Message: fmt.Sprintf("the name of the monitor is %q; want at most %d letters, digits, dots, underscores and hyphens", fault.Shorten(r.Name, 200), 100-len(declare.MonitorPrefix))})
 			continue
 		}
-		more, err := s.planSet(ctx, declare.MonitorPrefix+r.Name, []declare.Resource{r}, false, plain)
+		more, err := s.planSet(ctx, set, []declare.Resource{r}, adopt, plain)
 		if err := add(more, err, i); err != nil {
 			return nil, err
 		}
@@ -54,20 +70,25 @@ func (s *Service) planUnowned(ctx context.Context, resources []declare.Resource)
 	return steps, nil
 }
 
+// once checks that nothing is declared twice, as itself or as part of a monitor.
+func (s *Service) once(resources []declare.Resource) error {
+	expanded, of, err := declare.Expand(resources, s.deps.Monitors)
+	if err != nil {
+		return err
+	}
+	_, err = distinct("", expanded, nil)
+	return asDeclared(err, of)
+}
+
 // Describe returns what is there of a kind and name as it would be declared, and the set that it belongs to, "" for none. Pipelines are not
 // described: their text is their specification. What cannot be declared as it is is a Conflict.
 func (s *Service) Describe(ctx context.Context, k declare.Kind, name string) (declare.Resource, string, error) {
 	r := declare.Resource{Kind: k, Name: name}
-	all, err := s.deps.Store.Owned(ctx)
+	owners, err := s.owners(ctx)
 	if err != nil {
 		return r, "", err
 	}
-	set := ""
-	for _, o := range all {
-		if o.Kind == k && o.Name == name {
-			set = o.Set
-		}
-	}
+	set := owners[key{k, name}].Set
 	var sub run.Submission
 	switch k {
 	case declare.Trigger, declare.RecurringRun, declare.Endpoint, declare.Graph:
@@ -97,6 +118,16 @@ func (s *Service) Describe(ctx context.Context, k declare.Kind, name string) (de
 		return r, "", fault.Conflictf("%s %q runs a specification of its own, and what is declared runs an uploaded pipeline: upload it first", k, name)
 	}
 	return r, set, nil
+}
+
+// owners are the sets of what is declared.
+func (s *Service) owners(ctx context.Context) (map[key]declare.Owned, error) {
+	all, err := s.deps.Store.Owned(ctx)
+	out := make(map[key]declare.Owned, len(all))
+	for _, o := range all {
+		out[key{o.Kind, o.Name}] = o
+	}
+	return out, err
 }
 
 // submissionOf is what something starts runs from.

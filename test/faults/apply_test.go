@@ -207,3 +207,70 @@ func TestWhatIsDeclaredWithoutASetDeletesNothingAndKeepsOwners(t *testing.T) {
 		}
 	}
 }
+
+// What one text declares twice would change with each apply; a name that no set can have could not be deleted again; what files declare stays
+// theirs; and what cannot be declared is not lost by a change.
+func TestTextsAreCheckedWholeAndLoseNothing(t *testing.T) {
+	srv := levadatest.Start(t)
+	ctx := t.Context()
+	const monitor = "kind: monitor\nname: m\ndata: /nowhere/*.csv\nschedule: {interval_seconds: 3600}\nsuite: 'columns: {a: [not_null]}'\n"
+	part := "kind: trigger\nname: monitor-m-notify\non: {run: {states: [FAILED]}}\nnotify: {slack: {secret: s}}\n"
+	for text, want := range map[string]string{
+		monitor + "---\n" + monitor:                                  `body.text:7: pipeline "monitor-m" is declared twice; the other one is at line 1`,
+		monitor + "notify: {slack: {secret: s}}\n---\n" + part:       `body.text:8: trigger "monitor-m-notify" is declared twice; the other one is at line 1`,
+		strings.Replace(monitor, "name: m", "name: my bookings", 1):  `body.text:1: the name of the monitor is "my bookings"`,
+		strings.Replace(monitor, "name: m", "name: "+longMonitor, 1): `body.text:1: the name of the monitor is "` + longMonitor,
+	} {
+		var wrong struct {
+			Errors []struct{ Location, Message string }
+		}
+		if status := call(t, http.MethodPost, srv.URL+"/api/v1/plan", map[string]any{"text": text}, &wrong); status != http.StatusBadRequest || len(wrong.Errors) == 0 ||
+			!strings.HasPrefix(wrong.Errors[0].Location+": "+wrong.Errors[0].Message, want) {
+			t.Errorf("status %d, %+v, want %s", status, wrong, want)
+		}
+	}
+	var made changes
+	watched := resource{"kind": "monitor", "name": "m", "data": "/nowhere/*.csv", "schedule": map[string]any{"interval_seconds": 3600}, "suite": "columns: {a: [not_null]}"}
+	if err := srv.Call(ctx, http.MethodPost, "/api/v1/apply", map[string]any{"set": "flows", "resources": []resource{watched, {"kind": "pipeline", "name": "echo", "spec": echo}}}, &made); err != nil {
+		t.Fatal(err)
+	}
+	if err := srv.Call(ctx, http.MethodPost, "/api/v1/apply", map[string]any{"text": strings.Replace(monitor, "3600", "7200", 1)}, &made); err != nil || !made.Changed {
+		t.Fatalf("%+v, %v", made, err)
+	}
+	var text struct{ Text, Set string }
+	if err := srv.Call(ctx, http.MethodGet, "/api/v1/declared/recurring_run/monitor-m", nil, &text); err != nil || text.Set != "flows" || !strings.Contains(text.Text, "7200") {
+		t.Errorf("%+v, %v", text, err)
+	}
+	// A recurring run of kfp's client has a service account, which no file declares.
+	var page struct {
+		Pipelines []struct{ ID, DisplayName string }
+	}
+	if err := srv.Call(ctx, http.MethodGet, "/api/v1/pipelines?q=echo", nil, &page); err != nil || len(page.Pipelines) != 1 {
+		t.Fatalf("%+v, %v", page, err)
+	}
+	var run struct {
+		ID      string `json:"recurring_run_id"`
+		Account string `json:"service_account"`
+		Trigger struct {
+			Periodic struct {
+				Seconds string `json:"interval_second"`
+			} `json:"periodic_schedule"`
+		}
+	}
+	if err := srv.Call(ctx, http.MethodPost, "/apis/v2beta1/recurringruns", map[string]any{"display_name": "nightly", "service_account": "trainer", "mode": "ENABLE",
+		"max_concurrency": "1", "pipeline_version_reference": map[string]any{"pipeline_id": page.Pipelines[0].ID},
+		"trigger": map[string]any{"periodic_schedule": map[string]any{"interval_second": "3600"}}, "runtime_config": map[string]any{"parameters": map[string]any{"what": "x"}}}, &run); err != nil || run.Account != "trainer" {
+		t.Fatalf("%+v, %v", run, err)
+	}
+	if err := srv.Call(ctx, http.MethodGet, "/api/v1/declared/recurring_run/nightly", nil, &text); err != nil {
+		t.Fatal(err)
+	}
+	if err := srv.Call(ctx, http.MethodPost, "/api/v1/apply", map[string]any{"text": strings.Replace(text.Text, "3600", "1800", 1)}, &made); err != nil {
+		t.Fatal(err)
+	}
+	if err := srv.Call(ctx, http.MethodGet, "/apis/v2beta1/recurringruns/"+run.ID, nil, &run); err != nil || run.Account != "trainer" || run.Trigger.Periodic.Seconds != "1800" {
+		t.Errorf("%+v, %v", run, err)
+	}
+}
+
+var longMonitor = strings.Repeat("m", 93)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -87,8 +88,15 @@ func (h *handler) registerDeclared(api huma.API) {
 	}
 }
 
-// textPlace is where a line of the text of a request is.
-func textPlace(line int) string { return fmt.Sprintf("body.text:%d", line) }
+// linePlace is a line of the text of a request in sentences, and place where that is in the body.
+func linePlace(line int) string { return fmt.Sprintf("line %d", line) }
+
+func place(at string) string {
+	if line, is := strings.CutPrefix(at, "line "); is {
+		return "body.text:" + line
+	}
+	return at
+}
 
 // declaredBy returns what a request declares, in either form.
 func declaredBy(in *declareInput) ([]declare.Resource, huma.StatusError) {
@@ -99,7 +107,7 @@ func declaredBy(in *declareInput) ([]declare.Resource, huma.StatusError) {
 	if b.Text == "" {
 		return b.Resources, nil
 	}
-	out, wrong := declare.Parse(b.Text, textPlace, declare.Beside{})
+	out, wrong := declare.Parse(b.Text, linePlace, declare.Beside{})
 	if len(wrong) == 0 && len(out) == 0 {
 		wrong = append(wrong, declare.Problem{Line: 1, Message: "nothing is declared; want documents with kind and name"})
 	}
@@ -108,7 +116,7 @@ func declaredBy(in *declareInput) ([]declare.Resource, huma.StatusError) {
 	}
 	p := newProblem(http.StatusBadRequest, fmt.Sprintf("%d of the declared resources are wrong", len(wrong)))
 	for _, w := range wrong {
-		p.Errors = append(p.Errors, &huma.ErrorDetail{Message: w.Message, Location: textPlace(w.Line)})
+		p.Errors = append(p.Errors, &huma.ErrorDetail{Message: w.Message, Location: place(linePlace(w.Line))})
 	}
 	return nil, p
 }
@@ -135,7 +143,7 @@ func (h *handler) declareProblem(ctx context.Context, doing string, err error) h
 			if where == "" {
 				where = fmt.Sprintf("body.resources[%d]", w.Resource)
 			}
-			p.Errors = append(p.Errors, &huma.ErrorDetail{Message: w.Message, Location: where})
+			p.Errors = append(p.Errors, &huma.ErrorDetail{Message: w.Message, Location: place(where)})
 		}
 	}
 	return p

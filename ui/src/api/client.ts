@@ -96,7 +96,10 @@ async function apiError(response: Response): Promise<ApiError> {
 export function fieldsOf(problem: Problem): Map<string, string> {
   const fields = new Map<string, string>()
   for (const { location = '', message = '' } of problem.errors ?? []) {
-    if (location.startsWith('body.')) fields.set(location.slice('body.'.length), message)
+    if (!location.startsWith('body.')) continue
+    const place = location.slice('body.'.length)
+    const before = fields.get(place)
+    fields.set(place, before ? `${before}; ${message}` : message)
   }
   return fields
 }

@@ -32,7 +32,8 @@ export function useApply() {
   const client = useQueryClient()
   return useMutation({
     mutationFn: (text: string) => postJson<Planned>(apiUrl(['apply']), { text }),
-    onSettled: () => client.invalidateQueries(),
+    // The text that an editor has begun with is not read again: it would take the editor away where that fails.
+    onSettled: () => client.invalidateQueries({ predicate: (query) => query.queryKey[0] !== 'declared' }),
   })
 }
 

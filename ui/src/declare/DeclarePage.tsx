@@ -20,7 +20,7 @@ export default function DeclarePage() {
   const [kind, name] = [search.get('kind') ?? '', search.get('name') ?? '']
   const { data, error } = useDeclared(kind, name)
   const begun = templates[search.get('new') ?? '']
-  if (error) return <Failed error={error} what={words(kind)} />
+  if (error && !data) return <Failed error={error} what={words(kind)} />
   if (name !== '' && !data) return <Loading what={`the ${words(kind)}`} />
   return <Editor key={`${kind} ${name}`} title={name === '' ? (begun?.title ?? 'Declare') : `Change ${name}`} first={data?.text ?? begun?.text ?? nothing} set={data?.set} />
 }
@@ -46,8 +46,8 @@ function Editor({ title, first, set }: { title: string; first: string; set: stri
       }
     >
       {set && (
-        <Notice tone="warning" title={`It is declared in files, by the set ${set}`}>
-          What you change here holds until they are applied again: change it there too.
+        <Notice tone="warning" title={set.startsWith('monitor-') ? `It is part of the monitor ${set.slice('monitor-'.length)}` : `It is declared in files, by the set ${set}`}>
+          What you change here holds until {set.startsWith('monitor-') ? 'the monitor is declared' : 'they are applied'} again: change it there too.
         </Notice>
       )}
       {(apply.error ?? (problems.length === 0 && plan.error)) && (

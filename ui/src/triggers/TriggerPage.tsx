@@ -58,7 +58,9 @@ function Loaded({ trigger: t }: { trigger: TriggerDetail }) {
           <Button icon="trigger" onClick={() => setAsking('fire')}>
             Fire by hand
           </Button>
-          <LinkButton href={`/declare?kind=trigger&name=${encodeURIComponent(t.display_name)}`}>Change</LinkButton>
+          {(t.notify || (t.run?.pipeline_id && !t.run.version_id)) && (
+            <LinkButton href={`/declare?kind=trigger&name=${encodeURIComponent(t.display_name)}`}>Change</LinkButton>
+          )}
           <Button look="danger" onClick={() => setAsking('delete')}>
             Delete
           </Button>
