@@ -152,9 +152,9 @@ func (s *server) inferenceDoors() (inference, invoked http.Handler) {
 }
 
 // roomForBodies is how many bytes the large bodies that are in work may have together: a sixteenth of the machine's memory, because a body of JSON
-// is held as numbers too, and once more for the worker. Four of the largest have room anywhere.
+// is held as numbers too, and once more for the worker. Four of the largest have room anywhere, with the few bytes of their frames over gRPC.
 func roomForBodies(largest int64) int64 {
-	return max(4*largest, int64(subprocess.MachineMemory()/16))
+	return max(4*(largest+16), int64(subprocess.MachineMemory()/16))
 }
 
 // ballastBytes is what the collector of garbage is made to believe is in use while predictions are asked for: with GOGC=50 it then lets half

@@ -114,6 +114,8 @@ type models struct {
 	slow map[string]time.Duration
 	// hold, where it is set, is received from before each batch; taken is sent to before that, if somebody wants to know.
 	hold, taken chan struct{}
+	// loads, where it is set, is received from before a model is loaded.
+	loads chan struct{}
 	// largest is the most requests of a batch.
 	largest  atomic.Int64
 	batches  atomic.Int64
@@ -147,8 +149,11 @@ type prepared struct {
 func (p *prepared) Release() { p.m.prepared.Add(-1) }
 
 func (p *prepared) Start(context.Context, endpoint.Settings) (serving.Worker, serving.Started, error) {
-	p.m.workers.Add(1)
 	p.m.starts.Add(1)
+	if p.m.loads != nil {
+		<-p.m.loads
+	}
+	p.m.workers.Add(1)
 	w := &worker{m: p.m, version: p.version, gone: make(chan struct{})}
 	p.m.mu.Lock()
 	p.m.started = append(p.m.started, w)

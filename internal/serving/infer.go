@@ -192,6 +192,9 @@ func (v *version) ask(ctx context.Context, r *infer.Request) (*infer.Response, e
 	p := &pending{ctx: ctx, request: r, since: time.Now(), done: make(chan answer, 1)}
 	p.rows, p.rowed = infer.BatchRows(r)
 	v.used.Store(v.s.deps.Now().UnixNano())
+	if v.patient.Load() && v.patient.CompareAndSwap(true, false) {
+		close(v.asked)
+	}
 	select {
 	case v.queue <- p:
 	default:

@@ -97,6 +97,7 @@ func (l *live) resume() {
 		for _, n := range active.Versions {
 			v := newVersion(l, l.deployed[n], active.Settings)
 			if active.Settings.IdleSeconds == 0 {
+				v.patient.Store(v.deployed.Remote == nil)
 				v.warm()
 			} else {
 				v.set(func() { v.everUp = true }) // by an earlier server: it waits for a request

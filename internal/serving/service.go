@@ -11,6 +11,7 @@ import (
 	"errors"
 	"log/slog"
 	"maps"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -63,6 +64,8 @@ type Service struct {
 	end    context.CancelFunc
 	parts  sync.WaitGroup
 	closed atomic.Bool
+	// turns are taken by versions of an earlier server while they load (slot.turn).
+	turns chan struct{}
 }
 
 // Open reads the endpoints and begins to load those that have answered before.
@@ -70,7 +73,7 @@ func Open(ctx context.Context, o Options) (*Service, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Service{deps: o}
+	s := &Service{deps: o, turns: make(chan struct{}, max(2, runtime.NumCPU()))}
 	s.until, s.end = context.WithCancel(context.Background())
 	s.all.Store(&map[string]*live{})
 	records, err := o.Store.Endpoints(ctx)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -34,6 +35,8 @@ const (
 	oldEnough = 30 * time.Second
 	// surplusAfter is how long a worker beyond the usual number waits for something to do.
 	surplusAfter = 30 * time.Second
+	// longestTurn is how long a model that loads keeps others waiting.
+	longestTurn = 30 * time.Second
 	// checkEvery is how often an idle worker is asked whether it is there, checkLimit how long it may take.
 	checkEvery = 10 * time.Second
 	checkLimit = 5 * time.Second
@@ -102,12 +105,31 @@ func (s *slot) start() (Worker, error) {
 			s.state = endpoint.Loading
 		}
 	})
+	loaded := s.turn()
 	w, said, err := p.Start(s.until, s.settings)
+	loaded()
 	if err == nil {
 		s.set(func() { s.note, s.runtime = said.Note, said.Runtime })
 		s.s.deps.Logger.Info("a model is loaded", "endpoint", s.endpoint, "version", s.number, "runtime", said.Runtime, "note", said.Note)
 	}
 	return w, err
+}
+
+// turn waits until the slot may load its model, and returns what ends its turn: so that a server with many models does not load all of them at
+// once when it starts. What is asked, or was deployed since, waits for nobody.
+func (s *slot) turn() (end func()) {
+	if !s.patient.Load() {
+		return func() {}
+	}
+	select {
+	case s.s.turns <- struct{}{}:
+		giveUp := sync.OnceFunc(func() { <-s.s.turns })
+		t := time.AfterFunc(longestTurn, giveUp)
+		return func() { t.Stop(); giveUp() }
+	case <-s.asked:
+	case <-s.until.Done():
+	}
+	return func() {}
 }
 
 func (s *slot) up(w Worker) {

@@ -35,6 +35,8 @@ type version struct {
 	retired atomic.Bool
 	drained chan struct{} // closed when it is retired and nothing is in flight
 	drain   sync.Once
+	patient atomic.Bool     // it was there before the server started, and nobody has asked it since
+	asked   chan struct{}   // closed when patience ends
 	until   context.Context //nolint:containedctx // ends with the version: the slots are to end
 	end     context.CancelFunc
 	slots   sync.WaitGroup
@@ -70,7 +72,7 @@ func newVersion(l *live, d endpoint.Deployed, settings endpoint.Settings) *versi
 	settings = settings.Filled()
 	v := &version{
 		s: l.s, endpoint: l.name, number: d.Version, deployed: d, settings: settings, stats: l.statsOf(d.Version),
-		queue: make(chan *pending, settings.QueueLimit), drained: make(chan struct{}), more: make(chan struct{}),
+		queue: make(chan *pending, settings.QueueLimit), drained: make(chan struct{}), asked: make(chan struct{}), more: make(chan struct{}),
 		state: endpoint.Idle, changed: make(chan struct{}), wanted: make(chan struct{}), rest: make(chan struct{}), workers: make(map[int]Worker),
 	}
 	v.until, v.end = context.WithCancel(l.s.until)

@@ -186,13 +186,15 @@ func (h *Host) build(ctx context.Context, e environment, say func(string)) (*pye
 	if err != nil {
 		return nil, "", err
 	}
-	note := ""
+	notes := slices.Clone(e.notes)
 	if want, _, _ := strings.Cut(strings.TrimPrefix(image, "python:"), "-"); image != "" && plan.Spec.Python.Minor() != want {
-		note = fmt.Sprintf("the model was made with Python %s, which is not on the search path: Python %s is used", want, plan.Spec.Python.Version)
+		notes = append(notes, fmt.Sprintf("the model was made with Python %s, which is not on the search path: Python %s is used", want, plan.Spec.Python.Version))
+	}
+	for _, note := range notes {
 		say(note)
 	}
 	env, err := h.opt.Envs.Ensure(ctx, pyenv.Spec{Python: plan.Spec.Python, Installs: e.installs}, say)
-	return env, note, err
+	return env, joined(notes...), err
 }
 
 // place takes the files of a version, and puts them on disk if they are not there.

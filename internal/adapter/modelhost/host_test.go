@@ -391,7 +391,8 @@ func TestVersionsThatCannotBeLoadedSayWhy(t *testing.T) {
 		"not for Python":    {with("MLmodel", "flavors: {onnx: {}}"), "needs python_function"},
 		"a local package":   {with("requirements.txt", "./evil.whl"), "file or address"},
 		"another option":    {with("requirements.txt", "--editable ."), "cannot be used here"},
-		"no constraints":    {with("requirements.txt", "six\n-c constraints.txt"), "constraints.txt"},
+		"no such file":      {with("requirements.txt", "six\n-r more.txt"), "more.txt"},
+		"from an address":   {with("requirements.txt", "six\n-r https://me:hunter2@files.invalid/more.txt"), "https://files.invalid/more.txt is an address"},
 		"a contradiction":   {withConstraints("six==1.16.0", "six<1.16"), "six"},
 		"no requirements":   {with("requirements.txt", "# none"), "no requirements.txt"},
 		"a way out":         {with("../../evil", "x"), "cannot have a file named"},
@@ -410,33 +411,6 @@ func TestVersionsThatCannotBeLoadedSayWhy(t *testing.T) {
 				t.Errorf("%v (kind %d); want it to say %q", err, fault.KindOf(err), tt.want)
 			}
 		})
-	}
-}
-
-func TestConstraintsBindWhatTheModelDoesNotNameItself(t *testing.T) {
-	const source = `
-class Model:
-    def predict(self, x):
-        from importlib.metadata import version
-        return [{"pytz": version("pytz"), "tzdata": version("tzdata")}]
-`
-	f := newFixture(t)
-	files := f.files(mlmodel, source)
-	files["requirements.txt"] = requirements + "-c constraints.txt\n"
-	files["constraints.txt"] = "pytz==2024.1 # as it was tested\ntzdata<2024.2\nscikit-learn==0.1\n"
-	conda := f.files(mlmodel, source)
-	delete(conda, "python_env.yaml")
-	delete(conda, "requirements.txt")
-	conda["conda.yaml"] = "dependencies: [python=3.11, pip, {pip: [numpy==2.2.6, pandas==2.2.3, \"-c constraints.txt\"]}]"
-	conda["constraints.txt"] = files["constraints.txt"]
-	for name, files := range map[string]map[string]string{"requirements": files, "conda": conda} {
-		out, err := f.start(files, endpoint.Settings{}).Predict(t.Context(), []*infer.Request{pairs(1, 2)}, long)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := string(out[0].Outputs[0].Data[4:]); got != `{"pytz": "2024.1", "tzdata": "2024.1"}` {
-			t.Errorf("%s: %s", name, got)
-		}
 	}
 }
 

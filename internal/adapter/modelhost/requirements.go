@@ -2,6 +2,7 @@ package modelhost
 
 import (
 	"context"
+	"net/url"
 	"path"
 	"strings"
 
@@ -16,6 +17,13 @@ import (
 type environment struct {
 	python   string // version, such as 3.11.7; empty where it does not say
 	installs []pyenv.Install
+	notes    []string // what of it is left out
+}
+
+// wanted is what files of requirements say.
+type wanted struct {
+	pyenv.Install
+	notes []string
 }
 
 // environment reads what a version asks for: python_env.yaml with requirements.txt, else conda.yaml, else requirements.txt alone.
@@ -54,7 +62,7 @@ func (h *Host) declared(ctx context.Context, d endpoint.Deployed) (environment, 
 	if fault.KindOf(err) == fault.NotFound {
 		return environment{}, nil
 	}
-	return environment{installs: installs(in)}, err
+	return environment{installs: installs(in.Install), notes: in.notes}, err
 }
 
 // pythonEnv reads python_env.yaml: {python, build_dependencies, dependencies}.
@@ -66,13 +74,13 @@ func (h *Host) pythonEnv(ctx context.Context, d endpoint.Deployed, text []byte) 
 	if err := yaml.Unmarshal(text, &file); err != nil {
 		return environment{}, fault.Invalidf("python_env.yaml cannot be read: %s", fault.Shorten(err.Error(), 300))
 	}
-	var all pyenv.Install
+	var all wanted
 	for _, line := range file.Dependencies {
 		if err := h.line(ctx, d, &all, line, 0); err != nil {
 			return environment{}, err
 		}
 	}
-	return environment{python: file.Python, installs: installs(all)}, nil
+	return environment{python: file.Python, installs: installs(all.Install), notes: all.notes}, nil
 }
 
 // condaEnv reads what pip can install of a conda.yaml. Packages of conda's own are not pip's, but MLflow names only python and pip there.
@@ -84,7 +92,7 @@ func (h *Host) condaEnv(ctx context.Context, d endpoint.Deployed, text []byte) (
 		return environment{}, fault.Invalidf("conda.yaml cannot be read: %s", fault.Shorten(err.Error(), 300))
 	}
 	var e environment
-	var all pyenv.Install
+	var all wanted
 	for _, dep := range file.Dependencies {
 		switch dep := dep.(type) {
 		case string:
@@ -100,7 +108,7 @@ func (h *Host) condaEnv(ctx context.Context, d endpoint.Deployed, text []byte) (
 			}
 		}
 	}
-	e.installs = installs(all)
+	e.installs, e.notes = installs(all.Install), all.notes
 	return e, nil
 }
 
@@ -110,12 +118,15 @@ func asText(v any) string {
 }
 
 // requirements reads a file of requirements, and those that it names.
-func (h *Host) requirements(ctx context.Context, d endpoint.Deployed, name string, depth int) (pyenv.Install, error) {
-	var all pyenv.Install
+func (h *Host) requirements(ctx context.Context, d endpoint.Deployed, name string, depth int) (wanted, error) {
+	var all wanted
 	if depth > 5 {
 		return all, fault.Invalidf("%s: files of requirements name each other too deep", name)
 	}
-	text, err := h.text(ctx, d, name)
+	if shown, is := address(name); is {
+		return all, fault.Invalidf("%s is an address, and what is there may change: log the file with the model", shown)
+	}
+	text, err := h.text(ctx, d, path.Clean(name))
 	if err != nil {
 		return all, err
 	}
@@ -129,7 +140,7 @@ func (h *Host) requirements(ctx context.Context, d endpoint.Deployed, name strin
 }
 
 // line reads a line, and the file that it names.
-func (h *Host) line(ctx context.Context, d endpoint.Deployed, all *pyenv.Install, line string, depth int) error {
+func (h *Host) line(ctx context.Context, d endpoint.Deployed, all *wanted, line string, depth int) error {
 	if name, ok := named(line, "-r", "--requirement"); ok {
 		more, err := h.requirements(ctx, d, name, depth+1)
 		if err != nil {
@@ -144,28 +155,50 @@ func (h *Host) line(ctx context.Context, d endpoint.Deployed, all *pyenv.Install
 			all.IndexURL = more.IndexURL
 		}
 		all.Pre = all.Pre || more.Pre
+		all.notes = append(all.notes, more.notes...)
 		return nil
 	}
 	if name, ok := named(line, "-c", "--constraint"); ok {
 		more, err := h.requirements(ctx, d, name, depth+1)
-		if err != nil {
+		switch kind := fault.KindOf(err); {
+		case err == nil:
+			all.Constraints = append(append(all.Constraints, more.Packages...), more.Constraints...)
+			all.notes = append(all.notes, more.notes...)
+		case kind == fault.NotFound || kind == fault.Invalid: // the model can do without
+			shown, _ := address(name)
+			all.notes = append(all.notes, "the constraints of "+shown+" are left out: "+fault.Shorten(err.Error(), 300))
+		default:
 			return err
 		}
-		all.Constraints = append(append(all.Constraints, more.Packages...), more.Constraints...)
 		return nil
 	}
-	return add(all, line)
+	return add(&all.Install, line)
 }
 
-// named is the file that a line names with one of the options.
-func named(line string, options ...string) (name string, ok bool) {
-	for _, option := range options {
-		if rest, ok := strings.CutPrefix(strings.TrimSpace(line), option); ok && strings.TrimLeft(rest, " =\t") != rest {
-			rest, _, _ = strings.Cut(rest, " #")
-			return path.Clean(strings.Trim(rest, " =\t")), true
+// named is the file that a line names with one of the options: pip takes the short one without a blank too.
+func named(line, short, long string) (name string, ok bool) {
+	line = strings.TrimSpace(line)
+	rest, ok := strings.CutPrefix(line, short)
+	if !ok {
+		if rest, ok = strings.CutPrefix(line, long); !ok || strings.TrimLeft(rest, " =\t") == rest {
+			return "", false
 		}
 	}
-	return "", false
+	rest, _, _ = strings.Cut(rest, " #")
+	return strings.Trim(rest, " =\t"), true
+}
+
+// address reports whether a file is named by its address, and how to show the name: without what may be a secret.
+func address(name string) (shown string, is bool) {
+	if !strings.Contains(name, "://") && !strings.HasPrefix(name, "file:") {
+		return name, false
+	}
+	u, err := url.Parse(name)
+	if err != nil {
+		return "another server", true
+	}
+	u.User, u.RawQuery, u.Fragment = nil, "", ""
+	return u.String(), true
 }
 
 // add reads one line of a file of requirements (https://pip.pypa.io/en/stable/reference/requirements-file-format/).

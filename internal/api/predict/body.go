@@ -60,14 +60,22 @@ func (p *Place) grow(bytes int64) error {
 // Body reads the body of a request into buf, which it may replace, and refuses more than limit bytes. What is compressed with gzip or deflate is
 // unpacked, and the limit is for what comes out.
 func Body(w http.ResponseWriter, r *http.Request, limit int64, place *Place, buf []byte) ([]byte, error) {
+	return bodyInTime(w, r, limit, place, buf, readTime, silence)
+}
+
+func bodyInTime(w http.ResponseWriter, r *http.Request, limit int64, place *Place, buf []byte, whole, silence time.Duration) (_ []byte, err error) {
 	if r.ContentLength > limit {
 		return buf, tooLarge(limit)
 	}
-	// The deadline is for the body alone: while a model works, the connection may be silent. A recorder of tests has none to set.
+	// The deadline is for the body alone: while a model works, the connection may be silent. It stays when the body could not be read, because
+	// the server reads what is left of it before it answers. A recorder of tests has none to set.
 	control := http.NewResponseController(w)
-	_ = control.SetReadDeadline(time.Now().Add(readTime))
-	defer func() { _ = control.SetReadDeadline(time.Time{}) }()
-	body, err := unpacked(r)
+	defer func() {
+		if err == nil {
+			_ = control.SetReadDeadline(time.Time{})
+		}
+	}()
+	body, err := unpacked(r, newSteady(r.Body, control, whole, silence))
 	if err != nil {
 		return buf, err
 	}
@@ -82,12 +90,38 @@ func Body(w http.ResponseWriter, r *http.Request, limit int64, place *Place, buf
 	return buf, err
 }
 
+// steady reads a body whose client may be silent for a while only, and has to be done at a time: one that stops in the middle of a large body
+// does not keep its room for long.
+type steady struct {
+	io.Reader
+	control   *http.ResponseController
+	silence   time.Duration
+	last, set time.Time // the end of all, and when the deadline was set
+}
+
+func newSteady(in io.Reader, control *http.ResponseController, whole, silence time.Duration) *steady {
+	return &steady{Reader: in, control: control, silence: silence, last: time.Now().Add(whole)}
+}
+
+func (s *steady) Read(p []byte) (int, error) {
+	if now := time.Now(); now.Sub(s.set) > s.silence/8 {
+		s.set = now
+		deadline := now.Add(s.silence)
+		if deadline.After(s.last) {
+			deadline = s.last
+		}
+		_ = s.control.SetReadDeadline(deadline)
+	}
+	return s.Reader.Read(p)
+}
+
 // ReadAll reads to the end, appending to buf, which it may replace: at most limit bytes, as far as there is room.
 func ReadAll(in io.Reader, limit int64, place *Place, buf []byte) ([]byte, error) {
 	for {
 		if len(buf) == cap(buf) {
-			size := max(512, 2*cap(buf))
-			if err := place.grow(int64(size)); err != nil {
+			// One byte beyond the limit shows that there is more. It takes no room, so that as many of the largest fit as the room is made for.
+			size := min(max(512, 2*int64(cap(buf))), limit+1)
+			if err := place.grow(min(size, limit)); err != nil {
 				return buf, err
 			}
 			grown := make([]byte, len(buf), size)
@@ -109,9 +143,9 @@ func ReadAll(in io.Reader, limit int64, place *Place, buf []byte) ([]byte, error
 
 // unpacked is the body as its sender has written it: Content-Encoding is gzip, or deflate, which means the format of zlib (RFC 9110,
 // section 8.4.1).
-func unpacked(r *http.Request) (io.Reader, error) {
+func unpacked(r *http.Request, sent io.Reader) (io.Reader, error) {
 	encoding := r.Header.Get("Content-Encoding")
-	out, err := Unpack(encoding, r.Body)
+	out, err := Unpack(encoding, sent)
 	switch {
 	case err != nil:
 		return nil, fault.Invalidf("the body is said to be encoded as %q and is not: %w", fault.Shorten(encoding, 40), err)

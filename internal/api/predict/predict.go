@@ -37,8 +37,11 @@ type Service interface {
 // DefaultMaxBody is the most bytes of a request that are read, where no setting says otherwise.
 const DefaultMaxBody = 64 << 20
 
-// readTime bounds how long a client may take to send a body.
-const readTime = 60 * time.Second
+// A client may take readTime to send a body, and send nothing of it for the time of silence.
+const (
+	readTime = 60 * time.Second
+	silence  = 15 * time.Second
+)
 
 // Headers that requests of every protocol may have.
 const (
