@@ -37,9 +37,7 @@ func (n notifier) Send(ctx context.Context, to event.Notify, m event.Message) er
 			if secret, err = n.secrets.Value(ctx, signed.Secret, signed.Of("secret")); err != nil {
 				return err
 			}
-			if secret, err = webhook.Key(secret); err != nil {
-				return err
-			}
+			secret = webhook.Key(secret)
 		}
 		return n.post(ctx, to.Webhook.URL, m, secret, m.ID)
 	case to.Email != nil:

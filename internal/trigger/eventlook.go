@@ -108,7 +108,11 @@ func (e *Events) look(ctx context.Context, w *watched) {
 	}
 	w.lookFailure = ""
 	if err != nil {
-		w.lookFailure = fault.Shorten(fmt.Sprintf("nothing can be seen: %v", err), 2000)
+		what := "nothing can be seen"
+		if _, some := errors.AsType[*unseen](err); some {
+			what = "not all can be seen"
+		}
+		w.lookFailure = fault.Shorten(fmt.Sprintf("%s: %v", what, err), 2000)
 	}
 	if w.lookFailure != "" && w.lookFailure != w.failure {
 		e.deps.Logger.Warn("a trigger cannot look for its events", "trigger", w.trigger.Name, "error", err)
@@ -178,6 +182,7 @@ func (e *Events) lookAtFiles(ctx context.Context, w *watched, on *event.FileSour
 	seen := map[string]event.FileState{}
 	there := make(map[string]bool, len(files))
 	var unread error // one that cannot be read keeps none of the others
+	unreadable := 0
 	for _, f := range files {
 		there[f.Path] = true
 		before, known := l.files[f.Path]
@@ -190,6 +195,7 @@ func (e *Events) lookAtFiles(ctx context.Context, w *watched, on *event.FileSour
 		}
 		if err != nil {
 			seen[f.Path], unread = f, cmp.Or(unread, err)
+			unreadable++
 			continue
 		}
 		if !whole {
@@ -205,14 +211,23 @@ func (e *Events) lookAtFiles(ctx context.Context, w *watched, on *event.FileSour
 		l.files[f.Path] = now
 	}
 	l.seen = seen
-	if len(seen) > 0 && unread == nil {
+	if len(seen) > unreadable { // there are some that may be whole in a moment
 		again = min(again, soon)
 	}
 	if err := e.forgetFiles(ctx, w, there); err != nil {
 		return again, err
 	}
+	if unread != nil && unreadable < len(files) {
+		unread = &unseen{unread}
+	}
 	return again, unread
 }
+
+// unseen is why some of what a trigger looks at cannot be seen, when the rest was.
+type unseen struct{ error }
+
+// Unwrap gives the reason.
+func (u *unseen) Unwrap() error { return u.error }
 
 // rememberedFiles are those that a trigger has acted upon.
 func (e *Events) rememberedFiles(ctx context.Context, w *watched) (map[string]event.FileState, error) {

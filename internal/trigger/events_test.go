@@ -50,13 +50,13 @@ func (v *values) set(runID string, step int64, value float64) {
 }
 
 // oneSecret is a place for secrets that has one.
-type oneSecret struct{}
+type oneSecret string
 
-func (oneSecret) Value(_ context.Context, name, key string) ([]byte, error) {
+func (s oneSecret) Value(_ context.Context, name, key string) ([]byte, error) {
 	if name != "partner" || key != "secret" {
 		return nil, fault.NotFoundf("no secret %s/%s", name, key)
 	}
-	return []byte("a shared secret"), nil
+	return []byte(s), nil
 }
 
 // post collects messages. It fails as often as fails says.
@@ -88,6 +88,8 @@ type field struct {
 	store  *store.Store
 	svc    *trigger.Events
 	end    func()
+	// secret is that of the partner.
+	secret string
 	// files are those of the machine unless a test says otherwise.
 	files trigger.Files
 	// wrap, if set, changes the store.
@@ -106,7 +108,7 @@ func (f *field) open() {
 		kept = f.wrap(kept)
 	}
 	f.svc, err = trigger.OpenEvents(ctx, trigger.EventOptions{
-		Store: kept, Runs: f.runs, Files: f.files, Metrics: f.values, Secrets: oneSecret{}, Notify: f.post, Logger: slog.New(slog.DiscardHandler),
+		Store: kept, Runs: f.runs, Files: f.files, Metrics: f.values, Secrets: oneSecret(f.secret), Notify: f.post, Logger: slog.New(slog.DiscardHandler),
 		Now: time.Now, NewID: uuid.NewString, Ended: f.runs.ended,
 	})
 	if err != nil {
@@ -174,7 +176,7 @@ func (f *field) states(id string) []string {
 func fielded(t *testing.T, test func(f *field)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		f := &field{t: t, dir: t.TempDir(), runs: newRuns(), values: &values{of: map[string]event.MetricValue{}}, post: &post{}, files: files.Files{}}
+		f := &field{t: t, dir: t.TempDir(), runs: newRuns(), values: &values{of: map[string]event.MetricValue{}}, post: &post{}, files: files.Files{}, secret: "a shared secret"}
 		if err := os.Mkdir(filepath.Join(f.dir, "in"), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -283,43 +285,6 @@ func TestADirectoryThatIsNotThereIsNotedUntilItComesBack(t *testing.T) {
 		}
 		pass(time.Minute)
 		f.want("file")
-		if got, err := f.svc.Get(f.t.Context(), made.ID); err != nil || got.Failure != "" {
-			t.Errorf("afterwards it says %q, %v", got.Failure, err)
-		}
-	})
-}
-
-// unreadable are files of the machine of which those of one name cannot be read.
-type unreadable struct {
-	files.Files
-	name string
-}
-
-func (u unreadable) Digest(ctx context.Context, path string) (event.FileState, error) {
-	if filepath.Base(path) == u.name {
-		return event.FileState{}, &os.PathError{Op: "open", Path: path, Err: os.ErrPermission}
-	}
-	return u.Files.Digest(ctx, path)
-}
-
-func TestAFileThatCannotBeReadKeepsNoOtherWaiting(t *testing.T) {
-	fielded(t, func(f *field) {
-		f.end()
-		f.files = unreadable{name: "a.csv"}
-		f.open()
-		made := f.create(nil)
-		f.write("a.csv", "1")
-		f.write("b.csv", "2")
-		pass(time.Minute)
-		f.want("file", "b.csv")
-		if got, err := f.svc.Get(f.t.Context(), made.ID); err != nil || !strings.Contains(got.Failure, "a.csv: permission denied") {
-			t.Errorf("it says %q, %v", got.Failure, err)
-		}
-		f.end()
-		f.files = files.Files{}
-		f.open()
-		pass(time.Minute)
-		f.want("file", "b.csv", "a.csv")
 		if got, err := f.svc.Get(f.t.Context(), made.ID); err != nil || got.Failure != "" {
 			t.Errorf("afterwards it says %q, %v", got.Failure, err)
 		}

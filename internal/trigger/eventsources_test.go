@@ -49,6 +49,33 @@ func TestAWebhookMustBeSignedNewAndFiresOnce(t *testing.T) {
 	})
 }
 
+// A secret that a partner's tool reads as text, as MLflow does, is one whatever it begins with.
+func TestAWebhookMayBeSignedWithTheTextOfASecretThatLooksLikeAKey(t *testing.T) {
+	fielded(t, func(f *field) {
+		for i, c := range []struct{ secret, key string }{
+			{"whsec_c2VjcmV0", "secret"}, {"whsec_c2VjcmV0", "whsec_c2VjcmV0"}, {"whsec_my-word", "whsec_my-word"},
+		} {
+			f.secret = c.secret
+			f.end()
+			f.open()
+			made := f.create(func(t *event.Trigger) {
+				t.Name, t.On = fmt.Sprint("hook ", i), event.Source{Webhook: &event.WebhookSource{Secret: "partner"}}
+				t.ParametersFrom = map[string]string{"day": "event.body"}
+			})
+			at := fmt.Sprint(time.Now().Unix())
+			r := event.Signed{ID: "d", Timestamp: at, Body: []byte(`"x"`), Signature: core.Signature([]byte(c.key), "d", at, []byte(`"x"`))}
+			if got, err := f.svc.Receive(f.t.Context(), made.ID, r); err != nil || got.State != event.Started {
+				t.Errorf("%s signed with %s: %+v, %v", c.secret, c.key, got, err)
+			}
+			r.Signature = core.Signature([]byte("guessed"), "d", at, r.Body)
+			var refused *event.SignatureError
+			if _, err := f.svc.Receive(f.t.Context(), made.ID, r); !errors.As(err, &refused) {
+				t.Errorf("%s, a forged signature: %v", c.secret, err)
+			}
+		}
+	})
+}
+
 // finished puts a run into the store that has ended.
 func (f *field) finished(id, pipeline string, state run.State) {
 	f.t.Helper()

@@ -2,11 +2,9 @@ package trigger
 
 import (
 	"context"
-	"crypto/hmac"
 	"encoding/json"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"levada/internal/core/event"
@@ -60,18 +58,12 @@ func (e *Events) verify(ctx context.Context, on *event.WebhookSource, r event.Si
 		key = "secret"
 	}
 	secret, err := e.deps.Secrets.Value(ctx, on.Secret, key)
-	if err == nil {
-		secret, err = webhook.Key(secret)
-	}
 	if err != nil {
 		e.deps.Logger.Error("a webhook cannot be checked", "secret", on.Secret, "error", err)
 		return fault.Unavailablef("the secret that the request would be checked with cannot be read")
 	}
-	want := []byte(webhook.Signature(secret, r.ID, r.Timestamp, r.Body))
-	for _, given := range strings.Fields(r.Signature) {
-		if hmac.Equal([]byte(given), want) {
-			return nil
-		}
+	if !webhook.Signed(r.Signature, secret, r.ID, r.Timestamp, r.Body) {
+		return bad("the signature is not that of the body with the shared secret")
 	}
-	return bad("the signature is not that of the body with the shared secret")
+	return nil
 }

@@ -123,7 +123,7 @@ func (c *csvFile) twice() {
 	seen := map[string]int{}
 	for _, k := range c.columns {
 		if seen[k.name]++; seen[k.name] == 2 {
-			c.found = append(c.found, table.Finding{Column: k.name, What: "several columns have this name", Row: -1})
+			c.found = append(c.found, table.Finding{Column: k.name, What: sameName, Row: -1})
 		}
 	}
 }
@@ -385,6 +385,9 @@ const (
 	notUTF8     = "values are not in UTF-8; the file may be in Latin-1 or Windows-1252, convert it first"
 	nameNotUTF8 = "its name is not in UTF-8; the file may be in Latin-1 or Windows-1252, convert it first"
 )
+
+// sameName is the finding of columns that are called alike.
+const sameName = "several columns have this name"
 
 // valid reports whether a text is in UTF-8.
 func valid(s string) bool { return utf8.ValidString(s) }

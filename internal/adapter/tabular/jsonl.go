@@ -17,11 +17,21 @@ import (
 // jsonFile has a JSON object on each line; its keys are the columns, in the order in which they come first.
 type jsonFile struct {
 	*textFile
-	names []string
-	at    map[string]int
-	// words says of a column that it has texts which are neither dates nor times; then none of its texts is read as one.
-	words []bool
-	found []table.Finding
+	columns []jsonColumn
+	at      map[string]int // by key
+	found   []table.Finding
+}
+
+// jsonColumn is a key and what its values are like.
+type jsonColumn struct {
+	// key is as it is written in the file, without quotes; name is how the column is called.
+	key, name string
+	// moments says that there are texts which are dates or times, words how many there are that are neither, but for empty ones; word is the
+	// first of them, wordRow its row. A column that has words has its moments as texts too.
+	moments bool
+	words   int64
+	wordRow int64
+	word    string
 }
 
 // manyBad is how many of the first lines may be no objects.
@@ -67,41 +77,85 @@ func openJSON(t *textFile, r io.ReaderAt) (*jsonFile, error) {
 				}
 				continue
 			}
-			good++
-			if err := j.keys(line); err != nil {
+			if err := j.keys(line, int64(good)); err != nil {
 				return nil, err
 			}
+			good++
 		}
 		block = append(block[:0], block[end:]...)
 	}
 	if good == 0 && bad > 0 {
 		return nil, fault.Invalidf("no line is a JSON object")
 	}
+	j.decide()
 	return j, nil
 }
 
 func isObject(line []byte) bool { return len(line) > 1 && line[0] == '{' && json.Valid(line) }
 
-func (j *jsonFile) keys(line []byte) error {
+// keys looks at the keys and texts of the object in a row.
+func (j *jsonFile) keys(line []byte, row int64) error {
 	for key, value := range members(line) {
 		k, ok := j.at[string(key)]
 		if !ok {
-			if k = len(j.names); k >= maxColumns {
+			if k = len(j.columns); k >= maxColumns {
 				return fault.Invalidf("the objects have more than %d different keys", maxColumns)
 			}
-			name := string(key)
-			j.at[name] = k
-			j.names, j.words = append(j.names, name), append(j.words, false)
-			if !valid(name) {
-				j.found = append(j.found, table.Finding{Column: strings.ToValidUTF8(fault.Shorten(name, longestName), "\uFFFD"), What: nameNotUTF8, Row: -1})
+			c := jsonColumn{key: string(key)}
+			c.name = strings.ToValidUTF8(fault.Shorten(stringOf([]byte(`"`+c.key+`"`)), longestName), "\uFFFD")
+			j.at[c.key] = k
+			j.columns = append(j.columns, c)
+			if !utf8.Valid(key) {
+				j.found = append(j.found, table.Finding{Column: c.name, What: nameNotUTF8, Row: -1})
 			}
 		}
-		if value[0] == '"' && !j.words[k] {
-			_, moment := momentOf(string(value[1 : len(value)-1]))
-			j.words[k] = !moment
+		if value[0] != '"' || len(value) == len(`""`) {
+			continue
 		}
+		c := &j.columns[k]
+		if isMoment(value) {
+			c.moments = true
+			continue
+		}
+		if c.words == 0 {
+			c.word, c.wordRow = strings.ToValidUTF8(fault.Shorten(stringOf(value), 100), "\uFFFD"), row
+		}
+		c.words++
 	}
 	return nil
+}
+
+// longestMoment is how many bytes a date or a time has at most.
+const longestMoment = 40
+
+// isMoment reports whether a JSON string that is not empty is a date or a time.
+func isMoment(value []byte) bool {
+	inner := value[1 : len(value)-1]
+	if first := inner[0]; first != '\\' && first-'0' > 9 {
+		return false
+	}
+	var moment bool
+	if bytes.IndexByte(inner, '\\') >= 0 {
+		if len(inner) <= longestMoment*len(`\u0000`) {
+			_, moment = momentOf(stringOf(value))
+		}
+	} else if len(inner) <= longestMoment {
+		_, moment = momentOf(string(inner))
+	}
+	return moment
+}
+
+// decide notes what becomes of texts and names, once all were seen.
+func (j *jsonFile) decide() {
+	seen := map[string]int{}
+	for _, c := range j.columns {
+		if seen[c.name]++; seen[c.name] == 2 {
+			j.found = append(j.found, table.Finding{Column: c.name, What: sameName, Row: -1})
+		}
+		if c.moments && c.words > 0 {
+			j.found = append(j.found, table.Finding{Column: c.name, What: "dates and times are read as text, since there are texts that are neither", Count: c.words, Row: c.wordRow, Example: c.word})
+		}
+	}
 }
 
 // Findings say what was decided.
@@ -172,11 +226,11 @@ func endOfValue(b []byte, at int) int {
 	}
 }
 
-// Columns are the keys. A key is written as it is in the file, but for escapes.
+// Columns are the keys. A key is written as it is in the file, but for escapes, and for what is not in UTF-8.
 func (j *jsonFile) Columns() []table.Column {
-	out := make([]table.Column, len(j.names))
-	for i, name := range j.names {
-		out[i] = table.Column{Name: strings.ToValidUTF8(fault.Shorten(stringOf([]byte(`"`+name+`"`)), longestName), "\uFFFD")}
+	out := make([]table.Column, len(j.columns))
+	for i, c := range j.columns {
+		out[i] = table.Column{Name: c.name}
 	}
 	return out
 }
@@ -187,11 +241,11 @@ func (j *jsonFile) Rows() int64 { return -1 }
 // Scan reads columns.
 func (j *jsonFile) Scan(columns ...int) table.Scanner {
 	if len(columns) == 0 {
-		for i := range j.names {
+		for i := range j.columns {
 			columns = append(columns, i)
 		}
 	}
-	f := &jsonFormat{jsonFile: j, at: slices.Repeat([]int{-1}, len(j.names)), columns: len(columns)}
+	f := &jsonFormat{jsonFile: j, at: slices.Repeat([]int{-1}, len(j.columns)), asked: len(columns)}
 	for i, c := range columns {
 		f.at[c] = i
 	}
@@ -203,8 +257,8 @@ func (j *jsonFile) split(b []byte) int { return bytes.LastIndexByte(b, '\n') + 1
 // jsonFormat reads the columns of a scan.
 type jsonFormat struct {
 	*jsonFile
-	at      []int
-	columns int
+	at    []int // of a column of the file in the scan, -1 for none
+	asked int   // how many columns the scan has
 }
 
 // notObjects is the finding of lines that are no rows.
@@ -213,7 +267,7 @@ const notObjects = "lines are no JSON objects and were left out"
 func (f *jsonFormat) parse(block []byte, p *parsed) {
 	cells, ok := p.builder.([][]table.Cell)
 	if !ok {
-		cells = make([][]table.Cell, f.columns)
+		cells = make([][]table.Cell, f.asked)
 		p.builder = cells
 	}
 	for i := range cells {
@@ -231,7 +285,7 @@ func (f *jsonFormat) parse(block []byte, p *parsed) {
 		for key, value := range members(line) {
 			// Most objects have their keys in one order.
 			k := expected
-			if k >= len(f.names) || f.names[k] != string(key) {
+			if k >= len(f.columns) || f.columns[k].key != string(key) {
 				if k, ok = f.jsonFile.at[string(key)]; !ok {
 					p.err = fault.Conflictf("the file changed while it was read")
 					return
@@ -244,23 +298,16 @@ func (f *jsonFormat) parse(block []byte, p *parsed) {
 				}
 				if len(cells[i]) > row {
 					cells[i] = cells[i][:row]
-					p.notes.note(f.names[k], "the key is there twice in an object; the last counts", int64(row), "")
+					p.notes.note(f.columns[k].name, "the key is there twice in an object; the last counts", int64(row), "")
 				}
-				cell := jsonCell(value, f.words[k])
-				if cell.Kind == table.Text {
-					f.encoding(k, row, value, cell.Text, utf, p)
-				}
-				if cell.Kind == table.Number && cell.Text != "" {
-					p.notes.note(f.names[k], longNumbers, int64(row), cell.Text)
-				}
-				cells[i] = append(cells[i], cell)
+				cells[i] = append(cells[i], f.cell(value, &f.columns[k], row, utf, p))
 			}
 		}
 		expected = 0
 		row++
 	}
 	p.rows = row
-	p.vectors = sized(p.vectors, f.columns)
+	p.vectors = sized(p.vectors, f.asked)
 	for i := range cells {
 		for len(cells[i]) < row {
 			cells[i] = append(cells[i], table.Cell{})
@@ -275,13 +322,29 @@ func (f *jsonFormat) parse(block []byte, p *parsed) {
 	}
 }
 
+// cell reads the value of a column in a row, and notes what becomes something else.
+func (f *jsonFormat) cell(value []byte, c *jsonColumn, row int, utf bool, p *parsed) table.Cell {
+	if c.moments && c.words == 0 && len(value) == len(`""`) && value[0] == '"' {
+		p.notes.note(c.name, `"" is read as no value`, int64(row), "")
+		return table.Cell{}
+	}
+	cell := jsonCell(value, c.words > 0)
+	switch {
+	case cell.Kind == table.Text:
+		encoding(c, row, value, cell.Text, utf, p)
+	case cell.Kind == table.Number && cell.Text != "":
+		p.notes.note(c.name, longNumbers, int64(row), cell.Text)
+	}
+	return cell
+}
+
 // encoding notes texts that are not in UTF-8, and escapes that stand for no character.
-func (f *jsonFormat) encoding(column, row int, value []byte, text string, utf bool, p *parsed) {
+func encoding(c *jsonColumn, row int, value []byte, text string, utf bool, p *parsed) {
 	switch {
 	case !utf && !utf8.Valid(value):
-		p.notes.note(f.names[column], notUTF8, int64(row), text)
+		p.notes.note(c.name, notUTF8, int64(row), text)
 	case bytes.Contains(value, []byte(`\u`)) && strings.Contains(text, "\uFFFD") && !bytes.Contains(value, []byte("\uFFFD")) && !bytes.Contains(bytes.ToLower(value), []byte(`\ufffd`)):
-		p.notes.note(f.names[column], "an escape is half of a character and was replaced", int64(row), string(value))
+		p.notes.note(c.name, "an escape is half of a character and was replaced", int64(row), string(value))
 	}
 }
 

@@ -265,7 +265,7 @@ func TestLinesOfJSONHaveTheirKinds(t *testing.T) {
 	if d := cmp.Diff(want, rows); d != "" {
 		t.Error(d)
 	}
-	if len(found) != 3 || !strings.Contains(found[0], "the key is there twice in an object; the last counts, 1, row 1") || !strings.Contains(found[2], "lines are no JSON objects and were left out, 2") {
+	if len(found) != 4 || !strings.Contains(found[1], "the key is there twice in an object; the last counts, 1, row 1") || !strings.Contains(found[3], "lines are no JSON objects and were left out, 2") {
 		t.Errorf("%q", found)
 	}
 }
@@ -283,6 +283,7 @@ func TestTextsOfJSONAreReadAsTheyAreWritten(t *testing.T) {
 	}
 	want = []string{
 		"r\uFFFD: its name is not in UTF-8; the file may be in Latin-1 or Windows-1252, convert it first, 0, row -1, \"\"",
+		`c: dates and times are read as text, since there are texts that are neither, 1, row 1, "soon"`,
 		"a: values are not in UTF-8; the file may be in Latin-1 or Windows-1252, convert it first, 1, row 0, \"caf\uFFFD\"",
 		`a: an escape is half of a character and was replaced, 1, row 1, "\"\\ud83d\""`,
 	}

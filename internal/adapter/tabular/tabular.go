@@ -183,7 +183,9 @@ func linesOfJSON(name string, sample []byte) bool {
 	case ".csv", ".tsv":
 		return false
 	}
-	return bytes.HasPrefix(bytes.TrimLeft(sample, " \t\r\n"), []byte(`{"`))
+	text := bytes.TrimLeft(sample, " \t\r\n")
+	first, _, _ := bytes.Cut(text, []byte("\n")) // one that the end of the sample has cut is no object
+	return bytes.HasPrefix(text, []byte(`{"`)) || isObject(bytes.TrimSpace(first))
 }
 
 // documentOfJSON reports whether a text that is no JSON object on each line is JSON all the same: a list, or an object on several lines.
@@ -199,5 +201,9 @@ func documentOfJSON(name string, sample []byte) bool {
 		return false
 	}
 	inside := bytes.TrimLeft(text[1:], " \t\r\n")
-	return text[0] == '[' && bytes.HasPrefix(inside, []byte(`{"`)) || text[0] == '{' && len(inside) < len(text)-1 && bytes.HasPrefix(inside, []byte(`"`))
+	if text[0] == '[' {
+		object, ok := bytes.CutPrefix(inside, []byte("{"))
+		return ok && bytes.HasPrefix(bytes.TrimLeft(object, " \t\r\n"), []byte(`"`))
+	}
+	return len(inside) < len(text)-1 && bytes.HasPrefix(inside, []byte(`"`))
 }

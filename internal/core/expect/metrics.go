@@ -96,8 +96,9 @@ func (m *moments) batch(v *view) error {
 	return nil
 }
 
-// center is the mean of numbers and the sum of their squared distances from it. Where the plain sum loses no digits the two are, to the last
-// one, what pandas computes; else the mean is corrected by the mean of the distances.
+// center is the mean of numbers and the sum of their squared distances from it, in two passes where the plain mean is good: where it loses no
+// digits the two are, to the last one, what pandas computes. The sum of the distances, which is 0 for the true mean, corrects both (Chan, Golub,
+// LeVeque 1983: the corrected two-pass algorithm), and a mean that is so far off that the correction loses digits is used no further.
 func center(values []float64) (mean, squares float64) {
 	n := float64(len(values))
 	for _, x := range values {
@@ -108,17 +109,24 @@ func center(values []float64) (mean, squares float64) {
 		off := 0.0
 		squares = 0
 		for _, x := range values {
-			off += x - mean
-			squares += (x - mean) * (x - mean)
+			d := x - mean
+			off += d
+			squares += d * d
 		}
 		better := mean + off/n
 		if better == mean || math.IsNaN(better) {
 			break
 		}
 		mean = better
+		if wrong := off * off / n; wrong <= squares*goodMean {
+			return mean, squares - wrong
+		}
 	}
 	return mean, squares
 }
+
+// goodMean is what a mean may add at most to the sum of the squared distances from it for that to be corrected without the loss of a digit.
+const goodMean = 1.0 / (1 << 20)
 
 // numbers are the values of some rows, valid until the next call.
 func (m *moments) numbers(vector *table.Vector, rows cells.Bits) []float64 {

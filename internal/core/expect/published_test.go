@@ -32,7 +32,8 @@ func observed(r expect.Result) float64 {
 // The deviations are those that pandas 2 prints.
 func TestTheDeviationIsThatOfPandasToTheLastDigit(t *testing.T) {
 	same := texts(0.1, 0.1, 0.1)
-	for want, values := range map[float64]table.Vector{1.1547005383792517: texts(1, nil, 1, 3), 0: same, 0.816496580927726: texts(1e9, 1e9+1, 1e9+2, 1e9+1)} {
+	for want, values := range map[float64]table.Vector{1.1547005383792517: texts(1, nil, 1, 3), 0: same, 0.816496580927726: texts(1e9, 1e9+1, 1e9+2, 1e9+1),
+		2.42755020545405: texts(3, 5.9, 8.8, 8.5, 5.1), 2.990484910512006: texts(5.9, 0.3, 2.4, 8, 4.1)} {
 		r := judged(t, "expect_column_stdev_to_be_between", map[string]any{"column": "a", "min_value": want, "max_value": want}, values, values)
 		if !r.Success {
 			t.Errorf("want %v, got %v (%v)", want, observed(r), r.Failure)

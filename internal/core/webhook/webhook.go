@@ -16,8 +16,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"levada/internal/core/fault"
 )
 
 // Entity is what an event is about.
@@ -149,19 +147,32 @@ func Body(h Happening, at time.Time) ([]byte, error) {
 // keyPrefix begins a secret that holds a key as base64.
 const keyPrefix = "whsec_"
 
-// Key is what a shared secret signs with. One that begins with whsec_ holds the key as base64, as Standard Webhooks writes it
+// Key is what a shared secret signs with. One of whsec_ and base64 holds the key, as Standard Webhooks writes it
 // (https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md); any other text is itself the key, as with
-// MLflow. An error is Invalid, and does not show the secret.
-func Key(secret []byte) ([]byte, error) {
+// MLflow, which takes each text as it is.
+func Key(secret []byte) []byte {
 	text, is := strings.CutPrefix(string(secret), keyPrefix)
 	if !is {
-		return secret, nil
+		return secret
 	}
 	key, err := base64.StdEncoding.DecodeString(text)
 	if err != nil || len(key) == 0 {
-		return nil, fault.Invalidf("the shared secret begins with %s, and what follows is no key in base64", keyPrefix)
+		return secret
 	}
-	return key, nil
+	return key
+}
+
+// Signed reports whether one of the signatures in a header, which are parted by blanks, is that of a shared secret: of its Key, or of the text
+// as it is, since MLflow and Levada's own registry sign with the text whatever it begins with. They are compared in constant time.
+func Signed(header string, secret []byte, deliveryID, timestamp string, body []byte) bool {
+	wants := []string{Signature(Key(secret), deliveryID, timestamp, body), Signature(secret, deliveryID, timestamp, body)}
+	signed := false
+	for given := range strings.FieldsSeq(header) {
+		for _, want := range wants {
+			signed = hmac.Equal([]byte(given), []byte(want)) || signed
+		}
+	}
+	return signed
 }
 
 // Signature is what the receiver checks with the key that it shares (see Key): HMAC-SHA-256 (RFC 2104) of id, time in seconds since

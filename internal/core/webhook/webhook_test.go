@@ -20,6 +20,29 @@ func TestSignaturesAreThoseThatReceiversCompute(t *testing.T) {
 	}
 }
 
+// The key of a secret of Standard Webhooks is what its base64 holds; MLflow and Levada's registry sign with the text as it is, whatever it
+// begins with.
+func TestASecretSignsAsTextOrAsTheKeyThatItHolds(t *testing.T) {
+	for _, c := range []struct {
+		secret, key string
+		want        bool
+	}{
+		{"whsec_c2VjcmV0", "secret", true}, {"whsec_c2VjcmV0", "whsec_c2VjcmV0", true}, {"whsec_c2VjcmV0", "c2VjcmV0", false},
+		{"whsec_my-word", "whsec_my-word", true}, {"whsec_my-word", "my-word", false}, {"whsec_my-word", "", false},
+		{"whsec_", "whsec_", true}, {"whsec_", "", false}, {"plain", "plain", true}, {"plain", "other", false},
+	} {
+		header := "v1,old " + webhook.Signature([]byte(c.key), "id-1", "1700000000", []byte("{}"))
+		if got := webhook.Signed(header, []byte(c.secret), "id-1", "1700000000", []byte("{}")); got != c.want {
+			t.Errorf("the secret %s and a signature with %q: %t, want %t", c.secret, c.key, got, c.want)
+		}
+	}
+	for secret, want := range map[string]string{"whsec_c2VjcmV0": "secret", "whsec_my-word": "whsec_my-word", "plain": "plain"} {
+		if got := webhook.Key([]byte(secret)); string(got) != want {
+			t.Errorf("the key of %s is %q, want %q", secret, got, want)
+		}
+	}
+}
+
 func TestBodiesHaveMLflowsForm(t *testing.T) {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 6000, time.FixedZone("", 3600))
 	got, err := webhook.Body(webhook.Example(webhook.Event{Entity: "model_version_tag", Action: webhook.Deleted}), at)
