@@ -541,7 +541,11 @@ func (d *driver) tapped() {
 	t := d.state.Traffic
 	for i, number := range d.state.Arms {
 		if len(d.taps) <= i {
-			d.taps = append(d.taps, newTap(d.s.deps.Random))
+			others := d.state.Arms[:1]
+			if i == 0 {
+				others = d.state.Arms[1:]
+			}
+			d.taps = append(d.taps, newTap(d.s.deps.Random, others))
 		}
 		keep := 1.0
 		if i == 0 && t.Rest > 0 {

@@ -782,3 +782,54 @@ func TestRequestsBeforeTheTrafficHasMovedAreNotCompared(t *testing.T) {
 	}
 	ended(t, b, kept)
 }
+
+func TestRequestsThatFitNoVersionTakeNoneBack(t *testing.T) {
+	x := signatureOf(t, "x")
+	malformed := serving.Call{Endpoint: "e", Key: "the one client", Request: &infer.Request{Inputs: []infer.Tensor{tensor("z", 1)}}}
+	for name, c := range map[string]struct {
+		signatures map[string]*infer.Signature
+		watch      string
+		back       bool
+	}{
+		"which fit neither":                               {map[string]*infer.Signature{"1": x, "2": x}, "", false},
+		"where the baseline does not say what it takes":   {map[string]*infer.Signature{"2": x}, "", false},
+		"though there is a holdback":                      {map[string]*infer.Signature{"1": x, "2": x}, ", holdback: 5", false},
+		"unless the version before would have taken them": {map[string]*infer.Signature{"1": signatureOf(t, "z"), "2": x}, "", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b, kept := rolling(t, &models{signatures: c.signatures})
+			start(t, b, "interval: 100ms\nmetrics: [{name: errors, critical: true}]\ncanary: {steps: [{percent: 50, wait: 1h}]}\nwatch: {duration: 1h"+c.watch+"}", "2")
+			if _, err := b.CommandRollout(t.Context(), "e", rollout.Promote{By: "ada"}); err != nil {
+				t.Fatal(err)
+			}
+			for range 500 {
+				if _, err := b.Infer(t.Context(), malformed); c.watch == "" && fault.KindOf(err) != fault.Invalid {
+					t.Fatalf("%v", err)
+				}
+			}
+			if !c.back {
+				// One that fits is observed after all of them.
+				seen := func() int64 {
+					s, err := b.Rollout(t.Context(), "e")
+					if err != nil || s.Outcome != "" {
+						t.Fatalf("%q: %s, %v", s.Outcome, s.Reason, err)
+					}
+					return s.State.Requests[0] + s.State.Requests[1]
+				}
+				if _, err := b.ask(1); err != nil {
+					t.Fatal(err)
+				}
+				b.await(func(serving.Status) bool { return seen() > 0 })
+				if n := seen(); n != 1 {
+					t.Errorf("%d requests are compared", n)
+				}
+				if _, err := b.CommandRollout(t.Context(), "e", rollout.Abort{By: "ada"}); err != nil {
+					t.Error(err)
+				}
+			}
+			if s := ended(t, b, kept); c.back != (s.Outcome == rollout.OutcomeRolledBack) {
+				t.Errorf("%q: %s", s.Outcome, s.Reason)
+			}
+		})
+	}
+}
