@@ -29,6 +29,8 @@ type rollouts struct {
 	events  map[string][][]byte
 	aliases []string
 	ends    map[string]string
+	// full is the error of storing events of a type; nil for none.
+	full func(rollout.Event) error
 	// lost is the error of moving an alias, such as of a version that the registry has lost; nil for none.
 	lost error
 }
@@ -38,6 +40,14 @@ func (r *rollouts) AppendRollout(_ context.Context, record rollout.Record, event
 	defer r.mu.Unlock()
 	if r.events == nil {
 		r.events = map[string][][]byte{}
+	}
+	for _, e := range events {
+		if r.full == nil {
+			break
+		}
+		if err := r.full(e); err != nil {
+			return err
+		}
 	}
 	i := slices.IndexFunc(r.records, func(o rollout.Record) bool { return o.ID == record.ID })
 	if i < 0 {
@@ -659,10 +669,40 @@ func TestARolloutWithoutAPlanFollowsTheEndpoints(t *testing.T) {
 	ended(t, b, kept)
 }
 
+func TestARollbackThatCouldNotBeStoredIsTriedAgainWithoutRequests(t *testing.T) {
+	b, kept := rolling(t, &models{signatures: map[string]*infer.Signature{"1": signatureOf(t, "x"), "2": signatureOf(t, "y")}})
+	start(t, b, "interval: 100ms\nmetrics: [{name: errors, critical: true}]\ncanary: {steps: [{percent: 50, wait: 1h}]}", "2")
+	failed := 0
+	kept.mu.Lock()
+	kept.full = func(e rollout.Event) error {
+		if e.Type == rollout.RolledBack && failed < 2 {
+			failed++
+			return errBroken
+		}
+		return nil
+	}
+	kept.mu.Unlock()
+	for range 300 { // all at once, and then none any more
+		_, _ = b.ask(1) // version 2 wants another column
+	}
+	s := ended(t, b, kept)
+	if s.Outcome != rollout.OutcomeRolledBack || failed != 2 {
+		t.Errorf("%q: %s; %d times it could not be stored", s.Outcome, s.Reason, failed)
+	}
+	_, events, err := b.RolloutEvents(t.Context(), s.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c, err := rollout.Verify(events); err != nil || len(c.Differences) > 0 {
+		t.Errorf("%+v, %v", c, err)
+	}
+}
+
 // watching is a Monitors that has one, asked, and what it has found.
 type watching struct {
 	mu    sync.Mutex
 	found []rollout.Finding
+	asked int // how often
 }
 
 func (*watching) Monitored(_ context.Context, name string) error {
@@ -675,6 +715,7 @@ func (*watching) Monitored(_ context.Context, name string) error {
 func (w *watching) Findings(_ context.Context, _ string, since time.Time) ([]rollout.Finding, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.asked++
 	return slices.DeleteFunc(slices.Clone(w.found), func(f rollout.Finding) bool { return !f.At.After(since) }), nil
 }
 
@@ -709,6 +750,35 @@ func TestAMonitorTakesAPromotedVersionBack(t *testing.T) {
 	if !slices.Contains(b.kinds(), "rollout_monitor_found") {
 		t.Errorf("%v", b.kinds())
 	}
+}
+
+func TestMonitorsAreAskedWhenTheClockWasSetBack(t *testing.T) {
+	store := &memory{endpoints: map[string]endpoint.Endpoint{}, versions: map[string][]endpoint.Deployed{}}
+	kept, monitors, m := &rollouts{shown: store}, &watching{}, &models{}
+	watched := func(o *serving.Options) { o.Monitors = monitors }
+	b := open(t, m, store, withRollouts(kept), watched)
+	b.put(traffic.All("1"), endpoint.Settings{}, "1")
+	start(t, b, "interval: 100ms\nmetrics: [{name: errors, critical: true}]\ncanary: {steps: [{percent: 50, wait: 1h}]}\nwatch: {duration: 1h, monitors: [asked]}", "2")
+	if _, err := b.CommandRollout(t.Context(), "e", rollout.Promote{By: "ada"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	monitors.asked = 0
+	began := time.Now() // of a clock that is far behind, and fast
+	b = open(t, m, store, withRollouts(kept), watched, func(o *serving.Options) {
+		o.Now = func() time.Time { return began.Add(-24*time.Hour + 50*time.Since(began)) }
+	})
+	b.await(func(serving.Status) bool {
+		monitors.mu.Lock()
+		defer monitors.mu.Unlock()
+		return monitors.asked >= 3
+	})
+	if _, err := b.CommandRollout(t.Context(), "e", rollout.Abort{By: "ada"}); err != nil {
+		t.Error(err)
+	}
+	ended(t, b, kept)
 }
 
 func TestARolloutIsGuardedWhenTheClockWasSetBack(t *testing.T) {
