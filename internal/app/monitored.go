@@ -9,6 +9,7 @@ import (
 	"levada/internal/adapter/store"
 	"levada/internal/core/declare"
 	"levada/internal/core/fault"
+	"levada/internal/core/monitor"
 	"levada/internal/core/observe"
 	"levada/internal/core/rollout"
 )
@@ -34,23 +35,21 @@ const mostFindings = 100
 // Findings returns what a monitor has found since a time.
 func (m monitorFindings) Findings(ctx context.Context, name string, since time.Time) ([]rollout.Finding, error) {
 	var out []rollout.Finding
-	for kind, task := range map[observe.Kind]string{observe.Drift: "drift-report", observe.Check: "check-report"} {
-		reports, err := m.store.Data().Reports(ctx, kind, monitorPipeline(name), task, mostFindings)
+	for kind, step := range map[observe.Kind]string{observe.Drift: monitor.StepDriftReport, observe.Check: monitor.StepCheckReport} {
+		reports, err := m.store.Data().ReportsSince(ctx, kind, monitorPipeline(name), step, since, mostFindings)
 		if err != nil {
 			return nil, err
 		}
 		for _, r := range reports {
-			if r.At.After(since) {
-				out = append(out, findingOf(name, r))
-			}
+			out = append(out, findingOf(name, r))
 		}
 	}
 	return out, nil
 }
 
 // findingOf is a report as rollouts see it.
-func findingOf(monitor string, r observe.Stored) rollout.Finding {
-	f := rollout.Finding{Monitor: monitor, At: r.At, Rows: r.Rows, Run: r.RunID, Verdict: rollout.Pass}
+func findingOf(name string, r observe.Stored) rollout.Finding {
+	f := rollout.Finding{Monitor: name, At: r.At, Rows: r.Rows, Run: r.RunID, Report: r.ArtifactID, Verdict: rollout.Pass}
 	switch {
 	case r.NotJudged != "":
 		f.Verdict = rollout.NoData

@@ -164,7 +164,7 @@ func (a *app) rolloutVerifyCommand() *cobra.Command {
 		Short: "Decide again what a rollout has decided, from its windows; no server is asked",
 		Long: "Decide again what a rollout has decided. FILE is the JSON of \"levada rollout export\". What was observed is given to its plan window by window, and\n" +
 			"what follows is compared with every decision and its evidence. What people asked for is counted and not decided again.\n\n" +
-			"The exit status is 0 where all decisions follow, and 1 where not.",
+			"The exit status is 0 where all decisions follow, and 1 where not, also where that cannot be told because they were made by earlier rules.",
 		Example: "  levada rollout verify evidence.json",
 		Args:    cobra.ExactArgs(1),
 	}
@@ -194,7 +194,7 @@ func (a *app) rolloutVerifyCommand() *cobra.Command {
 		} else {
 			err = a.printChecked(checked)
 		}
-		if err == nil && len(checked.Differences) > 0 {
+		if err == nil && (len(checked.Differences) > 0 || checked.Unlike != "") {
 			return exitStatus(ExitFailed)
 		}
 		return err
@@ -211,11 +211,18 @@ func (a *app) printChecked(c rollout.Checked) error {
 	if len(c.Differences) > 0 {
 		said = "Not confirmed"
 	}
+	if c.Unlike != "" {
+		said = "Cannot be told"
+		text += fmt.Sprintf(". It was decided by version %d of the rules, and this program has version %d, by which something else follows: use a release of then", c.Rules, rollout.Rules)
+	}
 	if _, err := fmt.Fprintf(a.deps.Stdout, "%s: %s.\n", said, text); err != nil {
 		return err
 	}
 	for _, asked := range c.Asked {
 		fmt.Fprintf(a.deps.Stdout, "  %s\n", console.Clean(asked))
+	}
+	if c.Unlike != "" {
+		fmt.Fprintf(a.deps.Stdout, "  the first difference: %s\n", console.Clean(c.Unlike))
 	}
 	for _, d := range c.Differences {
 		fmt.Fprintf(a.deps.Stdout, "  %s\n", console.Clean(d))

@@ -120,10 +120,9 @@ func (l *logged) past(versions []string, every time.Duration) (past, error) {
 			return past{}, fault.Invalidf("there are no requests of version %q: the versions are %s", v, strings.Join(there, ", "))
 		}
 	}
-	windows, err := rollout.Windows(l.requests, versions, every)
-	out := past{arms: versions, windows: windows}
+	out := past{arms: versions, windows: rollout.Windows(l.requests, versions, every)}
 	if len(versions) == 1 {
 		out.arms = []string{versions[0], versions[0] + " (the other half)"}
 	}
-	return out, err
+	return out, nil
 }

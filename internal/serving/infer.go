@@ -46,13 +46,14 @@ func (s *Service) Infer(ctx context.Context, c Call) (*infer.Response, error) {
 			continue // it was drained a moment ago: there is another route by now
 		}
 		defer v.leave() // what shadows do is counted by then
-		if c, err = s.fitted(ctx, l, r, v, c); err != nil {
+		fit, err := s.fitted(ctx, l, r, v, c)
+		if err != nil {
 			if o, known := outcomeOf(err); known {
-				v.stats.refuse(chosen.seen(s.deps.Now(), o))
+				v.stats.refuse(chosen.seen(s.deps.Now(), o), func(t *tap) bool { return s.blamed(ctx, l, r, t, c) })
 			}
 			return nil, err
 		}
-		return s.answered(ctx, r, v, chosen, c)
+		return s.answered(ctx, r, v, chosen, fit)
 	}
 }
 
@@ -86,6 +87,26 @@ func (s *Service) fitted(ctx context.Context, l *live, r *route, v *version, c C
 		return c, &misfit{err}
 	}
 	return c, nil
+}
+
+// blamed reports whether a request that does not fit a version says something about that version: another one which it is compared with would have been asked with it.
+// What fits neither is the client's doing. Where that other one has no signature, so that anything fits it, it says something only while requests are divided among
+// both.
+func (s *Service) blamed(ctx context.Context, l *live, r *route, t *tap, c Call) bool {
+	for _, number := range t.others {
+		other := r.versions[number]
+		if other == nil {
+			continue
+		}
+		signature, err := l.signature(ctx, r, other)
+		if err != nil || signature == nil && !slices.Contains(r.spec.Traffic.Answering(), number) {
+			continue
+		}
+		if _, err := s.fitted(ctx, l, r, other, c); err == nil {
+			return true
+		}
+	}
+	return false
 }
 
 // misfit is the error of a request that a version cannot be asked with.

@@ -89,9 +89,10 @@ func (s *stats) since(t time.Time) []endpoint.Observation {
 	return out
 }
 
-// refuse takes in a request that the version cannot be asked with. The model had no work with it, so its latency says nothing.
-func (s *stats) refuse(o endpoint.Observation) {
-	if t := s.tap.Load(); t != nil {
+// refuse takes in a request that the version cannot be asked with. The model had no work with it, so its latency says nothing. A rollout is told of it where blamed
+// says so, which is asked for requests that are compared alone.
+func (s *stats) refuse(o endpoint.Observation, blamed func(*tap) bool) {
+	if t := s.tap.Load(); t != nil && !o.Aimed && blamed(t) {
 		t.add(o, countAnswers)
 	}
 	s.outcomes[o.Outcome].Add(1)

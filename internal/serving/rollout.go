@@ -88,14 +88,17 @@ type driver struct {
 	taps   []*tap
 	// calibrations are those of the versions by number; nil where the plan estimates nothing.
 	calibrations map[string]*calibration
-	asked        time.Time // when monitors were asked last
 	from         time.Time // when the present window began
 	latest       time.Time // see now
 	// observed is when the newest window that was kept ended.
 	observed time.Time
-	// held are windows that are not stored yet, since flushed.
-	held    []rollout.Event
-	flushed time.Time
+	// owed is the time of the newest window, if what follows from it could not be stored; zero otherwise. Until it is, nothing more is observed: requests are counted
+	// meanwhile.
+	owed time.Time
+	// held are windows that are not stored yet.
+	held []rollout.Event
+	// asked, took and flushed are when monitors were asked last, a window was kept and something was stored: by the clock of this process, which nobody sets back.
+	asked, took, flushed time.Time
 	// reporter has seen every event so far.
 	reporter *rollout.Reporter
 	// followed and named are the traffic and the alias's version that were brought about last.
@@ -321,20 +324,12 @@ func (d *driver) now() time.Time {
 
 // step takes up a window if one is due, has what follows decided, and brings about what was. It reports whether the rollout is over.
 func (d *driver) step(due bool) (over bool) {
+	ctx := d.s.until
+	found := d.findings(ctx)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	ctx, now := d.s.until, d.now()
 	if !d.state.Done() {
-		var err error
-		if arm, why := d.broken(); arm != "" {
-			err = d.command(ctx, rollout.Broken{At: now, Arm: arm, Reason: why})
-		} else if due {
-			err = d.observe(ctx, now)
-		}
-		if err == nil && !d.state.Done() {
-			err = d.findings(ctx, now)
-		}
-		if err != nil {
+		if err := d.decide(ctx, due, found); err != nil {
 			d.s.deps.Logger.Warn("a rollout cannot go on at the moment", "endpoint", d.l.name, "rollout", d.record.ID, "error", err)
 		}
 	}
@@ -355,23 +350,6 @@ func (d *driver) step(due bool) (over bool) {
 	return true
 }
 
-// broken finds a version of the rollout that cannot be loaded any more.
-func (d *driver) broken() (arm, why string) {
-	r := d.l.route.Load()
-	if r == nil {
-		return "", ""
-	}
-	for _, number := range d.state.Arms {
-		if v := r.versions[number]; v != nil && v.givenUp() {
-			v.mu.Lock()
-			err := v.failure
-			v.mu.Unlock()
-			return number, fault.Shorten(fmt.Sprint(err), 1000)
-		}
-	}
-	return "", ""
-}
-
 // observe takes up the window that ends now; d.mu is held.
 func (d *driver) observe(ctx context.Context, now time.Time) error {
 	w := rollout.Window{From: d.from, To: now}
@@ -379,9 +357,9 @@ func (d *driver) observe(ctx context.Context, now time.Time) error {
 		w.Arms = append(w.Arms, t.take())
 	}
 	if w.Empty() && d.quiet(now) {
-		return d.flush(ctx, now)
+		return d.flush(ctx)
 	}
-	d.from, d.observed = now, now
+	d.from, d.observed, d.took = now, now, d.s.deps.Now()
 	seen, err := rollout.Decide(d.state, rollout.Observe{Window: w})
 	if err != nil {
 		return err
@@ -399,11 +377,12 @@ func (d *driver) observe(ctx context.Context, now time.Time) error {
 // minute, until the stage goes on. The next window begins where this one did.
 func (d *driver) quiet(now time.Time) bool {
 	due := d.state.Until
-	return d.state.Paused || now.Before(due) || !d.observed.Before(due) && now.Sub(d.observed) < time.Minute
+	return d.state.Paused || now.Before(due) || !d.observed.Before(due) && d.s.deps.Now().Sub(d.took) < rollout.DueEvery
 }
 
 // flush stores what is held for long; d.mu is held.
-func (d *driver) flush(ctx context.Context, now time.Time) error {
+func (d *driver) flush(ctx context.Context) error {
+	now := d.s.deps.Now()
 	if len(d.held) == 0 || now.Sub(d.flushed) < flushEvery {
 		return nil
 	}
@@ -434,11 +413,12 @@ func (d *driver) command(ctx context.Context, c rollout.Command) error {
 		}
 	}
 	if err := d.s.deps.Rollouts.AppendRollout(ctx, record, slices.Concat(d.held, events), shown); err != nil {
-		const most = 10_000
-		d.held = d.held[max(0, len(d.held)-most):]
+		if tick, ok := c.(rollout.Tick); ok {
+			d.owed = tick.At
+		}
 		return err
 	}
-	d.record, d.held, d.flushed = record, nil, now
+	d.record, d.held, d.flushed, d.owed = record, nil, now, time.Time{}
 	for _, e := range events {
 		if err := d.apply(e); err != nil {
 			return err
@@ -541,7 +521,11 @@ func (d *driver) tapped() {
 	t := d.state.Traffic
 	for i, number := range d.state.Arms {
 		if len(d.taps) <= i {
-			d.taps = append(d.taps, newTap(d.s.deps.Random))
+			others := d.state.Arms[:1]
+			if i == 0 {
+				others = d.state.Arms[1:]
+			}
+			d.taps = append(d.taps, newTap(d.s.deps.Random, others))
 		}
 		keep := 1.0
 		if i == 0 && t.Rest > 0 {

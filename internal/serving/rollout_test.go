@@ -29,6 +29,8 @@ type rollouts struct {
 	events  map[string][][]byte
 	aliases []string
 	ends    map[string]string
+	// full is the error of storing events of a type; nil for none.
+	full func(rollout.Event) error
 	// lost is the error of moving an alias, such as of a version that the registry has lost; nil for none.
 	lost error
 }
@@ -38,6 +40,14 @@ func (r *rollouts) AppendRollout(_ context.Context, record rollout.Record, event
 	defer r.mu.Unlock()
 	if r.events == nil {
 		r.events = map[string][][]byte{}
+	}
+	for _, e := range events {
+		if r.full == nil {
+			break
+		}
+		if err := r.full(e); err != nil {
+			return err
+		}
 	}
 	i := slices.IndexFunc(r.records, func(o rollout.Record) bool { return o.ID == record.ID })
 	if i < 0 {
@@ -202,8 +212,11 @@ func ended(t *testing.T, b *bench, kept *rollouts) serving.RolloutStatus {
 		if err != nil {
 			t.Fatal(err)
 		}
+		// A command reaches nobody once the driver has gone, which is a moment after the end is stored.
 		if len(open) == 0 {
-			return s
+			if _, err := b.CommandRollout(t.Context(), "e", rollout.Resume{}); fault.KindOf(err) == fault.NotFound {
+				return s
+			}
 		}
 		select {
 		case <-tick.C:
@@ -659,10 +672,40 @@ func TestARolloutWithoutAPlanFollowsTheEndpoints(t *testing.T) {
 	ended(t, b, kept)
 }
 
+func TestARollbackThatCouldNotBeStoredIsTriedAgainWithoutRequests(t *testing.T) {
+	b, kept := rolling(t, &models{signatures: map[string]*infer.Signature{"1": signatureOf(t, "x"), "2": signatureOf(t, "y")}})
+	start(t, b, "interval: 100ms\nmetrics: [{name: errors, critical: true}]\ncanary: {steps: [{percent: 50, wait: 1h}]}", "2")
+	failed := 0
+	kept.mu.Lock()
+	kept.full = func(e rollout.Event) error {
+		if e.Type == rollout.RolledBack && failed < 2 {
+			failed++
+			return errBroken
+		}
+		return nil
+	}
+	kept.mu.Unlock()
+	for range 300 { // all at once, and then none any more
+		_, _ = b.ask(1) // version 2 wants another column
+	}
+	s := ended(t, b, kept)
+	if s.Outcome != rollout.OutcomeRolledBack || failed != 2 {
+		t.Errorf("%q: %s; %d times it could not be stored", s.Outcome, s.Reason, failed)
+	}
+	_, events, err := b.RolloutEvents(t.Context(), s.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c, err := rollout.Verify(events); err != nil || len(c.Differences) > 0 {
+		t.Errorf("%+v, %v", c, err)
+	}
+}
+
 // watching is a Monitors that has one, asked, and what it has found.
 type watching struct {
 	mu    sync.Mutex
 	found []rollout.Finding
+	asked int // how often
 }
 
 func (*watching) Monitored(_ context.Context, name string) error {
@@ -675,6 +718,7 @@ func (*watching) Monitored(_ context.Context, name string) error {
 func (w *watching) Findings(_ context.Context, _ string, since time.Time) ([]rollout.Finding, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.asked++
 	return slices.DeleteFunc(slices.Clone(w.found), func(f rollout.Finding) bool { return !f.At.After(since) }), nil
 }
 
@@ -709,6 +753,35 @@ func TestAMonitorTakesAPromotedVersionBack(t *testing.T) {
 	if !slices.Contains(b.kinds(), "rollout_monitor_found") {
 		t.Errorf("%v", b.kinds())
 	}
+}
+
+func TestMonitorsAreAskedWhenTheClockWasSetBack(t *testing.T) {
+	store := &memory{endpoints: map[string]endpoint.Endpoint{}, versions: map[string][]endpoint.Deployed{}}
+	kept, monitors, m := &rollouts{shown: store}, &watching{}, &models{}
+	watched := func(o *serving.Options) { o.Monitors = monitors }
+	b := open(t, m, store, withRollouts(kept), watched)
+	b.put(traffic.All("1"), endpoint.Settings{}, "1")
+	start(t, b, "interval: 100ms\nmetrics: [{name: errors, critical: true}]\ncanary: {steps: [{percent: 50, wait: 1h}]}\nwatch: {duration: 1h, monitors: [asked]}", "2")
+	if _, err := b.CommandRollout(t.Context(), "e", rollout.Promote{By: "ada"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	monitors.asked = 0
+	began := time.Now() // of a clock that is far behind, and fast
+	b = open(t, m, store, withRollouts(kept), watched, func(o *serving.Options) {
+		o.Now = func() time.Time { return began.Add(-24*time.Hour + 50*time.Since(began)) }
+	})
+	b.await(func(serving.Status) bool {
+		monitors.mu.Lock()
+		defer monitors.mu.Unlock()
+		return monitors.asked >= 3
+	})
+	if _, err := b.CommandRollout(t.Context(), "e", rollout.Abort{By: "ada"}); err != nil {
+		t.Error(err)
+	}
+	ended(t, b, kept)
 }
 
 func TestARolloutIsGuardedWhenTheClockWasSetBack(t *testing.T) {
@@ -781,4 +854,55 @@ func TestRequestsBeforeTheTrafficHasMovedAreNotCompared(t *testing.T) {
 		t.Error(err)
 	}
 	ended(t, b, kept)
+}
+
+func TestRequestsThatFitNoVersionTakeNoneBack(t *testing.T) {
+	x := signatureOf(t, "x")
+	malformed := serving.Call{Endpoint: "e", Key: "the one client", Request: &infer.Request{Inputs: []infer.Tensor{tensor("z", 1)}}}
+	for name, c := range map[string]struct {
+		signatures map[string]*infer.Signature
+		watch      string
+		back       bool
+	}{
+		"which fit neither":                               {map[string]*infer.Signature{"1": x, "2": x}, "", false},
+		"where the baseline does not say what it takes":   {map[string]*infer.Signature{"2": x}, "", false},
+		"though there is a holdback":                      {map[string]*infer.Signature{"1": x, "2": x}, ", holdback: 5", false},
+		"unless the version before would have taken them": {map[string]*infer.Signature{"1": signatureOf(t, "z"), "2": x}, "", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b, kept := rolling(t, &models{signatures: c.signatures})
+			start(t, b, "interval: 100ms\nmetrics: [{name: errors, critical: true}]\ncanary: {steps: [{percent: 50, wait: 1h}]}\nwatch: {duration: 1h"+c.watch+"}", "2")
+			if _, err := b.CommandRollout(t.Context(), "e", rollout.Promote{By: "ada"}); err != nil {
+				t.Fatal(err)
+			}
+			for range 500 {
+				if _, err := b.Infer(t.Context(), malformed); c.watch == "" && fault.KindOf(err) != fault.Invalid {
+					t.Fatalf("%v", err)
+				}
+			}
+			if !c.back {
+				// One that fits is observed after all of them.
+				seen := func() int64 {
+					s, err := b.Rollout(t.Context(), "e")
+					if err != nil || s.Outcome != "" {
+						t.Fatalf("%q: %s, %v", s.Outcome, s.Reason, err)
+					}
+					return s.State.Requests[0] + s.State.Requests[1]
+				}
+				if _, err := b.ask(1); err != nil {
+					t.Fatal(err)
+				}
+				b.await(func(serving.Status) bool { return seen() > 0 })
+				if n := seen(); n != 1 {
+					t.Errorf("%d requests are compared", n)
+				}
+				if _, err := b.CommandRollout(t.Context(), "e", rollout.Abort{By: "ada"}); err != nil {
+					t.Error(err)
+				}
+			}
+			if s := ended(t, b, kept); c.back != (s.Outcome == rollout.OutcomeRolledBack) {
+				t.Errorf("%q: %s", s.Outcome, s.Reason)
+			}
+		})
+	}
 }

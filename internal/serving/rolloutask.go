@@ -38,7 +38,10 @@ func (s *Service) CommandRollout(ctx context.Context, name string, c rollout.Com
 		command.At = at
 		c = command
 	}
-	if err = d.command(ctx, c); err == nil {
+	if err = d.settle(ctx); err == nil {
+		err = d.command(ctx, c)
+	}
+	if err == nil {
 		err = d.bring(ctx)
 	}
 	d.mu.Unlock()

@@ -138,7 +138,7 @@ type Call struct {
 	Header  func(string) string
 	Request *infer.Request
 	// Read, where it is set, makes the request in place of Request: of one whose form depends on the signature of the version that
-	// answers, which is nil where the model has none.
+	// answers, which is nil where the model has none. It may be called again with the signature of another one.
 	Read func(*infer.Signature) (*infer.Request, error)
 }
 

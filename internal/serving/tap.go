@@ -16,6 +16,8 @@ const maxKeys = 1_000_000
 // tap sums up what a version does while a rollout compares it.
 type tap struct {
 	random func() uint64
+	// others are the versions that this one is compared with.
+	others []string
 
 	mu  sync.Mutex
 	arm rollout.Arm
@@ -42,8 +44,8 @@ const (
 	countOriginals
 )
 
-func newTap(random func() uint64) *tap {
-	return &tap{random: random, keep: 1, seed: maphash.MakeSeed(), keys: map[uint64]struct{}{}, arm: emptyArm()}
+func newTap(random func() uint64, others []string) *tap {
+	return &tap{random: random, others: others, keep: 1, seed: maphash.MakeSeed(), keys: map[uint64]struct{}{}, arm: emptyArm()}
 }
 
 func emptyArm() rollout.Arm {

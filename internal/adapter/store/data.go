@@ -232,6 +232,17 @@ func (d Data) Reports(ctx context.Context, kind observe.Kind, pipeline, task str
 		LIMIT $4`, string(kind), pipeline, task, limit)
 }
 
+// ReportsSince returns the reports of a kind that a task of a pipeline made after a time, the newest first, at most limit.
+func (d Data) ReportsSince(ctx context.Context, kind observe.Kind, pipeline, task string, since time.Time, limit int) ([]observe.Stored, error) {
+	// Uses data_reports_by_task.
+	return readAll(ctx, d.s, scanReport, `
+		SELECT `+reportColumns+`
+		FROM data_reports
+		WHERE kind = $1 AND pipeline = $2 AND task = $3 AND at > $4
+		ORDER BY at DESC, artifact_id DESC
+		LIMIT $5`, string(kind), pipeline, task, micros(since), limit)
+}
+
 // NewestReports returns the newest report of a kind of each task of each pipeline, the newest first, at most limit.
 func (d Data) NewestReports(ctx context.Context, kind observe.Kind, limit int) ([]observe.Stored, error) {
 	// Uses data_reports_by_task, which is walked once.

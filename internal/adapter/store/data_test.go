@@ -166,6 +166,11 @@ func TestReportsAreFoundByTaskAndGoWithTheirRun(t *testing.T) {
 	if diff := cmp.Diff(want, list); err != nil || diff != "" {
 		t.Errorf("%v %s", err, diff)
 	}
+	for since, n := range map[int64]int{0: 2, 1: 1, 2: 0} {
+		if later, err := s.Data().ReportsSince(t.Context(), observe.Drift, "p", "make", time.Unix(since, 0), 10); err != nil || len(later) != n || n > 0 && later[0].ArtifactID != "r1.report" {
+			t.Errorf("since %d: %+v %v", since, later, err)
+		}
+	}
 	newest, err := s.Data().NewestReports(t.Context(), observe.Drift, 10)
 	if err != nil || len(newest) != 2 || newest[0].ArtifactID != "r2.report" || newest[1].ArtifactID != "r1.report" {
 		t.Errorf("%+v %v", newest, err)

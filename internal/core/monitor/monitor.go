@@ -38,6 +38,12 @@ type Drift struct {
 	Share      float64 `json:"share,omitempty" minimum:"0" maximum:"1" doc:"share of drifted columns from which on the table has drifted; default 0.5"`
 }
 
+// The steps that make reports, in the pipelines of Parts.
+const (
+	StepCheckReport = "check-report"
+	StepDriftReport = "drift-report"
+)
+
 // Parts are the components that pipelines are made of.
 type Parts struct{ profile, check, drift, gate component }
 
@@ -94,8 +100,8 @@ func (p *Parts) Pipeline(s Spec) (string, error) {
 		if s.MinRows > 0 {
 			params["min_rows"] = constant(s.MinRows)
 		}
-		b.step("check-report", &p.check, object{"data": from("data")}, params)
-		b.step("check", &p.gate, nil, object{"why": found("check-report")})
+		b.step(StepCheckReport, &p.check, object{"data": from("data")}, params)
+		b.step("check", &p.gate, nil, object{"why": found(StepCheckReport)})
 	}
 	if s.Reference != "" {
 		b.input("reference", s.Reference, "Where the table is that the data is compared with.")
@@ -115,8 +121,8 @@ func (p *Parts) Pipeline(s Spec) (string, error) {
 		if s.Requests {
 			params["vanished"] = constant("note")
 		}
-		b.step("drift-report", &p.drift, object{"reference": from("reference"), "current": from("data")}, params)
-		b.step("drift", &p.gate, nil, object{"why": found("drift-report")})
+		b.step(StepDriftReport, &p.drift, object{"reference": from("reference"), "current": from("data")}, params)
+		b.step("drift", &p.gate, nil, object{"why": found(StepDriftReport)})
 	}
 	if b.err != nil {
 		return "", b.err

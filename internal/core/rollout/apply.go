@@ -55,12 +55,8 @@ func Apply(s *State, e Event) error {
 		if e.Finding == nil {
 			return fmt.Errorf("event %s has no finding", e.Type)
 		}
-		found := maps.Clone(s.found)
-		if found == nil {
-			found = map[string]time.Time{}
-		}
-		found[e.Finding.Monitor] = e.Finding.At
-		s.found, s.Last = found, e.Evidence
+		s.hear(e.Finding)
+		s.Last = e.Evidence
 	case RolledBack:
 		s.Traffic, s.Paused, s.Reason = *e.Traffic, false, e.Reason
 		if len(e.Evidence) > 0 {
@@ -76,6 +72,22 @@ func Apply(s *State, e Event) error {
 		return fmt.Errorf("event type %q is unknown", e.Type)
 	}
 	return nil
+}
+
+// hear remembers a finding.
+func (s *State) hear(f *Finding) {
+	all := maps.Clone(s.heard)
+	if all == nil {
+		all = map[string]heard{}
+	}
+	of := all[f.Monitor]
+	of.findings = append(slices.Clone(of.findings), f.id())
+	of.judged = of.judged || f.Verdict != NoData
+	if f.At.After(of.newest) {
+		of.newest = f.At
+	}
+	all[f.Monitor] = of
+	s.heard = all
 }
 
 func (s *State) applyStart(e Event) error {
@@ -155,24 +167,53 @@ func DecodeEvent(b []byte) (Event, error) {
 }
 
 // Rehearse says what a plan would have decided on windows that were observed before. Traffic does not follow its decisions, for it is past;
-// each stage takes the windows that come while it lasts.
+// each stage takes the windows that come while it lasts. Where nothing was observed and something is due there are windows without requests, as while a rollout goes on.
 func Rehearse(start Start, windows []Window) (*State, []Event, error) {
 	s := New()
 	events, err := Advance(s, start)
 	if err != nil {
 		return nil, nil, err
 	}
-	for i, w := range windows {
+	seen := func(w Window) error {
 		for _, c := range []Command{Observe{w}, Tick{w.To}} {
 			if s.Done() {
-				return s, events, nil
+				return nil
 			}
 			more, err := Advance(s, c)
 			if err != nil {
-				return nil, nil, fmt.Errorf("window %d: %w", i, err)
+				return err
 			}
 			events = append(events, more...)
 		}
+		return nil
+	}
+	last := start.At
+	for i, w := range windows {
+		for at := s.looked(last); !at.After(w.From) && !s.Done() && !s.Paused; at = s.looked(last) {
+			if err := seen(Window{From: last, To: at, Arms: make([]Arm, len(s.Arms))}); err != nil {
+				return nil, nil, err
+			}
+			last = at
+		}
+		if s.Done() {
+			break
+		}
+		if err := seen(w); err != nil {
+			return nil, nil, fmt.Errorf("window %d: %w", i, err)
+		}
+		last = w.To
 	}
 	return s, events, nil
+}
+
+// DueEvery is how often it is decided again what is due, while there are no requests.
+const DueEvery = time.Minute
+
+// looked is when a window without requests is looked at, after the one that ended last: at the end of the interval in which something is due, and then once a minute.
+func (s *State) looked(last time.Time) time.Time {
+	interval, wait := time.Duration(s.Plan.Interval), DueEvery
+	if s.Until.After(last) {
+		wait = s.Until.Sub(last)
+	}
+	return last.Add(max(1, (wait+interval-1)/interval) * interval)
 }

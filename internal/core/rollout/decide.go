@@ -83,7 +83,7 @@ func (s *State) start(c Start) ([]Event, error) {
 			return nil, fault.Invalidf("a rollout needs versions that differ; it has %s", strings.Join(arms, ", "))
 		}
 	}
-	events := []Event{{Type: Started, At: c.At, Plan: &plan, Arms: arms, Seed: c.Seed, By: c.By}}
+	events := []Event{{Type: Started, At: c.At, Plan: &plan, Arms: arms, Seed: c.Seed, Rules: Rules, By: c.By}}
 	return append(events, begin(&plan, plan.stages()[0], c.At, len(arms), 1)), nil
 }
 
@@ -166,13 +166,7 @@ func (s *State) tick(at time.Time) []Event {
 		if next.Step < s.Plan.watches() {
 			return []Event{begin(&s.Plan, next, at, len(s.Arms), s.arm())}
 		}
-		if s.data.arms[s.arm()].Requests == 0 {
-			return []Event{s.finish(at, OutcomePromoted, "no requests came at the end of the watch, and nothing was worse before")}
-		}
-		if names := s.Plan.without(s.standards); s.alone() && len(names) > 0 {
-			return []Event{s.finish(at, OutcomePromoted, "nothing else was worse while it was watched; of "+strings.Join(names, " and ")+" too little was known before to tell")}
-		}
-		return []Event{s.finish(at, OutcomePromoted, "nothing was worse while it was watched")}
+		return []Event{s.watched(at)}
 	}
 	if !due || !s.enough() {
 		return nil
@@ -327,16 +321,30 @@ func (s *State) broken(c Broken) ([]Event, error) {
 	switch {
 	case i < 0:
 		return nil, fault.NotFoundf("version %q is none of the rollout's: %s", c.Arm, strings.Join(s.Arms, ", "))
-	case i == 0 && s.Arm == "":
+	case !s.Needs(c.Arm):
+		return nil, nil
+	case i == 0:
 		// Nothing is known of the candidate by that, and nothing better than the baseline is there to go to.
-		if s.Paused {
-			return nil, nil
-		}
 		return []Event{{Type: PausedEvent, At: c.At, Reason: fmt.Sprintf("the baseline %s cannot serve: %s", c.Arm, c.Reason)}}, nil
 	}
 	seen := s.data.arms[i]
 	evidence := Evidence{Metric: testServing, Test: testServing, Arm: c.Arm, Verdict: Fail, Unit: "value", Candidate: Measured{N: seen.Requests}, Critical: true, Reason: c.Reason}
 	return s.back(c.At, OutcomeRolledBack, fmt.Sprintf("%s cannot serve: %s", c.Arm, c.Reason), "", []Evidence{evidence}), nil
+}
+
+// Needs reports whether anything follows from a version that cannot serve: before a promotion from the baseline, unless the rollout is paused already, and from candidates
+// that have traffic to lose; afterwards from the version that was promoted.
+func (s *State) Needs(version string) bool {
+	i := slices.Index(s.Arms, version)
+	switch {
+	case i < 0 || s.Done():
+		return false
+	case s.Arm != "":
+		return version == s.Arm
+	case i == 0:
+		return !s.Paused
+	}
+	return !s.data.dropped[i]
 }
 
 // testServing is the test of a version that does not answer at all.
@@ -380,10 +388,10 @@ func (s *State) promoteByHand(c Promote) ([]Event, error) {
 	return s.promote(c.At, arm, orText(c.Reason, "somebody asked for it"), orText(c.By, "unknown"), s.known()), nil
 }
 
-// monitored decides by what a monitor has found.
+// monitored decides by what a monitor has found. Each finding is decided by once, in whatever order they come.
 func (s *State) monitored(c Found) []Event {
 	f := c.Finding
-	if since, asks := s.Asks(f.Monitor); !asks || !f.At.After(since) {
+	if _, asks := s.Asks(f.Monitor); !asks || !f.At.After(s.promoted) || slices.Contains(s.heard[f.Monitor].findings, f.id()) {
 		return nil
 	}
 	e := Evidence{Metric: f.Monitor, Test: testMonitor, Arm: s.Arm, Verdict: f.Verdict, Unit: "value", Candidate: Measured{N: f.Rows}, Critical: true, Reason: f.Reason}
@@ -397,13 +405,38 @@ func (s *State) monitored(c Found) []Event {
 // testMonitor is the test of a monitor, which has its own.
 const testMonitor = "monitor"
 
-// Asks says whether a monitor is asked now, and about what since when: its findings since the promotion, each once.
+// findingsLate is by how much a finding may come after a later one: reports are read when there is time for them, and those of a run in any order.
+const findingsLate = time.Hour
+
+// Asks says whether a monitor is asked now, and about what since when. That is since the promotion, or as long ago as findings may come late.
 func (s *State) Asks(monitor string) (since time.Time, asks bool) {
 	if s.Done() || s.Stage.Phase != PhaseWatch || !slices.Contains(s.Plan.Watch.Monitors, monitor) {
 		return since, false
 	}
-	if since = s.promoted; s.found[monitor].After(since) {
-		since = s.found[monitor]
+	if since = s.promoted; s.heard[monitor].newest.Add(-findingsLate).After(since) {
+		since = s.heard[monitor].newest.Add(-findingsLate)
 	}
 	return since, true
+}
+
+// watched is the end of a watch in which nothing was worse. It says what the watch could not tell.
+func (s *State) watched(at time.Time) Event {
+	reason := "nothing was worse while it was watched"
+	names := s.Plan.without(s.standards)
+	switch {
+	case s.data.arms[s.arm()].Requests == 0:
+		reason = "no requests came at the end of the watch, and nothing was worse before"
+	case s.alone() && len(names) > 0:
+		reason = "nothing else was worse while it was watched; of " + strings.Join(names, " and ") + " too little was known before to tell"
+	}
+	var silent []string
+	for _, m := range s.Plan.Watch.Monitors {
+		if !s.heard[m].judged {
+			silent = append(silent, m)
+		}
+	}
+	if len(silent) > 0 {
+		reason += "; nothing was judged by monitor " + strings.Join(silent, " and ") + ": look whether it is there, and looks at the data often enough"
+	}
+	return s.finish(at, OutcomePromoted, reason)
 }

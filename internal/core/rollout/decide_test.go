@@ -570,6 +570,48 @@ func TestWhatAMonitorFindsAfterPromotionTakesTheVersionBack(t *testing.T) {
 	}
 }
 
+func TestNoFindingOfAMonitorIsLost(t *testing.T) {
+	plan := "shadow: {wait: 1h}\nwatch: {duration: 3h, window: 1h, monitors: [asked]}"
+	w := promotedByHand(t, plan, time.Second)
+	promoted := w.at
+	finding := func(report string, at time.Time, v Verdict) Found {
+		return Found{At: w.at, Finding: Finding{Monitor: "asked", At: at, Verdict: v, Run: "r1", Report: report, Reason: "of " + report}}
+	}
+	w.run(t, 90*time.Minute)
+	for _, c := range []Found{finding("a", w.at, Pass), finding("b", w.at, Pass), finding("c", w.at.Add(-time.Second), NoData)} {
+		if events := w.do(t, c); len(events) != 1 {
+			t.Errorf("%s: %+v", c.Finding.Report, events)
+		}
+		if events := w.do(t, c); len(events) != 0 {
+			t.Errorf("%s once more: %+v", c.Finding.Report, events)
+		}
+	}
+	if since, asks := w.state.Asks("asked"); !asks || !since.Equal(w.at.Add(-time.Hour)) {
+		t.Errorf("asked since %v", since)
+	}
+	if events := w.do(t, finding("d", promoted, Fail)); len(events) != 0 {
+		t.Errorf("of the time before: %+v", events)
+	}
+	// An earlier time than what was decided by already: it was stored later.
+	if w.do(t, finding("e", w.at.Add(-2*time.Second), Fail)); w.state.Outcome != OutcomeRolledBack {
+		t.Errorf("%q", w.state.Outcome)
+	}
+	if c, err := Verify(w.events); err != nil || len(c.Differences) > 0 || c.ByHand != 5 {
+		t.Errorf("%+v, %v", c, err)
+	}
+}
+
+func TestAWatchSaysWhichMonitorsHaveFoundNothing(t *testing.T) {
+	w := promotedByHand(t, "shadow: {wait: 1h}\nwatch: {duration: 10s, window: 5s, monitors: [asked, gone, poor]}", 30*time.Second)
+	w.run(t, time.Second)
+	w.do(t, Found{At: w.at, Finding: Finding{Monitor: "asked", At: w.at, Verdict: Pass}})
+	w.do(t, Found{At: w.at, Finding: Finding{Monitor: "poor", At: w.at, Verdict: NoData}})
+	w.run(t, time.Minute)
+	if w.state.Outcome != OutcomePromoted || !strings.Contains(w.state.Reason, "nothing was judged by monitor gone and poor") {
+		t.Errorf("%q: %s", w.state.Outcome, w.state.Reason)
+	}
+}
+
 func TestABanditDropsArmsThatDoHarm(t *testing.T) {
 	plan := "metrics: [{name: errors, critical: true}, {name: conversion, measure: rate, better: higher}]\nbandit: {reward: conversion, every: 10s, min_samples: 3000}"
 	broken, better := healthy, healthy
@@ -591,6 +633,49 @@ func TestABanditDropsArmsThatDoHarm(t *testing.T) {
 	w.run(t, 8*time.Second)
 	if w.state.Outcome != OutcomeRolledBack || !strings.Contains(w.state.Reason, "errors got worse") {
 		t.Errorf("no candidate is left: %q, %s", w.state.Outcome, w.state.Reason)
+	}
+}
+
+func TestVersionsThatHaveNothingToLoseMayBeBroken(t *testing.T) {
+	broken := healthy
+	broken.errors = 1
+	w := newWorld(t, "metrics: [{name: errors, critical: true}, {name: conversion, measure: rate, better: higher}]\nbandit: {reward: conversion, every: 10s}\nwatch: {duration: 1h}", 18, healthy, healthy, broken)
+	if !w.state.Needs("1") || !w.state.Needs("2") || !w.state.Needs("3") || w.state.Needs("4") {
+		t.Error("all versions have traffic")
+	}
+	w.run(t, 8*time.Second)
+	if w.state.Traffic.Shares[2] != 0 || w.state.Needs("3") {
+		t.Fatalf("%+v", w.state.Traffic)
+	}
+	if events := w.do(t, Broken{At: w.at, Arm: "3", Reason: "it died"}); len(events) > 0 {
+		t.Errorf("an arm that was dropped: %+v", events)
+	}
+	w.do(t, Promote{At: w.at, Arm: "2", By: "ada"})
+	for _, arm := range []string{"1", "3"} {
+		if events := w.do(t, Broken{At: w.at, Arm: arm, Reason: "it died"}); len(events) > 0 {
+			t.Errorf("version %s while another one is watched: %+v", arm, events)
+		}
+	}
+	if w.do(t, Broken{At: w.at, Arm: "2", Reason: "it died"}); w.state.Outcome != OutcomeRolledBack {
+		t.Errorf("the version that was promoted: %q", w.state.Outcome)
+	}
+}
+
+func TestAVersionMostOfWhoseRequestsFailIsTakenBackWhateverThePlanLooksAt(t *testing.T) {
+	for name, metrics := range map[string]string{"not errors": "metrics: [{name: revenue}]\n", "errors, which are not critical": "metrics: [{name: errors}, {name: latency, critical: true}]\n"} {
+		w := promotedByHand(t, metrics+"canary: {steps: [{percent: 50, wait: 1h}]}\nwatch: {duration: 10m}", 5*time.Second)
+		w.arms[1].errors = 0.4
+		if w.run(t, 30*time.Second); w.state.Done() {
+			t.Errorf("%s, and less than most: %q, %s", name, w.state.Outcome, w.state.Reason)
+		}
+		w = promotedByHand(t, metrics+"canary: {steps: [{percent: 50, wait: 1h}]}\nwatch: {duration: 10m}", 5*time.Second)
+		w.arms[1].errors = 0.8
+		if w.run(t, 30*time.Second); w.state.Outcome != OutcomeRolledBack || !strings.Contains(w.state.Reason, "errors got worse") {
+			t.Errorf("%s: %q, %s", name, w.state.Outcome, w.state.Reason)
+		}
+		if c, err := Verify(w.events); err != nil || len(c.Differences) > 0 {
+			t.Errorf("%s: %+v, %v", name, c, err)
+		}
 	}
 }
 

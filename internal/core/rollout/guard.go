@@ -36,28 +36,46 @@ func (s *State) watchOver(arm int) {
 		return
 	}
 	for i, m := range s.Plan.Metrics {
-		g := &s.data.guard[i]
-		if !m.Critical || g.alarm != nil || s.unseen(m) {
-			continue
+		if m.Critical && !s.unseen(m) {
+			s.guard(i, m, arm)
 		}
-		e := Evidence{Metric: m.Name, Arm: s.Arms[arm], Confidence: 1 - s.Plan.level(), Critical: true, Tolerance: m.Tolerance}
-		a, b := s.data.arms[arm], s.data.arms[0]
-		if s.alone() {
-			if b = standard(s.standards, m); b == nil {
-				if m.Limit == nil && m.Name != MetricErrors {
-					continue
-				}
-				if m.Limit == nil {
-					m.Limit = number(mostErrors)
-				}
-				b = newArmData() // a limit needs nothing to compare with
+	}
+	if s.alone() && !s.Plan.guardsErrors() {
+		s.guard(len(s.Plan.Metrics), Metric{Name: MetricErrors, Measure: Rate, Better: Lower, Critical: true, Limit: number(mostErrors), Tolerance: number(0)}, arm)
+	}
+}
+
+// guardsErrors reports whether the rate of errors is a critical metric of the plan. Where it is not, a version that has all traffic is held against mostErrors alone.
+func (p *Plan) guardsErrors() bool {
+	return slices.ContainsFunc(p.Metrics, func(m Metric) bool { return m.Name == MetricErrors && m.Critical })
+}
+
+// guard looks at one metric of an arm; i is the place of what is known of it.
+func (s *State) guard(i int, m Metric, arm int) {
+	g := &s.data.guard[i]
+	if g.alarm != nil {
+		return
+	}
+	e := Evidence{Metric: m.Name, Arm: s.Arms[arm], Confidence: 1 - s.Plan.level(), Critical: true, Tolerance: m.Tolerance}
+	a, b, points := s.data.arms[arm], s.data.arms[0], [][2]float64(nil)
+	if i < len(s.data.points) {
+		points = s.data.points[i]
+	}
+	if s.alone() {
+		if b = standard(s.standards, m); b == nil {
+			if m.Limit == nil && m.Name != MetricErrors {
+				return
 			}
+			if m.Limit == nil {
+				m.Limit = number(mostErrors)
+			}
+			b = newArmData() // a limit needs nothing to compare with
 		}
-		if s.alarmed(&e, m, g, s.data.points[i], a, b) {
-			e.Verdict, e.P = Fail, number(g.p)
-			e.explain(m.label())
-			g.alarm = &e
-		}
+	}
+	if s.alarmed(&e, m, g, points, a, b) {
+		e.Verdict, e.P = Fail, number(g.p)
+		e.explain(m.label())
+		g.alarm = &e
 	}
 }
 

@@ -26,7 +26,7 @@ type stageData struct {
 	// pending is a window of the first two arms that has too few requests for a point yet; points are quantiles of both for each metric.
 	pending [2]Histogram
 	points  [][][2]float64
-	guard   []guardState
+	guard   []guardState // of each metric, and of errors where they are none
 	trial   []trialState
 	// moved is what the arms of a bandit did since traffic moved last, bad what the guard has found against which of them, and dropped those that get no
 	// traffic any more because of it.
@@ -38,7 +38,7 @@ type stageData struct {
 }
 
 func newStageData(p *Plan, arms int) *stageData {
-	d := &stageData{points: make([][][2]float64, len(p.Metrics)), guard: make([]guardState, len(p.Metrics)), unplanned: 1, bad: make([]*Evidence, arms), dropped: make([]bool, arms)}
+	d := &stageData{points: make([][][2]float64, len(p.Metrics)), guard: make([]guardState, len(p.Metrics)+1), unplanned: 1, bad: make([]*Evidence, arms), dropped: make([]bool, arms)}
 	for range arms {
 		d.arms = append(d.arms, newArmData())
 	}

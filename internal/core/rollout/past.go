@@ -4,8 +4,6 @@ import (
 	"hash/fnv"
 	"slices"
 	"time"
-
-	"levada/internal/core/fault"
 )
 
 // Past is a request of the past, as it was logged.
@@ -23,23 +21,15 @@ type Past struct {
 	Values map[string]float64
 }
 
-// maxPastWindows bounds how many windows a past is divided into.
-const maxPastWindows = 1_000_000
-
-// Windows divides requests of the past into windows, as they would have been observed: the baseline first. With a single version its requests are divided in two
-// by lot, which is the same each time: so a plan can be tried on a version that is as good as the baseline.
-func Windows(requests []Past, versions []string, every time.Duration) ([]Window, error) {
+// Windows divides requests of the past into windows, as they would have been observed: the baseline first. There is none for a time without requests. With a single version
+// its requests are divided in two by lot, which is the same each time: so a plan can be tried on a version that is as good as the baseline.
+func Windows(requests []Past, versions []string, every time.Duration) []Window {
 	if len(requests) == 0 {
-		return nil, nil
+		return nil
 	}
 	requests = slices.Clone(requests)
 	slices.SortStableFunc(requests, func(a, b Past) int { return a.At.Compare(b.At) })
-	first, last := requests[0].At, requests[len(requests)-1].At
-	if last.Sub(first)/every > maxPastWindows {
-		return nil, fault.Invalidf("requests from %s to %s are more than %d windows of %v: give a plan with a longer interval, or fewer requests", first.UTC().Format(time.RFC3339),
-			last.UTC().Format(time.RFC3339), maxPastWindows, every)
-	}
-	arms := max(2, len(versions))
+	first, arms := requests[0].At, max(2, len(versions))
 	var out []Window
 	for _, r := range requests {
 		arm := slices.Index(versions, r.Version)
@@ -49,11 +39,8 @@ func Windows(requests []Past, versions []string, every time.Duration) ([]Window,
 		case len(versions) == 1:
 			arm = lot(r.ID)
 		}
-		for len(out) == 0 || !r.At.Before(out[len(out)-1].To) {
-			from := first
-			if len(out) > 0 {
-				from = out[len(out)-1].To
-			}
+		if len(out) == 0 || !r.At.Before(out[len(out)-1].To) {
+			from := first.Add(r.At.Sub(first) / every * every)
 			w := Window{From: from, To: from.Add(every)}
 			for range arms {
 				w.Arms = append(w.Arms, Arm{Latency: Histogram{}, Predictions: Histogram{}, Labels: map[string]int64{}, Values: map[string]Sums{}})
@@ -62,7 +49,7 @@ func Windows(requests []Past, versions []string, every time.Duration) ([]Window,
 		}
 		out[len(out)-1].Arms[arm].past(r)
 	}
-	return out, nil
+	return out
 }
 
 // past counts a request.

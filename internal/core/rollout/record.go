@@ -28,7 +28,7 @@ func (s *State) View() State {
 	out := *s
 	out.Traffic.Shares = slices.Clone(s.Traffic.Shares)
 	out.Requests, out.Errors = slices.Clone(s.Requests), slices.Clone(s.Errors)
-	out.data, out.past, out.standards = nil, nil, nil
+	out.data, out.past, out.standards, out.heard = nil, nil, nil, nil
 	return out
 }
 

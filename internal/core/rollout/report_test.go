@@ -292,3 +292,25 @@ func TestWhatPeopleDecideCarriesTheEvidenceOfThatMomentAndIsConfirmed(t *testing
 		}
 	}
 }
+
+func TestWhatEarlierRulesHaveDecidedIsNoDifference(t *testing.T) {
+	w := newWorld(t, canaryPlan, 31, healthy, healthy)
+	w.run(t, 10*time.Minute)
+	if w.events[0].Rules != Rules {
+		t.Errorf("rules %d", w.events[0].Rules)
+	}
+	earlier := slices.Clone(w.events)
+	earlier[0].Rules = 0 // as events of before had none
+	if c, err := Verify(earlier); err != nil || c.Rules != 1 || c.Unlike != "" || len(c.Differences) > 0 {
+		t.Errorf("the same follows: %+v, %v", c, err)
+	}
+	last := len(earlier) - 1
+	earlier[last].Outcome = OutcomeKept
+	if c, err := Verify(earlier); err != nil || c.Unlike == "" || len(c.Differences) > 0 {
+		t.Errorf("something else follows: %+v, %v", c, err)
+	}
+	earlier[0].Rules = Rules
+	if c, err := Verify(earlier); err != nil || c.Unlike != "" || len(c.Differences) == 0 {
+		t.Errorf("something else follows by the same rules: %+v, %v", c, err)
+	}
+}

@@ -10,6 +10,7 @@
 package rollout
 
 import (
+	"fmt"
 	"time"
 )
 
@@ -36,10 +37,11 @@ const (
 type Event struct {
 	Type EventType `json:"type"`
 	At   time.Time `json:"at"`
-	// Plan, Arms and Seed are those of Started. Arms are versions: the baseline first.
-	Plan *Plan    `json:"plan,omitempty"`
-	Arms []string `json:"arms,omitempty"`
-	Seed uint64   `json:"seed,omitempty"`
+	// Plan, Arms, Seed and Rules are those of Started. Arms are versions: the baseline first. Rules are those by which it was decided; absent is 1.
+	Plan  *Plan    `json:"plan,omitempty"`
+	Arms  []string `json:"arms,omitempty"`
+	Seed  uint64   `json:"seed,omitempty"`
+	Rules int      `json:"rules,omitempty"`
 	// Window is what was observed.
 	Window *Window `json:"window,omitempty"`
 	// Stage is which one begins, was judged or goes on, and Until when it is judged next.
@@ -62,6 +64,9 @@ type Event struct {
 	By     string `json:"by,omitempty"`
 }
 
+// Rules is the version of the rules by which Decide decides. It is counted up when other events follow from what is observed.
+const Rules = 2
+
 // Finding is what a monitor has found once.
 type Finding struct {
 	Monitor string    `json:"monitor"`
@@ -69,9 +74,19 @@ type Finding struct {
 	// Verdict is fail where the data has drifted or is not as expected, and no_data where too little of it was there.
 	Verdict Verdict `json:"verdict"`
 	// Rows that were looked at, and by which run.
-	Rows   int64  `json:"rows"`
-	Run    string `json:"run,omitempty"`
+	Rows int64  `json:"rows"`
+	Run  string `json:"run,omitempty"`
+	// Report is the id of the artifact that says so; empty where it was not kept.
+	Report string `json:"report,omitempty"`
 	Reason string `json:"reason"`
+}
+
+// id tells findings apart.
+func (f *Finding) id() string {
+	if f.Report != "" {
+		return f.Report
+	}
+	return fmt.Sprintf("%s %s %d", f.Monitor, f.Run, f.At.UnixNano())
 }
 
 // Outcome is how a rollout ended.
@@ -208,11 +223,18 @@ type State struct {
 	seed      uint64
 	draws     uint64
 	data      *stageData
-	promoted  time.Time            // when a version was
-	found     map[string]time.Time // the newest finding of each monitor
-	past      *armData             // what the baseline did since the start
-	standards []*armData           // what a promoted arm is held against, the best first
+	promoted  time.Time        // when a version was
+	heard     map[string]heard // what each monitor has found since
+	past      *armData         // what the baseline did since the start
+	standards []*armData       // what a promoted arm is held against, the best first
 	now       time.Time
+}
+
+// heard is what is known of a monitor.
+type heard struct {
+	findings []string // by id
+	newest   time.Time
+	judged   bool // one of them had enough rows
 }
 
 // New returns the state of a rollout that has no events yet.
@@ -256,6 +278,9 @@ func (p *Plan) level() float64 {
 		if m.Critical {
 			guarded++
 		}
+	}
+	if p.Watch != nil && p.Watch.Holdback == 0 && !p.guardsErrors() {
+		guarded++
 	}
 	return p.Guard.Alpha / float64(max(1, guarded)*max(1, len(p.stages())+p.watches()))
 }

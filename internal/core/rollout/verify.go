@@ -21,6 +21,10 @@ type Checked struct {
 	Asked []string `json:"asked" nullable:"false"`
 	// Differences are where the events are not what follows from what was observed; none means that the verdict is confirmed.
 	Differences []string `json:"differences" nullable:"false"`
+	// Rules are the version of the rules by which it was decided. Where that is not Rules of this program and something else follows by these, Unlike says where that begins,
+	// and there are no Differences: neither is the verdict confirmed then, nor is it known that anything was changed.
+	Rules  int    `json:"rules"`
+	Unlike string `json:"unlike,omitempty"`
 }
 
 // Verify decides again: it gives what was observed, window by window, to a new state with the plan, and compares what follows with the
@@ -35,6 +39,7 @@ func Verify(events []Event) (Checked, error) {
 	if err != nil {
 		return out, fmt.Errorf("start the rollout again: %w", err)
 	}
+	out.Rules, expected[0].Rules = max(1, first.Rules), first.Rules
 	s := New()
 	for at := 0; at < len(events); {
 		if at > 0 {
@@ -60,6 +65,9 @@ func Verify(events []Event) (Checked, error) {
 	}
 	if out.Windows == 0 && len(out.Differences) > 0 {
 		return out, fault.Invalidf("the events have no windows of what was observed: export them with \"levada rollout export\", or \"levada rollout events --observed -o json\"")
+	}
+	if out.Rules != Rules && len(out.Differences) > 0 {
+		out.Unlike, out.Differences = out.Differences[0], []string{}
 	}
 	return out, nil
 }
