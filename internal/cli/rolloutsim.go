@@ -77,6 +77,33 @@ type past struct {
 	windows []rollout.Window
 }
 
+// add takes what one value of a file says: a request goes to the log.
+func (p *past) add(value json.RawMessage, log *logged) error {
+	var record struct {
+		ID     string          `json:"request_id"`
+		Events []rollout.Event `json:"events"`
+		rollout.Window
+	}
+	if err := json.Unmarshal(value, &record); err != nil {
+		return err
+	}
+	for _, e := range record.Events {
+		switch {
+		case e.Type == rollout.Started:
+			p.arms = e.Arms
+		case e.Window != nil:
+			p.windows = append(p.windows, *e.Window)
+		}
+	}
+	if len(record.Arms) > 0 {
+		p.windows = append(p.windows, record.Window)
+	}
+	if record.ID != "" {
+		return log.add(value)
+	}
+	return nil
+}
+
 // readPast reads the events of a rollout, windows one a line, or logged requests one a line.
 func readPast(file string, versions []string, every time.Duration) (past, error) {
 	f, err := os.Open(file)
@@ -95,35 +122,16 @@ func readPast(file string, versions []string, every time.Duration) (past, error)
 	var log logged
 	d := json.NewDecoder(bytes.NewReader(b))
 	for n := 1; ; n++ {
-		var record struct {
-			ID     string          `json:"request_id"`
-			Events []rollout.Event `json:"events"`
-			rollout.Window
-		}
-		var line json.RawMessage
-		err := d.Decode(&line)
+		var value json.RawMessage
+		err := d.Decode(&value)
 		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err == nil {
-			err = json.Unmarshal(line, &record)
-		}
-		if err == nil && record.ID != "" {
-			err = log.add(line)
+			err = out.add(value, &log)
 		}
 		if err != nil {
 			return past{}, fault.Invalidf("%s: value %d: %w", file, n, err)
-		}
-		for _, e := range record.Events {
-			switch {
-			case e.Type == rollout.Started:
-				out.arms = e.Arms
-			case e.Window != nil:
-				out.windows = append(out.windows, *e.Window)
-			}
-		}
-		if len(record.Arms) > 0 {
-			out.windows = append(out.windows, record.Window)
 		}
 	}
 	if len(log.requests) > 0 {

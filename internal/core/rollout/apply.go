@@ -31,14 +31,7 @@ func Apply(s *State, e Event) error {
 		}
 		s.Until = *e.Until
 	case TrafficChanged:
-		s.draws++
-		s.Traffic, s.Until, s.Last = *e.Traffic, *e.Until, e.Evidence
-		s.data.move(len(s.Arms))
-		for _, v := range e.Evidence {
-			if arm := slices.Index(s.Arms, v.Arm); v.Verdict == Fail && arm > 0 {
-				s.data.bad[arm], s.data.dropped[arm] = nil, true
-			}
-		}
+		s.applyTraffic(e)
 	case PausedEvent:
 		s.Paused, s.Reason = true, e.Reason
 	case Resumed:
@@ -72,6 +65,17 @@ func Apply(s *State, e Event) error {
 		return fmt.Errorf("event type %q is unknown", e.Type)
 	}
 	return nil
+}
+
+func (s *State) applyTraffic(e Event) {
+	s.draws++
+	s.Traffic, s.Until, s.Last = *e.Traffic, *e.Until, e.Evidence
+	s.data.move(len(s.Arms))
+	for _, v := range e.Evidence {
+		if arm := slices.Index(s.Arms, v.Arm); v.Verdict == Fail && arm > 0 {
+			s.data.bad[arm], s.data.dropped[arm] = nil, true
+		}
+	}
 }
 
 // hear remembers a finding.
