@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,8 +13,6 @@ import (
 	"sync"
 	"syscall"
 	"time"
-
-	"levada/internal/api/oip"
 )
 
 // load is a way of asking, and what came of it. Times are in milliseconds.
@@ -52,39 +49,6 @@ func client(connections int, f form) *http.Client {
 
 // errRefused is what a server that has too much to do answers.
 var errRefused = errors.New("refused")
-
-// call sends one request over gRPC and checks the answer.
-func (f form) call(ctx context.Context, c *http.Client, url string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url+f.path, strings.NewReader(f.body))
-	if err != nil {
-		return err
-	}
-	req.Header = http.Header{"Content-Type": {"application/grpc"}, "Te": {"trailers"}}
-	resp, err := c.Do(req)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return err
-	}
-	switch status := cmp.Or(resp.Trailer.Get("Grpc-Status"), resp.Header.Get("Grpc-Status")); status {
-	case "0":
-	case "8", "14": // RESOURCE_EXHAUSTED, UNAVAILABLE
-		return errRefused
-	default:
-		return fmt.Errorf("gRPC status %q: %s", status, cmp.Or(resp.Trailer.Get("Grpc-Message"), resp.Header.Get("Grpc-Message")))
-	}
-	if len(text) < 5 {
-		return fmt.Errorf("an answer of %d bytes", len(text))
-	}
-	answer, err := oip.DecodeInferResponse(text[5:])
-	if err == nil && (len(answer.Outputs) == 0 || string(answer.Outputs[0].Data) != f.want) {
-		err = fmt.Errorf("%s answered %+v", f.path, answer)
-	}
-	return err
-}
 
 // ask sends one request and checks the answer.
 func ask(ctx context.Context, c *http.Client, url string, f form) error {

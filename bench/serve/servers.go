@@ -18,9 +18,6 @@ import (
 	"strings"
 	"syscall"
 	"time"
-
-	"levada/internal/api/oip"
-	"levada/internal/core/infer"
 )
 
 const (
@@ -34,29 +31,13 @@ type form struct {
 	name, path, body, want string
 	// header is how many bytes of the body are JSON, where tensors follow it as bytes; 0 where all of it is.
 	header int
-	// grpc says that the body is a message of gRPC with its frame, and want the bytes of the first tensor of the answer.
+	// grpc says that the body is a message of gRPC with its frame.
 	grpc bool
 }
 
 // words makes a form whose body is JSON.
 func words(name, path, body, want string) form {
 	return form{name: name, path: path, body: body, want: want}
-}
-
-// call makes a form that asks over gRPC.
-func call(inputs ...infer.Tensor) form {
-	message := oip.EncodeInferRequest("iris", "", &infer.Request{Inputs: inputs})
-	frame := append(bits.BigEndian.AppendUint32([]byte{0}, uint32(len(message))), message...)
-	return form{name: "Open Inference Protocol, gRPC", path: "/inference.GRPCInferenceService/ModelInfer", body: string(frame), want: string(make([]byte, 8)), grpc: true}
-}
-
-// numbers is a tensor of FP64.
-func numbers(name string, shape []int64, values ...float64) infer.Tensor {
-	t := infer.Tensor{Name: name, Datatype: infer.FP64, Shape: shape}
-	for _, v := range values {
-		t.Data = bits.LittleEndian.AppendUint64(t.Data, math.Float64bits(v))
-	}
-	return t
 }
 
 // binary is the same request as vector with the binary tensor extension, in both directions.
@@ -93,7 +74,7 @@ var (
 	vector  = words("Open Inference Protocol", "/v2/models/iris/infer", `{"inputs": [{"name": "X", "shape": [1, 4], "datatype": "FP32", "data": [5.1, 3.5, 1.4, 0.2]}]}`, `"data":[0]`)
 	inputs  = words("MLflow", "/invocations", `{"inputs": [[5.1, 3.5, 1.4, 0.2]]}`, "[0]")
 	column  = `{"name": %q, "shape": [1], "datatype": "FP64", "data": [%v]}`
-	one     = []int64{1}
+	one     = []uint64{1}
 	// A flight of the morning, as a record, and as the columns of a table.
 	flight  = `{"carrier": "UA", "origin": "EWR", "dest": "IAH", "month": 1, "hour": 5, "distance": 1400.0}`
 	flights = words(split.name, split.path,
@@ -115,7 +96,7 @@ func flightColumns(text, table string) form {
 // forms says how each server is asked.
 var forms = map[string][]form{
 	"fastapi": {rows}, "bentoml": {words("JSON", "/predict", rows.body, "[0]")}, "ray": {words("JSON", "/", `{"rows": [5.1, 3.5, 1.4, 0.2]}`, "[0]")},
-	"mlserver": {oipJSON, call(numbers("x", []int64{1, 4}, 5.1, 3.5, 1.4, 0.2))}, "mlflow": {split},
+	"mlserver": {oipJSON, call(fp64{"x", []uint64{1, 4}, []float64{5.1, 3.5, 1.4, 0.2}})}, "mlflow": {split},
 	"fastapi-flights": {words("JSON", "/predict", `{"rows": [`+flight+`]}`, "[0]")}, "bentoml-flights": {words("JSON", "/predict", `{"rows": [`+flight+`]}`, "[0]")},
 	"ray-flights": {words("JSON", "/", `{"rows": `+flight+`}`, "[0]")}, "mlflow-flights": {flights},
 	"mlserver-flights": {flightColumns(`"parameters": {"content_type": "str"}, `, `"parameters": {"content_type": "pd"}, `)},
@@ -127,7 +108,7 @@ var forms = map[string][]form{
 	"levada": {
 		words(split.name, "/serving-endpoints/iris/invocations", split.body, "[0]"),
 		words(oipJSON.name, oipJSON.path, `{"inputs": [`+fmt.Sprintf(column, "a", 5.1)+","+fmt.Sprintf(column, "b", 3.5)+","+fmt.Sprintf(column, "c", 1.4)+","+fmt.Sprintf(column, "d", 0.2)+`]}`, `"data":[0]`),
-		call(numbers("a", one, 5.1), numbers("b", one, 3.5), numbers("c", one, 1.4), numbers("d", one, 0.2)),
+		call(fp64{"a", one, []float64{5.1}}, fp64{"b", one, []float64{3.5}}, fp64{"c", one, []float64{1.4}}, fp64{"d", one, []float64{0.2}}),
 	},
 	"levada-flights": {words(flights.name, "/serving-endpoints/iris/invocations", flights.body, "[0]"), flightColumns("", "")},
 }
