@@ -166,7 +166,7 @@ class Traffic:
                     count[version] = count.get(version, 0) + is_so
             late = json.loads(text)["predictions"][0][1]
             chance = min(max(late if flight["late"] else 1 - late, 1e-6), 1.0)
-            value = {"version": version, "metric": "log_loss", "value": -math.log(chance)}
+            value = {"version": version, "metric": "loss", "value": -math.log(chance)}
             self.labels.put((time.monotonic() + LABEL_DELAY, value))
         connection.close()
 

@@ -105,7 +105,10 @@ def test_requests_are_counted_and_what_happened_is_reported(
     assert set(counted.failed) == {'503 {"predictions": [[0.75, 0.25]]}'}
     first = Answers.reported[0]
     # It was late, and the model gave that a chance of a quarter.
-    assert (first["version"], first["metric"]) == ("7", "log_loss")
+    assert (first["version"], first["metric"]) == ("7", "loss")
+    # Names that the server counts by itself, from the truth of logged requests, are refused.
+    assert first["metric"] not in ("accuracy", "absolute_error", "squared_error", "log_loss")
+    assert f"{{metric: {first['metric']}, " in (Path(serve.__file__).parent / "plan.yaml").read_text()
     assert first["value"] == pytest.approx(1.3862943611)
 
 
