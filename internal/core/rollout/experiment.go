@@ -245,7 +245,7 @@ func (s *State) trialEnd(at time.Time, evidence []Evidence) (end ending, over bo
 		return ending{outcome: OutcomeRolledBack, reason: "the candidate is worse"}, true
 	case better > 0:
 		return ending{promote: true, reason: "the candidate is better"}, true
-	case futile == len(e.Decide):
+	case futile == len(e.Decide) && (noWorse || !e.PromoteIfNoWorse): // else it goes on to tell whether the candidate is no worse
 		return none("an improvement of the minimum effect is excluded: going on is futile")
 	case full:
 		return none(fmt.Sprintf("each arm has %d values and no difference was found", e.MaxSamples))

@@ -102,6 +102,23 @@ func trialPlan(t testing.TB, measure Measure, effect float64, more string) Plan 
 	return p
 }
 
+// A candidate that is as good as the baseline is promoted where the plan wants that: that it is no better is known before that it is no worse, and
+// ends nothing then.
+func TestAnExperimentGoesOnUntilItKnowsThatTheCandidateIsNoWorse(t *testing.T) {
+	n, promoted := 40, 0
+	plan := trialPlan(t, Rate, 0.02, ", promote_if_no_worse: true, max_samples: 30000")
+	for i := range n {
+		r := simulateTrial(t, plan, trialData{base: 0.1}, uint64(i)*7919+1, 400)
+		if strings.Contains(r.reason, "futile") && r.outcome != OutcomePromoted {
+			t.Errorf("run %d: %s after %d values: %s", i, r.outcome, r.n, r.reason)
+		}
+		promoted += count(r.outcome == OutcomePromoted)
+	}
+	if promoted < n*9/10 {
+		t.Errorf("%d of %d are promoted", promoted, n)
+	}
+}
+
 // Without a difference, an experiment that is looked at 300 times finds one in at most 5 % of the runs; a t-test that is looked at as often finds
 // one far more often.
 func TestSimulatedExperimentsKeepTheirErrorUnderContinuousPeeking(t *testing.T) {
