@@ -108,7 +108,9 @@ def test_requests_are_counted_and_what_happened_is_reported(
     assert (first["version"], first["metric"]) == ("7", "loss")
     # Names that the server counts by itself, from the truth of logged requests, are refused.
     assert first["metric"] not in ("accuracy", "absolute_error", "squared_error", "log_loss")
-    assert f"{{metric: {first['metric']}, " in (Path(serve.__file__).parent / "plan.yaml").read_text()
+    assert (
+        f"{{metric: {first['metric']}, " in (Path(serve.__file__).parent / "plan.yaml").read_text()
+    )
     assert first["value"] == pytest.approx(1.3862943611)
 
 
