@@ -47,7 +47,8 @@ func (l *logged) add(line json.RawMessage) error {
 	if r.Row > 0 {
 		return nil // the gateway compares the first row of a request
 	}
-	p := rollout.Past{ID: r.ID, At: r.Time, Version: r.Version, Milliseconds: r.Latency, Failed: r.Status != endpoint.OK.String(), TimedOut: r.Status == endpoint.TimedOut.String(), Values: values}
+	p := rollout.Past{ID: r.ID, At: r.Time, Version: r.Version, Values: values,
+		Answer: rollout.Answer{Milliseconds: r.Latency, Failed: r.Status != endpoint.OK.String(), TimedOut: r.Status == endpoint.TimedOut.String()}}
 	switch {
 	case isValue && value.IsText:
 		p.Label = value.Text

@@ -237,13 +237,9 @@ func check(resources []declare.Resource) error {
 
 // steps are what has to be done so that the server has the resources, which have been checked for themselves.
 func (s *Service) steps(ctx context.Context, set string, resources []declare.Resource, adopt bool, others []declare.Resource) ([]step, error) {
-	all, err := s.deps.Store.Owned(ctx)
+	all, owned, err := s.owners(ctx)
 	if err != nil {
 		return nil, err
-	}
-	owned := map[key]declare.Owned{}
-	for _, o := range all {
-		owned[key{o.Kind, o.Name}] = o
 	}
 	seen, err := distinct(set, resources, owned)
 	if err != nil {

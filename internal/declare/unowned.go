@@ -19,7 +19,7 @@ func (s *Service) planUnowned(ctx context.Context, resources []declare.Resource,
 	if err := s.once(resources); err != nil {
 		return nil, err
 	}
-	owners, err := s.owners(ctx)
+	_, owners, err := s.owners(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +84,7 @@ func (s *Service) once(resources []declare.Resource) error {
 // described: their text is their specification. What cannot be declared as it is is a Conflict.
 func (s *Service) Describe(ctx context.Context, k declare.Kind, name string) (declare.Resource, string, error) {
 	r := declare.Resource{Kind: k, Name: name}
-	owners, err := s.owners(ctx)
+	_, owners, err := s.owners(ctx)
 	if err != nil {
 		return r, "", err
 	}
@@ -120,14 +120,14 @@ func (s *Service) Describe(ctx context.Context, k declare.Kind, name string) (de
 	return r, set, nil
 }
 
-// owners are the sets of what is declared.
-func (s *Service) owners(ctx context.Context) (map[key]declare.Owned, error) {
-	all, err := s.deps.Store.Owned(ctx)
-	out := make(map[key]declare.Owned, len(all))
+// owners are what sets own, in their order and by kind and name.
+func (s *Service) owners(ctx context.Context) (all []declare.Owned, by map[key]declare.Owned, err error) {
+	all, err = s.deps.Store.Owned(ctx)
+	by = make(map[key]declare.Owned, len(all))
 	for _, o := range all {
-		out[key{o.Kind, o.Name}] = o
+		by[key{o.Kind, o.Name}] = o
 	}
-	return out, err
+	return all, by, err
 }
 
 // submissionOf is what something starts runs from.

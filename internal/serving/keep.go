@@ -115,8 +115,7 @@ func (s *Service) evict(versions []*version) {
 	if s.deps.MemoryBudget <= 0 {
 		return
 	}
-	total, most := int64(0), int64(0)
-	var up []*version
+	total, most, up := int64(0), int64(0), 0
 	var leaking, oldest *version
 	for _, v := range versions {
 		if !v.up() {
@@ -125,7 +124,7 @@ func (s *Service) evict(versions []*version) {
 		}
 		used := v.memoryUsed()
 		total += used
-		up = append(up, v)
+		up++
 		if leaked := v.leaked(s.deps.Now(), used); leaked > most {
 			leaking, most = v, leaked
 		}
@@ -140,7 +139,7 @@ func (s *Service) evict(versions []*version) {
 		return
 	case leaking != nil && most >= over:
 		victim, why = leaking, fmt.Sprintf("whose workers use %d MiB more than when they were new, has them replaced; it seems to leak memory", most>>20)
-	case len(up) < 2 || oldest == nil: // all of them may be busy: the next look may find one
+	case up < 2 || oldest == nil: // all of them may be busy: the next look may find one
 		return
 	}
 	victim.sleep()

@@ -50,6 +50,10 @@ const flushEvery = 5 * time.Second
 // moveLimit is how long it is waited for that requests follow a change of traffic. All versions are loaded by then, so it takes milliseconds.
 const moveLimit = 2 * time.Second
 
+func newDriver(l *live, r *rollout.Reporter, record rollout.Record) *driver {
+	return &driver{s: l.s, l: l, id: record.ID, reporter: r, state: r.State(), record: record, ended: make(chan struct{})}
+}
+
 // StartRollout is what a rollout is started with.
 type StartRollout struct {
 	// Plan may be without any stage: then the endpoint's own is followed.
@@ -99,7 +103,7 @@ type driver struct {
 	held []rollout.Event
 	// asked, took and flushed are when monitors were asked last, a window was kept and something was stored: by the clock of this process, which nobody sets back.
 	asked, took, flushed time.Time
-	// reporter has seen every event so far.
+	// reporter has seen every event so far, and state is its own.
 	reporter *rollout.Reporter
 	// followed and named are the traffic and the alias's version that were brought about last.
 	followed *rollout.Traffic
@@ -146,8 +150,7 @@ func (s *Service) StartRollout(ctx context.Context, name string, r StartRollout)
 		return RolloutStatus{}, err
 	}
 	id := fmt.Sprintf("%016x", s.deps.Random())
-	d := &driver{s: s, l: l, id: id, state: rollout.New(), reporter: rollout.NewReporter(), ended: make(chan struct{}), record: rollout.Record{ID: id, Endpoint: name,
-		Model: spec.Model, Alias: r.Alias, Baseline: baseline, Candidates: start.Candidates, By: r.By}}
+	d := newDriver(l, rollout.NewReporter(), rollout.Record{ID: id, Endpoint: name, Model: spec.Model, Alias: r.Alias, Baseline: baseline, Candidates: start.Candidates, By: r.By})
 	if !l.rollout.CompareAndSwap(nil, d) {
 		return RolloutStatus{}, fault.Conflictf("endpoint %q: another rollout was started at the same time", name)
 	}
@@ -346,7 +349,7 @@ func (d *driver) step(due bool) (over bool) {
 		d.s.deps.Logger.Warn("the end of a rollout cannot be stored at the moment", "rollout", d.record.ID, "error", err)
 		return false
 	}
-	d.s.keepEnd(ctx, d.record.ID, rollout.End{State: d.state.View(), Report: d.reporter.Report(d.record)})
+	d.s.keepEnd(ctx, d.record.ID, d.reporter.End(d.record))
 	return true
 }
 
@@ -365,7 +368,7 @@ func (d *driver) observe(ctx context.Context, now time.Time) error {
 		return err
 	}
 	for _, e := range seen {
-		if err := d.apply(e); err != nil {
+		if err := d.reporter.Add(e); err != nil {
 			return err
 		}
 	}
@@ -420,7 +423,7 @@ func (d *driver) command(ctx context.Context, c rollout.Command) error {
 	}
 	d.record, d.held, d.flushed, d.owed = record, nil, now, time.Time{}
 	for _, e := range events {
-		if err := d.apply(e); err != nil {
+		if err := d.reporter.Add(e); err != nil {
 			return err
 		}
 		if e.Traffic != nil {
@@ -428,11 +431,6 @@ func (d *driver) command(ctx context.Context, c rollout.Command) error {
 		}
 	}
 	return nil
-}
-
-// apply advances the state and the report by an event; d.mu is held.
-func (d *driver) apply(e rollout.Event) error {
-	return errors.Join(rollout.Apply(d.state, e), d.reporter.Add(e))
 }
 
 // bring brings about what was decided: traffic, the alias, and at the end that the version that has lost is taken away. What is so already is

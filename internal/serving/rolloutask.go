@@ -2,7 +2,6 @@ package serving
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -95,16 +94,11 @@ func (s *Service) cameTo(ctx context.Context, id string) (rollout.End, error) {
 	if err != nil {
 		return end, err
 	}
-	state, err := rollout.Replay(events)
+	reporter, err := rollout.ReplayReporter(events)
 	if err != nil {
 		return end, err
 	}
-	report, err := rollout.NewReport(record, events)
-	if err != nil {
-		return end, err
-	}
-	report.Events = nil
-	end = rollout.End{State: state.View(), Report: report}
+	end = reporter.End(record)
 	if record.Settled {
 		s.keepEnd(ctx, id, end)
 	}
@@ -225,13 +219,12 @@ func (s *Service) resumeRollouts(ctx context.Context) error {
 		if len(events) == 0 {
 			return fmt.Errorf("rollout %s has no events", r.ID)
 		}
-		state, reporter := rollout.New(), rollout.NewReporter()
-		for _, e := range events {
-			if err := errors.Join(rollout.Apply(state, e), reporter.Add(e)); err != nil {
-				return fmt.Errorf("replay rollout %s: %w", r.ID, err)
-			}
+		reporter, err := rollout.ReplayReporter(events)
+		if err != nil {
+			return fmt.Errorf("rollout %s: %w", r.ID, err)
 		}
-		d := &driver{s: s, l: l, id: record.ID, state: state, reporter: reporter, record: record, latest: events[len(events)-1].At, ended: make(chan struct{})}
+		d := newDriver(l, reporter, record)
+		d.latest = events[len(events)-1].At
 		l.rollout.Store(d)
 		d.drive()
 	}

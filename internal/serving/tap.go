@@ -49,7 +49,9 @@ func newTap(random func() uint64, others []string) *tap {
 }
 
 func emptyArm() rollout.Arm {
-	return rollout.Arm{Units: new(int64), Latency: rollout.Histogram{}, Predictions: rollout.Histogram{}, Labels: map[string]int64{}, Values: map[string]rollout.Sums{}}
+	a := rollout.NewArm()
+	a.Units = new(int64)
+	return a
 }
 
 // set begins to count for another stage.
@@ -76,9 +78,6 @@ func (t *tap) take() rollout.Arm {
 	return out
 }
 
-// maxLabels bounds the labels that a window tells apart.
-const maxLabels = 500
-
 // add counts a request, if it is one of those that are counted.
 func (t *tap) add(o endpoint.Observation, is counted) {
 	t.mu.Lock()
@@ -90,7 +89,6 @@ func (t *tap) add(o endpoint.Observation, is counted) {
 		return
 	}
 	a := &t.arm
-	a.Requests++
 	if o.Key != "" && len(t.keys) < maxKeys {
 		before := len(t.keys)
 		t.keys[maphash.String(t.seed, o.Key)] = struct{}{}
@@ -98,34 +96,18 @@ func (t *tap) add(o endpoint.Observation, is counted) {
 	} else if o.Key == "" {
 		*a.Units++
 	}
-	if o.Outcome != endpoint.OK {
-		// An input that only one of the versions refuses is that version's doing, and one that is wrong for both is in both arms.
-		a.Errors++
-	}
-	if o.Outcome == endpoint.OK || o.Outcome == endpoint.TimedOut {
-		a.Latency.Add(float64(o.Latency) / float64(time.Millisecond))
-	}
-	if o.Outcome == endpoint.OK {
-		a.Predictions.Add(o.Prediction)
-		if t.chance != nil && o.Prediction >= 0 && o.Prediction <= 1 {
-			s := a.Values[rollout.MetricEstimatedAccuracy]
-			s.Add(expected(t.chance, o.Prediction))
-			a.Values[rollout.MetricEstimatedAccuracy] = s
-		}
-		if o.Label != "" {
-			if _, known := a.Labels[o.Label]; known || len(a.Labels) < maxLabels {
-				a.Labels[o.Label]++
-			}
-		}
+	// An input that only one of the versions refuses is that version's doing, and one that is wrong for both is in both arms.
+	a.Count(rollout.Answer{Milliseconds: float64(o.Latency) / float64(time.Millisecond), Failed: o.Outcome != endpoint.OK, TimedOut: o.Outcome == endpoint.TimedOut,
+		Prediction: &o.Prediction, Label: o.Label})
+	if o.Outcome == endpoint.OK && t.chance != nil && o.Prediction >= 0 && o.Prediction <= 1 {
+		a.Value(rollout.MetricEstimatedAccuracy, expected(t.chance, o.Prediction))
 	}
 	if o.Shadow {
-		s := a.Values[rollout.MetricMismatch]
 		different := 1.0
 		if o.Agreed {
 			different = 0
 		}
-		s.Add(different)
-		a.Values[rollout.MetricMismatch] = s
+		a.Value(rollout.MetricMismatch, different)
 	}
 }
 

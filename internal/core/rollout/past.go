@@ -11,12 +11,7 @@ type Past struct {
 	ID      string
 	At      time.Time
 	Version string
-	// Milliseconds is its latency. TimedOut requests have one and failed, others that failed have none.
-	Milliseconds     float64
-	Failed, TimedOut bool
-	// Prediction is the first predicted number, and nil where there is none; Label a predicted category.
-	Prediction *float64
-	Label      string
+	Answer
 	// Values are those that became known of it, such as its accuracy.
 	Values map[string]float64
 }
@@ -43,35 +38,17 @@ func Windows(requests []Past, versions []string, every time.Duration) []Window {
 			from := first.Add(r.At.Sub(first) / every * every)
 			w := Window{From: from, To: from.Add(every)}
 			for range arms {
-				w.Arms = append(w.Arms, Arm{Latency: Histogram{}, Predictions: Histogram{}, Labels: map[string]int64{}, Values: map[string]Sums{}})
+				w.Arms = append(w.Arms, NewArm())
 			}
 			out = append(out, w)
 		}
-		out[len(out)-1].Arms[arm].past(r)
+		a := &out[len(out)-1].Arms[arm]
+		a.Count(r.Answer)
+		for name, v := range r.Values {
+			a.Value(name, v)
+		}
 	}
 	return out
-}
-
-// past counts a request.
-func (a *Arm) past(r Past) {
-	a.Requests++
-	if r.Failed {
-		a.Errors++
-	}
-	if !r.Failed || r.TimedOut {
-		a.Latency.Add(r.Milliseconds)
-	}
-	if !r.Failed && r.Prediction != nil {
-		a.Predictions.Add(*r.Prediction)
-	}
-	if _, known := a.Labels[r.Label]; !r.Failed && r.Label != "" && (known || len(a.Labels) < maxCategories) {
-		a.Labels[r.Label]++
-	}
-	for name, v := range r.Values {
-		s := a.Values[name]
-		s.Add(v)
-		a.Values[name] = s
-	}
 }
 
 // lot divides ids in two.

@@ -16,7 +16,7 @@ func pastOf(seconds int, wrong float64) []Past {
 	var out []Past
 	for i := range 20 * seconds {
 		v := 50 + 10*d.Normal()
-		r := Past{ID: fmt.Sprint("request ", i), At: began.Add(time.Duration(i) * 50 * time.Millisecond), Version: fmt.Sprint(1 + i%2), Milliseconds: 10 + d.Normal(), Prediction: &v}
+		r := Past{ID: fmt.Sprint("request ", i), At: began.Add(time.Duration(i) * 50 * time.Millisecond), Version: fmt.Sprint(1 + i%2), Answer: Answer{Milliseconds: 10 + d.Normal(), Prediction: &v}}
 		r.Failed = r.Version == "2" && d.Float() < wrong
 		out = append(out, r)
 	}
@@ -53,13 +53,13 @@ func TestRequestsOfThePastBecomeWindows(t *testing.T) {
 	x := 3.0
 	at := func(s float64) time.Time { return began.Add(time.Duration(s * float64(time.Second))) }
 	got := Windows([]Past{
-		{ID: "c", At: at(2.5), Version: "2", Failed: true, TimedOut: true, Milliseconds: 4},
-		{ID: "a", At: at(0), Version: "1", Milliseconds: 2, Prediction: &x, Values: map[string]float64{"accuracy": 1}},
-		{ID: "b", At: at(0.5), Version: "3", Milliseconds: 2},
-		{ID: "d", At: at(2.6), Version: "1", Milliseconds: 2, Label: "cat"},
-		{ID: "e", At: at(2.7), Version: "2", Failed: true, Milliseconds: 4},
+		{ID: "c", At: at(2.5), Version: "2", Answer: Answer{Failed: true, TimedOut: true, Milliseconds: 4}},
+		{ID: "a", At: at(0), Version: "1", Answer: Answer{Milliseconds: 2, Prediction: &x}, Values: map[string]float64{"accuracy": 1}},
+		{ID: "b", At: at(0.5), Version: "3", Answer: Answer{Milliseconds: 2}},
+		{ID: "d", At: at(2.6), Version: "1", Answer: Answer{Milliseconds: 2, Label: "cat"}},
+		{ID: "e", At: at(2.7), Version: "2", Answer: Answer{Failed: true, Milliseconds: 4}},
 	}, []string{"1", "2"}, time.Second)
-	empty := Arm{Latency: Histogram{}, Predictions: Histogram{}, Labels: map[string]int64{}, Values: map[string]Sums{}}
+	empty := NewArm()
 	first := empty
 	first.Requests, first.Latency, first.Predictions = 1, Histogram{Bucket(2): 1}, Histogram{Bucket(3): 1}
 	first.Values = map[string]Sums{"accuracy": {N: 1, Sum: 1, Squares: 1}}

@@ -115,11 +115,9 @@ type Point struct {
 
 // NewReport replays the events of a rollout and keeps what its stages have seen.
 func NewReport(record Record, events []Event) (Report, error) {
-	r := NewReporter()
-	for i, e := range events {
-		if err := r.Add(e); err != nil {
-			return Report{}, fmt.Errorf("replay event %d: %w", i, err)
-		}
+	r, err := ReplayReporter(events)
+	if err != nil {
+		return Report{}, err
 	}
 	out := r.Report(record)
 	out.Events = events
@@ -140,6 +138,25 @@ type Reporter struct {
 // NewReporter returns a reporter that has seen nothing.
 func NewReporter() *Reporter {
 	return &Reporter{state: New(), stages: []StageReport{}, told: []Told{}}
+}
+
+// ReplayReporter returns a reporter that has seen the events.
+func ReplayReporter(events []Event) (*Reporter, error) {
+	r := NewReporter()
+	for i, e := range events {
+		if err := r.Add(e); err != nil {
+			return nil, fmt.Errorf("replay event %d: %w", i, err)
+		}
+	}
+	return r, nil
+}
+
+// State is what the events have led to. It goes on with Add, and nobody else may change it.
+func (r *Reporter) State() *State { return r.state }
+
+// End is what the rollout came to.
+func (r *Reporter) End(record Record) End {
+	return End{State: r.state.View(), Report: r.Report(record)}
 }
 
 // Add takes in the next event.

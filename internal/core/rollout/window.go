@@ -136,6 +136,51 @@ type Arm struct {
 	Values map[string]Sums `json:"values,omitempty"`
 }
 
+// NewArm returns an arm of which nothing was observed.
+func NewArm() Arm {
+	return Arm{Latency: Histogram{}, Predictions: Histogram{}, Labels: map[string]int64{}, Values: map[string]Sums{}}
+}
+
+// Answer is what is counted of a request.
+type Answer struct {
+	// Milliseconds is its latency. TimedOut requests have one and failed, others that failed have none.
+	Milliseconds     float64
+	Failed, TimedOut bool
+	// Prediction is the first predicted number, nil or NaN where there is none; Label a predicted category.
+	Prediction *float64
+	Label      string
+}
+
+// mostLabels bounds the labels that an arm tells apart while it counts.
+const mostLabels = 500
+
+// Count counts a request.
+func (a *Arm) Count(r Answer) {
+	a.Requests++
+	if r.Failed {
+		a.Errors++
+	}
+	if !r.Failed || r.TimedOut {
+		a.Latency.Add(r.Milliseconds)
+	}
+	if r.Failed {
+		return
+	}
+	if r.Prediction != nil {
+		a.Predictions.Add(*r.Prediction)
+	}
+	if _, known := a.Labels[r.Label]; r.Label != "" && (known || len(a.Labels) < mostLabels) {
+		a.Labels[r.Label]++
+	}
+}
+
+// Value counts a value of a request.
+func (a *Arm) Value(name string, v float64) {
+	s := a.Values[name]
+	s.Add(v)
+	a.Values[name] = s
+}
+
 // Window is what the arms did from one time to another, in the order of the arms.
 type Window struct {
 	From time.Time `json:"from"`
@@ -189,7 +234,7 @@ type armData struct {
 }
 
 func newArmData() *armData {
-	return &armData{Arm: Arm{Latency: Histogram{}, Predictions: Histogram{}, Labels: map[string]int64{}, Values: map[string]Sums{}}}
+	return &armData{Arm: NewArm()}
 }
 
 func (d *armData) add(a Arm) {
