@@ -68,13 +68,13 @@ func answerAlways(address string) error {
 }
 
 var (
-	rows    = words("JSON", "/predict", `{"rows": [[5.1, 3.5, 1.4, 0.2]]}`, "[0]")
-	oipJSON = words("Open Inference Protocol", "/v2/models/iris/infer", `{"inputs": [{"name": "x", "shape": [1, 4], "datatype": "FP64", "data": [5.1, 3.5, 1.4, 0.2]}]}`, `"data":[0]`)
-	split   = words("MLflow", "/invocations", `{"dataframe_split": {"columns": ["a", "b", "c", "d"], "data": [[5.1, 3.5, 1.4, 0.2]]}}`, "[0]")
-	vector  = words("Open Inference Protocol", "/v2/models/iris/infer", `{"inputs": [{"name": "X", "shape": [1, 4], "datatype": "FP32", "data": [5.1, 3.5, 1.4, 0.2]}]}`, `"data":[0]`)
-	inputs  = words("MLflow", "/invocations", `{"inputs": [[5.1, 3.5, 1.4, 0.2]]}`, "[0]")
-	column  = `{"name": %q, "shape": [1], "datatype": "FP64", "data": [%v]}`
-	one     = []uint64{1}
+	rows   = words("JSON", "/predict", `{"rows": [[5.1, 3.5, 1.4, 0.2]]}`, "[0]")
+	oip    = words("Open Inference Protocol", "/v2/models/iris/infer", `{"inputs": [{"name": "x", "shape": [1, 4], "datatype": "FP64", "data": [5.1, 3.5, 1.4, 0.2]}]}`, `"data":[0]`)
+	split  = words("MLflow", "/invocations", `{"dataframe_split": {"columns": ["a", "b", "c", "d"], "data": [[5.1, 3.5, 1.4, 0.2]]}}`, "[0]")
+	vector = words("Open Inference Protocol", "/v2/models/iris/infer", `{"inputs": [{"name": "X", "shape": [1, 4], "datatype": "FP32", "data": [5.1, 3.5, 1.4, 0.2]}]}`, `"data":[0]`)
+	inputs = words("MLflow", "/invocations", `{"inputs": [[5.1, 3.5, 1.4, 0.2]]}`, "[0]")
+	column = `{"name": %q, "shape": [1], "datatype": "FP64", "data": [%v]}`
+	one    = []uint64{1}
 	// A flight of the morning, as a record, and as the columns of a table.
 	flight  = `{"carrier": "UA", "origin": "EWR", "dest": "IAH", "month": 1, "hour": 5, "distance": 1400.0}`
 	flights = words(split.name, split.path,
@@ -90,13 +90,13 @@ func flightColumns(text, table string) form {
 	}
 	b.WriteString(`{"name": "month", "shape": [1], "datatype": "INT64", "data": [1]}, {"name": "hour", "shape": [1], "datatype": "INT64", "data": [5]}, `)
 	fmt.Fprintf(&b, column, "distance", 1400)
-	return words(oipJSON.name, oipJSON.path, `{`+table+`"inputs": [`+b.String()+`]}`, `"data":[0]`)
+	return words(oip.name, oip.path, `{`+table+`"inputs": [`+b.String()+`]}`, `"data":[0]`)
 }
 
 // forms says how each server is asked.
 var forms = map[string][]form{
 	"fastapi": {rows}, "bentoml": {words("JSON", "/predict", rows.body, "[0]")}, "ray": {words("JSON", "/", `{"rows": [5.1, 3.5, 1.4, 0.2]}`, "[0]")},
-	"mlserver": {oipJSON, call(fp64{"x", []uint64{1, 4}, []float64{5.1, 3.5, 1.4, 0.2}})}, "mlflow": {split},
+	"mlserver": {oip, call(fp64{"x", []uint64{1, 4}, []float64{5.1, 3.5, 1.4, 0.2}})}, "mlflow": {split},
 	"fastapi-flights": {words("JSON", "/predict", `{"rows": [`+flight+`]}`, "[0]")}, "bentoml-flights": {words("JSON", "/predict", `{"rows": [`+flight+`]}`, "[0]")},
 	"ray-flights": {words("JSON", "/", `{"rows": `+flight+`}`, "[0]")}, "mlflow-flights": {flights},
 	"mlserver-flights": {flightColumns(`"parameters": {"content_type": "str"}, `, `"parameters": {"content_type": "pd"}, `)},
@@ -107,7 +107,7 @@ var forms = map[string][]form{
 	"levada-onnx+log=0.01": {words("MLflow, 1 % logged", "/serving-endpoints/iris/invocations", inputs.body, "[0]")},
 	"levada": {
 		words(split.name, "/serving-endpoints/iris/invocations", split.body, "[0]"),
-		words(oipJSON.name, oipJSON.path, `{"inputs": [`+fmt.Sprintf(column, "a", 5.1)+","+fmt.Sprintf(column, "b", 3.5)+","+fmt.Sprintf(column, "c", 1.4)+","+fmt.Sprintf(column, "d", 0.2)+`]}`, `"data":[0]`),
+		words(oip.name, oip.path, `{"inputs": [`+fmt.Sprintf(column, "a", 5.1)+","+fmt.Sprintf(column, "b", 3.5)+","+fmt.Sprintf(column, "c", 1.4)+","+fmt.Sprintf(column, "d", 0.2)+`]}`, `"data":[0]`),
 		call(fp64{"a", one, []float64{5.1}}, fp64{"b", one, []float64{3.5}}, fp64{"c", one, []float64{1.4}}, fp64{"d", one, []float64{0.2}}),
 	},
 	"levada-flights": {words(flights.name, "/serving-endpoints/iris/invocations", flights.body, "[0]"), flightColumns("", "")},

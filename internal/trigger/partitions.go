@@ -91,11 +91,7 @@ func (s *Service) SetPartitions(ctx context.Context, pipelineID string, d partit
 	if _, err := s.deps.Pipelines.GetPipeline(ctx, pipelineID); err != nil {
 		return err
 	}
-	set, err := partition.Parse(d)
-	if err != nil {
-		return err
-	}
-	if _, err := set.Partitions(s.now()); err != nil {
+	if _, err := listed(d, s.now()); err != nil {
 		return err
 	}
 	digest, err := s.newestSpec(ctx, pipelineID)
@@ -104,10 +100,10 @@ func (s *Service) SetPartitions(ctx context.Context, pipelineID string, d partit
 	}
 	if digest != "" {
 		p, err := s.deps.Pipelines.Spec(ctx, digest)
-		if err != nil {
-			return err
+		if err == nil {
+			err = CheckPartitions(p, d, s.now())
 		}
-		if err := CheckPartitions(p, d, s.now()); err != nil {
+		if err != nil {
 			return err
 		}
 	}
@@ -150,19 +146,24 @@ func takesNumbers(p *ir.Pipeline, name string) (bool, error) {
 
 // CheckPartitions refuses partitions that a pipeline has no parameter for.
 func CheckPartitions(p *ir.Pipeline, d partition.Definition, now time.Time) error {
-	set, err := partition.Parse(d)
+	all, err := listed(d, now)
 	if err != nil {
 		return err
 	}
 	numeric, err := takesNumbers(p, d.Parameter)
-	if err != nil {
-		return err
-	}
-	all, err := set.Partitions(now)
 	if err == nil && len(all) > 0 {
 		_, err = partition.Value(all[0].Key, numeric)
 	}
 	return err
+}
+
+// listed are the partitions that there are by now.
+func listed(d partition.Definition, now time.Time) ([]partition.Partition, error) {
+	set, err := partition.Parse(d)
+	if err != nil {
+		return nil, err
+	}
+	return set.Partitions(now)
 }
 
 // Partitioning returns how a pipeline is partitioned; NotFound when it is not.
