@@ -22,6 +22,14 @@ export async function submit(base, pipeline, display_name, more = {}) {
   return (await call(base, '/runs', { body: { spec, display_name, ...more } })).id
 }
 
+/** Runs a pipeline of pipelines/ to its end, which must be a success, and returns the run; more is what else its request says. */
+export async function succeed(base, pipeline, display_name, more) {
+  const id = await submit(base, pipeline, display_name, more)
+  const run = await until(() => call(base, `/runs/${id}`), (r) => r.finished_at)
+  if (run.state !== 'SUCCEEDED') throw new Error(`${display_name}: ${run.state} ${JSON.stringify(run.failure)}`)
+  return run
+}
+
 /** Asks until the answer is right, and returns it; fails with the last answer after as long as a page is waited for. */
 export async function until(ask, right) {
   const end = Date.now() + Number(process.env.LEVADA_TIMEOUT ?? 120) * 1000

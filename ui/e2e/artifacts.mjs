@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { after, before, test } from 'node:test'
-import { call, submit, until } from './api.mjs'
+import { call, succeed } from './api.mjs'
 import { seriousFindings } from './axe.mjs'
 import { launch, openPage, settled } from './browser.mjs'
 import { createExperiment, createRun } from './seed.mjs'
@@ -26,12 +26,7 @@ const box = (id) => page.locator(`[data-node="${CSS.escape(id)}"]`)
 const query = () => new URL(page.url()).searchParams
 const CSS = { escape: (text) => text.replaceAll('\\', '\\\\').replaceAll('"', '\\"') }
 
-async function go(display_name) {
-  const id = await submit(base, 'artifacts', display_name, { parameters: { parquet: parquet.toString('base64'), model } })
-  const ended = await until(() => call(base, `/runs/${id}`), (r) => r.finished_at)
-  assert.equal(ended.state, 'SUCCEEDED', JSON.stringify(ended.failure))
-  return id
-}
+const go = async (display_name) => (await succeed(base, 'artifacts', display_name, { parameters: { parquet: parquet.toString('base64'), model } })).id
 
 before(async () => {
   run = await go('artifacts and lineage')

@@ -4,7 +4,7 @@
 //   LEVADA_TIMEOUT   seconds to wait for anything, by default 60
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { call, until } from './api.mjs'
+import { call, succeed, until } from './api.mjs'
 import { seriousFindings } from './axe.mjs'
 import { launch, openPage } from './browser.mjs'
 import { createExperiment, createRun, hostile, logCurves, seed, seedSources } from './seed.mjs'
@@ -158,8 +158,7 @@ test('code and environments of runs are compared: what differs, and texts side b
 })
 
 test('tasks of a pipeline show their component’s code and their environment', async () => {
-  const { runs } = await call(base, '/runs?q=succeeding%20in%20the%20browser')
-  const run = runs.find((r) => r.state === 'SUCCEEDED')
+  const run = await succeed(base, 'succeeding', 'a pipeline in the browser')
   const { tasks } = await call(base, `/runs/${run.id}/tasks`)
   const [first, second] = tasks.filter((t) => t.kind === 'container' && t.state === 'SUCCEEDED')
   await page.goto(compare([{ run_id: first.id }, { run_id: second.id }], 'sources'))

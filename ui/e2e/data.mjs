@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { call, submit, until } from './api.mjs'
+import { call, succeed, until } from './api.mjs'
 import { seriousFindings } from './axe.mjs'
 import { launch, openPage, settled } from './browser.mjs'
 
@@ -30,9 +30,7 @@ const query = () => new URL(page.url()).searchParams
 const row = (name) => page.locator(`tr[data-column="${name}"]`)
 
 async function go(display_name, parameters, into) {
-  const id = await submit(base, 'data', display_name, { parameters })
-  const ended = await until(() => call(base, `/runs/${id}`), (r) => r.finished_at)
-  assert.equal(ended.state, 'SUCCEEDED', JSON.stringify(ended.failure))
+  const { id } = await succeed(base, 'data', display_name, { parameters })
   const { artifacts } = await call(base, `/runs/${id}/artifacts`)
   for (const a of artifacts) into[a.task_name] = a
 }

@@ -1,13 +1,13 @@
-// The browser test as a whole: starts a server on a data directory of its own, submits the pipelines of pipelines/ and
-// drives the pages of each run with run.mjs, while the run is going on; then actions.mjs
-// changes things, and the other scripts look at the rooms that they are named for. A script that fails is
-// tried once more, since a browser on a busy machine is not the same each time; the end says which, and a
-// script that is named there often is to be mended. With LEVADA_URL it only runs run.mjs there.
-//   ONLY               the scripts after run.mjs, separated by commas, by default all
+// The browser test as a whole. Each script has a server on a data directory of its own: run.mjs drives the pages of two pipelines
+// of pipelines/ while they run, actions.mjs changes things, and the others look at the rooms that they are named for. A script that
+// fails is tried once more, since a browser on a busy machine is not the same each time; the end says which, and a script that is
+// named there often is to be mended. With LEVADA_URL it only runs run.mjs there.
+//   ONLY               the scripts, separated by commas, by default all
 //   LEVADA_BIN         the program, by default ../bin/levada
 //   LEVADA_TEST_CACHE  a folder whose Python environments are used and kept
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { freemem, loadavg } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { submit } from './api.mjs'
@@ -15,7 +15,7 @@ import { dataDirectory, removeDirectory, start, stop } from './server.mjs'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
 
-const scripts = process.env.ONLY?.split(',') ?? ['actions.mjs', 'tracking.mjs', 'runs.mjs', 'live.mjs', 'pipelines.mjs', 'partitions.mjs', 'triggers.mjs', 'declare.mjs', 'endpoints.mjs', 'logged.mjs', 'home.mjs', 'compare.mjs', 'graph.mjs', 'artifacts.mjs', 'data.mjs', 'budgets.mjs']
+const scripts = process.env.ONLY?.split(',') ?? ['run.mjs', 'actions.mjs', 'tracking.mjs', 'runs.mjs', 'live.mjs', 'pipelines.mjs', 'partitions.mjs', 'triggers.mjs', 'declare.mjs', 'endpoints.mjs', 'logged.mjs', 'home.mjs', 'compare.mjs', 'graph.mjs', 'artifacts.mjs', 'data.mjs', 'budgets.mjs']
 
 async function drive(env, script = 'run.mjs') {
   const child = spawn(process.execPath, [join(here, script)], { stdio: 'inherit', env: { ...process.env, ...env } })
@@ -23,33 +23,37 @@ async function drive(env, script = 'run.mjs') {
   return code === 0
 }
 
-const unsteady = []
-
-/** Runs a script, and once more if it fails. */
-async function driveTwice(env, script) {
-  if (await drive(env, script)) return true
-  unsteady.push(script)
-  console.error(`\n${script} failed and is tried once more`)
-  return drive(env, script)
-}
-
-async function testLocally() {
+/** Runs a script on a new server. When it fails, what the server said last is printed. */
+async function driveAlone(script) {
   const data = await dataDirectory()
-  const { server, url } = await start(data)
+  const { server, url, log } = await start(data)
+  let passed = true
   try {
-    let passed = true
-    for (const name of ['succeeding', 'failing']) {
-      const id = await submit(url, name, `${name} in the browser`)
-      passed = (await driveTwice({ LEVADA_URL: url, LEVADA_RUN_ID: id }, 'run.mjs')) && passed
-    }
-    for (const script of scripts) passed = (await driveTwice({ LEVADA_URL: url }, script)) && passed
+    if (script !== 'run.mjs') passed = await drive({ LEVADA_URL: url }, script)
+    else
+      for (const name of ['succeeding', 'failing']) {
+        const id = await submit(url, name, `${name} in the browser`)
+        passed = (await drive({ LEVADA_URL: url, LEVADA_RUN_ID: id })) && passed
+      }
     return passed
   } finally {
     await stop(server)
     await removeDirectory(data)
+    if (!passed) console.error(`\nthe end of what the server of ${script} said:\n${log.join('').slice(-4000)}\nload: ${loadavg()}, free MiB: ${Math.round(freemem() / 2 ** 20)}`)
   }
 }
 
-const passed = process.env.LEVADA_URL ? await drive({}) : await testLocally()
-if (unsteady.length > 0) console.error(`\nfailed at first: ${unsteady.join(', ')}`)
-process.exit(passed ? 0 : 1)
+const [failed, unsteady] = [[], []]
+
+async function testLocally() {
+  for (const script of scripts) {
+    if (await driveAlone(script)) continue
+    console.error(`\n${script} failed and is tried once more`)
+    ;((await driveAlone(script)) ? unsteady : failed).push(script)
+  }
+  if (unsteady.length > 0) console.error(`\nfailed at first: ${unsteady.join(', ')}`)
+  if (failed.length > 0) console.error(`\nfailed twice: ${failed.join(', ')}`)
+  return failed.length === 0
+}
+
+process.exit((await (process.env.LEVADA_URL ? drive({}) : testLocally())) ? 0 : 1)

@@ -24,21 +24,21 @@ export async function dataDirectory() {
 
 export const removeDirectory = (data) => rm(data, { recursive: true, force: true })
 
-/** Starts a server on a data directory, and returns it with its address once it listens. */
+/** Starts a server on a data directory, and returns it with its address and the parts of what it logs, which grow, once it listens. */
 export async function start(data, listen = '127.0.0.1:0') {
   // Receivers of messages that tests play are on this machine.
   const env = { LEVADA_WEBHOOK_HOSTS: 'http://127.0.0.1', ...process.env }
   const server = spawn(bin, ['up', '--data', data, '--listen', listen], { stdio: ['ignore', 'pipe', 'pipe'], env })
   const log = []
-  server.stderr.on('data', (chunk) => log.push(chunk))
+  server.stderr.on('data', (chunk) => log.push(String(chunk)))
   for await (const line of createInterface({ input: server.stdout })) {
     const url = /http:\/\/[\d.:]+/.exec(line)?.[0]
     if (url) {
       server.stdout.resume()
-      return { server, url }
+      return { server, url, log }
     }
   }
-  throw new Error(`${bin} up did not say where it listens:\n${Buffer.concat(log)}`)
+  throw new Error(`${bin} up did not say where it listens:\n${log.join('')}`)
 }
 
 export async function stop(server) {
