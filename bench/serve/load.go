@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptrace"
 	"slices"
 	"strconv"
 	"strings"
@@ -95,14 +96,14 @@ func loads(ctx context.Context, o options, url string, f form) ([]load, error) {
 		if err != nil || rate <= 0 {
 			return out, fmt.Errorf("-rates: %q is no rate", text)
 		}
-		out = append(out, open(ctx, url, f, rate, length, 256))
+		out = append(out, open(ctx, url, f, rate, length, 256, false))
 	}
 	if o.overload > 0 {
 		most := 0.0
 		for _, l := range out[:strings.Count(o.clients, ",")+1] {
 			most = max(most, l.PerSecond)
 		}
-		l := open(ctx, url, f, most*o.overload, length, 4096)
+		l := open(ctx, url, f, most*o.overload, length, 4096, true)
 		l.Overload = o.overload
 		out = append(out, l)
 	}
@@ -169,8 +170,9 @@ func closed(ctx context.Context, url string, f form, n int, length time.Duration
 }
 
 // open sends requests at a rate. A request counts from the time at which it should have been sent, so that a server that falls behind
-// cannot hide it by being asked later. Beyond that many connections requests wait for one.
-func open(ctx context.Context, url string, f form, rate float64, length time.Duration, connections int) load {
+// cannot hide it by being asked later. Beyond that many connections requests wait for one; where more requests come than any server can
+// answer, all wait for that, and a request counts from the time at which it had its connection.
+func open(ctx context.Context, url string, f form, rate float64, length time.Duration, connections int, overload bool) load {
 	c := client(connections, f)
 	defer c.CloseIdleConnections()
 	var t tally
@@ -180,8 +182,12 @@ func open(ctx context.Context, url string, f form, rate float64, length time.Dur
 	for due := began; due.Sub(began) < length && ctx.Err() == nil; due = due.Add(gap) {
 		time.Sleep(time.Until(due))
 		all.Go(func() {
-			err := ask(ctx, c, url, f)
-			t.add(time.Since(due), err)
+			from, asking := due, ctx
+			if overload {
+				asking = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { from = time.Now() }})
+			}
+			err := ask(asking, c, url, f)
+			t.add(time.Since(from), err)
 		})
 	}
 	all.Wait()

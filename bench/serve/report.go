@@ -59,7 +59,7 @@ func markdown(r report) string {
 		}
 		return fmt.Sprintf("%g a second", l.Rate)
 	}, load.cell)
-	table("More than it can: answered a second (p50 / p99 of these, ms)", func(l load) string {
+	table("More than it can: answered a second (p50 / p99 of these, ms, from when a request had its connection)", func(l load) string {
 		if l.Overload == 0 {
 			return ""
 		}

@@ -197,7 +197,8 @@ func prepare(ctx context.Context, o options, script, name, port, folder string) 
 	}
 	c := exec.Command(words[0], words[1:]...)
 	c.Dir = folder
-	c.Env = append(os.Environ(), "PYTHONPATH="+folder, "PATH="+filepath.Dir(interpreter)+string(os.PathListSeparator)+os.Getenv("PATH"))
+	// As many processes as processors answer: trees that each ask for all processors hold each other up.
+	c.Env = append(os.Environ(), "OMP_NUM_THREADS=1", "PYTHONPATH="+folder, "PATH="+filepath.Dir(interpreter)+string(os.PathListSeparator)+os.Getenv("PATH"))
 	return c, nil
 }
 
@@ -315,12 +316,20 @@ func pss(pid int) float64 {
 	return kib / 1024
 }
 
-// freePorts finds a port that is free, with the one after it, which is likely to be.
+// freePorts finds a port that is free together with the one after it. It looks below those that the system gives to connections, of
+// which the loads on other servers have just left thousands behind.
 func freePorts() (port string, next int, err error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", 0, err
+	for n := 20_000; n < 30_000; n += 2 {
+		one, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", n))
+		if err != nil {
+			continue
+		}
+		two, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", n+1))
+		if err != nil {
+			_ = one.Close() // another pair is looked for
+			continue
+		}
+		return strconv.Itoa(n), n + 1, errors.Join(one.Close(), two.Close())
 	}
-	n := l.Addr().(*net.TCPAddr).Port
-	return strconv.Itoa(n), n + 1, l.Close()
+	return "", 0, errors.New("no two ports in a row are free from 20000 to 30000")
 }

@@ -41,7 +41,18 @@ def ready() -> dict:
     return {}
 """
 
-FASTAPI_FLIGHTS = """
+FLIGHT = """
+class Flight(BaseModel):
+    carrier: str
+    origin: str
+    dest: str
+    month: int
+    hour: int
+    distance: float
+"""
+
+FASTAPI_FLIGHTS = (
+    """
 import joblib
 import pandas as pd
 from fastapi import FastAPI
@@ -50,15 +61,9 @@ from pydantic import BaseModel
 model = joblib.load("model.joblib")
 app = FastAPI()
 
-
-class Flight(BaseModel):
-    carrier: str
-    origin: str
-    dest: str
-    month: int
-    hour: int
-    distance: float
-
+"""
+    + FLIGHT
+    + """
 
 class Flights(BaseModel):
     rows: list[Flight]
@@ -74,6 +79,7 @@ def predict(body: Flights) -> dict:
 def ready() -> dict:
     return {}
 """
+)
 
 BENTOML = """
 import bentoml
@@ -91,12 +97,17 @@ class Iris:
         return self.model.predict(rows)
 """
 
-BENTOML_FLIGHTS = """
+# Batches of tables (pandas.DataFrame) are never answered by this version of BentoML; batches of lists are.
+BENTOML_FLIGHTS = (
+    """
 import bentoml
 import joblib
-import numpy as np
 import pandas as pd
+from pydantic import BaseModel
 
+"""
+    + FLIGHT
+    + """
 
 @bentoml.service(workers="cpu_count", traffic={"timeout": 30})
 class Flights:
@@ -104,9 +115,10 @@ class Flights:
         self.model = joblib.load("model.joblib")
 
     @bentoml.api(batchable=True, max_batch_size=256, max_latency_ms=100)
-    def predict(self, rows: pd.DataFrame) -> np.ndarray:
-        return self.model.predict(rows)
+    def predict(self, rows: list[Flight]) -> list[int]:
+        return self.model.predict(pd.DataFrame([row.model_dump() for row in rows])).tolist()
 """
+)
 
 RAY = """
 import joblib
