@@ -70,7 +70,7 @@ func newFixture(t testing.TB, change func(*runner.Options)) *fixture {
 	environ := append(os.Environ(), "LEVADA_SECRET=hunter2")
 	envs := pyenv.New(pyenv.Options{Dir: filepath.Join(cacheDir(t), "envs"), Environ: environ})
 	opt := runner.Options{
-		DataDir: data, Envs: envs, Blobs: blobs, Logs: logs, Environ: environ, Grace: 500 * time.Millisecond, Cores: 8,
+		DataDir: data, Envs: envs, Blobs: blobs, Logs: logs, Environ: environ, Grace: 2 * time.Second, Cores: 8,
 		Logger: slog.New(slog.NewTextHandler(testWriter{t}, nil)),
 	}
 	if change != nil {
