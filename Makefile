@@ -99,7 +99,7 @@ clean: ## Remove what was built; the demo's data in .levada stays
 .PHONY: test
 test: ## Run every check and test, one after the other, and say what passed
 	@scripts/prereqs.sh go python node cc
-	@scripts/stages.sh test-ui check build test-go test-sim test-flights test-kfp test-mlflow test-serving conformance conformance-data test-pipelines test-browser test-bench
+	@scripts/stages.sh test-ui check build test-go test-sim test-flights test-kfp test-mlflow test-serving conformance conformance-data test-pipelines test-bench test-browser
 
 .PHONY: check
 check: $(TOOLS)/staticcheck ## Check the form of the Go code: gofmt, go vet, staticcheck

@@ -19,6 +19,8 @@ export async function openPage(browser, base, options = {}) {
   page.on('console', (m) => {
     if (m.type() === 'error') complaints.push(`console: ${m.text()} ${m.location().url}`)
   })
+  // What waits for a page that is gone waits to its end, and would not say why.
+  page.on('crash', () => console.error(`the page crashed at ${page.url()}`))
   page.on('pageerror', (e) => complaints.push(`error: ${e.message}`))
   page.on('request', (r) => {
     const url = r.url()

@@ -7,6 +7,7 @@
 //   LEVADA_TEST_CACHE  a folder whose Python environments are used and kept
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { statfs } from 'node:fs/promises'
 import { freemem, loadavg } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -17,11 +18,22 @@ const here = fileURLToPath(new URL('.', import.meta.url))
 
 const scripts = process.env.ONLY?.split(',') ?? ['run.mjs', 'actions.mjs', 'tracking.mjs', 'runs.mjs', 'live.mjs', 'pipelines.mjs', 'partitions.mjs', 'triggers.mjs', 'declare.mjs', 'endpoints.mjs', 'logged.mjs', 'home.mjs', 'compare.mjs', 'graph.mjs', 'artifacts.mjs', 'data.mjs', 'budgets.mjs']
 
+/** What did not pass, of all that was tried. */
+const findings = []
+
 async function drive(env, script = 'run.mjs') {
-  const child = spawn(process.execPath, [join(here, script)], { stdio: 'inherit', env: { ...process.env, ...env } })
-  const [code] = await once(child, 'exit')
+  const child = spawn(process.execPath, [join(here, script)], { stdio: ['inherit', 'pipe', 'inherit'], env: { ...process.env, ...env } })
+  let text = ''
+  child.stdout.setEncoding('utf8').on('data', (chunk) => {
+    process.stdout.write(chunk)
+    text += chunk
+  })
+  const [code] = await once(child, 'close')
+  for (const test of text.split(/^# Subtest: /m)) if (/^not ok/m.test(test)) findings.push(`${script}: ${test.slice(0, 1500)}`)
   return code === 0
 }
+
+const mib = (bytes) => Math.round(bytes / 2 ** 20)
 
 /** Runs a script on a new server. When it fails, what the server said last is printed. */
 async function driveAlone(script) {
@@ -38,8 +50,9 @@ async function driveAlone(script) {
     return passed
   } finally {
     await stop(server)
+    const disk = await statfs(data)
     await removeDirectory(data)
-    if (!passed) console.error(`\nthe end of what the server of ${script} said:\n${log.join('').slice(-4000)}\nload: ${loadavg()}, free MiB: ${Math.round(freemem() / 2 ** 20)}`)
+    if (!passed) console.error(`\nthe end of what the server of ${script} said:\n${log.join('').slice(-4000)}\nload: ${loadavg()}, free: memory ${mib(freemem())} MiB, disk ${mib(disk.bavail * disk.bsize)} MiB`)
   }
 }
 
@@ -51,6 +64,7 @@ async function testLocally() {
     console.error(`\n${script} failed and is tried once more`)
     ;((await driveAlone(script)) ? unsteady : failed).push(script)
   }
+  if (findings.length > 0) console.error(`\nwhat did not pass:\n\n${findings.join('\n')}`)
   if (unsteady.length > 0) console.error(`\nfailed at first: ${unsteady.join(', ')}`)
   if (failed.length > 0) console.error(`\nfailed twice: ${failed.join(', ')}`)
   return failed.length === 0
