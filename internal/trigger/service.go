@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"levada/internal/core/catalog"
@@ -59,6 +60,8 @@ type Service struct {
 	// backfills are those that have runs to start or to cancel; the one whose turn it is comes first.
 	backfills []*follower
 
+	refused atomic.Int64
+
 	// planning is held while a backfill is made, and before mu.
 	planning sync.Mutex
 }
@@ -98,6 +101,9 @@ func Open(ctx context.Context, o Options) (*Service, error) {
 	}()
 	return s, nil
 }
+
+// Refused is how many runs of recurring runs were refused since the start.
+func (s *Service) Refused() int64 { return s.refused.Load() }
 
 // Close stops starting runs and returns when nothing of the service is active. Closing twice is safe.
 func (s *Service) Close(ctx context.Context) error {

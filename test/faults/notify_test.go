@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/textproto"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -137,4 +139,67 @@ func TestFailedAndLateRunsAreToldOf(t *testing.T) {
 		t.Error("the log has the address of Slack, which is a secret")
 	}
 	call(t, http.MethodPost, srv.URL+"/api/v1/runs/"+slow.ID+"/cancel", nil, nil)
+}
+
+func TestARunThatAScheduleOrATriggerCannotStartIsToldOf(t *testing.T) {
+	posts := make(chan string, 100)
+	hook := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		var body struct{ Text string }
+		if err := json.NewDecoder(r.Body).Decode(&body); err == nil {
+			posts <- body.Text
+		}
+	}))
+	t.Cleanup(hook.Close)
+	srv := levadatest.Start(t, "LEVADA_WEBHOOK_HOSTS="+hook.URL)
+	file := filepath.Join(t.TempDir(), "p.yaml")
+	if err := os.WriteFile(file, []byte(shell("exit 0", "")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p, err := srv.Upload(t.Context(), "uploaded", file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	create := func(path string, body map[string]any) (id string) {
+		var made struct{ ID string }
+		if status := call(t, http.MethodPost, srv.URL+"/api/v1/"+path, body, &made); status != http.StatusCreated {
+			t.Fatalf("make one of %s: status %d", path, status)
+		}
+		return made.ID
+	}
+	create("triggers", map[string]any{"display_name": "failures", "on": map[string]any{"run": map[string]any{"pipeline": "misbehave", "states": []string{"FAILED"}}},
+		"notify": map[string]any{"webhook": map[string]any{"url": hook.URL}}})
+	fired := create("triggers", map[string]any{"display_name": "on-data", "pipeline_id": p.PipelineID, "on": map[string]any{"file": map[string]any{"path": t.TempDir()}}})
+	create("recurring-runs", map[string]any{"display_name": "nightly", "pipeline_id": p.PipelineID, "trigger": map[string]any{"interval_seconds": 3}})
+	if status := call(t, http.MethodDelete, srv.URL+"/apis/v2beta1/pipelines/"+p.PipelineID+"?cascade=true", nil, nil); status >= 300 {
+		t.Fatalf("delete the pipeline: status %d", status)
+	}
+	call(t, http.MethodPost, srv.URL+"/api/v1/triggers/"+fired+"/fire", map[string]any{}, nil)
+	said := map[string]string{}
+	limit := time.After(time.Minute)
+	for said["nightly"] == "" || said["on-data"] == "" {
+		select {
+		case text := <-posts:
+			for name := range map[string]bool{"nightly": true, "on-data": true} {
+				if strings.HasPrefix(text, "failures: run "+name+" ") {
+					said[name] = text
+				}
+			}
+		case <-limit:
+			t.Fatalf("told was only %q\n%s", said, srv.Log())
+		}
+	}
+	for name, want := range map[string]string{"nightly": "levada schedules show", "on-data": "levada triggers fire"} {
+		if text := said[name]; !strings.Contains(text, " of misbehave was not started: ") || !strings.Contains(text, p.PipelineID) || !strings.Contains(text, want) {
+			t.Errorf("of %s it says %q", name, text)
+		}
+	}
+	res, err := http.Get(srv.URL + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	metrics, err := io.ReadAll(res.Body)
+	if err != nil || !strings.Contains(string(metrics), `levada_starts_refused_total{by="trigger"} 1`) || strings.Contains(string(metrics), `levada_starts_refused_total{by="schedule"} 0`) {
+		t.Errorf("the metrics do not count refused runs, %v", err)
+	}
 }
