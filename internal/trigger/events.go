@@ -30,7 +30,9 @@ type EventOptions struct {
 	Metrics Metrics
 	Secrets Secrets
 	Notify  Notifier
-	Logger  *slog.Logger
+	// Known tells what is missing; without it nothing is.
+	Known  Known
+	Logger *slog.Logger
 	// Now and NewID give the time and new UUIDs.
 	Now   func() time.Time
 	NewID func() string

@@ -173,6 +173,18 @@ func TestARunThatAScheduleOrATriggerCannotStartIsToldOf(t *testing.T) {
 	if status := call(t, http.MethodDelete, srv.URL+"/apis/v2beta1/pipelines/"+p.PipelineID+"?cascade=true", nil, nil); status >= 300 {
 		t.Fatalf("delete the pipeline: status %d", status)
 	}
+	for _, path := range []string{"triggers", "recurring-runs"} { // the lists say it before the next time comes
+		var list json.RawMessage
+		if call(t, http.MethodGet, srv.URL+"/api/v1/"+path, nil, &list); strings.Count(string(list), "pipeline was deleted, so each run will be refused") != 1 {
+			t.Errorf("the list of %s does not warn once: %s", path, list)
+		}
+	}
+	var warned struct{ Warnings []string }
+	call(t, http.MethodPost, srv.URL+"/api/v1/triggers", map[string]any{"display_name": "unready", "on": map[string]any{"late": map[string]any{"seconds": 60}},
+		"notify": map[string]any{"slack": map[string]any{"secret": "none"}}}, &warned)
+	if len(warned.Warnings) != 1 || !strings.Contains(warned.Warnings[0], `notify.slack.secret: secret "none" does not exist`) {
+		t.Errorf("a trigger whose secret is missing is made with the warnings %q", warned.Warnings)
+	}
 	call(t, http.MethodPost, srv.URL+"/api/v1/triggers/"+fired+"/fire", map[string]any{}, nil)
 	said := map[string]string{}
 	limit := time.After(time.Minute)
