@@ -249,20 +249,8 @@ func (s *Service) steps(ctx context.Context, set string, resources []declare.Res
 	if err != nil {
 		return nil, err
 	}
-	with := declared{specs: map[string]string{}, set: set, adopt: adopt || set == "", going: map[string]bool{}}
-	for _, r := range slices.Concat(resources, others) {
-		switch r.Kind {
-		case declare.Pipeline:
-			with.specs[r.Name] = r.Spec
-		case declare.Endpoint, declare.Graph:
-			with.asked = append(with.asked, r.Name)
-		}
-	}
-	for _, o := range all {
-		if set != "" && o.Set == set && o.Kind == declare.Pipeline && !seen[key{o.Kind, o.Name}] {
-			with.going[o.Name] = true
-		}
-	}
+	with := beside(set, slices.Concat(resources, others), all, seen)
+	with.adopt = adopt || set == ""
 	var wrong declare.Misdeclared
 	var steps []step
 	for _, kind := range declare.Kinds() {
@@ -383,6 +371,25 @@ type declared struct {
 	adopt bool
 	// going are the pipelines that are deleted in the end, because the set owns them and does not declare them any more.
 	going map[string]bool
+}
+
+// beside is what resources of a set may name: what is declared, and what the set owns and is not seen in it any more.
+func beside(set string, resources []declare.Resource, all []declare.Owned, seen map[key]bool) declared {
+	with := declared{specs: map[string]string{}, set: set, going: map[string]bool{}}
+	for _, r := range resources {
+		switch r.Kind {
+		case declare.Pipeline:
+			with.specs[r.Name] = r.Spec
+		case declare.Endpoint, declare.Graph:
+			with.asked = append(with.asked, r.Name)
+		}
+	}
+	for _, o := range all {
+		if set != "" && o.Set == set && o.Kind == declare.Pipeline && !seen[key{o.Kind, o.Name}] {
+			with.going[o.Name] = true
+		}
+	}
+	return with
 }
 
 // compare says what has to change so that a resource is there as it is declared.

@@ -191,20 +191,7 @@ func (s *Service) start(ctx context.Context, e *entry, at time.Time) error {
 		return err
 	}
 	if len(active) >= r.MaxConcurrency {
-		if r.Concurrency == catalog.Skip {
-			return s.leaveOut(ctx, e, at, fmt.Sprintf("%d of its runs were active", len(active)), false) // as it was asked for: nobody is told
-		}
-		s.full[r.ID] = e // room puts it back
-		if r.Concurrency != catalog.Replace {
-			return nil
-		}
-		for _, id := range active {
-			if err := s.deps.Runs.CancelRun(ctx, id); err != nil && fault.KindOf(err) != fault.Conflict {
-				delete(s.full, r.ID)
-				return err
-			}
-		}
-		return nil
+		return s.crowded(ctx, e, at, active)
 	}
 	experiment, err := s.deps.Runs.GetExperiment(ctx, r.Run.ExperimentID)
 	switch {
@@ -243,6 +230,25 @@ func (s *Service) start(ctx context.Context, e *entry, at time.Time) error {
 		return s.refuse(ctx, e, r, at)
 	}
 	return s.note(ctx, r)
+}
+
+// crowded does what is asked for when as many of the runs are active as may be.
+func (s *Service) crowded(ctx context.Context, e *entry, at time.Time, active []string) error {
+	id, policy := e.run.ID, e.run.Concurrency
+	if policy == catalog.Skip {
+		return s.leaveOut(ctx, e, at, fmt.Sprintf("%d of its runs were active", len(active)), false) // as it was asked for: nobody is told
+	}
+	s.full[id] = e // room puts it back
+	if policy != catalog.Replace {
+		return nil
+	}
+	for _, one := range active {
+		if err := s.deps.Runs.CancelRun(ctx, one); err != nil && fault.KindOf(err) != fault.Conflict {
+			delete(s.full, id)
+			return err
+		}
+	}
+	return nil
 }
 
 // submission is what a run for a time is started from.

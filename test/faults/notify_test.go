@@ -2,6 +2,7 @@ package faults
 
 import (
 	"bufio"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -15,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"levada/internal/adapter/mail/mailtest"
 	"levada/test/levadatest"
 )
 
@@ -213,5 +215,53 @@ func TestARunThatAScheduleOrATriggerCannotStartIsToldOf(t *testing.T) {
 	metrics, err := io.ReadAll(res.Body)
 	if err != nil || !strings.Contains(string(metrics), `levada_starts_refused_total{by="trigger"} 1`) || strings.Contains(string(metrics), `levada_starts_refused_total{by="schedule"} 0`) {
 		t.Errorf("the metrics do not count refused runs, %v", err)
+	}
+}
+
+// The alarm goes the whole way by STARTTLS and AUTH; a wrong password is said on the trigger and is nowhere in the log.
+func TestAMailIsSentEncryptedAndAWrongPasswordIsSaidWithoutIt(t *testing.T) {
+	const password, wrong = "right-pa55", "wr0ng-pa55"
+	cert, trusted := mailtest.Certificate(t, time.Now().Add(time.Hour), "127.0.0.1")
+	file := filepath.Join(t.TempDir(), "authorities.pem")
+	if err := os.WriteFile(file, trusted, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	smtp := mailtest.Start(t, mailtest.Options{TLS: cert, RequireTLS: true, Mechanisms: []string{"PLAIN"}, User: "robot", Password: password, Refuses: "535 5.7.8 no: %s"})
+	srv := levadatest.Start(t, "LEVADA_WEBHOOK_HOSTS="+smtp.Address, "SSL_CERT_FILE="+file)
+	secret := func(password string) {
+		data := map[string]string{"server": smtp.Address, "from": "levada@example.com", "user": "robot", "password": password}
+		if status := call(t, http.MethodPut, srv.URL+"/api/v1/secrets/smtp", map[string]any{"data": data}, nil); status >= 300 {
+			t.Fatalf("set the secret: status %d", status)
+		}
+	}
+	secret(wrong)
+	var made struct{ ID string }
+	call(t, http.MethodPost, srv.URL+"/api/v1/triggers", map[string]any{"display_name": "failures", "on": map[string]any{"run": map[string]any{"states": []string{"FAILED"}}},
+		"notify": map[string]any{"email": map[string]any{"secret": "smtp", "to": []string{"ops@example.com"}}}}, &made)
+	fire := func() {
+		call(t, http.MethodPost, srv.URL+"/api/v1/triggers/"+made.ID+"/fire", map[string]any{"data": map[string]any{"name": "nightly"}}, nil)
+	}
+	fire()
+	var got struct{ Failure string }
+	for end := time.Now().Add(time.Minute); got.Failure == "" && time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		call(t, http.MethodGet, srv.URL+"/api/v1/triggers/"+made.ID, nil, &got)
+	}
+	if !strings.Contains(got.Failure, "refuses the user or the password: 535") || strings.Contains(got.Failure, wrong) {
+		t.Errorf("the trigger says %q", got.Failure)
+	}
+	secret(password)
+	fire()
+	select {
+	case mail := <-smtp.Mails:
+		if !strings.Contains(mail, "nightly") {
+			t.Errorf("the mail is %q", mail)
+		}
+	case <-time.After(time.Minute):
+		t.Errorf("no mail within a minute\n%s", srv.Log())
+	}
+	for _, word := range []string{wrong, password, base64.StdEncoding.EncodeToString([]byte("\x00robot\x00" + wrong))} {
+		if strings.Contains(srv.Log(), word) {
+			t.Errorf("the log has %q", word)
+		}
 	}
 }
