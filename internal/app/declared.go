@@ -94,6 +94,14 @@ func (declaredPipelines) Digest(spec string) (string, error) {
 	return p.Digest, nil
 }
 
+func (declaredPipelines) RunName(spec string) (string, error) {
+	p, err := ir.Parse([]byte(spec))
+	if err != nil {
+		return "", err
+	}
+	return p.Spec.PipelineInfo.Name, nil
+}
+
 func (declaredPipelines) CheckPartitions(spec string, d partition.Definition) error {
 	p, err := ir.Parse([]byte(spec))
 	if err != nil {

@@ -267,7 +267,7 @@ func (s *server) openServices(ctx context.Context, o openOptions, logs *steplog.
 	}
 	s.events, err = trigger.OpenEvents(ctx, trigger.EventOptions{
 		Store: s.store.Triggers(), Runs: s.service, Files: places{buckets: s.buckets}, Metrics: metricValues{s.store.Tracking(), s.series},
-		Secrets: secretValues{s.secrets}, Notify: notifier{s.outbound, secretValues{s.secrets}}, Logger: s.log, Now: time.Now, NewID: uuid.NewString, Ended: endedToo, Paused: o.does != serving,
+		Secrets: secretValues{s.secrets}, Notify: notifier{s.outbound, secretValues{s.secrets}}, Known: known{s}, Logger: s.log, Now: time.Now, NewID: uuid.NewString, Ended: endedToo, Paused: o.does != serving,
 	})
 	if err != nil {
 		return err

@@ -150,6 +150,17 @@ func (a *app) declaration(cmd *cobra.Command, f planFlags) (client.Declaration, 
 	return d, nil
 }
 
+// printWarnings says what a resource names that is not there, also where nothing is changed.
+func (a *app) printWarnings(c declare.Change) {
+	where := ""
+	if c.At != "" {
+		where = c.At + ": "
+	}
+	for _, w := range c.Warnings {
+		fmt.Fprintln(a.deps.Stdout, console.Clean(fmt.Sprintf("! %s%s %q: %s", where, c.Kind, c.Name, w)))
+	}
+}
+
 // printPlan shows changes as a diff.
 func (a *app) printPlan(p client.Planned) {
 	w := a.deps.Stdout
@@ -158,6 +169,7 @@ func (a *app) printPlan(p client.Planned) {
 		counts[c.Action]++
 		sign := map[declare.Action]string{declare.Create: "+", declare.Update: "~", declare.Delete: "-"}[c.Action]
 		if sign == "" {
+			a.printWarnings(c)
 			continue
 		}
 		line := fmt.Sprintf("%s %s %s", sign, c.Kind, c.Name)
@@ -171,6 +183,7 @@ func (a *app) printPlan(p client.Planned) {
 		for _, f := range c.Fields {
 			fmt.Fprintf(w, "    %s: %s -> %s\n", console.Clean(f.Field), fieldValue(f.Before), fieldValue(f.After))
 		}
+		a.printWarnings(c)
 	}
 	if !p.Changed {
 		fmt.Fprintf(w, "Nothing to change: %d resources are as declared.\n", counts[declare.None])

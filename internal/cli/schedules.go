@@ -78,7 +78,7 @@ func (a *app) printSchedules(list client.ScheduleList) error {
 			next = r.NextAt.UTC().Format(time.DateTime)
 		}
 		table.Add(console.ShortID(r.ID), console.Clean(r.DisplayName), console.Clean(when(r.Trigger)), state, fmt.Sprint(r.Index), next,
-			console.Clean(r.Failure))
+			console.Clean(trouble(r.Failure, r.Warnings)))
 	}
 	if err := a.printTable(table); err != nil {
 		return err
@@ -115,8 +115,8 @@ func (a *app) scheduleShowCommand() *cobra.Command {
 				state = "paused"
 			}
 			fmt.Fprintf(a.deps.Stdout, "%s (%s): %s, %s, %s so far\n", console.Clean(r.DisplayName), r.ID, console.Clean(when(r.Trigger)), state, count(int(r.Index), "run"))
-			if r.Failure != "" {
-				fmt.Fprintf(a.deps.Stdout, "trouble: %s\n", console.Clean(r.Failure))
+			if what := trouble(r.Failure, r.Warnings); what != "" {
+				fmt.Fprintf(a.deps.Stdout, "trouble: %s\n", console.Clean(what))
 			}
 			for _, t := range r.NextTimes {
 				fmt.Fprintf(a.deps.Stdout, "next  %s %s\n", t.In(plan.Zone()).Format(time.DateTime), plan.Zone())

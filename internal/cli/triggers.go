@@ -65,12 +65,20 @@ func (a *app) triggersListCommand() *cobra.Command {
 				if t.Paused {
 					state = "paused"
 				}
-				table.Add(console.ShortID(t.ID), console.Clean(t.Name), string(t.On.Kind()), state, console.Clean(t.Failure))
+				table.Add(console.ShortID(t.ID), console.Clean(t.Name), string(t.On.Kind()), state, console.Clean(trouble(t.Failure, t.Warnings)))
 			}
 			return a.printTable(table)
 		})
 	}
 	return cmd
+}
+
+// trouble is what is wrong with a trigger or a recurring run, and what it names that is not there.
+func trouble(failure string, warnings []string) string {
+	if failure == "" {
+		return strings.Join(warnings, "; ")
+	}
+	return strings.Join(append([]string{failure}, warnings...), "; ")
 }
 
 func (a *app) firingsCommand() *cobra.Command {
@@ -257,7 +265,7 @@ func findTrigger(ctx context.Context, s *session, name string) (event.Trigger, e
 	}
 	for _, t := range list.Triggers {
 		if t.Name == name {
-			return t, nil
+			return t.Trigger, nil
 		}
 	}
 	if prefix := strings.ToLower(name); len(prefix) >= 4 && len(prefix) <= 36 && strings.Trim(prefix, "0123456789abcdef-") == "" {
@@ -266,7 +274,7 @@ func findTrigger(ctx context.Context, s *session, name string) (event.Trigger, e
 			return event.Trigger{}, err
 		}
 		if len(list.Triggers) == 1 {
-			return list.Triggers[0], nil
+			return list.Triggers[0].Trigger, nil
 		}
 	}
 	return event.Trigger{}, fault.NotFoundf("there is no trigger %q; \"levada triggers list\" shows them", name)

@@ -42,6 +42,8 @@ type Pipelines interface {
 	PipelineName(ctx context.Context, id string) (string, error)
 	// Digest checks a specification and returns its digest.
 	Digest(spec string) (string, error)
+	// RunName is the name that runs of a specification have.
+	RunName(spec string) (string, error)
 	CreatePipeline(ctx context.Context, name, description, spec string) (id string, err error)
 	AddVersion(ctx context.Context, id, spec string) error
 	DeletePipeline(ctx context.Context, id string) error
@@ -82,6 +84,8 @@ type Triggers interface {
 	// Named returns the trigger of a name; NotFound when there is none.
 	Named(ctx context.Context, name string) (event.Trigger, error)
 	Delete(ctx context.Context, id string) error
+	// Missing says which of the things that a trigger names are not there.
+	Missing(ctx context.Context, refs []event.Reference) ([]string, error)
 }
 
 // Endpoints serves models.
@@ -245,15 +249,8 @@ func (s *Service) steps(ctx context.Context, set string, resources []declare.Res
 	if err != nil {
 		return nil, err
 	}
-	with := declared{specs: map[string]string{}, set: set, adopt: adopt || set == ""}
-	for _, r := range slices.Concat(resources, others) {
-		switch r.Kind {
-		case declare.Pipeline:
-			with.specs[r.Name] = r.Spec
-		case declare.Endpoint, declare.Graph:
-			with.asked = append(with.asked, r.Name)
-		}
-	}
+	with := beside(set, slices.Concat(resources, others), all, seen)
+	with.adopt = adopt || set == ""
 	var wrong declare.Misdeclared
 	var steps []step
 	for _, kind := range declare.Kinds() {
@@ -269,6 +266,9 @@ func (s *Service) steps(ctx context.Context, set string, resources []declare.Res
 				return nil, err
 			}
 			st.change.Note = s.withTimes(st.change, r)
+			if st.change.Warnings, err = s.missing(ctx, r, with); err != nil {
+				return nil, err
+			}
 			steps = append(steps, st)
 		}
 	}
@@ -369,6 +369,27 @@ type declared struct {
 	asked []string
 	set   string
 	adopt bool
+	// going are the pipelines that are deleted in the end, because the set owns them and does not declare them any more.
+	going map[string]bool
+}
+
+// beside is what resources of a set may name: what is declared, and what the set owns and is not seen in it any more.
+func beside(set string, resources []declare.Resource, all []declare.Owned, seen map[key]bool) declared {
+	with := declared{specs: map[string]string{}, set: set, going: map[string]bool{}}
+	for _, r := range resources {
+		switch r.Kind {
+		case declare.Pipeline:
+			with.specs[r.Name] = r.Spec
+		case declare.Endpoint, declare.Graph:
+			with.asked = append(with.asked, r.Name)
+		}
+	}
+	for _, o := range all {
+		if set != "" && o.Set == set && o.Kind == declare.Pipeline && !seen[key{o.Kind, o.Name}] {
+			with.going[o.Name] = true
+		}
+	}
+	return with
 }
 
 // compare says what has to change so that a resource is there as it is declared.
@@ -432,8 +453,13 @@ func (s *Service) wanted(ctx context.Context, r declare.Resource, with declared)
 	}
 	specs := with.specs
 	pipelineID, _, err := s.deps.Pipelines.FindPipeline(ctx, r.Pipeline)
-	if spec := specs[r.Pipeline]; err != nil && (spec == "" || fault.KindOf(err) != fault.NotFound) {
+	switch declared := specs[r.Pipeline] != ""; {
+	case err != nil && fault.KindOf(err) != fault.NotFound:
 		return nil, err
+	case err != nil && !declared:
+		return nil, fault.NotFoundf("pipeline: there is no pipeline %q: declare it beside this, or upload it first", fault.Shorten(r.Pipeline, 200))
+	case with.going[r.Pipeline]:
+		return nil, fault.Invalidf("pipeline: %q is not declared any more and is deleted with this set: declare it again, or take this away too", fault.Shorten(r.Pipeline, 200))
 	}
 	later := make([]string, 0, len(r.ParametersFrom))
 	for name := range r.ParametersFrom {

@@ -65,7 +65,7 @@ func (s *Service) Prepare(ctx context.Context, sub Submission, later ...string) 
 	if err := s.fileUnder(ctx, &sub); err != nil {
 		return sub, err
 	}
-	sub.Spec = nil
+	sub.Spec, sub.PipelineName = nil, p.Spec.PipelineInfo.Name
 	if newest {
 		sub.VersionID = ""
 		return sub, nil

@@ -35,9 +35,9 @@ type FiringStore interface {
 	Record(ctx context.Context, firings []event.Firing, upTo int64, window map[string]time.Duration, triggerID string, marks []event.Mark) error
 	// Unsettled returns the firings of a trigger whose state is not final, oldest first.
 	Unsettled(ctx context.Context, triggerID string) ([]event.Firing, error)
-	// Begin notes that a run is going to be started, Settle what has become of that.
+	// Begin notes that a run is going to be started, Settle what has become of that, and what has happened with it.
 	Begin(ctx context.Context, triggerID string, firings []event.Firing, runID string, cause []string, at time.Time) error
-	Settle(ctx context.Context, firings []event.Firing, state event.FiringState, reason string, at time.Time) error
+	Settle(ctx context.Context, firings []event.Firing, state event.FiringState, reason string, at time.Time, happened ...event.Event) error
 	// TriggerRuns returns how many runs of a trigger are active, and when its newest limit runs were started, the newest first.
 	TriggerRuns(ctx context.Context, triggerID string, limit int) (active int, started []time.Time, err error)
 	GetFiring(ctx context.Context, id string) (event.Firing, error)

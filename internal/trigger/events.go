@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"levada/internal/core/event"
@@ -29,7 +30,9 @@ type EventOptions struct {
 	Metrics Metrics
 	Secrets Secrets
 	Notify  Notifier
-	Logger  *slog.Logger
+	// Known tells what is missing; without it nothing is.
+	Known  Known
+	Logger *slog.Logger
 	// Now and NewID give the time and new UUIDs.
 	Now   func() time.Time
 	NewID func() string
@@ -50,7 +53,12 @@ type Events struct {
 	// mu is held while a run is started, so that nothing starts once a pausing has been acknowledged.
 	mu       sync.Mutex
 	triggers map[string]*watched
+
+	refused atomic.Int64
 }
+
+// Refused is how many runs of triggers were refused since the start.
+func (e *Events) Refused() int64 { return e.refused.Load() }
 
 // watched is a trigger with what is going on about it. A changed trigger is a new one.
 type watched struct {
@@ -277,7 +285,7 @@ func (e *Events) Test(ctx context.Context, t event.Trigger, data map[string]any)
 		return event.Verdict{}, err
 	}
 	ev := event.Event{ID: "test", Kind: t.On.Kind(), At: e.now(), Data: data}
-	v := event.Verdict{Matches: t.On.Matches(ev)}
+	v := event.Verdict{Matches: t.Hears(ev)}
 	if !v.Matches {
 		v.Reason = "the event is not one of the trigger's source"
 		return v, nil

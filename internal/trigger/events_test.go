@@ -500,12 +500,12 @@ func (l *lossy) Begin(ctx context.Context, id string, fs []event.Firing, runID s
 	return err
 }
 
-func (l *lossy) Settle(ctx context.Context, fs []event.Firing, state event.FiringState, reason string, at time.Time) error {
+func (l *lossy) Settle(ctx context.Context, fs []event.Firing, state event.FiringState, reason string, at time.Time, happened ...event.Event) error {
 	lost := l.lost(l.settle)
 	if lost && !l.written {
 		return errors.New("lost")
 	}
-	err := l.EventStore.Settle(ctx, fs, state, reason, at)
+	err := l.EventStore.Settle(ctx, fs, state, reason, at, happened...)
 	if lost {
 		return errors.New("lost")
 	}

@@ -161,11 +161,11 @@ func TestATestSaysWhatWouldBeAndStartsNothing(t *testing.T) {
 	})
 }
 
-// telling makes a trigger that notifies.
-func (f *field) telling(on event.Source, text string, policy event.Policy) event.Trigger {
+// telling makes a trigger that notifies, with the name "alarm" or another.
+func (f *field) telling(on event.Source, text string, policy event.Policy, name ...string) event.Trigger {
 	f.t.Helper()
 	return f.create(func(t *event.Trigger) {
-		*t = event.Trigger{Name: "alarm", On: on, Policy: policy,
+		*t = event.Trigger{Name: append(name, "alarm")[0], On: on, Policy: policy,
 			Notify: &event.Notify{Webhook: &event.WebhookReceiver{URL: "https://example.com/hook"}, Text: text}}
 	})
 }

@@ -8,6 +8,7 @@ import (
 
 	"levada/internal/core/event"
 	"levada/internal/core/fault"
+	"levada/internal/core/run"
 )
 
 // startLoop hands events to triggers and starts what is due until ctx is done.
@@ -50,7 +51,7 @@ func (e *Events) handOn(ctx context.Context) error {
 		window := map[string]time.Duration{}
 		for _, ev := range events {
 			for _, w := range all {
-				if w.trigger.On.Matches(ev) && !ev.At.Before(w.trigger.CreatedAt) {
+				if w.trigger.Hears(ev) && !ev.At.Before(w.trigger.CreatedAt) {
 					f := e.firing(w, ev)
 					f.CreatedAt = f.CreatedAt.Add(time.Duration(len(firings)) * time.Microsecond) // they have an order
 					firings = append(firings, f)
@@ -290,11 +291,10 @@ func (e *Events) finish(ctx context.Context, w *watched, firings []event.Firing,
 	}
 	newest := events[len(events)-1]
 	params, err := w.rules.Parameters(events)
+	sub, at := w.trigger.Run, newest.At.UTC()
+	sub.ID, sub.Parameters, sub.ScheduledAt = runID, params, &at
+	sub.DisplayName = fmt.Sprintf("%s %s", w.trigger.Name, e.now().Format("2006-01-02 15-04-05"))
 	if err == nil {
-		sub := w.trigger.Run
-		at := newest.At.UTC()
-		sub.ID, sub.Parameters, sub.ScheduledAt = runID, params, &at
-		sub.DisplayName = fmt.Sprintf("%s %s", w.trigger.Name, e.now().Format("2006-01-02 15-04-05"))
 		if _, err := e.deps.Runs.GetExperiment(ctx, sub.ExperimentID); fault.KindOf(err) == fault.NotFound {
 			sub.ExperimentID = "" // it was deleted; its runs went to the default experiment, and so do new ones
 		}
@@ -308,21 +308,33 @@ func (e *Events) finish(ctx context.Context, w *watched, firings []event.Firing,
 			return err
 		}
 	}
-	state, reason := event.Started, ""
+	state, reason, happened := event.Started, "", []event.Event(nil)
 	if err != nil {
 		state, reason = event.Failed, fault.Shorten(err.Error(), 2000)
+		happened = append(happened, e.refusal(w, sub, firings, reason))
 		e.deps.Logger.Error("a trigger cannot start its run", "trigger", w.trigger.Name, "event", newest.ID, "error", err)
 	} else {
 		e.deps.Logger.Info("run started by a trigger", "trigger", w.trigger.Name, "run", runID, "event", newest.ID, "events", len(events))
 	}
-	if err := e.deps.Store.Settle(ctx, firings, state, reason, e.now()); err != nil {
+	if err := e.deps.Store.Settle(ctx, firings, state, reason, e.now(), happened...); err != nil {
 		return err
+	}
+	if reason != "" {
+		e.refused.Add(1)
 	}
 	w.startFailure = ""
 	if reason != "" {
 		w.startFailure = "no run was started: " + reason
 	}
 	return e.note(ctx, w)
+}
+
+// refusal is the event of a run that was refused.
+func (e *Events) refusal(w *watched, sub run.Submission, firings []event.Firing, reason string) event.Event {
+	name := w.trigger.Name
+	return event.Refusal{Run: sub, TriggerID: w.trigger.ID, Cause: causes(firings), Reason: reason, At: e.now(),
+		ToDo: fmt.Sprintf("Put that right. The trigger %q does not start it again by itself: levada triggers firings %q shows the event, levada triggers fire %q -e EVENT starts it",
+			name, name, name)}.Event()
 }
 
 // note stores what is wrong with a trigger where that has changed. e.mu is held.

@@ -10,7 +10,9 @@ import (
 	"github.com/google/uuid"
 
 	"levada/internal/core/catalog"
+	"levada/internal/core/event"
 	"levada/internal/core/fault"
+	"levada/internal/core/run"
 	"levada/internal/core/schedule"
 )
 
@@ -182,27 +184,14 @@ func (s *Service) start(ctx context.Context, e *entry, at time.Time) error {
 	r := e.run
 	if late := s.now().Add(-seconds(r.StartingDeadlineSeconds)); r.StartingDeadlineSeconds > 0 && at.Before(late) {
 		newest, _ := e.plan.Due(last(e.plan, r), late.Add(-time.Second), false) // there is one: at
-		return s.leaveOut(ctx, r, newest, fmt.Sprintf("it could not start within %s", seconds(r.StartingDeadlineSeconds)))
+		return s.leaveOut(ctx, e, newest, fmt.Sprintf("it could not start within %s", seconds(r.StartingDeadlineSeconds)), true)
 	}
 	active, err := s.deps.Runs.ActiveRuns(ctx, r.ID)
 	if err != nil {
 		return err
 	}
 	if len(active) >= r.MaxConcurrency {
-		if r.Concurrency == catalog.Skip {
-			return s.leaveOut(ctx, r, at, fmt.Sprintf("%d of its runs were active", len(active)))
-		}
-		s.full[r.ID] = e // room puts it back
-		if r.Concurrency != catalog.Replace {
-			return nil
-		}
-		for _, id := range active {
-			if err := s.deps.Runs.CancelRun(ctx, id); err != nil && fault.KindOf(err) != fault.Conflict {
-				delete(s.full, r.ID)
-				return err
-			}
-		}
-		return nil
+		return s.crowded(ctx, e, at, active)
 	}
 	experiment, err := s.deps.Runs.GetExperiment(ctx, r.Run.ExperimentID)
 	switch {
@@ -212,11 +201,10 @@ func (s *Service) start(ctx context.Context, e *entry, at time.Time) error {
 		return err
 	case experiment.Archived:
 		r.Enabled, r.Failure = false, fmt.Sprintf("disabled: its experiment %q is archived", experiment.DisplayName)
-		return s.note(ctx, r)
+		return s.refuse(ctx, e, r, at)
 	}
-	sub, local := r.Run, at.In(e.plan.Zone())
-	sub.ID, sub.RecurringRunID, sub.ScheduledAt, sub.Index = RunID(r.ID, at), r.ID, &local, r.Index+1
-	sub.DisplayName = fmt.Sprintf("%s %s", r.DisplayName, local.Format("2006-01-02 15-04-05"))
+	sub := e.submission(at)
+	sub.ExperimentID = r.Run.ExperimentID
 	started, err := s.deps.Runs.Submit(ctx, sub)
 	switch fault.KindOf(err) {
 	case fault.Conflict: // it is there: an earlier process did not come to note it
@@ -239,25 +227,72 @@ func (s *Service) start(ctx context.Context, e *entry, at time.Time) error {
 		}
 		r.Failure = fmt.Sprintf("no run was started for %s: %v", at.Format(time.RFC3339), err)
 		s.deps.Logger.Error("a recurring run cannot start its run", "recurring_run", r.ID, "for", at, "error", err)
+		return s.refuse(ctx, e, r, at)
 	}
 	return s.note(ctx, r)
 }
 
-// leaveOut notes that no run is started for a time.
-func (s *Service) leaveOut(ctx context.Context, r catalog.RecurringRun, at time.Time, why string) error {
+// crowded does what is asked for when as many of the runs are active as may be.
+func (s *Service) crowded(ctx context.Context, e *entry, at time.Time, active []string) error {
+	id, policy := e.run.ID, e.run.Concurrency
+	if policy == catalog.Skip {
+		return s.leaveOut(ctx, e, at, fmt.Sprintf("%d of its runs were active", len(active)), false) // as it was asked for: nobody is told
+	}
+	s.full[id] = e // room puts it back
+	if policy != catalog.Replace {
+		return nil
+	}
+	for _, one := range active {
+		if err := s.deps.Runs.CancelRun(ctx, one); err != nil && fault.KindOf(err) != fault.Conflict {
+			delete(s.full, id)
+			return err
+		}
+	}
+	return nil
+}
+
+// submission is what a run for a time is started from.
+func (e *entry) submission(at time.Time) run.Submission {
+	sub, local := e.run.Run, at.In(e.plan.Zone())
+	sub.ID, sub.RecurringRunID, sub.ScheduledAt, sub.Index = RunID(e.run.ID, at), e.run.ID, &local, e.run.Index+1
+	sub.DisplayName = fmt.Sprintf("%s %s", e.run.DisplayName, local.Format("2006-01-02 15-04-05"))
+	return sub
+}
+
+// leaveOut notes that no run is started for a time; where that was not asked for it is an event.
+func (s *Service) leaveOut(ctx context.Context, e *entry, at time.Time, why string, refused bool) error {
+	r := e.run
 	r.LastAt, r.Failure = &at, fmt.Sprintf("no run was started for %s: %s", at.Format(time.RFC3339), why)
 	s.deps.Logger.Warn("a time of a recurring run is left out", "recurring_run", r.ID, "for", at, "because", why)
-	return s.note(ctx, r)
+	if !refused {
+		return s.note(ctx, r)
+	}
+	return s.refuse(ctx, e, r, at)
+}
+
+// refuse notes that no run was started for a time, which is an event.
+func (s *Service) refuse(ctx context.Context, e *entry, r catalog.RecurringRun, at time.Time) error {
+	next := "nothing is started again by itself"
+	if at, ok := e.plan.Due(last(e.plan, r), s.now(), !r.NoCatchup); ok && r.Enabled {
+		next = "the next time is " + at.UTC().Format(time.RFC3339)
+	}
+	refused := event.Refusal{Run: e.submission(at), Reason: r.Failure, At: s.now(),
+		ToDo: fmt.Sprintf("Put that right, and start a run by hand if it must not wait: %s; levada schedules show %q tells more", next, r.DisplayName)}
+	if err := s.note(ctx, r, refused.Event()); err != nil {
+		return err
+	}
+	s.refused.Add(1)
+	return nil
 }
 
 func seconds(n int64) time.Duration { return time.Duration(n) * time.Second }
 
-// note stores what was done and waits for the next time.
-func (s *Service) note(ctx context.Context, r catalog.RecurringRun) error {
+// note stores what was done, and what has happened with it, and waits for the next time.
+func (s *Service) note(ctx context.Context, r catalog.RecurringRun, happened ...event.Event) error {
 	if !r.Enabled {
 		r.UpdatedAt = s.now()
 	}
-	if err := s.deps.Store.UpdateRecurringRun(ctx, r); err != nil {
+	if err := s.deps.Store.UpdateRecurringRun(ctx, r, happened...); err != nil {
 		return err
 	}
 	s.enter(r)

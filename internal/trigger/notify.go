@@ -68,13 +68,15 @@ func (e *Events) sendOne(ctx context.Context, w *watched, firings []event.Firing
 	for i, f := range firings {
 		events[i] = f.Event
 	}
+	state, reason, failure := event.Sent, "", ""
 	m, err := w.rules.Message(firings[0].ID, events)
-	if err == nil {
-		attempt, cancel := context.WithTimeout(ctx, sendTime)
-		err = e.deps.Notify.Send(attempt, *w.trigger.Notify, m)
-		cancel()
+	if err != nil { // rather another text than none
+		reason = fault.Shorten(err.Error(), 2000)
+		failure = "a message was sent without its own text: " + reason
 	}
-	state, reason := event.Sent, ""
+	attempt, cancel := context.WithTimeout(ctx, sendTime)
+	err = e.deps.Notify.Send(attempt, *w.trigger.Notify, m)
+	cancel()
 	if err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -84,6 +86,7 @@ func (e *Events) sendOne(ctx context.Context, w *watched, firings []event.Firing
 			return err
 		}
 		state, reason = event.Failed, fault.Shorten(err.Error(), 2000)
+		failure = "a message was not sent: " + reason
 		e.deps.Logger.Error("a message of a trigger is given up", "trigger", w.trigger.Name, "error", err)
 	}
 	if err := e.deps.Store.Settle(ctx, firings, state, reason, e.now()); err != nil {
@@ -91,10 +94,7 @@ func (e *Events) sendOne(ctx context.Context, w *watched, firings []event.Firing
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	w.startFailure = ""
-	if reason != "" {
-		w.startFailure = "a message was not sent: " + reason
-	}
+	w.startFailure = failure
 	if e.triggers[w.trigger.ID] != w {
 		return nil
 	}

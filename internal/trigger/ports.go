@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"levada/internal/core/catalog"
+	"levada/internal/core/event"
 	"levada/internal/core/ir"
 	"levada/internal/core/listing"
 	"levada/internal/core/partition"
@@ -62,8 +63,8 @@ type RecurringRuns interface {
 	// ListRecurringRuns lists; keys: id, display_name, description, experiment_id, enabled, created_at, updated_at.
 	ListRecurringRuns(ctx context.Context, q listing.Query) (listing.Page[catalog.RecurringRun], error)
 	EnabledRecurringRuns(ctx context.Context) ([]catalog.RecurringRun, error)
-	// UpdateRecurringRun stores Enabled, UpdatedAt, Run.ExperimentID, LastAt, Index and Failure.
-	UpdateRecurringRun(ctx context.Context, r catalog.RecurringRun) error
+	// UpdateRecurringRun stores Enabled, UpdatedAt, Run.ExperimentID, LastAt, Index and Failure, and what has happened with it.
+	UpdateRecurringRun(ctx context.Context, r catalog.RecurringRun, happened ...event.Event) error
 	// ReplaceRecurringRun stores a recurring run in the place of the one with its id.
 	ReplaceRecurringRun(ctx context.Context, r catalog.RecurringRun) error
 	DeleteRecurringRun(ctx context.Context, id string) error

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"levada/internal/core/catalog"
@@ -59,6 +60,8 @@ type Service struct {
 	// backfills are those that have runs to start or to cancel; the one whose turn it is comes first.
 	backfills []*follower
 
+	refused atomic.Int64
+
 	// planning is held while a backfill is made, and before mu.
 	planning sync.Mutex
 }
@@ -98,6 +101,9 @@ func Open(ctx context.Context, o Options) (*Service, error) {
 	}()
 	return s, nil
 }
+
+// Refused is how many runs of recurring runs were refused since the start.
+func (s *Service) Refused() int64 { return s.refused.Load() }
 
 // Close stops starting runs and returns when nothing of the service is active. Closing twice is safe.
 func (s *Service) Close(ctx context.Context) error {
@@ -234,16 +240,37 @@ func (s *Service) firstTime(plan *schedule.Schedule) (time.Time, bool) {
 // Get returns a recurring run.
 func (s *Service) Get(ctx context.Context, id string) (catalog.RecurringRun, error) {
 	r, err := s.deps.Store.GetRecurringRun(ctx, id)
-	return s.withNext(r), err
+	if err != nil {
+		return r, err
+	}
+	return s.withWarnings(ctx, s.withNext(r))
 }
 
 // List lists recurring runs; keys as in Store.
 func (s *Service) List(ctx context.Context, q listing.Query) (listing.Page[catalog.RecurringRun], error) {
 	page, err := s.deps.Store.ListRecurringRuns(ctx, q)
-	for i := range page.Items {
-		page.Items[i] = s.withNext(page.Items[i])
+	if err != nil {
+		return page, err
 	}
-	return page, err
+	for i, r := range page.Items {
+		if page.Items[i], err = s.withWarnings(ctx, s.withNext(r)); err != nil {
+			return page, err
+		}
+	}
+	return page, nil
+}
+
+// withWarnings says that the pipeline is gone whose newest version runs.
+func (s *Service) withWarnings(ctx context.Context, r catalog.RecurringRun) (catalog.RecurringRun, error) {
+	r.Warnings = nil
+	if s.deps.Pipelines == nil || r.Run.PipelineID == "" || r.Run.SpecDigest != "" {
+		return r, nil
+	}
+	_, err := s.deps.Pipelines.GetPipeline(ctx, r.Run.PipelineID)
+	if fault.KindOf(err) == fault.NotFound {
+		r.Warnings, err = []string{"its pipeline was deleted, so each run will be refused: upload it again and have this run that one, or delete this"}, nil
+	}
+	return r, err
 }
 
 // SetEnabled lets a recurring run start runs, or stops it; its active runs go on. Times that pass meanwhile count as missed.

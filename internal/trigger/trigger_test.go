@@ -20,6 +20,7 @@ import (
 
 	"levada/internal/adapter/store"
 	"levada/internal/core/catalog"
+	"levada/internal/core/event"
 	"levada/internal/core/fault"
 	"levada/internal/core/listing"
 	"levada/internal/core/run"
@@ -379,7 +380,7 @@ type forgetful struct {
 	n    int
 }
 
-func (f *forgetful) UpdateRecurringRun(ctx context.Context, r catalog.RecurringRun) error {
+func (f *forgetful) UpdateRecurringRun(ctx context.Context, r catalog.RecurringRun, happened ...event.Event) error {
 	f.mu.Lock()
 	f.n++
 	write, err := true, error(nil)
@@ -388,7 +389,7 @@ func (f *forgetful) UpdateRecurringRun(ctx context.Context, r catalog.RecurringR
 	}
 	f.mu.Unlock()
 	if write {
-		err = errors.Join(err, f.Store.UpdateRecurringRun(ctx, r))
+		err = errors.Join(err, f.Store.UpdateRecurringRun(ctx, r, happened...))
 	}
 	return err
 }

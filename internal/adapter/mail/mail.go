@@ -1,12 +1,13 @@
 // Package mail sends emails by SMTP (RFC 5321).
 //
 // A connection is encrypted: from the beginning on port 465, else by STARTTLS where the server offers it; passwords are never sent
-// without. Its errors name neither users nor passwords.
+// without, not even on this machine. Its errors name neither users nor passwords.
 package mail
 
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -27,6 +28,8 @@ type Server struct {
 	Address string
 	// From is the sender's address; User and Password are empty where the server wants none.
 	From, User, Password string
+	// Roots are the authorities whose certificates count; nil are those of the machine.
+	Roots *x509.CertPool
 	// Dial connects; it decides what may be reached.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
@@ -70,15 +73,27 @@ func (s Server) Send(ctx context.Context, m Mail) error {
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()
 	if port == "465" {
-		conn = tls.Client(conn, &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12})
+		conn = tls.Client(conn, s.tls(host))
 	}
 	if err := s.deliver(conn, host, from, to, m); err != nil {
+		if fault.KindOf(err) == fault.Invalid {
+			return err
+		}
+		if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+			return fmt.Errorf("the certificate of the mail server %s is not accepted: %w: it has to be for %s and from an authority that this machine trusts; "+
+				"SSL_CERT_FILE in the environment of the server names a file with others", s.Address, err, host)
+		}
 		if refused, ok := permanent(err); ok {
 			return fault.Invalidf("the mail server %s refuses: %s", s.Address, refused)
 		}
 		return fmt.Errorf("give a mail to %s: %w", s.Address, err)
 	}
 	return nil
+}
+
+// tls says how a connection to a host is encrypted.
+func (s Server) tls(host string) *tls.Config {
+	return &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12, RootCAs: s.Roots}
 }
 
 func (s Server) deliver(conn net.Conn, host string, from *mail.Address, to []*mail.Address, m Mail) error {
@@ -88,12 +103,12 @@ func (s Server) deliver(conn net.Conn, host string, from *mail.Address, to []*ma
 	}
 	defer c.Close()
 	if ok, _ := c.Extension("STARTTLS"); ok {
-		if err := c.StartTLS(&tls.Config{ServerName: host, MinVersion: tls.VersionTLS12}); err != nil {
+		if err := c.StartTLS(s.tls(host)); err != nil {
 			return err
 		}
 	}
 	if s.User != "" {
-		if err := c.Auth(smtp.PlainAuth("", s.User, s.Password, host)); err != nil { // refuses an unencrypted connection
+		if err := s.authenticate(c, host); err != nil {
 			return err
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"levada/internal/core/catalog"
+	"levada/internal/core/event"
 	"levada/internal/core/fault"
 	"levada/internal/core/listing"
 	"levada/internal/core/run"
@@ -68,8 +69,9 @@ func (s *Store) CreateRecurringRun(ctx context.Context, r catalog.RecurringRun) 
 	})
 }
 
-// UpdateRecurringRun stores what changes of a recurring run: whether it is enabled, its experiment, and what was done last.
-func (s *Store) UpdateRecurringRun(ctx context.Context, r catalog.RecurringRun) error {
+// UpdateRecurringRun stores what changes of a recurring run: whether it is enabled, its experiment, and what was done last; and what has
+// happened with it, for triggers.
+func (s *Store) UpdateRecurringRun(ctx context.Context, r catalog.RecurringRun, happened ...event.Event) error {
 	return s.update(ctx, func(ctx context.Context, tx *tx) error {
 		// Uses the primary key.
 		n, err := tx.exec(ctx, `
@@ -80,7 +82,10 @@ func (s *Store) UpdateRecurringRun(ctx context.Context, r catalog.RecurringRun) 
 		if err == nil && n == 0 {
 			return notFound("recurring run", r.ID)
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return s.refused(ctx, tx, happened)
 	})
 }
 

@@ -124,6 +124,14 @@ func (s *Store) runEnded(ctx context.Context, tx *tx, r *run.Run) error {
 	})
 }
 
+// refused notes runs that were refused before they were there: events of the kind of ended runs.
+func (s *Store) refused(ctx context.Context, tx *tx, events []event.Event) error {
+	if len(events) == 0 {
+		return nil
+	}
+	return s.happened(ctx, tx, event.Run, "", func() ([]event.Event, error) { return events, nil })
+}
+
 // artifactsMade notes artifacts that are new.
 func (s *Store) artifactsMade(ctx context.Context, tx *tx, runID string, artifacts []run.Artifact, at time.Time) error {
 	if len(artifacts) == 0 {

@@ -197,8 +197,8 @@ func (h Triggers) Begin(ctx context.Context, triggerID string, firings []event.F
 	})
 }
 
-// Settle stores what has become of firings. Of a run that was refused nothing is remembered.
-func (h Triggers) Settle(ctx context.Context, firings []event.Firing, state event.FiringState, reason string, at time.Time) error {
+// Settle stores what has become of firings, and what has happened with it. Of a run that was refused nothing is remembered.
+func (h Triggers) Settle(ctx context.Context, firings []event.Firing, state event.FiringState, reason string, at time.Time, happened ...event.Event) error {
 	return h.s.update(ctx, func(ctx context.Context, tx *tx) error {
 		if state == event.Failed && len(firings) > 0 {
 			// Uses the primary key.
@@ -210,7 +210,10 @@ func (h Triggers) Settle(ctx context.Context, firings []event.Firing, state even
 		if state == event.Started && len(firings) > 0 {
 			runID = firings[0].RunID
 		}
-		return settle(ctx, tx, firings, state, reason, runID, at)
+		if err := settle(ctx, tx, firings, state, reason, runID, at); err != nil {
+			return err
+		}
+		return h.s.refused(ctx, tx, happened)
 	})
 }
 

@@ -29,6 +29,8 @@ type Triggers interface {
 	Receive(ctx context.Context, id string, r event.Signed) (event.Firing, error)
 	Test(ctx context.Context, t event.Trigger, data map[string]any) (event.Verdict, error)
 	Outlook(ctx context.Context, id string) (event.Outlook, error)
+	// Missing says which of the things that a trigger names are not there.
+	Missing(ctx context.Context, refs []event.Reference) ([]string, error)
 	LastFirings(ctx context.Context, ids []string) (map[string]event.Firing, error)
 }
 
@@ -57,6 +59,14 @@ type TriggerPath struct {
 
 type triggerOutput struct{ Body event.Trigger }
 
+type madeTriggerOutput struct{ Body MadeTrigger }
+
+// MadeTrigger is a trigger that was made or changed.
+type MadeTrigger struct {
+	event.Trigger
+	Warnings []string `json:"warnings,omitempty" doc:"what it names and what is not there, such as a secret"`
+}
+
 type listTriggersInput struct {
 	PageRequest
 	Q        string `query:"q" maxLength:"500" doc:"part of the display name"`
@@ -74,6 +84,7 @@ type TriggerLine struct {
 	event.Trigger
 	PipelineName string        `json:"pipeline_name,omitempty" doc:"name of the pipeline that it runs"`
 	Last         *event.Firing `json:"last,omitempty" doc:"its newest firing"`
+	Warnings     []string      `json:"warnings,omitempty" doc:"what it names and what is not there, such as a secret"`
 }
 
 // TriggerDetail is a trigger by itself.
@@ -81,6 +92,7 @@ type TriggerDetail struct {
 	event.Trigger
 	PipelineName string        `json:"pipeline_name,omitempty" doc:"name of the pipeline that it runs"`
 	Outlook      event.Outlook `json:"outlook" doc:"what it will do next if nothing more happens"`
+	Warnings     []string      `json:"warnings,omitempty" doc:"what it names and what is not there, such as a secret"`
 }
 
 type triggerDetailOutput struct{ Body TriggerDetail }
@@ -221,6 +233,9 @@ func (h *handler) triggerLines(ctx context.Context, triggers []event.Trigger) ([
 		if lines[i].PipelineName, err = h.pipelineName(ctx, names, t.Run.PipelineID); err != nil {
 			return nil, err
 		}
+		if lines[i].Warnings, err = h.Triggers.Missing(ctx, t.References()); err != nil {
+			return nil, err
+		}
 	}
 	return lines, nil
 }
@@ -251,26 +266,30 @@ func (h *handler) triggerOf(ctx context.Context, b CreateTrigger) (event.Trigger
 		Notify: b.Notify, Policy: b.Policy, Paused: b.Paused}, err
 }
 
-func (h *handler) createTrigger(ctx context.Context, in *createTriggerInput) (*triggerOutput, error) {
-	t, err := h.triggerOf(ctx, in.Body)
-	if err == nil {
-		t, err = h.Triggers.Create(ctx, t)
-	}
-	if err != nil {
-		return nil, h.problem(ctx, "create a trigger", err)
-	}
-	return &triggerOutput{Body: t}, nil
+func (h *handler) createTrigger(ctx context.Context, in *createTriggerInput) (*madeTriggerOutput, error) {
+	return h.makeTrigger(ctx, "create a trigger", in.Body, h.Triggers.Create)
 }
 
-func (h *handler) replaceTrigger(ctx context.Context, in *replaceTriggerInput) (*triggerOutput, error) {
-	t, err := h.triggerOf(ctx, in.Body)
+func (h *handler) replaceTrigger(ctx context.Context, in *replaceTriggerInput) (*madeTriggerOutput, error) {
+	return h.makeTrigger(ctx, "change a trigger", in.Body, func(ctx context.Context, t event.Trigger) (event.Trigger, error) {
+		return h.Triggers.Replace(ctx, in.ID, t)
+	})
+}
+
+// makeTrigger makes a trigger or changes one, and says what it names that is not there.
+func (h *handler) makeTrigger(ctx context.Context, doing string, b CreateTrigger, do func(context.Context, event.Trigger) (event.Trigger, error)) (*madeTriggerOutput, error) {
+	out := &madeTriggerOutput{}
+	t, err := h.triggerOf(ctx, b)
 	if err == nil {
-		t, err = h.Triggers.Replace(ctx, in.ID, t)
+		out.Body.Trigger, err = do(ctx, t)
+	}
+	if err == nil {
+		out.Body.Warnings, err = h.Triggers.Missing(ctx, out.Body.References())
 	}
 	if err != nil {
-		return nil, h.problem(ctx, "change a trigger", err)
+		return nil, h.problem(ctx, doing, err)
 	}
-	return &triggerOutput{Body: t}, nil
+	return out, nil
 }
 
 func (h *handler) getTrigger(ctx context.Context, in *TriggerPath) (*triggerDetailOutput, error) {
@@ -281,6 +300,9 @@ func (h *handler) getTrigger(ctx context.Context, in *TriggerPath) (*triggerDeta
 	}
 	if err == nil {
 		out.Body.Outlook, err = h.Triggers.Outlook(ctx, in.ID)
+	}
+	if err == nil {
+		out.Body.Warnings, err = h.Triggers.Missing(ctx, out.Body.References())
 	}
 	if err != nil {
 		return nil, h.problem(ctx, "get a trigger", err)

@@ -11,8 +11,14 @@ import (
 
 // TriggerList is a page of triggers.
 type TriggerList struct {
-	Triggers []event.Trigger `json:"triggers"`
-	Total    int             `json:"total"`
+	Triggers []TriggerLine `json:"triggers"`
+	Total    int           `json:"total"`
+}
+
+// TriggerLine is a trigger with what it names and what is not there.
+type TriggerLine struct {
+	event.Trigger
+	Warnings []string `json:"warnings,omitempty"`
 }
 
 // FiringList is a page of firings.

@@ -16,23 +16,29 @@ import (
 func TestASourceMatchesItsEventsOnly(t *testing.T) {
 	artifact := event.Event{Kind: event.Artifact, Data: map[string]any{"name": "report", "type": "system.Metrics", "pipeline": "monitor"}}
 	ended := event.Event{Kind: event.Run, Data: map[string]any{"pipeline": "train", "state": "FAILED"}}
+	refused := event.Refusal{Run: run.Submission{ID: "r", PipelineName: "train"}, Reason: "no such pipeline", ToDo: "Upload it"}.Event()
+	nameless := event.Refusal{Run: run.Submission{ID: "r"}}.Event()
 	alias := event.Event{Kind: event.Registry, Data: map[string]any{"change": "alias_set", "model": "taxi", "alias": "champion", "to": ""}}
 	for name, tc := range map[string]struct {
 		source event.Source
 		event  event.Event
 		want   bool
 	}{
-		"any artifact":       {event.Source{Artifact: &event.ArtifactSource{}}, artifact, true},
-		"of a name and type": {event.Source{Artifact: &event.ArtifactSource{Name: "report", Type: "system.Metrics"}}, artifact, true},
-		"of another type":    {event.Source{Artifact: &event.ArtifactSource{Name: "report", Type: "system.Model"}}, artifact, false},
-		"of another kind":    {event.Source{Run: &event.RunSource{}}, artifact, false},
-		"a success":          {event.Source{Run: &event.RunSource{Pipeline: "train"}}, ended, false},
-		"a failure":          {event.Source{Run: &event.RunSource{Pipeline: "train", States: []run.State{run.Failed}}}, ended, true},
-		"an alias":           {event.Source{Registry: &event.RegistrySource{Alias: "champion", Changes: []model.ChangeKind{model.AliasSet}}}, alias, true},
-		"its removal":        {event.Source{Registry: &event.RegistrySource{Alias: "champion", Changes: []model.ChangeKind{model.AliasRemoved}}}, alias, false},
-		"a stage":            {event.Source{Registry: &event.RegistrySource{Stage: "Production"}}, alias, false},
+		"any artifact":                    {event.Source{Artifact: &event.ArtifactSource{}}, artifact, true},
+		"of a name and type":              {event.Source{Artifact: &event.ArtifactSource{Name: "report", Type: "system.Metrics"}}, artifact, true},
+		"of another type":                 {event.Source{Artifact: &event.ArtifactSource{Name: "report", Type: "system.Model"}}, artifact, false},
+		"of another kind":                 {event.Source{Run: &event.RunSource{}}, artifact, false},
+		"a success":                       {event.Source{Run: &event.RunSource{Pipeline: "train"}}, ended, false},
+		"a failure":                       {event.Source{Run: &event.RunSource{Pipeline: "train", States: []run.State{run.Failed}}}, ended, true},
+		"a refusal is no run that failed": {event.Source{Run: &event.RunSource{States: []run.State{run.Failed}}}, refused, false},
+		"a refusal":                       {event.Source{Run: &event.RunSource{Pipeline: "train", States: []run.State{event.Refused}}}, refused, true},
+		"a refusal of another pipeline":   {event.Source{Run: &event.RunSource{Pipeline: "other", States: []run.State{event.Refused}}}, refused, false},
+		"a refusal of who knows what":     {event.Source{Run: &event.RunSource{Pipeline: "train", States: []run.State{event.Refused}}}, nameless, true},
+		"an alias":                        {event.Source{Registry: &event.RegistrySource{Alias: "champion", Changes: []model.ChangeKind{model.AliasSet}}}, alias, true},
+		"its removal":                     {event.Source{Registry: &event.RegistrySource{Alias: "champion", Changes: []model.ChangeKind{model.AliasRemoved}}}, alias, false},
+		"a stage":                         {event.Source{Registry: &event.RegistrySource{Stage: "Production"}}, alias, false},
 	} {
-		if got := tc.source.Matches(tc.event); got != tc.want {
+		if got := (event.Trigger{On: tc.source}).Hears(tc.event); got != tc.want {
 			t.Errorf("%s: %v, want %v", name, got, tc.want)
 		}
 	}
@@ -134,5 +140,30 @@ func TestAPlaceIsOfTheMachineOrInABucket(t *testing.T) {
 	}
 	if a, b := (event.FileSource{Path: "s3://b"}).Poll(), (event.FileSource{Path: "/b"}).Poll(); a != time.Minute || b != 10*time.Second {
 		t.Errorf("they are looked at every %s and %s", a, b)
+	}
+}
+
+func TestWhoIsToldOfFailedRunsIsToldOfRefusedOnesWithWhatToDo(t *testing.T) {
+	refused := event.Refusal{Run: run.Submission{ID: "r", DisplayName: "nightly 3", PipelineName: "train"}, TriggerID: "t1", Cause: []string{"t0"},
+		Reason: "there is no such pipeline", ToDo: "Upload it again"}.Event()
+	told := event.Trigger{Name: "failures", On: event.Source{Run: &event.RunSource{Pipeline: "train", States: []run.State{run.Failed}}},
+		Notify: &event.Notify{Slack: &event.SecretKey{Secret: "slack"}}}
+	if !told.Hears(refused) {
+		t.Error("it does not hear of it")
+	}
+	told.On.Run.States = nil
+	if told.Hears(refused) {
+		t.Error("who is told of what succeeded hears of what was refused")
+	}
+	rules, err := event.Compile(told)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := rules.Message("id", []event.Event{refused})
+	if want := "failures: run nightly 3 of train was not started: there is no such pipeline. Upload it again"; err != nil || m.Text != want {
+		t.Errorf("the message is %q, %v; want %q", m.Text, err, want)
+	}
+	if diff := cmp.Diff([]string{"t0", "t1"}, refused.Cause); diff != "" {
+		t.Errorf("the triggers that have led to it (-want +got):\n%s", diff)
 	}
 }

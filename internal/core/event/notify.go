@@ -83,14 +83,14 @@ type Message struct {
 	Events  []Event `json:"events"`
 }
 
-// Message makes the message for some events, oldest first.
+// Message makes the message for some events, oldest first. With an error, which is that of notify.text, it says what has happened without it.
 func (r *Rules) Message(id string, events []Event) (Message, error) {
 	m := Message{ID: id, Trigger: r.trigger.Name, Events: events}
+	m.Text = r.trigger.Name + ": " + summary(events[len(events)-1])
+	if more := len(events) - 1; more > 0 {
+		m.Text += fmt.Sprintf(" (and %d more)", more)
+	}
 	if r.text == nil {
-		m.Text = r.trigger.Name + ": " + summary(events[len(events)-1])
-		if more := len(events) - 1; more > 0 {
-			m.Text += fmt.Sprintf(" (and %d more)", more)
-		}
 		return m, nil
 	}
 	v, err := r.text.Eval(variables(events))
@@ -105,6 +105,13 @@ func (r *Rules) Message(id string, events []Event) (Message, error) {
 func summary(e Event) string {
 	switch e.Kind {
 	case Run:
+		if e.text("state") == string(Refused) {
+			pipeline := e.text("pipeline")
+			if pipeline != "" {
+				pipeline = " of " + pipeline
+			}
+			return fmt.Sprintf("run %s%s was not started: %s", e.text("name"), pipeline, fault.Shorten(e.text("message"), 2500))
+		}
 		text := fmt.Sprintf("run %s of %s: %s", e.text("name"), e.text("pipeline"), e.text("state"))
 		if why := e.text("message"); why != "" {
 			text += ": " + fault.Shorten(why, 1000)

@@ -179,8 +179,8 @@ func (s Source) check() error {
 		}
 	case s.Run != nil:
 		for _, state := range s.Run.States {
-			if !state.Final() {
-				return fault.Invalidf("on.run.states has %q; want final states: SUCCEEDED, FAILED, CANCELED", fault.Shorten(string(state), 100))
+			if !state.Final() && state != Refused {
+				return fault.Invalidf("on.run.states has %q; want final states: SUCCEEDED, FAILED, CANCELED, REFUSED", fault.Shorten(string(state), 100))
 			}
 		}
 	case s.Metric != nil:

@@ -9,6 +9,8 @@ type Submission struct {
 	Spec       []byte `json:"-"`
 	PipelineID string `json:"pipeline_id,omitempty"`
 	VersionID  string `json:"version_id,omitempty"`
+	// PipelineName is the name that the specification had when a run for later was prepared: it outlives the pipeline.
+	PipelineName string `json:"pipeline_name,omitempty"`
 	// SpecDigest names a stored specification. Then PipelineID and VersionID only say where it came from.
 	SpecDigest string `json:"spec_digest,omitempty"`
 

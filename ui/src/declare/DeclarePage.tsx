@@ -5,6 +5,7 @@ import { YamlEditor } from '../code/YamlEditor'
 import { useAddress } from '../parts/address'
 import { Button } from '../parts/Button'
 import { Card } from '../parts/Card'
+import { Icon } from '../parts/icons'
 import { Link } from '../parts/Link'
 import { Loading, Nothing, Notice } from '../parts/Notice'
 import { Failed, Page, pageCss } from '../parts/Page'
@@ -98,12 +99,21 @@ function Changes({ list }: { list: readonly DeclaredChange[] }) {
   return (
     <ul className={css.changes}>
       {list
-        .filter((c) => c.action !== 'none')
+        .filter((c) => c.action !== 'none' || (c.warnings?.length ?? 0) > 0)
         .map((c) => (
           <li key={`${c.kind} ${c.name}`} data-change={`${c.action} ${c.kind} ${c.name}`}>
             <span aria-hidden="true">{signs[c.action]} </span>
             <strong>{c.name}</strong>: {verbs[c.action]} {words(c.kind)}
             {c.note && `, ${c.note}`}
+            {(c.warnings?.length ?? 0) > 0 && (
+              <ul>
+                {c.warnings?.map((w) => (
+                  <li key={w}>
+                    <Icon name="warning" size={13} /> {w}
+                  </li>
+                ))}
+              </ul>
+            )}
             {(c.fields?.length ?? 0) > 0 && (
               <ul>
                 {c.fields?.map((f) => (

@@ -52,6 +52,11 @@ function Row({ recurring: r, busy, onSwitch, onDelete }: { recurring: RecurringR
             <Icon name="warning" size={13} /> {r.failure}
           </span>
         )}
+        {r.warnings?.map((w) => (
+          <span key={w} className={css.trouble}>
+            <Icon name="warning" size={13} /> {w}
+          </span>
+        ))}
       </th>
       <td data-column="Schedule">
         <Schedule recurring={r} />

@@ -73,6 +73,13 @@ function Loaded({ trigger: t }: { trigger: TriggerDetail }) {
           {t.failure}
         </Notice>
       )}
+      {t.warnings && (
+        <Notice tone="warning" title="Something that it names is not there">
+          {t.warnings.map((w) => (
+            <p key={w}>{w}</p>
+          ))}
+        </Notice>
+      )}
       {change.error && change.variables && (
         <Notice tone="danger" title={`It was not ${done[change.variables.action]}`}>
           {change.error.message}

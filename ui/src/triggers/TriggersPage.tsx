@@ -108,6 +108,11 @@ function Row({ trigger: t, busy, onSwitch, onDelete }: RowProps) {
             <Icon name="warning" size={13} /> {t.failure}
           </span>
         )}
+        {t.warnings?.map((w) => (
+          <span key={w} className={css.trouble}>
+            <Icon name="warning" size={13} /> {w}
+          </span>
+        ))}
       </th>
       <td data-column="Listens to">
         <span>

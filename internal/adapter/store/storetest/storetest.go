@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"levada/internal/core/catalog"
+	"levada/internal/core/event"
 	"levada/internal/core/fault"
 	"levada/internal/core/listing"
 	"levada/internal/core/run"
@@ -63,7 +64,7 @@ type Store interface {
 	GetSpec(ctx context.Context, digest string) ([]byte, error)
 
 	CreateRecurringRun(ctx context.Context, r catalog.RecurringRun) error
-	UpdateRecurringRun(ctx context.Context, r catalog.RecurringRun) error
+	UpdateRecurringRun(ctx context.Context, r catalog.RecurringRun, happened ...event.Event) error
 	ReplaceRecurringRun(ctx context.Context, r catalog.RecurringRun) error
 	GetRecurringRun(ctx context.Context, id string) (catalog.RecurringRun, error)
 	ListRecurringRuns(ctx context.Context, q listing.Query) (listing.Page[catalog.RecurringRun], error)

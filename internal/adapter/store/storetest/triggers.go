@@ -27,7 +27,7 @@ type Triggers interface {
 	Record(ctx context.Context, firings []event.Firing, upTo int64, window map[string]time.Duration, triggerID string, marks []event.Mark) error
 	Unsettled(ctx context.Context, triggerID string) ([]event.Firing, error)
 	Begin(ctx context.Context, triggerID string, firings []event.Firing, runID string, cause []string, at time.Time) error
-	Settle(ctx context.Context, firings []event.Firing, state event.FiringState, reason string, at time.Time) error
+	Settle(ctx context.Context, firings []event.Firing, state event.FiringState, reason string, at time.Time, happened ...event.Event) error
 	TriggerRuns(ctx context.Context, triggerID string, limit int) (active int, started []time.Time, err error)
 	GetFiring(ctx context.Context, id string) (event.Firing, error)
 	LastFirings(ctx context.Context, triggerIDs []string) (map[string]event.Firing, error)

@@ -1,0 +1,87 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"levada/internal/core/event"
+	"levada/internal/core/fault"
+	"levada/internal/core/listing"
+	core "levada/internal/core/secret"
+)
+
+// known knows what triggers name.
+type known struct{ *server }
+
+// Missing says why a thing cannot be used as it is named.
+func (k known) Missing(ctx context.Context, r event.Reference) (string, error) {
+	var err error
+	why := ""
+	switch r.Kind {
+	case event.ToSecret:
+		return k.missingSecret(ctx, r)
+	case event.ToPipeline:
+		return k.missingPipeline(ctx, r.Name)
+	case event.ToUploaded:
+		_, err = k.service.GetPipeline(ctx, r.Name)
+		why = "the pipeline was deleted, so each run will be refused: upload it again and change the trigger to run that one, or delete the trigger"
+	case event.ToModel:
+		_, err = k.store.Registry().Model(ctx, r.Name)
+		why = fmt.Sprintf("there is no registered model %q yet: until there is, nothing happens", fault.Shorten(r.Name, 200))
+	case event.ToExperiment:
+		_, err = k.store.Tracking().ExperimentNamed(ctx, r.Name)
+		why = fmt.Sprintf("there is no experiment %q yet: until there is, nothing happens", fault.Shorten(r.Name, 200))
+	}
+	switch {
+	case err == nil:
+		return "", nil
+	case fault.KindOf(err) == fault.NotFound:
+		return why, nil
+	}
+	return "", err
+}
+
+// missingSecret says why a secret, or one of the keys that are needed, cannot be read.
+func (k known) missingSecret(ctx context.Context, r event.Reference) (string, error) {
+	data, err := k.secrets.Values(ctx, core.Secret, r.Name)
+	if fault.KindOf(err) == fault.NotFound {
+		return strings.Replace(err.Error(), "KEY=VALUE", strings.Join(r.Keys, "=VALUE ")+"=VALUE", 1), nil
+	}
+	if err != nil {
+		return "", err
+	}
+	for _, key := range r.Keys {
+		if _, there := data[key]; !there {
+			return core.MissingKey(core.Secret, r.Name, key).Error(), nil
+		}
+	}
+	return "", nil
+}
+
+// missingPipeline says why no run can have the name of a pipeline. Runs are named by their specification.
+func (k known) missingPipeline(ctx context.Context, name string) (string, error) {
+	page, err := k.service.ListRuns(ctx, listing.Query{Where: []listing.Predicate{{Key: "pipeline_name", Op: listing.Equals, Values: []any{name}}}, PageSize: 1})
+	if err != nil || len(page.Items) > 0 {
+		return "", err
+	}
+	p, err := k.service.PipelineByName(ctx, name)
+	if fault.KindOf(err) == fault.NotFound {
+		return fmt.Sprintf("no pipeline %q is uploaded or has run yet: until one has, nothing happens", fault.Shorten(name, 200)), nil
+	}
+	if err != nil {
+		return "", err
+	}
+	versions, err := k.service.ListVersions(ctx, p.ID, listing.Query{PageSize: 1})
+	if err != nil || len(versions.Items) == 0 {
+		return "", err
+	}
+	spec, err := k.service.Spec(ctx, versions.Items[0].SpecDigest)
+	if err != nil {
+		return "", err
+	}
+	if is := spec.Spec.PipelineInfo.Name; is != name {
+		return event.NamedOtherwise(name, is), nil
+	}
+	return "", nil
+}
