@@ -71,6 +71,12 @@ func findingOf(name string, r observe.Stored) rollout.Finding {
 		}
 	}
 	f.Reason = fmt.Sprintf("%d of %d %s", r.Failed, r.Compared, what)
+	if r.Anomalies { // a feature may have several
+		f.Reason = fmt.Sprintf("%d anomalies by the schema", r.Failed)
+		if r.Failed == 1 {
+			f.Reason = "1 anomaly by the schema"
+		}
+	}
 	if len(names) > 0 {
 		f.Reason += ": " + fault.Shorten(strings.Join(names, ", "), 300)
 	}

@@ -99,6 +99,8 @@ func TestReportsOfMonitorsAsRolloutsSeeThem(t *testing.T) {
 		{observe.Result{Kind: observe.Drift, Passed: true, NotJudged: "too few rows"}, rollout.Finding{Verdict: rollout.NoData, Reason: "too few rows"}},
 		{observe.Result{Kind: observe.Check, Compared: 3, Failed: 1, Expectations: []observe.Expectation{{Column: "age", Statement: "not null"}, {Statement: "10 rows", Passed: true}}},
 			rollout.Finding{Verdict: rollout.Fail, Reason: "1 of 3 expectations do not hold: age: not null"}},
+		{observe.Result{Kind: observe.Check, Anomalies: true, Compared: 1, Failed: 2, Expectations: []observe.Expectation{{Column: "age", Statement: "FLOAT_TYPE_HAS_NAN"}}},
+			rollout.Finding{Verdict: rollout.Fail, Reason: "2 anomalies by the schema: age: FLOAT_TYPE_HAS_NAN"}},
 	} {
 		c.want.Monitor, c.want.At, c.want.Run = "asked", at, "r"
 		got := findingOf("asked", observe.Stored{Result: c.result, RunID: "r", At: at})

@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"levada/internal/cli/console"
-	"levada/internal/core/fault"
 	"levada/internal/core/table"
 	"levada/internal/core/table/profile"
 	"levada/internal/dataset"
@@ -189,14 +188,7 @@ func printFindings(w io.Writer, findings []table.Finding) error {
 		if f.Column != "" {
 			fmt.Fprintf(&b, "%s: ", short(f.Column, 30))
 		}
-		b.WriteString(console.Clean(f.What))
-		if f.Count > 0 && f.Row >= 0 {
-			fmt.Fprintf(&b, ", %d ×, first in row %d", f.Count, f.Row+1)
-		}
-		if f.Example != "" && f.Row >= 0 {
-			fmt.Fprintf(&b, " (%q)", fault.Shorten(console.Clean(f.Example), 60))
-		}
-		b.WriteString("\n")
+		fmt.Fprintln(&b, console.Clean(f.Sentence()))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

@@ -61,6 +61,13 @@ func (a *app) dataDiffCommand() *cobra.Command {
 }
 
 func (a *app) printComparison(was, is string, c dataset.Comparison) error {
+	if err := a.printDifferences(was, is, c); err != nil {
+		return err
+	}
+	return printMisread(a.deps.Stdout, []string{was, is}, c.WasFindings, c.IsFindings)
+}
+
+func (a *app) printDifferences(was, is string, c dataset.Comparison) error {
 	out := a.deps.Stdout
 	fmt.Fprintf(out, "%s: %s\n%s: %s\n", console.Clean(was), counted(c.Rows[0], "row"), console.Clean(is), counted(c.Rows[1], "row"))
 	if c.Same() {

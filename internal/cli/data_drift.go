@@ -87,7 +87,7 @@ func (a *app) dataDriftCommand() *cobra.Command {
 				case asJSON():
 					err = a.printJSON(r)
 				default:
-					err = a.printDrift(r, f.all)
+					err = a.printDrift(r, f.all, args)
 				}
 				if err != nil {
 					return err
@@ -245,7 +245,15 @@ func eachProcessor(ctx context.Context, n int, do func(ctx context.Context, i in
 // mostCalm is how many columns that have not drifted are listed without --all.
 const mostCalm = 20
 
-func (a *app) printDrift(r drift.Report, all bool) error {
+// printDrift prints a report about the tables at two paths.
+func (a *app) printDrift(r drift.Report, all bool, paths []string) error {
+	if err := a.printDrifted(r, all); err != nil {
+		return err
+	}
+	return printMisread(a.deps.Stdout, paths, r.ReferenceFindings, r.CurrentFindings)
+}
+
+func (a *app) printDrifted(r drift.Report, all bool) error {
 	style := a.style(a.deps.Stdout)
 	verdict := style.Good(r.Verdict())
 	if r.Drifted {

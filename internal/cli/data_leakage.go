@@ -54,7 +54,7 @@ func (a *app) dataLeakageCommand() *cobra.Command {
 				err = a.printJSON(out)
 			} else {
 				a.printLeaks(report)
-				err = printMisread(a.deps.Stdout, args, sources)
+				err = printMisread(a.deps.Stdout, args, out.TrainFindings, out.TestFindings)
 			}
 			if err != nil {
 				return err

@@ -75,15 +75,21 @@ func factsOf(ctx context.Context, src table.Source) (*schema.Table, error) {
 	return &out, nil
 }
 
+// schemaText reads the file of a schema.
+func schemaText(path string) (string, error) {
+	text, err := readText(path, "schema", "levada data schema", schema.MostBytes)
+	return string(text), err
+}
+
 func (f checkFlags) readSchema() (*schema.Schema, error) {
 	if f.schemaText != "" {
 		return schema.Parse([]byte(f.schemaText))
 	}
-	text, err := readText(f.schema, "schema", "levada data schema", schema.MostBytes)
+	text, err := schemaText(f.schema)
 	if err != nil {
 		return nil, err
 	}
-	s, err := schema.Parse(text)
+	s, err := schema.Parse([]byte(text))
 	if err != nil {
 		return nil, fault.Invalidf("%s: %w", f.schema, err)
 	}

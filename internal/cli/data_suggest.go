@@ -49,7 +49,7 @@ func (a *app) dataSuggestCommand() *cobra.Command {
 				_, err = a.deps.Stdout.Write(text)
 			}
 			if err == nil { // expectations of what was misread are wrong, and their text goes to a file
-				err = printMisread(a.deps.Stderr, args, sources)
+				err = printMisread(a.deps.Stderr, args, findingsOf(sources)...)
 			}
 			return err
 		})
@@ -66,10 +66,18 @@ func watched(sources []table.Source) []table.Source {
 	return out
 }
 
-// printMisread prints what was misread of tables, by their paths.
-func printMisread(w io.Writer, paths []string, sources []table.Source) error {
+// findingsOf are what was misread of tables.
+func findingsOf(sources []table.Source) [][]table.Finding {
+	out := make([][]table.Finding, len(sources))
 	for i, s := range sources {
-		found := table.Findings(s)
+		out[i] = table.Findings(s)
+	}
+	return out
+}
+
+// printMisread prints what was misread of tables, by their paths.
+func printMisread(w io.Writer, paths []string, tables ...[]table.Finding) error {
+	for i, found := range tables {
 		if len(found) == 0 {
 			continue
 		}

@@ -69,7 +69,8 @@ func (a *app) declaredIn(ctx context.Context, file string, cfg config.Config) (o
 			spec, err := a.specification(ctx, compileRequest{file: beside(file, path), config: cfg})
 			return string(spec), err
 		},
-		Suite: func(path string) (string, error) { return suiteText(beside(file, path)) },
+		Suite:  func(path string) (string, error) { return suiteText(beside(file, path)) },
+		Schema: func(path string) (string, error) { return schemaText(beside(file, path)) },
 	})
 	for _, p := range problems {
 		wrong = append(wrong, fmt.Sprintf("%s:%d: %s", file, p.Line, p.Message))

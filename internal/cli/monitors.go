@@ -24,7 +24,7 @@ func (a *app) monitorsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "monitors",
 		Short: "Look after data: check it by a schedule or as it comes, without a pipeline of one's own",
-		Long: "Look after data: check a table against expectations and compare it with a reference, by a schedule or whenever a file comes. A monitor\n" +
+		Long: "Look after data: check a table against expectations or a schema and compare it with a reference, by a schedule or whenever a file comes. A monitor\n" +
 			"is a pipeline that the server makes of its own components, what starts it, and what is done when it finds something. It can be\n" +
 			"declared in files as well (kind: monitor, see docs/automation.md).",
 		Example: "  levada monitors set bookings --table '/data/bookings/*.parquet' --suite bookings.yaml --every 1h\n  levada monitors list",
@@ -39,7 +39,7 @@ func (a *app) monitorsCommand() *cobra.Command {
 // monitorFlags are those of levada monitors set.
 type monitorFlags struct {
 	resource                   declare.Resource
-	suite, cron, zone          string
+	suite, schema, cron, zone  string
 	artifact, made             string
 	requests                   declare.Requests
 	every                      time.Duration
@@ -72,7 +72,8 @@ func (a *app) monitorsSetCommand() *cobra.Command {
 	flags.StringVar(&f.requests.Version, "version", "", "with --endpoint: only requests that this `VERSION` answered")
 	flags.Int64Var(&r.MinRows, "min-rows", 0, "judge nothing with fewer `ROWS` (default 500 of requests, 0 of other tables)")
 	flags.StringVar(&f.suite, "suite", "", "`FILE` with the expectations, YAML or JSON")
-	flags.StringVar(&r.Environment, "environment", "", "leave out the expectations of other environments than `NAME`")
+	flags.StringVar(&f.schema, "schema", "", "instead of --suite: `FILE` with a schema, YAML or TFDV's text form; skew is measured from --reference, drift from --earlier")
+	flags.StringVar(&r.Environment, "environment", "", "leave out what is of other environments than `NAME`")
 	flags.StringVar(&r.Reference, "reference", "", "`PATH` of the table, on the machine of the server or in a bucket, that the data is compared with; with --endpoint also training, for what the model learned from")
 	flags.StringVar(&f.drift.Ignore, "ignore", "", "columns that are not compared, by `NAME,NAME`")
 	flags.StringVar(&f.drift.Target, "target", "", "`COLUMN` of the target")
@@ -111,6 +112,11 @@ func (f *monitorFlags) monitor(name string) (declare.Resource, error) {
 	var err error
 	if f.suite != "" {
 		if r.Suite, err = suiteText(f.suite); err != nil {
+			return r, err
+		}
+	}
+	if f.schema != "" {
+		if r.Schema, err = schemaText(f.schema); err != nil {
 			return r, err
 		}
 	}

@@ -26,6 +26,9 @@ type Comparison struct {
 	Figures []Change `json:"figures,omitempty"`
 	// ByKey compares rows, where a key was given.
 	ByKey *Rows `json:"by_key,omitempty"`
+	// WasFindings and IsFindings are what was read of the earlier and of the later table in another way than it is written, or left out.
+	WasFindings []table.Finding `json:"was_findings,omitempty"`
+	IsFindings  []table.Finding `json:"is_findings,omitempty"`
 }
 
 // Same reports whether nothing differs.
@@ -57,7 +60,7 @@ func Compare(ctx context.Context, a, b table.Source, key []string, temp string) 
 	if err != nil {
 		return c, err
 	}
-	c.Rows = [2]int64{pa.Rows, pb.Rows}
+	c.Rows, c.WasFindings, c.IsFindings = [2]int64{pa.Rows, pb.Rows}, pa.Findings, pb.Findings
 	for i := range both.names {
 		c.column(pa.Columns[i], pb.Columns[i])
 	}
@@ -73,7 +76,7 @@ func CompareProfiles(a, b Profile) (Comparison, error) {
 	if err != nil {
 		return c, err
 	}
-	c.Rows = [2]int64{a.Rows, b.Rows}
+	c.Rows, c.WasFindings, c.IsFindings = [2]int64{a.Rows, b.Rows}, a.Findings, b.Findings
 	for i := range both.names {
 		c.column(a.Columns[both.a[i]], b.Columns[both.b[i]])
 	}

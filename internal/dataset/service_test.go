@@ -19,6 +19,7 @@ import (
 	"levada/internal/core/fault"
 	"levada/internal/core/observe"
 	"levada/internal/core/run"
+	"levada/internal/core/table"
 	"levada/internal/core/table/profile"
 	"levada/internal/dataset"
 )
@@ -400,6 +401,19 @@ func TestReportsAreNotedAndOtherFilesAreLeftAlone(t *testing.T) {
 			t.Errorf("%+v %v", h, err)
 		}
 	})
+}
+
+func TestWhatWasMisreadOfEitherTableIsPartOfTheirComparison(t *testing.T) {
+	column := []profile.Column{{Name: "a", Type: "text"}}
+	was := dataset.Profile{Columns: column, Findings: []table.Finding{{What: "ragged", Count: 2, Row: 1}}}
+	is := dataset.Profile{Columns: column, Findings: []table.Finding{{Column: "a", What: "mixed", Row: -1}}}
+	c, err := dataset.CompareProfiles(was, is)
+	if err != nil || !c.Same() {
+		t.Errorf("%+v %v", c, err)
+	}
+	if diff := cmp.Diff([2][]table.Finding{was.Findings, is.Findings}, [2][]table.Finding{c.WasFindings, c.IsFindings}); diff != "" {
+		t.Error(diff)
+	}
 }
 
 func TestArtifactsAreComparedByTheirProfilesAndRowsByAKey(t *testing.T) {

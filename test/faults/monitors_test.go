@@ -115,11 +115,37 @@ func TestMonitorsFindWhatIsWrongTellItAndStartWhatIsToBeDone(t *testing.T) {
 		!strings.Contains(f[0].Failure.Message, "first age (") {
 		t.Errorf("%+v", f)
 	}
+	fitsSchema(t, srv, dir, reference)
 	// Nothing declared, nothing left: the runs stay.
 	if err := srv.Call(t.Context(), http.MethodPost, "/api/v1/apply", map[string]any{"set": "flows", "resources": []resource{}}, &applied); err != nil {
 		t.Fatal(err)
 	}
 	if left := names(t, srv, "pipelines", "pipelines", "display_name"); len(left) != 0 || len(monitored(t, srv, "monitor-ages", "FAILED")) == 0 {
 		t.Errorf("%v is left", left)
+	}
+}
+
+// fitsSchema has a monitor hold a table against a schema, and its skew against the reference.
+func fitsSchema(t *testing.T, srv *levadatest.Server, dir, reference string) {
+	t.Helper()
+	schema := "environments: [training, serving]\nfeatures:\n  - {name: age, type: int, skew: {jensen_shannon: 0.1}}\n" +
+		"  - {name: name, type: bytes, domain: [a, b, c]}\n  - {name: price, type: float, presence: {min_fraction: 1}, not_in: [serving]}\n"
+	declared := resource{"kind": "monitor", "name": "schema", "data": dir, "reference": reference, "schema": schema, "environment": "serving",
+		"drift": map[string]any{"share": 1}} // the check alone is to fail
+	if err := srv.Call(t.Context(), http.MethodPost, "/api/v1/apply", map[string]any{"set": "schemas", "resources": []resource{declared}}, new(changes)); err != nil {
+		t.Fatal(err)
+	}
+	write(t, dir, "2013-03.csv", ages)
+	eventually(t, srv, "what fits the schema does not succeed", func() bool { return len(monitored(t, srv, "monitor-schema", "SUCCEEDED")) == 1 })
+	write(t, dir, "2013-04.csv", "age,name\n"+strings.Repeat("2,a\n3,b\n4,c\n", 99)+"300,d\n")
+	eventually(t, srv, "what does not fit the schema does not fail", func() bool { return len(monitored(t, srv, "monitor-schema", "FAILED")) == 1 })
+	said := monitored(t, srv, "monitor-schema", "FAILED")[0].Failure
+	for _, want := range []string{"the table does not fit the schema", "age: the Jensen-Shannon divergence from the training data is", "name: "} {
+		if said == nil || !strings.Contains(said.Message, want) {
+			t.Errorf("it says %+v, want %q", said, want)
+		}
+	}
+	if err := srv.Call(t.Context(), http.MethodPost, "/api/v1/apply", map[string]any{"set": "schemas", "resources": []resource{}}, new(changes)); err != nil {
+		t.Fatal(err)
 	}
 }

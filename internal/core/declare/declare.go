@@ -95,7 +95,7 @@ func own(k Kind) []string {
 		return append(runs, "on", "when", "parameters_from", "notify", "debounce_seconds", "batch_seconds", "batch_size", "dedup_key", "dedup_seconds",
 			"max_runs", "max_runs_seconds")
 	case Monitor:
-		return []string{"experiment", "paused", "schedule", "notify", "data", "artifact", "requests", "min_rows", "suite", "environment", "reference", "drift", "then"}
+		return []string{"experiment", "paused", "schedule", "notify", "data", "artifact", "requests", "min_rows", "suite", "schema", "environment", "reference", "drift", "then"}
 	}
 	return nil
 }

@@ -20,7 +20,8 @@ type Watch struct {
 	Requests    *Requests             `json:"requests,omitempty" doc:"of a monitor: look at what an endpoint was asked and what it answered"`
 	MinRows     int64                 `json:"min_rows,omitempty" minimum:"0" doc:"of a monitor: with fewer rows nothing is judged, which the report says; 0 or left out is 500 for requests (1 judges any number), and none for other tables"`
 	Suite       string                `json:"suite,omitempty" doc:"of a monitor: the expectations, in either form"`
-	Environment string                `json:"environment,omitempty" maxLength:"200" doc:"of a monitor: leave out the expectations of other environments"`
+	Schema      string                `json:"schema,omitempty" doc:"of a monitor, instead of a suite: what the columns should be like, as levada data schema writes it or in TensorFlow Data Validation's text form; skew is measured from the reference, drift from requests.earlier"`
+	Environment string                `json:"environment,omitempty" maxLength:"200" doc:"of a monitor: leave out what the suite or the schema has for other environments"`
 	Reference   string                `json:"reference,omitempty" maxLength:"4096" doc:"of a monitor: absolute path, or address s3:// or levada://, of the table that the data is compared with; of requests also training, for what the version was trained on"`
 	Drift       *monitor.Drift        `json:"drift,omitempty" doc:"of a monitor: how the data is compared with the reference"`
 	Then        *Then                 `json:"then,omitempty" doc:"of a monitor: the pipeline that runs when it finds something"`
@@ -71,7 +72,7 @@ const MonitorPrefix = "monitor-"
 func (r Resource) monitored() string { return MonitorPrefix + r.Name }
 
 func (r Resource) spec() monitor.Spec {
-	s := monitor.Spec{Name: r.monitored(), Description: r.Description, Suite: r.Suite, Environment: r.Environment, Reference: r.Reference}
+	s := monitor.Spec{Name: r.monitored(), Description: r.Description, Suite: r.Suite, Schema: r.Schema, Environment: r.Environment, Reference: r.Reference}
 	if r.Drift != nil {
 		s.Drift = *r.Drift
 	}
@@ -79,7 +80,7 @@ func (r Resource) spec() monitor.Spec {
 	if q := r.Requests; q != nil {
 		s.Requests, s.MinRows = true, cmp.Or(r.MinRows, DefaultMinRows)
 		if _, earlier, err := q.tables(); err == nil && earlier != "" {
-			s.Reference = earlier
+			s.Reference, s.Earlier = earlier, true
 		}
 		if r.Reference == trainingReference {
 			s.Reference = reqlog.Address{Endpoint: q.Endpoint, Training: true}.String()

@@ -14,8 +14,9 @@ import (
 
 // Beside gives what lies beside a text that names it. A function that is nil says that nothing does.
 type Beside struct {
-	// Pipeline returns the compiled specification of a file, Suite the expectations that one holds.
-	Pipeline, Suite func(path string) (string, error)
+	// Pipeline returns the compiled specification of a file, Suite the expectations that one holds, and
+	// Schema the schema.
+	Pipeline, Suite, Schema func(path string) (string, error)
 }
 
 // Parse reads what the documents of a text declare. Those that are compiled pipelines are left out. place says for messages where a line of
@@ -64,9 +65,10 @@ func parseOne(n *yaml.Node, beside Beside) (r Resource, line int, err error) {
 		line, message := syntaxError(err)
 		return r, max(line, n.Line), fault.Invalidf("%s", message)
 	}
-	pipeline, suite := fields["file"], fields["suite_file"]
-	delete(fields, "file")
-	delete(fields, "suite_file")
+	pipeline, suite, schema := fields["file"], fields["suite_file"], fields["schema_file"]
+	for _, named := range []string{"file", "suite_file", "schema_file"} {
+		delete(fields, named)
+	}
 	if r, line, err = Decode(n, fields); err != nil {
 		return r, line, err
 	}
@@ -81,6 +83,11 @@ func parseOne(n *yaml.Node, beside Beside) (r Resource, line int, err error) {
 	if suite != nil {
 		if err = r.fill("suite_file", suite, Monitor, &r.Suite, "suite", beside.Suite); err != nil {
 			return r, Key(n, "suite_file").Line, err
+		}
+	}
+	if schema != nil {
+		if err = r.fill("schema_file", schema, Monitor, &r.Schema, "schema", beside.Schema); err != nil {
+			return r, Key(n, "schema_file").Line, err
 		}
 	}
 	return r, n.Line, r.Check()

@@ -16,6 +16,13 @@ import (
 // its importance is measured; at any time the numbers of one column of both are in memory, for each call of Options.Each that
 // runs. What is wrong with the options is an Invalid error.
 func Compare(ctx context.Context, reference, current table.Source, o Options) (Report, error) {
+	a, b := table.Watch(reference), table.Watch(current)
+	r, err := compareTables(ctx, a, b, o)
+	r.ReferenceFindings, r.CurrentFindings = a.Findings(), b.Findings()
+	return r, err
+}
+
+func compareTables(ctx context.Context, reference, current table.Source, o Options) (Report, error) {
 	if r, few, err := tooFew(ctx, reference, current, o); few || err != nil {
 		return r, err
 	}

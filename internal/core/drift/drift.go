@@ -9,6 +9,8 @@ package drift
 
 import (
 	"context"
+
+	"levada/internal/core/table"
 )
 
 // Kind says how a column is compared.
@@ -93,6 +95,9 @@ type Report struct {
 	Columns []Column `json:"columns"`
 	// Together has what several columns have together.
 	Together []Joint `json:"together,omitempty"`
+	// ReferenceFindings and CurrentFindings are what was read of the tables in another way than it is written, or left out.
+	ReferenceFindings []table.Finding `json:"reference_findings,omitempty"`
+	CurrentFindings   []table.Finding `json:"current_findings,omitempty"`
 }
 
 // Finding is a change of a table's form.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 
+	"levada/internal/core/table"
 	"levada/internal/core/webpage"
 )
 
@@ -27,6 +28,8 @@ func WritePage(w io.Writer, r Report, reference, current string) error {
 		p.column(c, i < mostPictures)
 	}
 	p.Raw("</tbody></table>")
+	p.misread(reference, r.ReferenceFindings)
+	p.misread(current, r.CurrentFindings)
 	return p.Flush()
 }
 
@@ -72,6 +75,34 @@ func (p *page) findings(all []Finding) {
 		p.Raw("<li><b>")
 		p.Text(f.Column)
 		p.Raw("</b>: " + webpage.Escape(f.Text) + "</li>")
+	}
+	p.Raw("</ul>")
+}
+
+// mostMisread is how many findings of a table a page has.
+const mostMisread = 100
+
+// misread lists what was misread of a table.
+func (p *page) misread(name string, all []table.Finding) {
+	if len(all) == 0 {
+		return
+	}
+	p.Raw("<h2>How ")
+	p.Text(name)
+	p.Raw(" was read</h2><ul>")
+	for i, f := range all {
+		if i == mostMisread {
+			p.Raw(fmt.Sprintf("<li>… and %d more", len(all)-i))
+			break
+		}
+		p.Raw("<li>")
+		if f.Column != "" {
+			p.Raw("<b>")
+			p.Text(f.Column)
+			p.Raw("</b>: ")
+		}
+		p.Text(f.Sentence())
+		p.Raw("</li>")
 	}
 	p.Raw("</ul>")
 }

@@ -5,7 +5,9 @@
 package monitor
 
 import (
+	"encoding/json"
 	"fmt"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -27,15 +29,18 @@ type component struct {
 
 // port is an input or an output.
 type port struct {
-	Name    string
-	Type    string
-	Default *string
+	Name     string
+	Type     string
+	Default  *string
+	Optional bool
 }
 
-// argument is a text, or a placeholder for one.
+// argument is a text, or a placeholder for one, or for several that are there with an input.
 type argument struct {
 	text                              string
 	InputPath, InputValue, OutputPath string
+	present                           string
+	then                              []argument
 }
 
 // UnmarshalYAML reads either form.
@@ -47,13 +52,20 @@ func (a *argument) UnmarshalYAML(n *yaml.Node) error {
 		InputPath  string `yaml:"inputPath"`
 		InputValue string `yaml:"inputValue"`
 		OutputPath string `yaml:"outputPath"`
+		If         struct {
+			Cond struct {
+				IsPresent string `yaml:"isPresent"`
+			}
+			Then []argument
+		}
 	}
 	if err := n.Decode(&p); err != nil {
 		return err
 	}
 	a.InputPath, a.InputValue, a.OutputPath = p.InputPath, p.InputValue, p.OutputPath
-	if a.InputPath+a.InputValue+a.OutputPath == "" {
-		return fmt.Errorf("line %d: want a text, inputPath, inputValue or outputPath", n.Line)
+	a.present, a.then = p.If.Cond.IsPresent, p.If.Then
+	if a.InputPath+a.InputValue+a.OutputPath+a.present == "" {
+		return fmt.Errorf("line %d: want a text, inputPath, inputValue, outputPath, or if with cond.isPresent and then", n.Line)
 	}
 	return nil
 }
@@ -72,7 +84,11 @@ func ports(list []port) (object, error) {
 	for _, p := range list {
 		kind, simple := parameterTypes()[p.Type]
 		if !simple {
-			artifacts[p.Name] = object{"artifactType": object{"schemaTitle": "system." + p.Type, "schemaVersion": "0.0.1"}}
+			def := object{"artifactType": object{"schemaTitle": "system." + p.Type, "schemaVersion": "0.0.1"}}
+			if p.Optional {
+				def["isOptional"] = true
+			}
+			artifacts[p.Name] = def
 			continue
 		}
 		def := object{"parameterType": kind}
@@ -123,6 +139,13 @@ func (c *component) compiled(executor string) (iface, execution object, err erro
 // placeholder is an argument in the notation of specifications.
 func (c *component) placeholder(a argument) string {
 	switch {
+	case a.present != "":
+		then := make([]string, len(a.then))
+		for i, inner := range a.then {
+			text, _ := json.Marshal(c.placeholder(inner)) // a text always can
+			then[i] = string(text)
+		}
+		return fmt.Sprintf(`{"IfPresent": {"InputName": %q, "Then": [%s]}}`, a.present, strings.Join(then, ", "))
 	case a.InputPath != "":
 		return fmt.Sprintf("{{$.inputs.artifacts['%s'].path}}", a.InputPath)
 	case a.InputValue != "":

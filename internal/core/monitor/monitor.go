@@ -10,6 +10,7 @@ import (
 
 	"levada/internal/core/expect"
 	"levada/internal/core/fault"
+	"levada/internal/core/schema"
 )
 
 // Spec says what is looked at, and what it is held against.
@@ -17,11 +18,14 @@ type Spec struct {
 	// Name is that of the pipeline.
 	Name        string
 	Description string
-	// Suite are expectations in either form; empty for none. Environment leaves out those of other environments.
-	Suite       string
-	Environment string
-	// Reference is where the table is that the data is compared with; empty for no comparison.
+	// Suite are expectations in either form, Schema is what columns should be like in either form; at most one of them is there.
+	// Environment leaves out what is of other environments.
+	Suite, Schema string
+	Environment   string
+	// Reference is where the table is that the data is compared with; empty for no comparison. Earlier says that it is what the data
+	// were before, from which a schema measures drift, and not training data, from which it measures skew.
 	Reference string
+	Earlier   bool
 	Drift     Drift
 	// MinRows is how many rows there must be for a judgement; 0 for any.
 	MinRows int64
@@ -69,9 +73,20 @@ func (s Spec) Check() error {
 			return fault.Invalidf("suite: %w", err)
 		}
 	}
+	if s.Schema != "" {
+		is, err := schema.Parse([]byte(s.Schema))
+		if err != nil {
+			return fault.Invalidf("schema: %w", err)
+		}
+		if err := is.CheckEnvironment(s.Environment); err != nil {
+			return err
+		}
+	}
 	switch {
-	case s.Suite == "" && s.Environment != "":
-		return fault.Invalidf("environment is that of a suite, and there is no suite")
+	case s.Suite != "" && s.Schema != "":
+		return fault.Invalidf("it has a suite and a schema, and a table is checked against one of them; leave out the other, or make a second monitor")
+	case s.Suite+s.Schema == "" && s.Environment != "":
+		return fault.Invalidf("environment is that of a suite or a schema, and there is neither")
 	case s.Reference == "" && s.Drift != Drift{}:
 		return fault.Invalidf("drift is against a reference, and there is no reference")
 	case s.MinRows < 0:
@@ -93,15 +108,8 @@ func (p *Parts) Pipeline(s Spec) (string, error) {
 		"description": "Where the table is: a path on the machine of the server, a pattern for the newest of several files, or an address levada:// of an artifact or of requests to an endpoint."}}}
 	b.importer("data")
 	b.step("profile", &p.profile, object{"data": from("data")}, nil)
-	if s.Suite != "" {
-		b.input("suite", s.Suite, "The expectations.")
-		b.input("environment", s.Environment, "Leave out the expectations of other environments.")
-		params := object{"suite": given("suite"), "environment": given("environment"), "on_failure": constant("warn")}
-		if s.MinRows > 0 {
-			params["min_rows"] = constant(s.MinRows)
-		}
-		b.step(StepCheckReport, &p.check, object{"data": from("data")}, params)
-		b.step("check", &p.gate, nil, object{"why": found(StepCheckReport)})
+	if s.Suite+s.Schema != "" {
+		p.addCheck(b, s)
 	}
 	if s.Reference != "" {
 		b.input("reference", s.Reference, "Where the table is that the data is compared with.")
@@ -136,6 +144,30 @@ func (p *Parts) Pipeline(s Spec) (string, error) {
 		"root": object{"inputDefinitions": object{"parameters": b.inputs}, "dag": object{"tasks": b.tasks}},
 	})
 	return string(text), err
+}
+
+// addCheck adds the steps that check the table against a suite or a schema.
+func (p *Parts) addCheck(b *builder, s Spec) {
+	tables, params := object{"data": from("data")}, object{"environment": given("environment"), "on_failure": constant("warn")}
+	b.input("environment", s.Environment, "Leave out what is of other environments.")
+	if s.Suite != "" {
+		b.input("suite", s.Suite, "The expectations.")
+		params["suite"] = given("suite")
+	} else {
+		b.input("schema", s.Schema, "What the columns should be like.")
+		params["schema"] = given("schema")
+		switch {
+		case s.Reference != "" && s.Earlier:
+			tables["previous"] = from("reference")
+		case s.Reference != "":
+			tables["training"] = from("reference")
+		}
+	}
+	if s.MinRows > 0 {
+		params["min_rows"] = constant(s.MinRows)
+	}
+	b.step(StepCheckReport, &p.check, tables, params)
+	b.step("check", &p.gate, nil, object{"why": found(StepCheckReport)})
 }
 
 // builder gathers the parts of a specification.

@@ -2,7 +2,9 @@ package monitor_test
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -15,7 +17,10 @@ import (
 	"levada/internal/core/monitor"
 )
 
-const suite = "columns:\n  a:\n    - not_null\n"
+const (
+	suite  = "columns:\n  a:\n    - not_null\n"
+	schema = "environments: [training, serving]\nfeatures:\n  - {name: a, type: int, skew: {jensen_shannon: 0.1}}\n"
+)
 
 func parts(t *testing.T) *monitor.Parts {
 	t.Helper()
@@ -85,6 +90,8 @@ func TestAPipelineHasTheStepsThatAreAskedForAndIsAccepted(t *testing.T) {
 	}{
 		"a profile":   {monitor.Spec{Name: "m"}, "data profile"},
 		"a check":     {monitor.Spec{Name: "m", Suite: suite, Environment: "serving"}, "check check-report data profile"},
+		"a schema":    {monitor.Spec{Name: "m", Schema: schema, Environment: "serving"}, "check check-report data profile"},
+		"skew":        {monitor.Spec{Name: "m", Schema: schema, Reference: "/ref"}, "check check-report data drift drift-report profile reference"},
 		"drift":       {monitor.Spec{Name: "m", Reference: "/ref", Drift: monitor.Drift{Ignore: "a,b", Target: "y", Prediction: "p", Share: 0.3}}, "data drift drift-report profile reference"},
 		"requests":    {monitor.Spec{Name: "m", Reference: "/ref", Requests: true, MinRows: 500}, "data drift drift-report profile reference"},
 		"all of them": {monitor.Spec{Name: "My data", Description: "d", Suite: suite, Reference: "/ref"}, "check check-report data drift drift-report profile reference"},
@@ -127,13 +134,37 @@ func TestAPipelineHasTheStepsThatAreAskedForAndIsAccepted(t *testing.T) {
 	}
 }
 
+func TestASchemaMeasuresSkewFromTheReferenceAndDriftFromWhatWasEarlier(t *testing.T) {
+	for name, tc := range map[string]struct {
+		spec monitor.Spec
+		want []string
+	}{
+		"alone":           {monitor.Spec{Name: "m", Schema: schema}, []string{"data"}},
+		"a reference":     {monitor.Spec{Name: "m", Schema: schema, Reference: "/ref"}, []string{"data", "training"}},
+		"earlier":         {monitor.Spec{Name: "m", Schema: schema, Reference: "/ref", Earlier: true}, []string{"data", "previous"}},
+		"a suite has not": {monitor.Spec{Name: "m", Suite: suite, Reference: "/ref"}, []string{"data"}},
+	} {
+		text, err := parts(t).Pipeline(tc.spec)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		tables, _ := at(plain(t, text), "root", "dag", "tasks", "check-report", "inputs", "artifacts").(map[string]any)
+		if diff := cmp.Diff(tc.want, slices.Sorted(maps.Keys(tables))); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
 func TestWhatCannotBeLookedAtSoIsRefused(t *testing.T) {
 	for mention, spec := range map[string]monitor.Spec{
-		"suite: ":      {Name: "m", Suite: "columns: {a: [no_such_thing]}"},
-		"no suite":     {Name: "m", Environment: "serving"},
-		"no reference": {Name: "m", Drift: monitor.Drift{Target: "y"}},
-		"0 or more":    {Name: "m", MinRows: -1},
-		"0 to 1":       {Name: "m", Reference: "/r", Drift: monitor.Drift{Share: 2}},
+		"suite: ":                             {Name: "m", Suite: "columns: {a: [no_such_thing]}"},
+		"schema: ":                            {Name: "m", Schema: "features: [{name: a, type: no_such_thing}]"},
+		"there is neither":                    {Name: "m", Environment: "serving"},
+		"a suite and a schema":                {Name: "m", Suite: suite, Schema: schema},
+		`the schema knows no environment "x"`: {Name: "m", Schema: schema, Environment: "x"},
+		"no reference":                        {Name: "m", Drift: monitor.Drift{Target: "y"}},
+		"0 or more":                           {Name: "m", MinRows: -1},
+		"0 to 1":                              {Name: "m", Reference: "/r", Drift: monitor.Drift{Share: 2}},
 	} {
 		if _, err := parts(t).Pipeline(spec); fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), mention) {
 			t.Errorf("%s: %v", mention, err)

@@ -94,8 +94,8 @@ type checker struct {
 
 // Check compares a table with a schema. An environment that the schema does not know is an Invalid error.
 func Check(s *Schema, t *Table, o Options) (*Report, error) {
-	if known := s.environments(); o.Environment != "" && len(known) > 0 && !slices.Contains(known, o.Environment) {
-		return nil, fault.Invalidf("the schema knows no environment %q; it has %s", o.Environment, strings.Join(known, ", "))
+	if err := s.CheckEnvironment(o.Environment); err != nil {
+		return nil, err
 	}
 	c := &checker{schema: s, report: &Report{Rows: t.Rows, Environment: o.Environment, Anomalies: []Anomaly{}, Notes: s.Notes, Findings: t.Findings}}
 	c.dataset(t, o.Previous)
@@ -126,6 +126,14 @@ func Check(s *Schema, t *Table, o Options) (*Report, error) {
 	slices.SortStableFunc(c.report.Anomalies, func(a, b Anomaly) int { return cmp.Compare(a.Feature, b.Feature) })
 	c.report.Success = len(c.report.Anomalies) == 0
 	return c.report, nil
+}
+
+// CheckEnvironment refuses an environment that the schema does not know. One that names none knows all.
+func (s *Schema) CheckEnvironment(name string) error {
+	if known := s.environments(); name != "" && len(known) > 0 && !slices.Contains(known, name) {
+		return fault.Invalidf("the schema knows no environment %q; it has %s", name, strings.Join(known, ", "))
+	}
+	return nil
 }
 
 // environments are all that the schema names.

@@ -3,8 +3,11 @@ package table
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
+
+	"levada/internal/core/fault"
 )
 
 // Finding is something about a table that who uses it should know: what was read in another way than it is written, or left out.
@@ -18,6 +21,18 @@ type Finding struct {
 	Row int64 `json:"row"`
 	// Example is the value there.
 	Example string `json:"example,omitempty"`
+}
+
+// Sentence says what was found, how often and where. The column stands before it where there is one.
+func (f Finding) Sentence() string {
+	text := f.What
+	if f.Count > 0 && f.Row >= 0 {
+		text += fmt.Sprintf(", %d ×, first in row %d", f.Count, f.Row+1)
+	}
+	if f.Example != "" && f.Row >= 0 {
+		text += fmt.Sprintf(" (%q)", fault.Shorten(f.Example, 60))
+	}
+	return text
 }
 
 // Findings are those of a Source, found when it was opened, or of a Scanner that has come to its end. Others have none.

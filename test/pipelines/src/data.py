@@ -16,12 +16,20 @@ check_data = load("check")
 compare_data = load("drift")
 profile_data = load("profile")
 gate_data = load("gate")
+find_leakage = load("leakage")
 
 SUITE = """
 columns:
   age:
     - not_null
     - between: [0, 120]
+"""
+
+SCHEMA = """
+environments: [training, serving]
+features:
+  - {name: age, type: int, skew: {jensen_shannon: 0.1}, drift: {jensen_shannon: 0.1}}
+  - {name: price, type: int, not_in: [serving]}
 """
 
 
@@ -64,4 +72,71 @@ def gate_pipeline():
     note(text="never").after(bad)
 
 
-ALL = [data_pipeline, gate_pipeline]
+@dsl.pipeline(name="data-skew")
+def skew_pipeline():
+    """What is served is held against what was learned from: it is as a schema says in itself, and skewed beside the training data."""
+    train = people(first=10).set_display_name("train")
+    served = people(first=60).set_display_name("served")
+    alone = check_data(data=served.outputs["table"], schema=SCHEMA, environment="serving")
+    same = check_data(
+        data=train.outputs["table"],
+        schema=SCHEMA,
+        environment="serving",
+        training=train.outputs["table"],
+        previous=train.outputs["table"],
+    )
+    drifted = check_data(
+        data=served.outputs["table"],
+        schema=SCHEMA,
+        environment="serving",
+        previous=train.outputs["table"],
+        on_failure="warn",
+    )
+    with dsl.If(drifted.outputs["passed"] == False):  # noqa: E712
+        note(text="drift")
+    skewed = check_data(
+        data=served.outputs["table"],
+        schema=SCHEMA,
+        environment="serving",
+        training=train.outputs["table"],
+    ).after(alone, same)
+    note(text="never").after(skewed)
+
+
+@dsl.component
+def split(shared: int, train: dsl.Output[dsl.Dataset], test: dsl.Output[dsl.Dataset]):
+    """A hundred rows to learn from and fifty to ask; so many of these are among those."""
+    for table, first, rows in (train, 0, 100), (test, 100 - shared, 50):
+        with open(table.path, "w") as f:
+            f.write("id,length,width\n")
+            f.writelines(f"{i},{1000 + 37 * i},{i * i % 101}\n" for i in range(first, first + rows))
+
+
+@dsl.pipeline(name="data-leakage")
+def leakage_pipeline():
+    """A split that shares no rows lets the pipeline go on."""
+    clean = split(shared=0)
+    found = find_leakage(
+        train=clean.outputs["train"], test=clean.outputs["test"], ignore="id", target="width"
+    )
+    with dsl.If(found.outputs["passed"] == True):  # noqa: E712
+        note(text="no leak")
+
+
+@dsl.pipeline(name="data-leakage-gate")
+def leakage_gate_pipeline():
+    """A split that shares rows ends the run, and no model is made of it."""
+    leaking = split(shared=10)
+    told = find_leakage(
+        train=leaking.outputs["train"],
+        test=leaking.outputs["test"],
+        ignore="id",
+        on_failure="warn",
+    )
+    bad = find_leakage(
+        train=leaking.outputs["train"], test=leaking.outputs["test"], ignore="id"
+    ).after(told)
+    note(text="never").after(bad)
+
+
+ALL = [data_pipeline, gate_pipeline, skew_pipeline, leakage_pipeline, leakage_gate_pipeline]

@@ -7,6 +7,7 @@ import { count, number } from '../format/value'
 import type { Change } from '../parts/address'
 import { Button } from '../parts/Button'
 import { Loading, Notice } from '../parts/Notice'
+import { Findings } from './Findings'
 import css from './Profile.module.css'
 
 interface Props {
@@ -116,6 +117,8 @@ function Differences({ id, earlier, byKey }: { id: string; earlier: string; byKe
         </div>
       )}
       <ByKey rows={data.by_key} />
+      <Findings title="How the earlier one was read" findings={data.was_findings} />
+      <Findings title="How this one was read" findings={data.is_findings} />
     </div>
   )
 }

@@ -4,6 +4,7 @@ import { count, number } from '../format/value'
 import { Button } from '../parts/Button'
 import type { Place } from '../artifact/place'
 import { Bars } from './Bars'
+import { Findings } from './Findings'
 import { ImagesView } from './ImagesView'
 import { Personal, TextPart } from './TextPart'
 import { ProfileHead } from './ProfileHead'
@@ -54,7 +55,7 @@ export function ProfileTable({ profile, title, place }: Props) {
           <Button onClick={() => setAll(true)}>{`Show ${known.length - columns.length} more columns`}</Button>
         </p>
       )}
-      <Findings profile={profile} />
+      <Findings title="How the table was read" findings={profile.findings} />
     </div>
   )
 }
@@ -174,28 +175,6 @@ function Detail({ column: c }: { column: ProfileColumn }) {
         </table>
       )}
     </div>
-  )
-}
-
-const fewFindings = 30
-
-function Findings({ profile }: { profile: Profile }) {
-  const list = profile.findings ?? []
-  if (list.length === 0) return null
-  return (
-    <section aria-label="How the table was read">
-      <p className={css.head}>How the table was read</p>
-      <ul className={css.findings}>
-        {list.slice(0, fewFindings).map((f) => (
-          <li key={`${f.column ?? ''} ${f.what}`}>
-            {f.column && <bdi className={css.name}>{f.column}</bdi>}
-            <bdi>{f.what}</bdi>
-            {f.count && f.row >= 0 ? <span className={css.soft}>{`${number(f.count)} ×, first in row ${number(f.row + 1)}`}</span> : null}
-          </li>
-        ))}
-        {list.length > fewFindings && <li className={css.soft}>{`and ${list.length - fewFindings} more`}</li>}
-      </ul>
-    </section>
   )
 }
 

@@ -10,6 +10,7 @@ import { Icon } from '../parts/icons'
 import { Loading, Notice } from '../parts/Notice'
 import { checksHref, driftHref } from '../data/links'
 import { figure, score, share } from './figures'
+import { Findings } from './Findings'
 import css from './Profile.module.css'
 import own from './Report.module.css'
 import { ProfileTable } from './ProfileTable'
@@ -100,6 +101,7 @@ function Check({ report, title, artifact }: { report: CheckReport; title: string
         </table>
       </div>
       {results.length > fewRows && <p className={css.note}>{`The first ${fewRows} of ${count(results.length, 'expectation')}.`}</p>}
+      <Findings title="How the table was read" findings={report.misread} />
     </div>
   )
 }
@@ -182,6 +184,8 @@ function Drift({ report, title, artifact }: { report: DriftReport; title: string
         </table>
       </div>
       {report.columns.length > fewRows && <p className={css.note}>{`The first ${fewRows} of ${count(report.columns.length, 'column')}.`}</p>}
+      <Findings title="How the reference was read" findings={report.referenceMisread} />
+      <Findings title="How the current table was read" findings={report.currentMisread} />
     </div>
   )
 }

@@ -30,6 +30,13 @@ describe('reports', () => {
     expect(r).toMatchObject({ kind: 'drift', drifted: true, share: 0.5, columns: [{ name: 'delay', method: 'K-S', score: 0.001, bins: { current: [0.1, 0.9] } }], findings: [{ column: 'gone' }] })
   })
 
+  it('of each kind say what was misread', () => {
+    const found = [{ what: 'rows have fewer fields', count: 2, row: 1 }]
+    expect(parseReport(JSON.stringify({ ...drift, current_findings: found }))).toMatchObject({ referenceMisread: [], currentMisread: found })
+    expect(parseReport(JSON.stringify({ ...check, findings: found }))).toMatchObject({ misread: found })
+    expect(parseReport(JSON.stringify({ ...check, findings: 'none' }))).toMatchObject({ misread: [] })
+  })
+
   it('of checks give what is not as expected', () => {
     expect(parseReport(JSON.stringify(check))).toMatchObject({ kind: 'check', success: false, results: [{ column: 'a', unexpected: 1, examples: [{ row: 1, value: '' }] }] })
   })

@@ -5,6 +5,8 @@ import type { Profile } from '../api/types'
 export interface Finding {
   column?: string | undefined
   what: string
+  count?: number | undefined
+  row?: number | undefined
 }
 
 export interface CheckResult {
@@ -28,6 +30,8 @@ export interface CheckReport {
   /** Why nothing was evaluated; empty where it was. */
   notJudged: string
   results: CheckResult[]
+  /** What was misread of the table. */
+  misread: Finding[]
 }
 
 export interface Side {
@@ -67,6 +71,9 @@ export interface DriftReport {
   notJudged: string
   findings: Finding[]
   columns: DriftResult[]
+  /** What was misread of the reference and of the current table. */
+  referenceMisread: Finding[]
+  currentMisread: Finding[]
 }
 
 export interface ProfileReport {
@@ -83,6 +90,8 @@ const objects = (v: unknown): Json[] => (Array.isArray(v) ? v.filter(isObject) :
 const numberOf = (v: unknown) => (typeof v === 'number' ? v : undefined)
 const textOf = (v: unknown) => (typeof v === 'string' ? v : v === undefined || v === null ? '' : JSON.stringify(v))
 const numbersOf = (v: unknown): number[] => (Array.isArray(v) ? v.map((n) => numberOf(n) ?? 0) : [])
+
+const misreadOf = (v: unknown): Finding[] => objects(v).map((f) => ({ column: textOf(f['column']), what: textOf(f['what']), count: numberOf(f['count']), row: numberOf(f['row']) }))
 
 /** Whether a text begins as a report does. */
 export function looksLikeReport(text: string): boolean {
@@ -113,6 +122,7 @@ function check(json: Json): CheckReport {
     success: json['success'] === true,
     rows: numberOf(json['rows']) ?? 0,
     notJudged: textOf(json['not_judged']),
+    misread: misreadOf(json['findings']),
     results: objects(json['results']).map((r) => ({
       column: textOf(r['column']),
       statement: textOf(r['statement']) || textOf(r['type']),
@@ -129,7 +139,7 @@ function check(json: Json): CheckReport {
 
 function anomalies(json: Json): CheckReport {
   const results = objects(json['anomalies']).map((a) => ({ column: textOf(a['feature']), statement: textOf(a['type']), success: false, error: '', observed: textOf(a['description']), elements: undefined, missing: undefined, unexpected: undefined, examples: [] }))
-  return { kind: 'check', schema: true, success: json['success'] === true, rows: numberOf(json['rows']) ?? 0, notJudged: textOf(json['not_judged']), results }
+  return { kind: 'check', schema: true, success: json['success'] === true, rows: numberOf(json['rows']) ?? 0, notJudged: textOf(json['not_judged']), results, misread: misreadOf(json['findings']) }
 }
 
 function side(v: unknown): Side {
@@ -150,6 +160,8 @@ function drift(json: Json): DriftReport {
     season: textOf(json['season']),
     notJudged: textOf(json['not_judged']),
     findings: objects(json['findings']).map((f) => ({ column: textOf(f['column']), what: textOf(f['text']) })),
+    referenceMisread: misreadOf(json['reference_findings']),
+    currentMisread: misreadOf(json['current_findings']),
     columns: objects(json['columns']).map((c) => {
       const bins = isObject(c['distribution']) ? { reference: numbersOf(c['distribution']['reference']), current: numbersOf(c['distribution']['current']) } : undefined
       return {
