@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"levada/internal/core/event"
@@ -42,9 +43,9 @@ func (k known) Missing(ctx context.Context, r event.Reference) (string, error) {
 	return "", err
 }
 
-// missingSecret says why a secret, or one of the keys that are needed, cannot be read.
+// missingSecret says that a secret, or one of the keys that are needed, is not there. It opens none: lists ask for it.
 func (k known) missingSecret(ctx context.Context, r event.Reference) (string, error) {
-	data, err := k.secrets.Values(ctx, core.Secret, r.Name)
+	entry, err := k.secrets.Get(ctx, core.Secret, r.Name)
 	if fault.KindOf(err) == fault.NotFound {
 		return strings.Replace(err.Error(), "KEY=VALUE", strings.Join(r.Keys, "=VALUE ")+"=VALUE", 1), nil
 	}
@@ -52,7 +53,7 @@ func (k known) missingSecret(ctx context.Context, r event.Reference) (string, er
 		return "", err
 	}
 	for _, key := range r.Keys {
-		if _, there := data[key]; !there {
+		if !slices.Contains(entry.Keys, key) {
 			return core.MissingKey(core.Secret, r.Name, key).Error(), nil
 		}
 	}
