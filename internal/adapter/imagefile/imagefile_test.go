@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/zlib"
 	"context"
+	"encoding/base64"
 	"encoding/binary"
 	"hash/crc32"
 	"image"
@@ -233,6 +234,13 @@ func FuzzImage(f *testing.F) {
 		func(w *bytes.Buffer) error { return tiff.Encode(w, m, nil) },
 	} {
 		f.Add(encoded(f, encode))
+	}
+	for _, webp := range []string{"UklGRhoAAABXRUJQVlA4TA0AAAAvAAAAEAcQERGIiP4HAA==", "UklGRiIAAABXRUJQVlA4IBYAAAAwAQCdASoBAAEADsD+JaQAA3AAAAAA"} { // without loss and with
+		b, err := base64.StdEncoding.DecodeString(webp)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		r := bytes.NewReader(b)

@@ -39,12 +39,14 @@ type storedNumber struct {
 	Given     int64      `json:"given,omitempty"`
 	Dice      uint64     `json:"dice,omitempty"`
 	Moments   Moments    `json:"moments"`
-	NaN       int64      `json:"nan,omitempty"`
-	Up        int64      `json:"up,omitempty"`
-	Down      int64      `json:"down,omitempty"`
-	Zeros     int64      `json:"zeros,omitempty"`
-	Below     int64      `json:"below,omitempty"`
-	Ints      *[2]int64  `json:"ints,omitempty"`
+	// Beyond are the bits of the mean and the sums of Moments where some are beyond all floats.
+	Beyond *[4]uint64 `json:"beyond,omitempty"`
+	NaN    int64      `json:"nan,omitempty"`
+	Up     int64      `json:"up,omitempty"`
+	Down   int64      `json:"down,omitempty"`
+	Zeros  int64      `json:"zeros,omitempty"`
+	Below  int64      `json:"below,omitempty"`
+	Ints   *[2]int64  `json:"ints,omitempty"`
 	// Reals are bits, because JSON has not all floats.
 	Reals  *[2]uint64 `json:"reals,omitempty"`
 	Floats bool       `json:"floats,omitempty"`
@@ -81,6 +83,10 @@ func (s *State) MarshalJSON() ([]byte, error) {
 				b = binary.LittleEndian.AppendUint64(b, math.Float64bits(v))
 			}
 			n.Levels = append(n.Levels, b)
+		}
+		if m := p.moments; !m.finite() {
+			n.Beyond = &[4]uint64{math.Float64bits(m.Mean), math.Float64bits(m.M2), math.Float64bits(m.M3), math.Float64bits(m.M4)}
+			n.Moments = Moments{N: m.N}
 		}
 		if p.ints.any {
 			n.Ints = &[2]int64{p.ints.low, p.ints.high}
@@ -158,6 +164,9 @@ func (s *State) readNumber(n storedNumber) error {
 		p.sketched, p.counter.limit, p.large.limit = true, frequent(MostValues), frequent(MostValues)
 	}
 	p.distinct.registers, p.moments, p.floats = n.Registers, n.Moments, n.Floats
+	if b := n.Beyond; b != nil {
+		p.moments = Moments{n.Moments.N, math.Float64frombits(b[0]), math.Float64frombits(b[1]), math.Float64frombits(b[2]), math.Float64frombits(b[3])}
+	}
 	p.order.base, p.order.given, p.order.dice = n.Base, n.Given, n.Dice
 	p.order.pick = int64(p.order.roll() & (1<<n.Base - 1))
 	p.nan, p.up, p.down, p.zeros, p.below = n.NaN, n.Up, n.Down, n.Zeros, n.Below

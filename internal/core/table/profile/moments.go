@@ -77,6 +77,16 @@ func (m Moments) Kurtosis() (float64, bool) {
 	return finite((n-1)/((n-2)*(n-3))*((n+1)*g2+6), m.N > 3 && m.M2 > 0)
 }
 
+// finite reports whether none of them is beyond all floats.
+func (m Moments) finite() bool {
+	for _, v := range []float64{m.Mean, m.M2, m.M3, m.M4} {
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return false
+		}
+	}
+	return true
+}
+
 func finite(v float64, ok bool) (float64, bool) {
 	return v, ok && !math.IsNaN(v) && !math.IsInf(v, 0)
 }

@@ -204,7 +204,11 @@ func at(sorted []weighted, share float64) float64 {
 	place := share * float64(all-1)
 	whole := int64(place)
 	low, high := nth(sorted, whole), nth(sorted, min(whole+1, all-1))
-	return low + (high-low)*(place-float64(whole))
+	between := place - float64(whole)
+	if math.IsInf(high-low, 0) { // the ends of all floats
+		return low*(1-between) + high*between
+	}
+	return low + (high-low)*between
 }
 
 func nth(sorted []weighted, n int64) float64 {

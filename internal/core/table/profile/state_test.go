@@ -292,10 +292,37 @@ func TestAnyNumberOfColumnsCanBeProfiled(t *testing.T) {
 	}
 }
 
+func TestNumbersAtTheEndsOfAllFloatsAreToldAndStored(t *testing.T) {
+	for _, n := range []int{5, 2 * MostValues} { // counted one by one, and estimated
+		cells := make([]table.Cell, n)
+		for i := range cells {
+			cells[i] = real(math.MaxFloat64 * (1 - float64(i)/1e7) * float64(1-2*(i%2)))
+		}
+		v := table.VectorOf(cells)
+		s := New(1)
+		s.Add(&v)
+		told, err := json.Marshal(s.Column(table.Column{}))
+		if err != nil {
+			t.Fatalf("%d numbers: %v", n, err)
+		}
+		kept, err := json.Marshal(s)
+		if err != nil {
+			t.Fatalf("%d numbers: %v", n, err)
+		}
+		again := &State{}
+		if err := json.Unmarshal(kept, again); err != nil {
+			t.Fatalf("%d numbers: %v", n, err)
+		}
+		if same, err := json.Marshal(again.Column(table.Column{})); err != nil || string(same) != string(told) {
+			t.Errorf("%d numbers: they were\n%s\nand are, once stored,\n%s %v", n, told, same, err)
+		}
+	}
+}
+
 // FuzzStored reads what may be no stored State. What is read can be used.
 func FuzzStored(f *testing.F) {
 	s := New(1)
-	for _, cells := range [][]table.Cell{{integer(1), real(2.5), text("x")}, {{Kind: table.Date, Int: 3}}} {
+	for _, cells := range [][]table.Cell{{integer(1), real(2.5), text("x")}, {{Kind: table.Date, Int: 3}}, {real(math.MaxFloat64), real(-math.MaxFloat64)}} {
 		v := table.VectorOf(cells)
 		s.Add(&v)
 		b, err := json.Marshal(s)
@@ -304,7 +331,7 @@ func FuzzStored(f *testing.F) {
 		}
 		f.Add(b)
 	}
-	f.Fuzz(func(_ *testing.T, b []byte) {
+	f.Fuzz(func(t *testing.T, b []byte) {
 		s := &State{}
 		if json.Unmarshal(b, s) != nil {
 			return
@@ -314,7 +341,10 @@ func FuzzStored(f *testing.F) {
 		o.Add(&v)
 		o.Merge(s)
 		s.Add(&v)
-		s.Column(table.Column{})
-		o.Column(table.Column{})
+		for _, x := range []*State{s, o} {
+			if _, err := json.Marshal(x.Column(table.Column{})); err != nil {
+				t.Errorf("what is known of the column cannot be told: %v", err)
+			}
+		}
 	})
 }
