@@ -7,8 +7,11 @@ import (
 	"levada/internal/core/event"
 )
 
-// missing says what a trigger names that is neither there nor declared beside it.
+// missing says what a trigger names that is neither there nor declared beside it, and where a time may be meant otherwise.
 func (s *Service) missing(ctx context.Context, r declare.Resource, with declared) ([]string, error) {
+	if r.Kind == declare.RecurringRun && r.Schedule != nil {
+		return r.Schedule.Warnings(), nil
+	}
 	if r.Kind != declare.Trigger {
 		return nil, nil
 	}

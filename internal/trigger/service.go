@@ -260,15 +260,15 @@ func (s *Service) List(ctx context.Context, q listing.Query) (listing.Page[catal
 	return page, nil
 }
 
-// withWarnings says that the pipeline is gone whose newest version runs.
+// withWarnings says that the pipeline is gone whose newest version runs, and where its times may be meant otherwise.
 func (s *Service) withWarnings(ctx context.Context, r catalog.RecurringRun) (catalog.RecurringRun, error) {
-	r.Warnings = nil
+	r.Warnings = r.Trigger.Warnings()
 	if s.deps.Pipelines == nil || r.Run.PipelineID == "" || r.Run.SpecDigest != "" {
 		return r, nil
 	}
 	_, err := s.deps.Pipelines.GetPipeline(ctx, r.Run.PipelineID)
 	if fault.KindOf(err) == fault.NotFound {
-		r.Warnings, err = []string{"its pipeline was deleted, so each run will be refused: upload it again and have this run that one, or delete this"}, nil
+		r.Warnings, err = append(r.Warnings, "its pipeline was deleted, so each run will be refused: upload it again and have this run that one, or delete this"), nil
 	}
 	return r, err
 }

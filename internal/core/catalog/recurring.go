@@ -51,8 +51,8 @@ type RecurringRun struct {
 	NextAt *time.Time `json:"next_at,omitempty"`
 	// NextTimes are NextAt and what follows, NextShown of them unless the schedule is over before. They are computed too.
 	NextTimes []time.Time `json:"next_times,omitempty" doc:"when its next five runs are due"`
-	// Warnings say what it names and what is not there any more. They are computed too.
-	Warnings []string `json:"warnings,omitempty" doc:"what it names and what is not there any more: its pipeline"`
+	// Warnings say what it names and what is not there any more, and where its times may be meant otherwise. They are computed too.
+	Warnings []string `json:"warnings,omitempty" doc:"what it names and what is not there any more, its pipeline; and where its times may be meant otherwise"`
 }
 
 // NextShown is how many of the next times of a schedule are told.

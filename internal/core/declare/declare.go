@@ -184,8 +184,8 @@ type Change struct {
 	Fields []Difference `json:"fields,omitempty"`
 	// Note says what else there is to know.
 	Note string `json:"note,omitempty"`
-	// Warnings say what the resource names and what is not there, also where nothing is changed.
-	Warnings []string `json:"warnings,omitempty" doc:"what it names and what is not there, such as a secret, or the pipeline whose runs a trigger waits for"`
+	// Warnings say what the resource names and what is not there, and where its times may be meant otherwise, also where nothing is changed.
+	Warnings []string `json:"warnings,omitempty" doc:"what it names and what is not there, such as a secret, or the pipeline whose runs a trigger waits for; and where its times may be meant otherwise"`
 }
 
 // Difference is a field with its value before and after; what is not set is absent.

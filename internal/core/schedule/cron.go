@@ -72,6 +72,19 @@ func parseCron(expr string) (*cron, error) {
 	}, nil
 }
 
+// Warnings say where a trigger may mean something else than whoever wrote it thinks: elsewhere five fields begin with the minute.
+func (t Trigger) Warnings() []string {
+	words := strings.Fields(t.Cron)
+	if len(words) > 0 && strings.Contains(words[0], "TZ=") {
+		words = words[1:]
+	}
+	if len(words) != len(fields)-1 {
+		return nil
+	}
+	five := strings.Join(words, " ")
+	return []string{fmt.Sprintf("cron: %q has five fields, and the first is the second, as with KFP; if it is meant to be the minute, write %q", five, "0 "+five)}
+}
+
 // hasStar reports whether a field holds a star, alone, with a step, or in a list.
 func hasStar(word string) bool {
 	for part := range strings.SplitSeq(word, ",") {

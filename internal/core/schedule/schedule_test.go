@@ -68,6 +68,16 @@ func TestCronExpressionsMeanWhatKFPSays(t *testing.T) {
 	}
 }
 
+func TestFiveFieldsAreWarnedOf(t *testing.T) {
+	for expr, want := range map[string]string{
+		"0 3 * * *": `write "0 0 3 * * *"`, "CRON_TZ=Europe/Lisbon 0 3 * * *": `write "0 0 3 * * *"`, "0 0 3 * * *": "", "TZ=UTC 0 0 3 * * *": "", "@daily": "", "@every 90m": "", "": "",
+	} {
+		if got := strings.Join((Trigger{Cron: expr}).Warnings(), "; "); !strings.Contains(got, want) || (want == "") != (got == "") {
+			t.Errorf("of %q it says %q, want %q", expr, got, want)
+		}
+	}
+}
+
 func TestATriggerThatMeansNothingIsRefusedInWords(t *testing.T) {
 	tests := []struct {
 		trigger Trigger
