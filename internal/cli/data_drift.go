@@ -104,7 +104,11 @@ func driftedColumns(r drift.Report) string {
 	var names []string
 	for _, c := range r.Columns {
 		if c.Drifted && len(names) < mostTold {
-			names = append(names, fmt.Sprintf("%s (%s %s)", console.Cut(c.Name, 60), c.Label, scoreOf(c.Score)))
+			how := c.Note // of one that could not be compared
+			if c.Label != "" {
+				how = c.Label + " " + scoreOf(c.Score)
+			}
+			names = append(names, fmt.Sprintf("%s (%s)", console.Cut(c.Name, 60), how))
 		}
 	}
 	line := r.Verdict()

@@ -159,7 +159,7 @@ function Row({ trigger: t, busy, onSwitch, onDelete }: RowProps) {
 /** Whether a trigger is on, as icon and word. */
 export function Switch({ paused }: { paused: boolean }) {
   return (
-    <span className={`${css.sign} ${paused ? css.soft : css.good}`}>
+    <span className={`${css.sign} ${css.switch} ${paused ? css.soft : css.good}`}>
       <Icon name={paused ? 'pause' : 'trigger'} size={14} />
       {paused ? 'Paused' : 'Enabled'}
     </span>
