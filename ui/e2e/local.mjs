@@ -22,7 +22,7 @@ const scripts = process.env.ONLY?.split(',') ?? ['run.mjs', 'actions.mjs', 'trac
 const findings = []
 
 async function drive(env, script = 'run.mjs') {
-  const child = spawn(process.execPath, [join(here, script)], { stdio: ['inherit', 'pipe', 'inherit'], env: { ...process.env, ...env } })
+  const child = spawn(process.execPath, ['--test-reporter=tap', join(here, script)], { stdio: ['inherit', 'pipe', 'inherit'], env: { ...process.env, ...env } })
   let text = ''
   child.stdout.setEncoding('utf8').on('data', (chunk) => {
     process.stdout.write(chunk)
@@ -38,22 +38,32 @@ const mib = (bytes) => Math.round(bytes / 2 ** 20)
 /** Runs a script on a new server. When it fails, what the server said last is printed. */
 async function driveAlone(script) {
   const data = await dataDirectory()
-  const { server, url, log } = await start(data)
-  let passed = true
+  let passed = false
+  let up
   try {
-    if (script !== 'run.mjs') passed = await drive({ LEVADA_URL: url }, script)
-    else
-      for (const name of ['succeeding', 'failing']) {
-        const id = await submit(url, name, `${name} in the browser`)
-        passed = (await drive({ LEVADA_URL: url, LEVADA_RUN_ID: id })) && passed
-      }
-    return passed
-  } finally {
-    await stop(server)
-    const disk = await statfs(data)
-    await removeDirectory(data)
-    if (!passed) console.error(`\nthe end of what the server of ${script} said:\n${log.join('').slice(-4000)}\nload: ${loadavg()}, free: memory ${mib(freemem())} MiB, disk ${mib(disk.bavail * disk.bsize)} MiB`)
+    up = await start(data)
+    passed = script === 'run.mjs' ? await followRuns(up.url) : await drive({ LEVADA_URL: up.url }, script)
+  } catch (error) {
+    findings.push(`${script}: ${error.stack}`)
   }
+  if (up) await stop(up.server)
+  if (!passed) {
+    const disk = await statfs(data)
+    console.error(`\nthe end of what the server of ${script} said:\n${up?.log.join('').slice(-4000)}`)
+    console.error(`load: ${loadavg()}, free: memory ${mib(freemem())} MiB, disk ${mib(disk.bavail * disk.bsize)} MiB`)
+  }
+  await removeDirectory(data)
+  return passed
+}
+
+/** Starts two runs, one after the other, and drives the pages of each while it is going on. */
+async function followRuns(url) {
+  let passed = true
+  for (const name of ['succeeding', 'failing']) {
+    const id = await submit(url, name, `${name} in the browser`)
+    passed = (await drive({ LEVADA_URL: url, LEVADA_RUN_ID: id })) && passed
+  }
+  return passed
 }
 
 const [failed, unsteady] = [[], []]
