@@ -7,6 +7,7 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/signal"
@@ -39,6 +40,14 @@ func Main() int {
 	if len(os.Args) == 2 && os.Args[1] == readTablesCommand {
 		return aside.Serve(os.Stdin, os.Stdout, os.Environ(), readTables)
 	}
+	args := os.Args[1:]
+	if len(args) == 2 && args[0] == runner.ArgumentsCommand {
+		var err error
+		if args, err = runner.Arguments(args[1]); err != nil {
+			fmt.Fprintln(os.Stderr, "levada:", err)
+			return 1
+		}
+	}
 	ctx, stop := context.WithCancelCause(context.Background())
 	defer stop(nil)
 	signals := make(chan os.Signal, 1)
@@ -52,7 +61,7 @@ func Main() int {
 		}
 		stop(errInterrupted)
 	}()
-	return Run(ctx, os.Args[1:])
+	return Run(ctx, args)
 }
 
 // Why the process is to end. Somebody at a terminal who stops a server expects that nothing of it goes on; a service manager

@@ -93,3 +93,41 @@ func TestAnArchivedExperimentTakesNoRuns(t *testing.T) {
 	}
 	wait(t, svc, r.ID)
 }
+
+func TestTheNameOfAPipelineIsThatOfWhatWouldRunThenOfItsNewestRun(t *testing.T) {
+	svc, _ := open(t, t.TempDir(), &runner{})
+	ctx := t.Context()
+	named := func(name string) []byte { return []byte(strings.Replace(twoSteps, "two-steps", name, 1)) }
+	p, first, err := svc.UploadPipeline(ctx, pipeline.Upload{Name: "shown", Spec: named("first")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := pipeline.Submission{PipelineID: p.ID} // as versions before names were kept have stored it
+	r, err := svc.Submit(ctx, pipeline.Submission{PipelineID: p.ID, Parameters: map[string]any{"word": "x"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wait(t, svc, r.ID)
+	if _, err := svc.UploadVersion(ctx, p.ID, pipeline.Upload{Name: "v2", Spec: named("second")}); err != nil {
+		t.Fatal(err)
+	}
+	is := func(what string, sub pipeline.Submission, want string) {
+		t.Helper()
+		if got := svc.PipelineName(ctx, sub); got != want {
+			t.Errorf("%s: %q, want %q", what, got, want)
+		}
+	}
+	is("of the newest version", pipeline.Submission{PipelineID: p.ID, PipelineName: "frozen"}, "second")
+	is("of a version", pipeline.Submission{VersionID: first.ID}, "first")
+	is("of a stored specification", pipeline.Submission{PipelineID: p.ID, SpecDigest: r.SpecDigest}, "first")
+	if err := svc.DeletePipeline(ctx, p.ID, true); err != nil {
+		t.Fatal(err)
+	}
+	is("of the newest run", old, "first")
+	is("of the newest run, not of long ago", pipeline.Submission{PipelineID: p.ID, PipelineName: "frozen"}, "first")
+	if err := svc.DeleteRun(ctx, r.ID); err != nil {
+		t.Fatal(err)
+	}
+	is("of what is stored", pipeline.Submission{PipelineID: p.ID, PipelineName: "frozen"}, "frozen")
+	is("of nothing", old, "")
+}

@@ -74,6 +74,22 @@ func (s *Service) Prepare(ctx context.Context, sub Submission, later ...string) 
 	return sub, s.deps.Store.PutSpec(ctx, p.Digest, p.Canonical)
 }
 
+// PipelineName is the name of the pipeline that a run of a submission would have now: that of the specification which it would run, of the
+// newest run of the pipeline where there is none any more, else what the submission says. It is empty where nothing says it.
+func (s *Service) PipelineName(ctx context.Context, sub Submission) string {
+	if p, err := s.specOf(ctx, &sub); err == nil {
+		return p.Spec.PipelineInfo.Name
+	}
+	if sub.PipelineID != "" {
+		where := []listing.Predicate{{Key: "pipeline_id", Op: listing.Equals, Values: []any{sub.PipelineID}}}
+		page, err := s.deps.Store.ListRuns(ctx, listing.Query{Where: where, PageSize: 1}) // the newest
+		if err == nil && len(page.Items) > 0 {
+			return page.Items[0].PipelineName
+		}
+	}
+	return sub.PipelineName
+}
+
 // fileUnder fills in the default experiment, or checks the one that was named.
 func (s *Service) fileUnder(ctx context.Context, sub *Submission) (err error) {
 	if sub.ExperimentID == "" {

@@ -47,6 +47,8 @@ func (m *machine) Prepare(_ context.Context, sub run.Submission, _ ...string) (r
 	return sub, nil
 }
 
+func (m *machine) PipelineName(_ context.Context, sub run.Submission) string { return sub.PipelineName }
+
 func (m *machine) Submit(ctx context.Context, sub run.Submission) (run.Run, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

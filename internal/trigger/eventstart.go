@@ -311,6 +311,7 @@ func (e *Events) finish(ctx context.Context, w *watched, firings []event.Firing,
 	state, reason, happened := event.Started, "", []event.Event(nil)
 	if err != nil {
 		state, reason = event.Failed, fault.Shorten(err.Error(), 2000)
+		sub.PipelineName = e.deps.Runs.PipelineName(ctx, sub)
 		happened = append(happened, e.refusal(w, sub, firings, reason))
 		e.deps.Logger.Error("a trigger cannot start its run", "trigger", w.trigger.Name, "event", newest.ID, "error", err)
 	} else {

@@ -276,7 +276,9 @@ func (s *Service) refuse(ctx context.Context, e *entry, r catalog.RecurringRun, 
 	if at, ok := e.plan.Due(last(e.plan, r), s.now(), !r.NoCatchup); ok && r.Enabled {
 		next = "the next time is " + at.UTC().Format(time.RFC3339)
 	}
-	refused := event.Refusal{Run: e.submission(at), Reason: r.Failure, At: s.now(),
+	sub := e.submission(at)
+	sub.PipelineName = s.deps.Runs.PipelineName(ctx, sub)
+	refused := event.Refusal{Run: sub, Reason: r.Failure, At: s.now(),
 		ToDo: fmt.Sprintf("Put that right, and start a run by hand if it must not wait: %s; levada schedules show %q tells more", next, r.DisplayName)}
 	if err := s.note(ctx, r, refused.Event()); err != nil {
 		return err

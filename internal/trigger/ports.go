@@ -75,6 +75,8 @@ type Runs interface {
 	// Prepare validates a submission whole, but for the values of parameters that come later, when a run starts. It stores its
 	// specification and starts nothing.
 	Prepare(ctx context.Context, sub run.Submission, later ...string) (run.Submission, error)
+	// PipelineName is the name of the pipeline that a run of a submission would have now; empty where nobody knows it.
+	PipelineName(ctx context.Context, sub run.Submission) string
 	// Submit starts a run. A run whose id exists already is a Conflict; nothing else is.
 	Submit(ctx context.Context, sub run.Submission) (run.Run, error)
 	// ActiveRuns returns the ids of the runs of a recurring run that have not ended.

@@ -100,6 +100,53 @@ func TestARefusedRunOfAScheduleIsToldOfOnceForEachTime(t *testing.T) {
 	})
 }
 
+func TestARefusedRunIsToldOfUnderTheNameThatItsPipelineHasNow(t *testing.T) {
+	for name, tc := range map[string]struct {
+		stored, now string
+		want        []string // triggers
+	}{
+		"stored by an earlier version": {"", "train", []string{"all", "own"}},
+		"renamed since":                {"old", "train", []string{"all", "own"}},
+		"not known":                    {"", "", []string{"all"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			fielded(t, func(f *field) {
+				f.refusing()
+				f.runs.set(func(r *runs) { r.names = map[string]string{"gone": tc.now} })
+				f.telling(failures("train"), "", event.Policy{}, "own")
+				f.telling(failures(""), "", event.Policy{}, "all")
+				f.telling(failures("old"), "", event.Policy{}, "another")
+				s := f.scheduling(nil)
+				defer func() { _ = s.Close(context.WithoutCancel(f.t.Context())) }()
+				if _, err := s.Create(f.t.Context(), hourly(func(r *catalog.RecurringRun) { r.Run.PipelineName = tc.stored })); err != nil {
+					t.Fatal(err)
+				}
+				made := f.create(func(t *event.Trigger) { t.Run = run.Submission{PipelineID: "gone", PipelineName: tc.stored} })
+				told := func() []string {
+					var out []string
+					for _, m := range f.post.sent {
+						out = append(out, m.Trigger)
+					}
+					f.post.sent = nil
+					slices.Sort(out)
+					return out
+				}
+				pass(61 * time.Minute)
+				if got := told(); !slices.Equal(got, tc.want) {
+					t.Errorf("of the schedule were told %q, want %q", got, tc.want)
+				}
+				if _, err := f.svc.Fire(f.t.Context(), made.ID, "by hand", map[string]any{"name": "x"}); err != nil {
+					t.Fatal(err)
+				}
+				pass(time.Minute)
+				if got := told(); !slices.Equal(got, tc.want) {
+					t.Errorf("of the trigger were told %q, want %q", got, tc.want)
+				}
+			})
+		})
+	}
+}
+
 func TestATimeThatIsMissedOrAScheduleThatIsDisabledIsToldOfAndASkippedOneIsNot(t *testing.T) {
 	for name, tc := range map[string]struct {
 		change func(*catalog.RecurringRun)

@@ -37,6 +37,7 @@ type runs struct {
 	active   map[string]string // recurring run by run
 	archived bool
 	lost     bool // the experiment
+	names    map[string]string
 	// before, if set, answers in place of Submit.
 	before func(run.Submission) error
 	ended  chan struct{}
@@ -52,6 +53,16 @@ func (r *runs) Prepare(_ context.Context, sub run.Submission, _ ...string) (run.
 	}
 	sub.ExperimentID = "exp-1"
 	return sub, nil
+}
+
+// PipelineName knows what the newest run of some pipelines said.
+func (r *runs) PipelineName(_ context.Context, sub run.Submission) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if name, ok := r.names[sub.PipelineID]; ok {
+		return name
+	}
+	return sub.PipelineName
 }
 
 func (r *runs) Submit(_ context.Context, sub run.Submission) (run.Run, error) {

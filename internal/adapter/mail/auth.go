@@ -19,16 +19,16 @@ func (s Server) authenticate(c *smtp.Client, host string) error {
 		return errors.New("it offers no encryption (STARTTLS), and a password is sent over encrypted connections only: " +
 			"name a port that does, such as 587 or 465, or leave user and password out of the secret")
 	}
-	_, offered := c.Extension("AUTH")
+	offered := mechanisms(c)
 	var auth smtp.Auth
-	switch mechanisms := strings.Fields(strings.ToUpper(offered)); {
-	case slices.Contains(mechanisms, "PLAIN"):
+	switch {
+	case slices.Contains(offered, "PLAIN"), len(offered) == 0: // some take passwords and do not say so
 		auth = smtp.PlainAuth("", s.User, s.Password, host)
-	case slices.Contains(mechanisms, "LOGIN"):
+	case slices.Contains(offered, "LOGIN"):
 		auth = &login{answers: []string{s.User, s.Password}}
 	default:
 		return fault.Invalidf("the mail server %s takes passwords by %q; want PLAIN or LOGIN among these: name another server, or leave user and password out of the secret",
-			s.Address, fault.Shorten(offered, 100))
+			s.Address, fault.Shorten(strings.Join(offered, " "), 100))
 	}
 	err := c.Auth(auth)
 	if err == nil {
@@ -36,12 +36,27 @@ func (s Server) authenticate(c *smtp.Client, host string) error {
 	}
 	said, ok := errors.AsType[*textproto.Error](err)
 	switch {
+	case ok && said.Code >= 500 && len(offered) == 0:
+		return fault.Invalidf("the mail server %s offers no way to log in, and refuses PLAIN: %d %q; name another port, such as 587 or 465, set user and password anew in the secret "+
+			"(levada secret set), or leave them out", s.Address, said.Code, s.concealed(said.Msg))
 	case ok && said.Code >= 500:
 		return fault.Invalidf("the mail server %s refuses the user or the password: %d %q; set them anew in the secret (levada secret set)", s.Address, said.Code, s.concealed(said.Msg))
 	case ok:
 		return fmt.Errorf("log in: %d %q", said.Code, s.concealed(said.Msg))
 	}
 	return fmt.Errorf("log in: %s", s.concealed(err.Error()))
+}
+
+// mechanisms are the ways to log in that a server offers, also in the form of before RFC 2554, AUTH=LOGIN PLAIN.
+func mechanisms(c *smtp.Client) []string {
+	_, offered := c.Extension("AUTH")
+	list := strings.Fields(strings.ToUpper(offered))
+	for _, first := range []string{"PLAIN", "LOGIN"} {
+		if ok, others := c.Extension("AUTH=" + first); ok {
+			list = append(append(list, first), strings.Fields(strings.ToUpper(others))...)
+		}
+	}
+	return list
 }
 
 // concealed is what a server said, without what it was given.

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -56,6 +57,10 @@ func TestAMailIsGivenOverAnEncryptedConnectionWithThePassword(t *testing.T) {
 		"STARTTLS, which is required, and nobody is asked for": {mailtest.Options{RequireTLS: true}, "", ""},
 		"STARTTLS and PLAIN":           {mailtest.Options{RequireTLS: true, Mechanisms: []string{"LOGIN", "PLAIN"}, User: user, Password: password}, "", password},
 		"STARTTLS and LOGIN":           {mailtest.Options{Mechanisms: []string{"XOAUTH2", "LOGIN"}, User: user, Password: password}, "", password},
+		"PLAIN, which is not offered":  {mailtest.Options{User: user, Password: password}, "", password},
+		"no mechanism is named":        {mailtest.Options{Offer: "AUTH", User: user, Password: password}, "", password},
+		"the old form, both":           {mailtest.Options{Offer: "AUTH=LOGIN PLAIN", User: user, Password: password}, "", password},
+		"the old form, LOGIN alone":    {mailtest.Options{Offer: "AUTH=LOGIN", User: user, Password: password}, "", password},
 		"TLS from the beginning":       {mailtest.Options{Implicit: true, Mechanisms: []string{"PLAIN"}, User: user, Password: password}, "127.0.0.1:465", password},
 		"TLS and LOGIN on another one": {mailtest.Options{Implicit: true, Mechanisms: []string{"LOGIN"}, User: user, Password: password}, "127.0.0.1:465", password},
 	} {
@@ -67,6 +72,9 @@ func TestAMailIsGivenOverAnEncryptedConnectionWithThePassword(t *testing.T) {
 			}
 			if got := <-s.Mails; !strings.Contains(got, "Subject: nightly was not started\n") || !strings.Contains(got, "\n\nsee above\n") {
 				t.Errorf("the mail is %q", got)
+			}
+			if tc.options.Offer == "AUTH=LOGIN" && !slices.Contains(s.Lines(), "tls AUTH LOGIN") {
+				t.Errorf("the client said %q", s.Lines())
 			}
 			for _, line := range s.Lines() {
 				if verb, isPlain := strings.CutPrefix(line, "plain "); isPlain && !strings.HasPrefix(verb, "EHLO") && verb != "STARTTLS" {
@@ -144,6 +152,7 @@ func TestAPasswordThatIsRefusedIsSaidWithoutIt(t *testing.T) {
 		"and repeated":       {[]string{"PLAIN"}, "535 no: %s", `535 "no: PLAIN ... ... ..."`, true},
 		"and repeated LOGIN": {[]string{"LOGIN"}, "535 no: %s", `535 "no: LOGIN ... ..."`, true},
 		"for now":            {[]string{"PLAIN"}, "454 4.7.0 try again, %s", `454 "4.7.0 try again`, false},
+		"not offered":        {nil, "", `offers no way to log in, and refuses PLAIN: 535 "5.7.8`, true},
 		"in no known way":    {[]string{"XOAUTH2", "CRAM-MD5"}, "", `by "XOAUTH2 CRAM-MD5"; want PLAIN or LOGIN`, true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -154,5 +163,13 @@ func TestAPasswordThatIsRefusedIsSaidWithoutIt(t *testing.T) {
 			}
 			secrets(t, "the error", err.Error(), wrong)
 		})
+	}
+}
+
+func TestAServerThatTakesNoPasswordSaysSo(t *testing.T) {
+	cert, trusted := mailtest.Certificate(t, time.Now().Add(time.Hour), "127.0.0.1")
+	err := send(t, mailtest.Start(t, mailtest.Options{TLS: cert}), trusted, "", password)
+	if fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), `offers no way to log in, and refuses PLAIN: 502 "5.5.1 AUTH not implemented"; name another port`) {
+		t.Errorf("it says %v (%v)", err, fault.KindOf(err))
 	}
 }

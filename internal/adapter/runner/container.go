@@ -205,6 +205,8 @@ func (a *attempt) order(ctx context.Context) (*order, error) {
 			o.Interpreter = &interpreter{Key: a.env.Key, Path: a.env.Path, Executable: a.env.Executable(), Bin: a.env.Bin()}
 			o.Plain = len(a.spec.Env) > 0 || a.filled()
 		}
+	} else if err := a.layout.shortenArguments(&o.Job); err != nil {
+		return nil, err
 	}
 	wanted, err := a.mounts()
 	if err != nil {

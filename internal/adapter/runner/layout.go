@@ -28,7 +28,7 @@ import (
 //	outputs/executor_output.json      what the kfp executor reports
 //	tmp/                              HOME and TMPDIR
 //	cwd/                              the working directory
-//	component/                        the source of a lightweight component
+//	component/                        the source of a lightweight component, or arguments that are too long
 //	record                            who runs it and how it ended; see record
 type layout struct {
 	root string

@@ -112,8 +112,8 @@ func endingOf(st *os.ProcessState) ending {
 func startFailure(j *job, err error) error {
 	reason := run.ReasonSystem
 	if errors.Is(err, syscall.E2BIG) {
-		return &run.Failure{Reason: run.ReasonInput, Message: "the step's command line is longer than the system allows (E2BIG): " +
-			"pass large values as artifacts instead of parameters"}
+		return &run.Failure{Reason: run.ReasonInput, Message: "the step's command line is longer than the system allows (E2BIG; on Linux " +
+			"one argument has at most 131,071 bytes): pass large values as artifacts instead of parameters"}
 	}
 	if errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.EACCES) || errors.Is(err, syscall.ENOEXEC) {
 		reason = run.ReasonUnsupported

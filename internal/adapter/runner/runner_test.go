@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -31,6 +32,14 @@ func TestMain(m *testing.M) {
 	}
 	if len(os.Args) > 1 && os.Args[1] == runner.EnterCommand {
 		os.Exit(runner.Enter(os.Args[2:], os.Environ())) // the test program stands in for levada
+	}
+	if filepath.Base(os.Args[0]) == "levada" {
+		args, err := os.Args[1:], error(nil)
+		if len(args) == 2 && args[0] == runner.ArgumentsCommand {
+			args, err = runner.Arguments(args[1])
+		}
+		fmt.Println(err, len(args), "arguments, the longest of", len(slices.MaxFunc(args, func(a, b string) int { return len(a) - len(b) })), "bytes, the last", args[len(args)-1])
+		os.Exit(0)
 	}
 	goleak.VerifyTestMain(m)
 }

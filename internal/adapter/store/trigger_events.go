@@ -11,17 +11,10 @@ import (
 	"github.com/google/uuid"
 
 	"levada/internal/core/event"
-	"levada/internal/core/fault"
 	"levada/internal/core/model"
 	"levada/internal/core/run"
 	"levada/internal/core/track"
 )
-
-// maxShownParameters bounds the parameters of a run in the event of its end, in bytes of JSON: they may be as large as a specification.
-const maxShownParameters = 16 << 10
-
-// maxShownMessage bounds the message of a failure in that event, in bytes.
-const maxShownMessage = 4 << 10
 
 // happened notes events for the triggers of their kind, in the transaction in which they happen. Where there is none, nothing is made.
 // runID is the run in which they happened, if one is known; it is the cause of those events that name none.
@@ -107,20 +100,8 @@ func (s *Store) runEnded(ctx context.Context, tx *tx, r *run.Run) error {
 		if r.FinishedAt != nil {
 			at = *r.FinishedAt
 		}
-		data := map[string]any{
-			"run_id": r.ID, "name": r.DisplayName, "state": string(r.State), "pipeline": r.PipelineName, "pipeline_id": r.PipelineID,
-			"version_id": r.VersionID, "experiment_id": r.ExperimentID, "recurring_run_id": r.RecurringRunID,
-			"seconds": at.Sub(r.CreatedAt).Seconds(),
-		}
-		data["task"], data["reason"], data["message"] = "", "", ""
-		if f := r.Failure; f != nil {
-			data["task"], data["reason"], data["message"] = f.Task, string(f.Reason), fault.Shorten(f.Message, maxShownMessage)
-		}
-		if b, err := json.Marshal(r.Parameters); err == nil && len(b) <= maxShownParameters {
-			data["parameters"] = r.Parameters
-		}
 		// A run that is retried ends more than once.
-		return []event.Event{{ID: fmt.Sprintf("run/%s/%d", r.ID, micros(at)), At: at, Data: data}}, nil
+		return []event.Event{{ID: fmt.Sprintf("run/%s/%d", r.ID, micros(at)), At: at, Data: event.Ended(*r, at.Sub(r.CreatedAt).Seconds())}}, nil
 	})
 }
 

@@ -173,9 +173,6 @@ func (s Source) matches(e Event, refused bool) bool {
 			states = []run.State{run.Succeeded}
 		}
 		state := run.State(e.text("state"))
-		if state == Refused && e.text("pipeline") == "" { // of a submission from before names were kept: rather one message too many
-			is = func(string, string) bool { return true }
-		}
 		return is("pipeline", s.Run.Pipeline) && (slices.Contains(states, state) || refused && state == Refused && slices.Contains(states, run.Failed))
 	default: // what else there is was looked for on behalf of the trigger
 		return true

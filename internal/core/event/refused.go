@@ -1,7 +1,6 @@
 package event
 
 import (
-	"encoding/json"
 	"time"
 
 	"levada/internal/core/fault"
@@ -11,9 +10,6 @@ import (
 // Refused is the state, in the event of a run, of one that a recurring run or a trigger was to start and that was refused: it is not
 // there and has no id. Whoever is told of failed runs is told of these; runs are started for them only where a trigger names the state.
 const Refused run.State = "REFUSED"
-
-// maxRefusedParameters bounds the parameters in the event of a refused run, in bytes of JSON.
-const maxRefusedParameters = 16 << 10
 
 // Refusal is a run that was to start by itself and was refused.
 type Refusal struct {
@@ -33,13 +29,11 @@ func (r Refusal) Event() Event {
 	if r.TriggerID != "" {
 		cause = append(append([]string{}, cause...), r.TriggerID)
 	}
-	parameters := map[string]any{}
-	if b, err := json.Marshal(r.Run.Parameters); err == nil && len(b) <= maxRefusedParameters && r.Run.Parameters != nil {
-		parameters = r.Run.Parameters
-	}
-	return Event{ID: "refused/" + r.Run.ID, Kind: Run, At: r.At, Cause: cause, Data: map[string]any{
-		"run_id": "", "name": r.Run.DisplayName, "state": string(Refused), "pipeline": r.Run.PipelineName, "pipeline_id": r.Run.PipelineID,
-		"version_id": r.Run.VersionID, "experiment_id": r.Run.ExperimentID, "recurring_run_id": r.Run.RecurringRunID, "trigger_id": r.TriggerID,
-		"seconds": 0.0, "task": "", "reason": string(Refused), "message": fault.Shorten(r.Reason, 2000) + ". " + r.ToDo, "parameters": parameters,
-	}}
+	data := Ended(run.Run{
+		DisplayName: r.Run.DisplayName, State: Refused, PipelineName: r.Run.PipelineName, PipelineID: r.Run.PipelineID, VersionID: r.Run.VersionID,
+		ExperimentID: r.Run.ExperimentID, RecurringRunID: r.Run.RecurringRunID, Parameters: r.Run.Parameters,
+		Failure: &run.Failure{Reason: run.Reason(Refused), Message: fault.Shorten(r.Reason, 2000) + ". " + r.ToDo},
+	}, 0)
+	data["trigger_id"] = r.TriggerID
+	return Event{ID: "refused/" + r.Run.ID, Kind: Run, At: r.At, Cause: cause, Data: data}
 }

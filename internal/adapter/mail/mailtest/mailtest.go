@@ -34,6 +34,8 @@ type Options struct {
 	RequireTLS bool
 	// Mechanisms are what AUTH offers. They are offered without encryption too: a client must not use them then.
 	Mechanisms []string
+	// Offer, if set, is the line that offers them instead.
+	Offer string
 	// User and Password are what AUTH takes. Refuses, if set, is the answer to all others; %s in it is what was sent.
 	User, Password, Refuses string
 }
@@ -172,12 +174,19 @@ func (c *session) hello() {
 	if c.o.Mechanisms != nil {
 		lines = append(lines, "AUTH "+strings.Join(c.o.Mechanisms, " "))
 	}
+	if c.o.Offer != "" {
+		lines = append(lines, c.o.Offer)
+	}
 	for i, l := range lines {
 		c.say("250" + map[bool]string{true: " ", false: "-"}[i == len(lines)-1] + l)
 	}
 }
 
 func (c *session) auth(given string) bool {
+	if c.o.User == "" {
+		c.say("502 5.5.1 AUTH not implemented")
+		return true
+	}
 	mechanism, first, _ := strings.Cut(given, " ")
 	var user, password string
 	switch strings.ToUpper(mechanism) {
