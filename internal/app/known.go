@@ -26,7 +26,7 @@ func (k known) Missing(ctx context.Context, r event.Reference) (string, error) {
 		return k.missingPipeline(ctx, r.Name)
 	case event.ToUploaded:
 		_, err = k.service.GetPipeline(ctx, r.Name)
-		why = "the pipeline was deleted, so each run will be refused: upload it again and change the trigger to run that one, or delete the trigger"
+		why = "the pipeline was deleted, so each run will be refused: upload it again and have this run that one, or delete this"
 	case event.ToModel:
 		_, err = k.store.Registry().Model(ctx, r.Name)
 		why = fmt.Sprintf("there is no registered model %q yet: until there is, nothing happens", fault.Shorten(r.Name, 200))
@@ -62,13 +62,12 @@ func (k known) missingSecret(ctx context.Context, r event.Reference) (string, er
 
 // missingPipeline says why no run can have the name of a pipeline. Runs are named by their specification.
 func (k known) missingPipeline(ctx context.Context, name string) (string, error) {
-	page, err := k.service.ListRuns(ctx, listing.Query{Where: []listing.Predicate{{Key: "pipeline_name", Op: listing.Equals, Values: []any{name}}}, PageSize: 1})
-	if err != nil || len(page.Items) > 0 {
+	if ran, err := k.store.RunNamed(ctx, name); err != nil || ran {
 		return "", err
 	}
 	p, err := k.service.PipelineByName(ctx, name)
 	if fault.KindOf(err) == fault.NotFound {
-		return fmt.Sprintf("no pipeline %q is uploaded or has run yet: until one has, nothing happens", fault.Shorten(name, 200)), nil
+		return fmt.Sprintf("no run has the name %q yet, and no pipeline is uploaded by that name: until one runs, nothing happens", fault.Shorten(name, 200)), nil
 	}
 	if err != nil {
 		return "", err

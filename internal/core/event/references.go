@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"levada/internal/core/fault"
+	"levada/internal/core/run"
 )
 
 // Reference is a thing that a trigger names and that has to be there for it to do its work. It may come later than the trigger.
@@ -60,10 +61,18 @@ func (t Trigger) References() []Reference {
 		case n.Email != nil:
 			add(ToSecret, "notify.email.secret", n.Email.Secret, "server", "from")
 		}
-	} else if t.Run.SpecDigest == "" {
-		add(ToUploaded, "pipeline", t.Run.PipelineID)
+	} else {
+		out = append(out, Uploaded(t.Run)...)
 	}
 	return out
+}
+
+// Uploaded is the pipeline that has to be there for runs to be started from a submission: none where that has a specification of its own.
+func Uploaded(sub run.Submission) []Reference {
+	if sub.PipelineID == "" || sub.SpecDigest != "" {
+		return nil
+	}
+	return []Reference{{Field: "pipeline", Kind: ToUploaded, Name: sub.PipelineID}}
 }
 
 // NamedOtherwise says that no run of a pipeline has its name.
