@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"levada/internal/core/event"
 	"levada/internal/core/fault"
@@ -47,13 +46,18 @@ func (k known) Missing(ctx context.Context, r event.Reference) (string, error) {
 func (k known) missingSecret(ctx context.Context, r event.Reference) (string, error) {
 	entry, err := k.secrets.Get(ctx, core.Secret, r.Name)
 	if fault.KindOf(err) == fault.NotFound {
-		return strings.Replace(err.Error(), "KEY=VALUE", strings.Join(r.Keys, "=VALUE ")+"=VALUE", 1), nil
+		return core.Missing(core.Secret, r.Name, r.Keys...).Error(), nil
 	}
 	if err != nil {
 		return "", err
 	}
 	for _, key := range r.Keys {
 		if !slices.Contains(entry.Keys, key) {
+			return core.MissingKey(core.Secret, r.Name, key).Error(), nil
+		}
+	}
+	for with, key := range r.KeysWith {
+		if slices.Contains(entry.Keys, with) && !slices.Contains(entry.Keys, key) {
 			return core.MissingKey(core.Secret, r.Name, key).Error(), nil
 		}
 	}

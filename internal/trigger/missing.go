@@ -60,7 +60,7 @@ func missing(ctx context.Context, known Known, named [][]event.Reference) (out [
 	answers := map[string]string{}
 	for i, refs := range named {
 		for _, r := range refs {
-			key := fmt.Sprintf("%q", append([]string{string(r.Kind), r.Name}, r.Keys...))
+			key := fmt.Sprintf("%q %q %q %q", r.Kind, r.Name, r.Keys, r.KeysWith)
 			why, asked := answers[key]
 			if !asked {
 				var err error

@@ -14,8 +14,9 @@ type Reference struct {
 	Field string
 	Kind  ReferenceKind
 	Name  string
-	// Keys are what a secret has to have.
-	Keys []string
+	// Keys are what a secret has to have. KeysWith are further ones, each by the key without which it is not needed.
+	Keys     []string
+	KeysWith map[string]string
 }
 
 // ReferenceKind says what sort of thing is named.
@@ -58,8 +59,9 @@ func (t Trigger) References() []Reference {
 			add(ToSecret, "notify.slack.secret", n.Slack.Secret, n.Slack.Of("url"))
 		case n.Webhook != nil && n.Webhook.Signed != nil:
 			add(ToSecret, "notify.webhook.signed.secret", n.Webhook.Signed.Secret, n.Webhook.Signed.Of("secret"))
-		case n.Email != nil:
-			add(ToSecret, "notify.email.secret", n.Email.Secret, "server", "from")
+		case n.Email != nil && n.Email.Secret != "":
+			out = append(out, Reference{Field: "notify.email.secret", Kind: ToSecret, Name: n.Email.Secret, Keys: []string{"server", "from"},
+				KeysWith: map[string]string{"user": "password"}})
 		}
 	} else {
 		out = append(out, Uploaded(t.Run)...)
