@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"levada/internal/core/event"
 	"levada/internal/core/fault"
@@ -26,7 +25,7 @@ func (k known) Missing(ctx context.Context, r event.Reference) (string, error) {
 		return k.missingPipeline(ctx, r.Name)
 	case event.ToUploaded:
 		_, err = k.service.GetPipeline(ctx, r.Name)
-		why = "the pipeline was deleted, so each run will be refused: upload it again and change the trigger to run that one, or delete the trigger"
+		why = "the pipeline was deleted, so each run will be refused: upload it again and have this run that one, or delete this"
 	case event.ToModel:
 		_, err = k.store.Registry().Model(ctx, r.Name)
 		why = fmt.Sprintf("there is no registered model %q yet: until there is, nothing happens", fault.Shorten(r.Name, 200))
@@ -47,7 +46,7 @@ func (k known) Missing(ctx context.Context, r event.Reference) (string, error) {
 func (k known) missingSecret(ctx context.Context, r event.Reference) (string, error) {
 	entry, err := k.secrets.Get(ctx, core.Secret, r.Name)
 	if fault.KindOf(err) == fault.NotFound {
-		return strings.Replace(err.Error(), "KEY=VALUE", strings.Join(r.Keys, "=VALUE ")+"=VALUE", 1), nil
+		return core.Missing(core.Secret, r.Name, r.Keys...).Error(), nil
 	}
 	if err != nil {
 		return "", err
@@ -57,18 +56,22 @@ func (k known) missingSecret(ctx context.Context, r event.Reference) (string, er
 			return core.MissingKey(core.Secret, r.Name, key).Error(), nil
 		}
 	}
+	for with, key := range r.KeysWith {
+		if slices.Contains(entry.Keys, with) && !slices.Contains(entry.Keys, key) {
+			return core.MissingKey(core.Secret, r.Name, key).Error(), nil
+		}
+	}
 	return "", nil
 }
 
 // missingPipeline says why no run can have the name of a pipeline. Runs are named by their specification.
 func (k known) missingPipeline(ctx context.Context, name string) (string, error) {
-	page, err := k.service.ListRuns(ctx, listing.Query{Where: []listing.Predicate{{Key: "pipeline_name", Op: listing.Equals, Values: []any{name}}}, PageSize: 1})
-	if err != nil || len(page.Items) > 0 {
+	if ran, err := k.store.RunNamed(ctx, name); err != nil || ran {
 		return "", err
 	}
 	p, err := k.service.PipelineByName(ctx, name)
 	if fault.KindOf(err) == fault.NotFound {
-		return fmt.Sprintf("no pipeline %q is uploaded or has run yet: until one has, nothing happens", fault.Shorten(name, 200)), nil
+		return fmt.Sprintf("no run has the name %q yet, and no pipeline is uploaded by that name: until one runs, nothing happens", fault.Shorten(name, 200)), nil
 	}
 	if err != nil {
 		return "", err

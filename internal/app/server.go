@@ -256,7 +256,7 @@ func (s *server) openServices(ctx context.Context, o openOptions, logs *steplog.
 		return err
 	}
 	s.trigger, err = trigger.Open(ctx, trigger.Options{
-		Store: s.store, Runs: s.service, Pipelines: s.service, Changed: s.changedOutside(), Logger: s.log, Now: time.Now,
+		Store: s.store, Runs: s.service, Pipelines: s.service, Changed: s.changedOutside(), Known: known{s}, Logger: s.log, Now: time.Now,
 		NewID: uuid.NewString, Ended: ended, Paused: o.does != serving,
 	})
 	if err != nil {

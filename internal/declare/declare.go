@@ -84,8 +84,8 @@ type Triggers interface {
 	// Named returns the trigger of a name; NotFound when there is none.
 	Named(ctx context.Context, name string) (event.Trigger, error)
 	Delete(ctx context.Context, id string) error
-	// Missing says which of the things that a trigger names are not there.
-	Missing(ctx context.Context, refs []event.Reference) ([]string, error)
+	// Missing says which of the things that triggers name are not there, for each of the lists.
+	Missing(ctx context.Context, named [][]event.Reference) ([][]string, error)
 }
 
 // Endpoints serves models.
@@ -199,19 +199,15 @@ func (s *Service) plan(ctx context.Context, set string, resources []declare.Reso
 	if err := check(resources); err != nil {
 		return nil, err
 	}
-	if set == "" {
-		return s.planUnowned(ctx, resources, adopt)
-	}
-	return s.planSet(ctx, set, resources, adopt, nil)
-}
-
-// planSet plans what a set declares, beside which others are declared. The resources have been checked for themselves.
-func (s *Service) planSet(ctx context.Context, set string, resources []declare.Resource, adopt bool, others []declare.Resource) ([]step, error) {
 	expanded, of, err := declare.Expand(resources, s.deps.Monitors)
 	if err != nil {
 		return nil, err
 	}
-	steps, err := s.steps(ctx, set, expanded, adopt, others)
+	runs := s.runNames(expanded)
+	if set == "" {
+		return s.planUnowned(ctx, resources, expanded, of, adopt, runs)
+	}
+	steps, err := s.steps(ctx, set, expanded, adopt, nil, runs)
 	return steps, asDeclared(err, of)
 }
 
@@ -239,8 +235,9 @@ func check(resources []declare.Resource) error {
 	return nil
 }
 
-// steps are what has to be done so that the server has the resources, which have been checked for themselves.
-func (s *Service) steps(ctx context.Context, set string, resources []declare.Resource, adopt bool, others []declare.Resource) ([]step, error) {
+// steps are what has to be done so that the server has the resources, which have been checked for themselves and expanded. The others are made
+// before, and runs are the names of the runs of all that is declared.
+func (s *Service) steps(ctx context.Context, set string, resources []declare.Resource, adopt bool, others []declare.Resource, runs runNames) ([]step, error) {
 	all, owned, err := s.owners(ctx)
 	if err != nil {
 		return nil, err
@@ -266,14 +263,14 @@ func (s *Service) steps(ctx context.Context, set string, resources []declare.Res
 				return nil, err
 			}
 			st.change.Note = s.withTimes(st.change, r)
-			if st.change.Warnings, err = s.missing(ctx, r, with); err != nil {
-				return nil, err
-			}
 			steps = append(steps, st)
 		}
 	}
 	if wrong != nil {
 		return nil, fault.Invalidf("%w", wrong)
+	}
+	if err := s.warn(ctx, steps, runs); err != nil {
+		return nil, err
 	}
 	// What starts runs goes before the pipelines that it runs.
 	kinds := declare.Kinds()

@@ -7,48 +7,62 @@ import (
 	"levada/internal/core/event"
 )
 
-// missing says what a trigger names that is neither there nor declared beside it, and where a time may be meant otherwise.
-func (s *Service) missing(ctx context.Context, r declare.Resource, with declared) ([]string, error) {
-	if r.Kind == declare.RecurringRun && r.Schedule != nil {
-		return r.Schedule.Warnings(), nil
-	}
-	if r.Kind != declare.Trigger {
-		return nil, nil
-	}
-	var refs []event.Reference
-	var otherwise []string
-	for _, ref := range triggerOf(r, submission(r, "", "")).References() {
-		if ref.Kind == event.ToPipeline {
-			beside, named, err := s.runsBeside(ref.Name, with)
-			if err != nil {
-				return nil, err
-			}
-			if named != "" {
-				otherwise = append(otherwise, ref.Field+": "+event.NamedOtherwise(ref.Name, named))
-			}
-			if beside || named != "" {
-				continue
-			}
-		}
-		refs = append(refs, ref)
-	}
-	there, err := s.deps.Triggers.Missing(ctx, refs)
-	return append(otherwise, there...), err
+// runNames are the names that runs of the declared pipelines have, by the names of these. A specification that cannot be read is left out: it is
+// a mistake of its own.
+type runNames struct {
+	of map[string]string
+	// any are the names without the pipelines.
+	any map[string]bool
 }
 
-// runsBeside reports whether the runs of a pipeline that is declared have a name; otherwise it returns the name that runs of the pipeline
-// have which is declared by it, if one is.
-func (s *Service) runsBeside(name string, with declared) (found bool, otherwise string, err error) {
-	if spec := with.specs[name]; spec != "" {
-		if otherwise, err = s.deps.Pipelines.RunName(spec); err != nil || otherwise == name {
-			return err == nil, "", err
+func (s *Service) runNames(resources []declare.Resource) runNames {
+	names := runNames{of: map[string]string{}, any: map[string]bool{}}
+	for _, r := range resources {
+		if r.Kind != declare.Pipeline {
+			continue
+		}
+		if name, err := s.deps.Pipelines.RunName(r.Spec); err == nil {
+			names.of[r.Name], names.any[name] = name, true
 		}
 	}
-	for _, spec := range with.specs {
-		run, err := s.deps.Pipelines.RunName(spec)
-		if err != nil || run == name {
-			return err == nil, "", err
+	return names
+}
+
+// warn says in the steps what triggers name that is neither there nor declared beside them, and where a time may be meant otherwise.
+func (s *Service) warn(ctx context.Context, steps []step, runs runNames) error {
+	named := make([][]event.Reference, len(steps))
+	for i := range steps {
+		r, c := steps[i].resource, &steps[i].change
+		switch {
+		case r.Kind == declare.RecurringRun && r.Schedule != nil:
+			c.Warnings = r.Schedule.Warnings()
+		case r.Kind == declare.Trigger:
+			named[i], c.Warnings = elsewhere(r, runs)
 		}
 	}
-	return false, otherwise, nil
+	there, err := s.deps.Triggers.Missing(ctx, named)
+	if err != nil {
+		return err
+	}
+	for i := range steps {
+		steps[i].change.Warnings = append(steps[i].change.Warnings, there[i]...)
+	}
+	return nil
+}
+
+// elsewhere are the things that a trigger names and that are not declared beside it. The warnings are of pipelines that are, and whose runs have
+// another name.
+func elsewhere(trigger declare.Resource, runs runNames) (refs []event.Reference, warnings []string) {
+	for _, ref := range triggerOf(trigger, submission(trigger, "", "")).References() {
+		switch is := runs.of[ref.Name]; {
+		case ref.Kind != event.ToPipeline:
+			refs = append(refs, ref)
+		case runs.any[ref.Name]:
+		case is != "":
+			warnings = append(warnings, ref.Field+": "+event.NamedOtherwise(ref.Name, is))
+		default:
+			refs = append(refs, ref)
+		}
+	}
+	return refs, warnings
 }

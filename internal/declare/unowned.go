@@ -15,69 +15,57 @@ import (
 // planUnowned plans what somebody declares without a set: it owns nothing, so nothing is deleted, and what belongs to a set is changed and goes
 // on belonging to it. A monitor is a set of its own, whose name is that of all that it stands for, because some of that may go; unless that belongs
 // to another set.
-func (s *Service) planUnowned(ctx context.Context, resources []declare.Resource, adopt bool) ([]step, error) {
-	if err := s.once(resources); err != nil {
-		return nil, err
+func (s *Service) planUnowned(ctx context.Context, resources, expanded []declare.Resource, of []int, adopt bool, runs runNames) ([]step, error) {
+	if _, err := distinct("", expanded, nil); err != nil {
+		return nil, asDeclared(err, of)
 	}
 	_, owners, err := s.owners(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var plain []declare.Resource
-	var of, alone []int
-	for i, r := range resources {
+	// groups are planned one by one: the plain ones first, then each monitor that is a set.
+	type group struct {
+		set   string
+		parts []declare.Resource
+		of    []int
+	}
+	groups := []group{{}}
+	for i, part := range expanded {
+		r := resources[of[i]]
+		to := &groups[0]
 		set := declare.MonitorPrefix + r.Name
 		if o := owners[key{declare.Pipeline, set}]; r.Kind == declare.Monitor && (o.Set == "" || o.Set == set) {
-			alone = append(alone, i)
-			continue
+			if to = &groups[len(groups)-1]; to.set != set {
+				groups = append(groups, group{set: set})
+				to = &groups[len(groups)-1]
+			}
 		}
-		plain, of = append(plain, r), append(of, i)
+		to.parts, to.of = append(to.parts, part), append(to.of, of[i])
 	}
 	var all declare.Misdeclared
 	var steps []step
-	add := func(more []step, err error, places ...int) error {
-		wrong, is := errors.AsType[declare.Misdeclared](err)
-		if err != nil && !is {
-			return err
-		}
-		for _, w := range wrong {
-			w.Resource = places[w.Resource]
-			all = append(all, w)
-		}
-		steps = append(steps, more...)
-		return nil
-	}
-	more, err := s.planSet(ctx, "", plain, true, nil)
-	if err := add(more, err, of...); err != nil {
-		return nil, err
-	}
-	for _, i := range alone {
-		r := resources[i]
-		set := declare.MonitorPrefix + r.Name
-		if !setName.MatchString(set) {
-			all = append(all, declare.Mistake{Resource: i, At: r.At,
+	for _, g := range groups {
+		if g.set != "" && !setName.MatchString(g.set) {
+			r := resources[g.of[0]]
+			all = append(all, declare.Mistake{Resource: g.of[0], At: r.At,
 				Message: fmt.Sprintf("the name of the monitor is %q; want at most %d letters, digits, dots, underscores and hyphens", fault.Shorten(r.Name, 200), 100-len(declare.MonitorPrefix))})
 			continue
 		}
-		more, err := s.planSet(ctx, set, []declare.Resource{r}, adopt, plain)
-		if err := add(more, err, i); err != nil {
+		var others []declare.Resource
+		if g.set != "" {
+			others = groups[0].parts
+		}
+		more, err := s.steps(ctx, g.set, g.parts, adopt || g.set == "", others, runs)
+		wrong, is := errors.AsType[declare.Misdeclared](asDeclared(err, g.of))
+		if err != nil && !is {
 			return nil, err
 		}
+		all, steps = append(all, wrong...), append(steps, more...)
 	}
 	if all != nil {
 		return nil, fault.Invalidf("%w", all)
 	}
 	return steps, nil
-}
-
-// once checks that nothing is declared twice, as itself or as part of a monitor.
-func (s *Service) once(resources []declare.Resource) error {
-	expanded, of, err := declare.Expand(resources, s.deps.Monitors)
-	if err != nil {
-		return err
-	}
-	_, err = distinct("", expanded, nil)
-	return asDeclared(err, of)
 }
 
 // Describe returns what is there of a kind and name as it would be declared, and the set that it belongs to, "" for none. Pipelines are not

@@ -32,7 +32,9 @@ type Options struct {
 	// more, or "".
 	Pipelines Pipelines
 	Changed   func(ctx context.Context, in partition.Input, since time.Time) string
-	Logger    *slog.Logger
+	// Known tells what is missing; without it nothing is.
+	Known  Known
+	Logger *slog.Logger
 	// Now and NewID give the time and new UUIDs.
 	Now   func() time.Time
 	NewID func() string
@@ -243,7 +245,9 @@ func (s *Service) Get(ctx context.Context, id string) (catalog.RecurringRun, err
 	if err != nil {
 		return r, err
 	}
-	return s.withWarnings(ctx, s.withNext(r))
+	one := []catalog.RecurringRun{s.withNext(r)}
+	s.warn(ctx, one)
+	return one[0], nil
 }
 
 // List lists recurring runs; keys as in Store.
@@ -253,24 +257,10 @@ func (s *Service) List(ctx context.Context, q listing.Query) (listing.Page[catal
 		return page, err
 	}
 	for i, r := range page.Items {
-		if page.Items[i], err = s.withWarnings(ctx, s.withNext(r)); err != nil {
-			return page, err
-		}
+		page.Items[i] = s.withNext(r)
 	}
+	s.warn(ctx, page.Items)
 	return page, nil
-}
-
-// withWarnings says that the pipeline is gone whose newest version runs, and where its times may be meant otherwise.
-func (s *Service) withWarnings(ctx context.Context, r catalog.RecurringRun) (catalog.RecurringRun, error) {
-	r.Warnings = r.Trigger.Warnings()
-	if s.deps.Pipelines == nil || r.Run.PipelineID == "" || r.Run.SpecDigest != "" {
-		return r, nil
-	}
-	_, err := s.deps.Pipelines.GetPipeline(ctx, r.Run.PipelineID)
-	if fault.KindOf(err) == fault.NotFound {
-		r.Warnings, err = append(r.Warnings, "its pipeline was deleted, so each run will be refused: upload it again and have this run that one, or delete this"), nil
-	}
-	return r, err
 }
 
 // SetEnabled lets a recurring run start runs, or stops it; its active runs go on. Times that pass meanwhile count as missed.

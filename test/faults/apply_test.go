@@ -35,9 +35,10 @@ func declaredIn(dir string, round int) []resource {
 type changes struct {
 	Changed bool `json:"changed"`
 	Changes []struct {
-		Action string `json:"action"`
-		Kind   string `json:"kind"`
-		Name   string `json:"name"`
+		Action   string   `json:"action"`
+		Kind     string   `json:"kind"`
+		Name     string   `json:"name"`
+		Warnings []string `json:"warnings"`
 	} `json:"changes"`
 }
 
@@ -191,6 +192,13 @@ func TestWhatIsDeclaredWithoutASetDeletesNothingAndKeepsOwners(t *testing.T) {
 	declared("apply", more, http.StatusOK, &again)
 	if again.Changed {
 		t.Errorf("a second time it changes %+v", again)
+	}
+	// What the same text makes is not missed, whichever is made first; what is not there is.
+	waiting := "kind: trigger\nname: after\non: {run: {pipeline: monitor-m2}}\nnotify: {slack: {secret: s}}\n---\n" + strings.Replace(monitor, "name: m\n", "name: m2\n", 1)
+	planned := changes{}
+	declared("plan", waiting, http.StatusOK, &planned)
+	if len(planned.Changes) != 3 || len(planned.Changes[0].Warnings) != 1 || !strings.HasPrefix(planned.Changes[0].Warnings[0], "notify.slack.secret: ") {
+		t.Errorf("of a trigger beside the monitor that it waits for it says %+v", planned.Changes)
 	}
 	// Of a monitor what is not asked for any more goes; nothing else does.
 	declared("apply", monitor, http.StatusOK, &made)

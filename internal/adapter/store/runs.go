@@ -221,6 +221,17 @@ func (s *Store) ListRuns(ctx context.Context, q listing.Query) (listing.Page[run
 	return readPage(ctx, s, runList(), q, nil, scanRun)
 }
 
+// RunNamed reports whether there is a run of a pipeline whose specification gives it this name.
+func (s *Store) RunNamed(ctx context.Context, pipeline string) (bool, error) {
+	var there bool
+	// Uses runs_by_pipeline_name.
+	err := s.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM runs WHERE pipeline_name = $1)`, pipeline).Scan(&there)
+	if err != nil {
+		return false, s.readError(fmt.Errorf("look for runs named %q: %w", pipeline, err))
+	}
+	return there, nil
+}
+
 // UnfinishedRuns returns the ids of the runs whose state is not final, oldest first.
 func (s *Store) UnfinishedRuns(ctx context.Context) ([]string, error) {
 	// Uses runs_by_state.

@@ -29,8 +29,8 @@ type Triggers interface {
 	Receive(ctx context.Context, id string, r event.Signed) (event.Firing, error)
 	Test(ctx context.Context, t event.Trigger, data map[string]any) (event.Verdict, error)
 	Outlook(ctx context.Context, id string) (event.Outlook, error)
-	// Missing says which of the things that a trigger names are not there.
-	Missing(ctx context.Context, refs []event.Reference) ([]string, error)
+	// Warnings say for each trigger which of the things that it names are not there, as far as that can be found out.
+	Warnings(ctx context.Context, triggers []event.Trigger) [][]string
 	LastFirings(ctx context.Context, ids []string) (map[string]event.Firing, error)
 }
 
@@ -224,16 +224,14 @@ func (h *handler) triggerLines(ctx context.Context, triggers []event.Trigger) ([
 		return nil, err
 	}
 	names := map[string]string{}
+	warnings := h.Triggers.Warnings(ctx, triggers)
 	lines := make([]TriggerLine, len(triggers))
 	for i, t := range triggers {
-		lines[i].Trigger = t
+		lines[i].Trigger, lines[i].Warnings = t, warnings[i]
 		if f, there := last[t.ID]; there {
 			lines[i].Last = &f
 		}
 		if lines[i].PipelineName, err = h.pipelineName(ctx, names, t.Run.PipelineID); err != nil {
-			return nil, err
-		}
-		if lines[i].Warnings, err = h.Triggers.Missing(ctx, t.References()); err != nil {
 			return nil, err
 		}
 	}
@@ -283,12 +281,10 @@ func (h *handler) makeTrigger(ctx context.Context, doing string, b CreateTrigger
 	if err == nil {
 		out.Body.Trigger, err = do(ctx, t)
 	}
-	if err == nil {
-		out.Body.Warnings, err = h.Triggers.Missing(ctx, out.Body.References())
-	}
 	if err != nil {
 		return nil, h.problem(ctx, doing, err)
 	}
+	out.Body.Warnings = h.warnings(ctx, out.Body.Trigger)
 	return out, nil
 }
 
@@ -301,13 +297,16 @@ func (h *handler) getTrigger(ctx context.Context, in *TriggerPath) (*triggerDeta
 	if err == nil {
 		out.Body.Outlook, err = h.Triggers.Outlook(ctx, in.ID)
 	}
-	if err == nil {
-		out.Body.Warnings, err = h.Triggers.Missing(ctx, out.Body.References())
-	}
 	if err != nil {
 		return nil, h.problem(ctx, "get a trigger", err)
 	}
+	out.Body.Warnings = h.warnings(ctx, out.Body.Trigger)
 	return out, nil
+}
+
+// warnings say what one trigger names that is not there.
+func (h *handler) warnings(ctx context.Context, t event.Trigger) []string {
+	return h.Triggers.Warnings(ctx, []event.Trigger{t})[0]
 }
 
 func (h *handler) pauseTrigger(paused bool) func(context.Context, *TriggerPath) (*triggerOutput, error) {

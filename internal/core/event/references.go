@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"levada/internal/core/fault"
+	"levada/internal/core/run"
 )
 
 // Reference is a thing that a trigger names and that has to be there for it to do its work. It may come later than the trigger.
@@ -13,8 +14,9 @@ type Reference struct {
 	Field string
 	Kind  ReferenceKind
 	Name  string
-	// Keys are what a secret has to have.
-	Keys []string
+	// Keys are what a secret has to have. KeysWith are further ones, each by the key without which it is not needed.
+	Keys     []string
+	KeysWith map[string]string
 }
 
 // ReferenceKind says what sort of thing is named.
@@ -57,13 +59,22 @@ func (t Trigger) References() []Reference {
 			add(ToSecret, "notify.slack.secret", n.Slack.Secret, n.Slack.Of("url"))
 		case n.Webhook != nil && n.Webhook.Signed != nil:
 			add(ToSecret, "notify.webhook.signed.secret", n.Webhook.Signed.Secret, n.Webhook.Signed.Of("secret"))
-		case n.Email != nil:
-			add(ToSecret, "notify.email.secret", n.Email.Secret, "server", "from")
+		case n.Email != nil && n.Email.Secret != "":
+			out = append(out, Reference{Field: "notify.email.secret", Kind: ToSecret, Name: n.Email.Secret, Keys: []string{"server", "from"},
+				KeysWith: map[string]string{"user": "password"}})
 		}
-	} else if t.Run.SpecDigest == "" {
-		add(ToUploaded, "pipeline", t.Run.PipelineID)
+	} else {
+		out = append(out, Uploaded(t.Run)...)
 	}
 	return out
+}
+
+// Uploaded is the pipeline that has to be there for runs to be started from a submission: none where that has a specification of its own.
+func Uploaded(sub run.Submission) []Reference {
+	if sub.PipelineID == "" || sub.SpecDigest != "" {
+		return nil
+	}
+	return []Reference{{Field: "pipeline", Kind: ToUploaded, Name: sub.PipelineID}}
 }
 
 // NamedOtherwise says that no run of a pipeline has its name.

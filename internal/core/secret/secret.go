@@ -83,12 +83,19 @@ func (d Data) Check(k Kind) error {
 	return nil
 }
 
-// Missing is the error for a secret or config map that a step needs and that does not exist.
-func Missing(k Kind, name string) error {
-	return fault.NotFoundf("%s %q does not exist: create it with   levada %s set %s KEY=VALUE", k, clip(name), string(k), clip(name))
+// Missing is the error for a secret or config map that is needed and that does not exist; keys are those that it has to have, where they are known.
+func Missing(k Kind, name string, keys ...string) error {
+	if len(keys) == 0 {
+		keys = []string{"KEY"}
+	}
+	values := ""
+	for _, key := range keys {
+		values += " " + clip(key) + "=VALUE"
+	}
+	return fault.NotFoundf("%s %q does not exist: create it with   levada %s set %s%s", k, clip(name), string(k), clip(name), values)
 }
 
-// MissingKey is the error for a key that a step needs and that a secret or config map does not have.
+// MissingKey is the error for a key that is needed and that a secret or config map does not have.
 func MissingKey(k Kind, name, key string) error {
 	return fault.NotFoundf("%s %q has no key %q: add it with   levada %s set %s %s=VALUE", k, clip(name), clip(key), string(k), clip(name), clip(key))
 }

@@ -30,6 +30,18 @@ func runRoundTrip(t *testing.T, s Store) {
 	wantKind(t, s.CreateRun(ctx, r, nil, nil), fault.Conflict, r.ID)
 }
 
+func runNamed(t *testing.T, s Store) {
+	ctx := t.Context()
+	r := sampleRun(1)
+	must(t, s.CreateRun(ctx, r, events(1, 1), nil))
+	same(t, "a run of the name", got[bool](t)(s.RunNamed(ctx, "train")), true)
+	same(t, "a name that begins so", got[bool](t)(s.RunNamed(ctx, "trai")), false)
+	must(t, s.SetArchived(ctx, r.ID, true))
+	same(t, "an archived run", got[bool](t)(s.RunNamed(ctx, "train")), true)
+	must(t, s.DeleteRun(ctx, r.ID))
+	same(t, "a deleted run", got[bool](t)(s.RunNamed(ctx, "train")), false)
+}
+
 // encodedTasksAreTasks has more tasks than a store reads at once.
 func encodedTasksAreTasks(t *testing.T, s Store) {
 	ctx := t.Context()

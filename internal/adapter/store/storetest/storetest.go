@@ -27,6 +27,7 @@ type Store interface {
 	Events(ctx context.Context, runID string, from int64) ([]run.Event, error)
 	GetRun(ctx context.Context, id string) (run.Run, error)
 	ListRuns(ctx context.Context, q listing.Query) (listing.Page[run.Run], error)
+	RunNamed(ctx context.Context, pipeline string) (bool, error)
 	UnfinishedRuns(ctx context.Context) ([]string, error)
 	ActiveRuns(ctx context.Context, recurringRunID string) ([]string, error)
 	SetArchived(ctx context.Context, runID string, archived bool) error
@@ -110,6 +111,7 @@ func Core(t *testing.T, open func(t testing.TB) Store) {
 		"unknown ids are not found":                                        unknownIDs,
 		"names in use are conflicts":                                       namesInUse,
 		"unfinished runs are listed oldest first":                          unfinishedRuns,
+		"a run is there by the name of its pipeline until it is deleted":   runNamed,
 		"deleting a run keeps the artifacts that other runs use":           deleteKeepsUsedArtifacts,
 		"the newest cache entry wins":                                      newestCacheEntry,
 		"a hit keeps artifacts whose run was deleted in the meantime":      hitKeepsArtifacts,
