@@ -29,7 +29,8 @@ func (s *server) tellOfRequests() (stop func()) {
 		defer close(done)
 		tick := time.NewTicker(tellEvery)
 		defer tick.Stop()
-		last, left := "", 0
+		now := func() string { return fmt.Sprint(shownFigures(s.endpoints.Measure())) }
+		last, left := now(), 0
 		for {
 			select {
 			case <-ctx.Done():
@@ -39,8 +40,8 @@ func (s *server) tellOfRequests() (stop func()) {
 			if !s.changes.Listening() {
 				continue
 			}
-			if now := fmt.Sprint(shownFigures(s.endpoints.Measure())); now != last {
-				last, left = now, tellAfter
+			if is := now(); is != last {
+				last, left = is, tellAfter
 			}
 			if left > 0 {
 				left--
