@@ -19,11 +19,12 @@ func (s *server) readings() []telemetry.Reading {
 		return telemetry.Reading{Name: "levada_" + name, Help: help, Labels: labels, Value: value}
 	}
 	started := "Steps that were started, by how: warm ones are forked from a process that has its imports done."
+	refused := "Runs that were to start by themselves and were refused, by what was to start them."
 	return []telemetry.Reading{
 		reading("runs_active", "Runs that are going on.", nil, func() float64 { return float64(s.service.Active()) }),
-		reading("starts_refused_total", "Runs that were to start by themselves and were refused, by what was to start them.", map[string]string{"by": "schedule"},
+		reading("starts_refused_total", refused, map[string]string{"by": "schedule"},
 			func() float64 { return float64(s.trigger.Refused()) }),
-		reading("starts_refused_total", "Runs that were to start by themselves and were refused, by what was to start them.", map[string]string{"by": "trigger"},
+		reading("starts_refused_total", refused, map[string]string{"by": "trigger"},
 			func() float64 { return float64(s.events.Refused()) }),
 		reading("steps_running", "Steps that are running.", nil, func() float64 { return float64(s.runner.Stats().Running) }),
 		reading("steps_waiting", "Steps that wait for room on this machine.", nil, func() float64 { return float64(s.runner.Stats().Waiting) }),

@@ -75,10 +75,10 @@ func (a *app) triggersListCommand() *cobra.Command {
 
 // trouble is what is wrong with a trigger or a recurring run, and what it names that is not there.
 func trouble(failure string, warnings []string) string {
-	if failure == "" {
-		return strings.Join(warnings, "; ")
+	if failure != "" {
+		warnings = append([]string{failure}, warnings...)
 	}
-	return strings.Join(append([]string{failure}, warnings...), "; ")
+	return strings.Join(warnings, "; ")
 }
 
 func (a *app) firingsCommand() *cobra.Command {

@@ -21,6 +21,16 @@ import (
 	"levada/internal/trigger"
 )
 
+// PipelineName knows what the newest run of some pipelines said.
+func (r *runs) PipelineName(_ context.Context, sub run.Submission) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if name, ok := r.names[sub.PipelineID]; ok {
+		return name
+	}
+	return sub.PipelineName
+}
+
 // failures is whom most have: told of failed runs of one pipeline.
 func failures(pipeline string) event.Source {
 	return event.Source{Run: &event.RunSource{Pipeline: pipeline, States: []run.State{run.Failed}}}

@@ -55,16 +55,6 @@ func (r *runs) Prepare(_ context.Context, sub run.Submission, _ ...string) (run.
 	return sub, nil
 }
 
-// PipelineName knows what the newest run of some pipelines said.
-func (r *runs) PipelineName(_ context.Context, sub run.Submission) string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if name, ok := r.names[sub.PipelineID]; ok {
-		return name
-	}
-	return sub.PipelineName
-}
-
 func (r *runs) Submit(_ context.Context, sub run.Submission) (run.Run, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -74,11 +74,9 @@ func parseCron(expr string) (*cron, error) {
 
 // Warnings say where a trigger may mean something else than whoever wrote it thinks: elsewhere five fields begin with the minute.
 func (t Trigger) Warnings() []string {
-	words := strings.Fields(t.Cron)
-	if len(words) > 0 && strings.Contains(words[0], "TZ=") {
-		words = words[1:]
-	}
-	if len(words) != len(fields)-1 {
+	expr, err := (&Schedule{trigger: t}).findZone(strings.TrimSpace(t.Cron))
+	words := strings.Fields(expr)
+	if err != nil || len(words) != len(fields)-1 {
 		return nil
 	}
 	five := strings.Join(words, " ")
